@@ -246,13 +246,13 @@ def as_fraction(value: float) -> Fraction:
 
 
 def anomaly_count(gamma: float, normals: int) -> int:
-    """a = floor(gamma n / (1 - gamma)), exactly (section 4.2.2: gamma = a / (n + a))."""
+    """Count a = floor(gamma n / (1 - gamma)), exactly (section 4.2.2: gamma = a / (n + a))."""
     share = as_fraction(gamma)
     return math.floor(share * normals / (1 - share))
 
 
 def anomalies_per_batch(gamma: float, batch_size: int, minimum: int) -> int:
-    """max(minimum, gamma * batch_size rounded half up); 0 at gamma = 0 (section 3.3.2)."""
+    """Return max(minimum, gamma * batch_size rounded half up); 0 at gamma = 0 (section 3.3.2)."""
     if gamma == 0:
         return 0
     return max(minimum, math.floor(as_fraction(gamma) * batch_size + Fraction(1, 2)))
@@ -332,11 +332,11 @@ def _check_class(spec: RunSpec) -> None:
         raise SpecError(f"protocol {spec.protocol} needs {wanted} and takes no {other}")
     facts = DATASETS.get(spec.dataset)
     classes = len(facts.class_names) if facts else None
-    for name, index in [(wanted, spec.target_class), *(("known_anomaly_classes", c) for c in spec.known_anomaly_classes)]:
+    known = spec.known_anomaly_classes
+    for name, index in [(wanted, spec.target_class), *(("known_anomaly_classes", c) for c in known)]:
         if index < 0 or (classes is not None and index >= classes):
             span = f"0..{classes - 1}" if classes else "0 or more"
             raise SpecError(f"{name}={index} does not exist in {spec.dataset}; the classes are {span}")
-    known = spec.known_anomaly_classes
     if len(set(known)) != len(known):
         raise SpecError(f"known_anomaly_classes={known} names a class twice")
     object.__setattr__(spec, "known_anomaly_classes", tuple(sorted(known)))

@@ -1,0 +1,31 @@
+"""AGAD's detector, its trainer and the store of its results.
+
+    from agad import RunSpec, ResultStore, train
+
+    record = train(RunSpec(dataset="digits", normal_class=0, updates=100))
+    ResultStore("results").commit(record)
+
+`import agad` is light: torch is imported when `train` is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agad.schema import RunRecord
+from agad.spec import RunOptions, RunSpec
+from agad.store import ResultStore
+
+if TYPE_CHECKING:
+    from agad.trainer import train
+
+__version__ = "0.1.0"
+__all__ = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "train":
+        from agad.trainer import train as function
+
+        return function
+    raise AttributeError(f"module 'agad' has no attribute {name!r}")
