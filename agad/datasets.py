@@ -6,10 +6,38 @@ files; AGAD section 4.1.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+from agad.errors import SpecError
 
 _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_CIFAR100 = (  # the 20 superclasses, in the order of the file's coarse labels
+    "aquatic mammals",
+    "fish",
+    "flowers",
+    "food containers",
+    "fruit and vegetables",
+    "household electrical devices",
+    "household furniture",
+    "insects",
+    "large carnivores",
+    "large man-made outdoor things",
+    "large natural outdoor scenes",
+    "large omnivores and herbivores",
+    "medium-sized mammals",
+    "non-insect invertebrates",
+    "people",
+    "reptiles",
+    "small mammals",
+    "trees",
+    "vehicles 1",
+    "vehicles 2",
+)
 _DIGITS = tuple(str(digit) for digit in range(10))
 
 
@@ -20,25 +48,22 @@ class DatasetFacts:
     Attributes:
         title: the name as tables print it.
         class_names: one name per class index.
-        train_counts: training images per class.
+        train_counts: training images per class as published; None where that is not certain.
         channels: 1 (grey) or 3 (RGB).
     """
 
     title: str
     class_names: tuple[str, ...]
-    train_counts: tuple[int, ...]
+    train_counts: tuple[int, ...] | None
     channels: int
 
 
 DATASETS: dict[str, DatasetFacts] = {
-    "digits": DatasetFacts(
-        "Digits (8x8)", _DIGITS, (143, 146, 142, 147, 145, 146, 145, 144, 140, 144), 1
-    ),
-    "mnist": DatasetFacts(
-        "MNIST", _DIGITS, (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949), 1
-    ),
+    "digits": DatasetFacts("Digits (8x8)", _DIGITS, (143, 146, 142, 147, 145, 146, 145, 144, 140, 144), 1),
+    "mnist": DatasetFacts("MNIST", _DIGITS, (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949), 1),
     "fashion_mnist": DatasetFacts("Fashion-MNIST", _FASHION, (6000,) * 10, 1),
     "cifar10": DatasetFacts("CIFAR-10", _CIFAR10, (5000,) * 10, 3),
+    "cifar100": DatasetFacts("CIFAR-100", _CIFAR100, (2500,) * 20, 3),
 }
 
 NPZ_PREFIX = "npz:"
@@ -53,6 +78,106 @@ def is_known(dataset: str) -> bool:
 def is_plain_name(name: str) -> bool:
     """Whether `name` is safe as one path component (letters, digits, `_`, `-` and inner dots)."""
     return bool(name) and name[0].isalnum() and all(c.isalnum() or c in "_-." for c in name)
+
+
+class CountedSpec(Protocol):
+    """What counting needs of a RunSpec (which is defined above this module)."""
+
+    @property
+    def dataset(self) -> str: ...  # noqa: D102 - as in RunSpec
+    @property
+    def protocol(self) -> str: ...  # noqa: D102
+    @property
+    def target_class(self) -> int: ...  # noqa: D102
+    @property
+    def gamma(self) -> float: ...  # noqa: D102
+    @property
+    def known_anomaly_classes(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def known_anomaly_draw(self) -> int: ...  # noqa: D102
+    @property
+    def seed(self) -> int: ...  # noqa: D102
+    def anomalies(self, normals: int) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which classes play which part in a run, and how many training images that makes.
+
+    Attributes:
+        normal: classes whose training images are all used as normals.
+        anomalous: all other classes.
+        drawn: classes that training anomalies are drawn from; empty at gamma = 0.
+        normals: number of training normals, n.
+        anomalies: number of training anomalies, a.
+    """
+
+    normal: tuple[int, ...]
+    anomalous: tuple[int, ...]
+    drawn: tuple[int, ...]
+    normals: int
+    anomalies: int
+
+
+def check_counts(spec: CountedSpec) -> None:
+    """Refuse, without reading data, a run whose anomalies cannot be drawn: more than there are, or none.
+
+    Raises SpecError, one line. Says nothing where the data set's counts are not known beforehand.
+    """
+    facts = DATASETS.get(spec.dataset)
+    if facts and facts.train_counts:
+        roles(spec, facts.train_counts)
+
+
+def roles(spec: CountedSpec, train_counts: Sequence[int]) -> Roles:
+    """The classes' roles in a run on a data set with so many training images per class.
+
+    Raises SpecError, one line, for a class that does not exist or has no training image, and for more anomalies than
+    the known anomaly classes have, or none at gamma > 0.
+    """
+    classes = range(len(train_counts))
+    for index in (spec.target_class, *spec.known_anomaly_classes):
+        if index not in classes:
+            raise SpecError(f"class {index} does not exist in {spec.dataset}; the classes are 0..{len(classes) - 1}")
+    target, others = (spec.target_class,), tuple(c for c in classes if c != spec.target_class)
+    normal, anomalous = (target, others) if spec.protocol == "one_vs_rest" else (others, target)
+    normals = sum(train_counts[c] for c in normal)
+    if normals == 0:
+        raise SpecError(f"{spec.dataset} has no training image of the normal class {', '.join(map(str, normal))}")
+    if spec.gamma == 0:
+        return Roles(normal, anomalous, (), normals, 0)
+    drawn = _known_classes(spec, anomalous)
+    anomalies, available = spec.anomalies(normals), sum(train_counts[c] for c in drawn)
+    if anomalies == 0:
+        raise SpecError(f"{spec.dataset}: gamma={spec.gamma} of {normals} normals gives no anomaly at all; raise gamma")
+    if anomalies > available:
+        raise SpecError(
+            f"{spec.dataset}: gamma={spec.gamma} of {normals} normals asks for {anomalies} anomalies; "
+            f"class {', '.join(map(str, drawn))} has {available} training images"
+        )
+    return Roles(normal, anomalous, drawn, normals, anomalies)
+
+
+def draw_key(spec: CountedSpec, *parts: object) -> bytes:
+    """32 bytes that depend on data set, protocol, class, seed and `parts` only: what a draw is seeded with.
+
+    Neither gamma nor anything of the network enters, so that variants are compared on the same draw.
+    """
+    described = json.dumps([spec.dataset, spec.protocol, spec.target_class, spec.seed, *parts])
+    return hashlib.sha256(described.encode()).digest()
+
+
+def _known_classes(spec: CountedSpec, anomalous: tuple[int, ...]) -> tuple[int, ...]:
+    """The classes that anomalies are drawn from, sorted: all anomalous ones, those listed, or k of them."""
+    listed = spec.known_anomaly_classes or anomalous
+    k = spec.known_anomaly_draw
+    if k == 0:
+        return tuple(sorted(listed))
+    if k > len(listed):
+        raise SpecError(f"known_anomaly_draw={k} is more than the {len(listed)} classes to draw from in {spec.dataset}")
+    # Ranked by digest: every choice of k classes is equally likely, and no library's generator is involved.
+    ranked = sorted(listed, key=lambda c: draw_key(spec, "known classes", sorted(listed), c))
+    return tuple(sorted(ranked[:k]))
 
 
 def title(dataset: str) -> str:

@@ -164,6 +164,10 @@ class RunSpec:
         """The updates after which the curve has a point, the last one included."""
         return (*self.curve, self.updates)
 
+    def anomalies(self, normals: int) -> int:
+        """Number of training anomalies, a, beside so many training normals."""
+        return anomaly_count(self.gamma, normals)
+
     def canonical(self) -> str:
         """The spec as JSON with sorted keys: the text that `run_id` digests."""
         values = self.to_dict()

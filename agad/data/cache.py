@@ -1,0 +1,142 @@
+"""The cache: one folder per prepared data set, put in place whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from agad.data.source import Stamp
+from agad.errors import DataError
+from agad.files import sync
+
+PREPARATION_VERSION = 1
+"""Raised when the same raw files would be prepared to other bytes; part of every folder's name."""
+
+META = "meta.json"
+_LEFT_BEHIND_SECONDS = 86_400
+"""A temporary folder so old has lost its writer: no preparation takes a day."""
+
+
+def cache_root(cache: str | Path | None) -> Path:
+    """`cache`, else $AGAD_CACHE, else agad in the user's cache folder ($XDG_CACHE_HOME, ~/.cache)."""
+    if cache is not None:
+        return Path(cache)
+    if named := os.environ.get("AGAD_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "agad"
+
+
+def fingerprint(stamps: tuple[Stamp, ...]) -> str:
+    """12 hexadecimal digits over names, sizes and times of the raw files and PREPARATION_VERSION; reads no file."""
+    described = json.dumps([PREPARATION_VERSION, *([s.name, s.size, s.mtime_ns] for s in stamps)])
+    return hashlib.sha256(described.encode()).hexdigest()[:12]
+
+
+def folder_of(root: Path, dataset: str, image_size: int, mark: str) -> Path:
+    """Where the data set, prepared from raw files with the fingerprint `mark`, has its place."""
+    return root / f"{_stem(dataset, image_size)}{mark}"
+
+
+def prepared_folders(root: Path, dataset: str, image_size: int) -> list[Path]:
+    """The complete folders of a data set at a size, whatever they were prepared from; sorted by name."""
+    pattern = re.compile(re.escape(_stem(dataset, image_size)) + "[0-9a-f]{12}")
+    try:
+        found = sorted(entry.name for entry in os.scandir(root) if pattern.fullmatch(entry.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [root / name for name in found if read_meta(root / name) is not None]
+
+
+def read_meta(folder: Path) -> dict[str, Any] | None:
+    """The folder's meta.json; None where the folder is absent, torn or incomplete. Reads no array."""
+    try:
+        meta = json.loads((folder / META).read_bytes())
+        sizes = meta["file_sizes"]
+        if all((folder / name).stat().st_size == size for name, size in sizes.items()):
+            return dict(meta)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
+
+
+def write_meta(folder: Path, meta: dict[str, Any]) -> None:
+    """Write meta.json beside the arrays of `folder`, with their sizes, by which a torn copy is known later."""
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    text = json.dumps({**meta, "file_sizes": sizes}, indent=1, ensure_ascii=False)
+    (folder / META).write_text(text + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder that is renamed to `target` at the end of the block, and removed if the block fails.
+
+    Several writers of one target are harmless: they write the same bytes, and the first complete folder stays. What
+    stands at the target but is torn is moved out of the way; maps that others hold of it stay valid.
+
+    Raises DataError, one line, where the cache cannot be written or the disk is full.
+    """
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        temporary.mkdir()
+        yield temporary
+        for path in temporary.iterdir():
+            sync(path)
+        sync(temporary)
+        _put(temporary, target)
+        sync(target.parent)
+    except OSError as error:
+        raise DataError(
+            f"cannot write the cache of prepared data {target.parent}: {error.strerror or error}; "
+            "choose another folder by --cache or $AGAD_CACHE"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put(temporary: Path, target: Path) -> None:
+    while read_meta(target) is None:
+        _discard(target)
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not target.exists():  # else another writer was faster: look whether its folder is complete
+                raise
+        else:
+            return
+
+
+def _discard(folder: Path) -> None:
+    # Renamed first: while a tree is being deleted it must not stand at a name that readers look at.
+    doomed = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        folder.rename(doomed)
+    except FileNotFoundError:
+        return
+    if doomed.is_dir():
+        shutil.rmtree(doomed, ignore_errors=True)
+    else:
+        doomed.unlink(missing_ok=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what writers of this target that were killed have left behind."""
+    for left in target.parent.glob(f".{target.name}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _stem(dataset: str, image_size: int) -> str:
+    return f"{dataset.replace(':', '-')}-{image_size}px-"

@@ -1,0 +1,103 @@
+"""MedMNIST-style npz: train_images, train_labels, test_images, test_labels (and val_*, which nobody sees)."""
+
+from __future__ import annotations
+
+import lzma
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agad.data.source import Content, Source, array_part, stamp
+from agad.errors import DataError
+
+MAX_CLASSES = 1000
+"""Labels beyond are taken for something else than class indices."""
+
+_BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+
+
+def find_npz(path: Path, root: Path, class_names: tuple[str, ...] | None = None) -> Source:
+    """The file at `path`, below `root`; SourceAbsentError if it is missing.
+
+    Images are uint8, (N, H, W) or (N, H, W, 1) grey or (N, H, W, 3) RGB; labels integers, (N,) or (N, 1), one per
+    image and from 0 on. Without `class_names` the classes are called by their indices.
+    """
+    return Source((stamp(path, root),), lambda: _read(path, class_names))
+
+
+def _read(path: Path, class_names: tuple[str, ...] | None) -> Content:
+    arrays, unused = _load(path)
+    parts = {name: (_images(path, name, arrays), _labels(path, name, arrays)) for name in ("train", "test")}
+    for name, (images, labels) in parts.items():
+        if len(images) != len(labels):
+            raise DataError(f"{path}: {len(images)} {name}_images, but {len(labels)} {name}_labels")
+        if len(images) == 0:
+            raise DataError(f"{path}: {name}_images is empty")
+    kinds = {images.ndim for images, _ in parts.values()}
+    if len(kinds) > 1:
+        raise DataError(f"{path}: train_images and test_images are not both grey or both RGB")
+    highest = max(int(labels.max()) for _, labels in parts.values())
+    limit = len(class_names) if class_names else MAX_CLASSES
+    if highest >= limit:
+        raise DataError(f"{path}: label {highest} is outside 0..{limit - 1}")
+    train, test = (array_part(*parts[name]) for name in ("train", "test"))
+    return Content(
+        channels=1 if kinds == {3} else 3,
+        class_names=class_names or tuple(str(label) for label in range(highest + 1)),
+        train=train,
+        test=test,
+        notes=(f"{unused} validation images are not used",) if unused else (),
+    )
+
+
+def _load(path: Path) -> tuple[dict[str, NDArray[np.generic]], int]:
+    """The four arrays and the number of validation images."""
+    names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("images", "labels")]
+    try:
+        # No pickles: an npz from elsewhere must not be able to run code.
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} is not an npz file")
+        with loaded as archive:
+            missing = [name for name in names if name not in archive.files]
+            if missing:
+                raise DataError(f"{path} lacks {', '.join(missing)}; it has: {', '.join(archive.files) or 'nothing'}")
+            unused = len(archive["val_labels"]) if "val_labels" in archive.files else 0
+            return {name: archive[name] for name in names}, unused
+    except _BROKEN as error:
+        raise DataError(f"{path} cannot be read as npz, it is truncated or damaged ({_line(error)})") from None
+
+
+def _images(path: Path, part: str, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.uint8]:
+    images = arrays[f"{part}_images"]
+    if images.dtype != np.uint8:
+        raise DataError(f"{path}: {part}_images is {images.dtype}, not uint8")
+    if images.ndim == 4 and images.shape[3] == 1:
+        images = images[..., 0]
+    if (images.ndim != 3 and not (images.ndim == 4 and images.shape[3] == 3)) or 0 in images.shape[1:]:
+        raise DataError(
+            f"{path}: {part}_images has shape {images.shape}; it must be (N, H, W), (N, H, W, 1) or (N, H, W, 3)"
+        )
+    return images.astype(np.uint8, copy=False)
+
+
+def _labels(path: Path, part: str, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.int64]:
+    labels = arrays[f"{part}_labels"]
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: {part}_labels is {labels.dtype} of shape {labels.shape}; "
+            "it must be one integer per image, (N,) or (N, 1)"
+        )
+    whole = labels.astype(np.int64)
+    if len(whole) and whole.min() < 0:
+        raise DataError(f"{path}: {part}_labels has the negative label {whole.min()}")
+    return whole
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
