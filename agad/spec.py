@@ -7,6 +7,7 @@ Whatever only says where and how the run is made is in `RunOptions` and never en
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -235,12 +236,12 @@ def spec_field(name: str) -> dataclasses.Field[Any]:
 def parse_value(name: str, text: str) -> Any:
     """The value that `text` means for the field `name`; several values of one tuple are joined by `+` or `,`."""
     target = spec_field(name)
-    kind, optional = _kind(target)
+    kind, optional = _kind(target.name)
     if optional and text.lower() == "none":
         return None
     if kind == "tuple":
         parts = [part for part in text.replace("+", ",").split(",") if part]
-        return _coerce(target, tuple(_parse_scalar(name, part, _element_kind(target)) for part in parts))
+        return _coerce(target, tuple(_parse_scalar(name, part, _element_kind(target.name)) for part in parts))
     return _coerce(target, _parse_scalar(name, text, kind))
 
 
@@ -265,9 +266,10 @@ def anomalies_per_batch(gamma: float, batch_size: int, minimum: int) -> int:
 # -- validation ----------------------------------------------------------------------------------------------------
 
 
-def _kind(target: dataclasses.Field[Any]) -> tuple[str, bool]:
-    """The field's kind (`int`, `float`, `bool`, `str` or `tuple`) and whether it may be None."""
-    hint = _hints()[target.name]
+@functools.cache
+def _kind(name: str) -> tuple[str, bool]:
+    """A field's kind (`int`, `float`, `bool`, `str` or `tuple`) and whether it may be None."""
+    hint = _hints()[name]
     if isinstance(hint, types.UnionType):
         (inner,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
         return inner.__name__, True
@@ -275,17 +277,14 @@ def _kind(target: dataclasses.Field[Any]) -> tuple[str, bool]:
     return ("tuple" if origin is tuple else hint.__name__), False
 
 
-def _element_kind(target: dataclasses.Field[Any]) -> str:
-    return str(typing.get_args(_hints()[target.name])[0].__name__)
+@functools.cache
+def _element_kind(name: str) -> str:
+    return str(typing.get_args(_hints()[name])[0].__name__)
 
 
-_HINTS: dict[str, Any] = {}
-
-
+@functools.cache
 def _hints() -> dict[str, Any]:
-    if not _HINTS:
-        _HINTS.update(typing.get_type_hints(RunSpec))
-    return _HINTS
+    return typing.get_type_hints(RunSpec)
 
 
 def _parse_scalar(name: str, text: str, kind: str) -> Any:
@@ -304,11 +303,11 @@ def _parse_scalar(name: str, text: str, kind: str) -> Any:
 
 def _coerce(target: dataclasses.Field[Any], value: Any) -> Any:
     """`value` in the field's own type, so that 1 and 1.0, or a list and a tuple, give one run_id."""
-    kind, optional = _kind(target)
+    kind, optional = _kind(target.name)
     if value is None and optional:
         return None
     if kind == "tuple" and isinstance(value, list | tuple):
-        element = _element_kind(target)
+        element = _element_kind(target.name)
         return tuple(_coerce_scalar(target, item, element) for item in value)
     value = _coerce_scalar(target, value, kind)
     choices = target.metadata.get("choices")

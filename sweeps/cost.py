@@ -1,0 +1,29 @@
+"""What a run costs relative to others: for the time that is left, and for what a dry run says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from agad.spec import RunSpec
+
+_BACKBONE_COST = {"naive": 1.0, "unet": 2.1, "unetpp": 5.0}
+"""Seconds of one update at batch 256 on one CPU core, relative to the naive generator's (docs/benchmarks.md)."""
+
+
+def relative_cost(spec: RunSpec) -> float:
+    """Cost of the whole run in updates of the naive generator at batch 256 and 32x32."""
+    return cost_per_update(spec) * spec.updates
+
+
+def cost_per_update(spec: RunSpec) -> float:
+    """Cost of one update, in the same unit."""
+    passes = 1.0 if spec.adversarial_context != "off" else 0.6
+    return _BACKBONE_COST[spec.backbone] * (spec.batch_size / 256) * (spec.image_size / 32) ** 2 * passes
+
+
+def seconds_left(open_specs: Iterable[RunSpec], measured: Mapping[RunSpec, float]) -> float | None:
+    """Worker-seconds for the open runs, from the seconds that finished runs took; None where none has finished."""
+    cost = sum(relative_cost(spec) for spec in measured)
+    if not cost:
+        return None
+    return sum(relative_cost(spec) for spec in open_specs) * sum(measured.values()) / cost

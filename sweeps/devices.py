@@ -1,0 +1,59 @@
+"""What this machine has to run on, found without importing torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from agad.errors import DeviceError
+
+WORKER_BYTES = int(2.5 * 2**30)
+"""Memory that a worker on the CPU may need (CIFAR-10 with UNet++ at batch 256)."""
+
+
+def visible_gpus() -> list[str]:
+    """Names by which CUDA_VISIBLE_DEVICES addresses the GPUs that this process may use; empty where there are none."""
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = _gpu_count()
+    if listed is None:
+        return [str(index) for index in range(there)]
+    return [name.strip() for name in listed.split(",") if name.strip() not in ("", "-1")] if there else []
+
+
+def _gpu_count() -> int:
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return 0
+    try:
+        done = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(line.startswith("GPU ") for line in done.stdout.splitlines()) if done.returncode == 0 else 0
+
+
+def resolve_device(asked: str) -> str:
+    """`cpu` or `cuda` for `auto`, `cpu` or `cuda`. Raises DeviceError for CUDA where there is none."""
+    if asked == "auto":
+        return "cuda" if visible_gpus() else "cpu"
+    if asked == "cuda" and not visible_gpus():
+        raise DeviceError("--device cuda: no CUDA device is visible here; use --device cpu, or a machine with a GPU")
+    return asked
+
+
+def default_workers(device: str, threads: int) -> int:
+    """One worker per visible GPU; on the CPU as many as cores and memory carry."""
+    if device != "cpu":
+        return len(visible_gpus())
+    by_cores = len(os.sched_getaffinity(0)) // threads
+    return max(1, min(by_cores, _available_bytes() // WORKER_BYTES))
+
+
+def _available_bytes() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return WORKER_BYTES
+    kilobytes = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)
+    return kilobytes * 1024

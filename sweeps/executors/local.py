@@ -1,0 +1,98 @@
+"""The local executor: worker processes of this machine, supervised until the plan is complete."""
+
+from __future__ import annotations
+
+import time
+
+from sweeps.devices import default_workers, visible_gpus
+from sweeps.executors.processes import Exit, LocalWorkers
+from sweeps.plan import DEATHS_UNTIL_FAILED
+from sweeps.progress import Watch
+from sweeps.sweep import Outcome, Sweep
+from sweeps.worker import EXIT_NOTHING_LEFT, EXIT_PLACE
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the sweep's files."""
+_POLL_EVERY = 0.05
+"""Seconds between two looks at the worker processes."""
+_PATIENCE = 120.0
+"""Seconds that workers get to finish an update and write a checkpoint."""
+_COMPACT_ABOVE = 500
+"""Inbox files above which the supervisor compacts while workers go on."""
+
+
+def execute(sweep: Sweep) -> Outcome:
+    """Run the sweep's open runs on this machine; returns when none is left, or none that this machine can do."""
+    gpus = visible_gpus() if sweep.worker.device == "cuda" else []
+    workers = LocalWorkers(sweep.worker, sweep.logs, gpus)
+    try:
+        return _Supervisor(sweep, workers).run()
+    except KeyboardInterrupt:
+        sweep.display.say("Stopping: workers finish their update and write checkpoints (Ctrl-C again: at once).")
+        try:
+            workers.stop(_PATIENCE)
+        except KeyboardInterrupt:
+            workers.kill()
+        return Outcome(interrupted=True)
+    finally:
+        workers.kill()
+
+
+class _Supervisor:
+    """Keeps workers going while there are runs that they can take."""
+
+    def __init__(self, sweep: Sweep, workers: LocalWorkers) -> None:
+        self._sweep = sweep
+        self._workers = workers
+        self._watch = Watch(sweep.picker())
+        self._store = sweep.picker().store
+        self._wanted = sweep.workers or default_workers(sweep.worker.device, sweep.worker.threads)
+        self._error: str | None = None
+        self._crashes = 0
+        self._ended_runs = 0
+
+    def run(self) -> Outcome:
+        snapshot = self._watch.look()
+        look_due = 0.0
+        while True:
+            ended = self._workers.poll()
+            for one in ended:
+                self._note(one)
+            if ended or time.monotonic() >= look_due:
+                snapshot = self._watch.look()
+                self._sweep.display.show(snapshot)
+                self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
+                look_due = time.monotonic() + _LOOK_EVERY
+                self._compact_if_many()
+                if not self._workers.running and (not snapshot.census.open or self._error):
+                    return Outcome(error=self._error if snapshot.census.open else None)
+                if self._sweep.leave_when_idle and not self._workers.running and not snapshot.census.free and ended:
+                    return Outcome()
+                self._start_missing(snapshot.census.free)
+            time.sleep(_POLL_EVERY)
+
+    def _start_missing(self, free: int) -> None:
+        """Start workers for runs that nobody is at: at first, and when one has died or another host's claim has."""
+        if self._error is None:
+            self._workers.start(max(0, min(self._wanted - self._workers.running, free)))
+
+    def _note(self, ended: Exit) -> None:
+        if ended.code == EXIT_PLACE:
+            self._error = ended.message.partition(" ERROR ")[2] or ended.message
+        elif ended.code != EXIT_NOTHING_LEFT:
+            how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"ended with status {ended.code}"
+            self._sweep.display.say(f"Worker {ended.name} {how}; its run will be taken over. {ended.message}".strip())
+            self._crashes += 1
+            if self._crashes > DEATHS_UNTIL_FAILED * (self._wanted + 1):
+                self._error = (
+                    f"workers keep dying ({how}) before they finish a run; their logs are in {self._sweep.logs}"
+                )
+
+    def _forgive_crashes(self, ended_runs: int) -> None:
+        """Runs that end show that workers can work here: what has crashed before is forgotten."""
+        if ended_runs > self._ended_runs:
+            self._ended_runs, self._crashes = ended_runs, 0
+
+    def _compact_if_many(self) -> None:
+        if len(list(self._store.inbox.glob("*.parquet"))) > _COMPACT_ABOVE:
+            self._store.compact()

@@ -1,0 +1,92 @@
+"""The thread by which a worker shows that it lives, and sees that it should stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+
+from agad.claims import Claim
+
+log = logging.getLogger("agad.worker")
+
+
+class Stopping:
+    """Whether the worker is to stop, and why. Set by signal handlers, the heartbeat thread and the deadline.
+
+    Args:
+        deadline: seconds from now after which it stops by itself; None: never.
+    """
+
+    def __init__(self, deadline: float | None = None) -> None:
+        self.reason: str | None = None
+        self._ends = None if deadline is None else time.monotonic() + deadline
+
+    def stop(self, reason: str) -> None:
+        """Ask for a stop at the next update; the first reason stays."""
+        self.reason = self.reason or reason
+
+    def is_set(self) -> bool:
+        """Whether to stop now."""
+        if self._ends is not None and time.monotonic() >= self._ends:
+            self.stop("its deadline is near")
+        return self.reason is not None
+
+
+class Heartbeat(threading.Thread):
+    """Beats the claims that a worker holds; looks whether they were stolen and whether the launcher is gone.
+
+    Args:
+        stopping: told when the launcher is gone.
+        period: seconds between two beats.
+        parent: pid of the launcher; None: the worker lives on its own.
+    """
+
+    def __init__(self, stopping: Stopping, period: float, parent: int | None) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self._stopping = stopping
+        self._period = period
+        self._parent = parent
+        self._claims: dict[str, Claim] = {}
+        self._stolen: set[str] = set()
+        self._lock = threading.Lock()
+
+    def hold(self, claim: Claim) -> None:
+        """Beat this claim from now on."""
+        with self._lock:
+            self._claims[claim.run_id] = claim
+            self._stolen.discard(claim.run_id)
+
+    def drop(self, claim: Claim) -> None:
+        """Beat it no more."""
+        with self._lock:
+            self._claims.pop(claim.run_id, None)
+
+    def is_stolen(self, claim: Claim) -> bool:
+        """Whether a higher generation of the claim has been seen."""
+        return claim.run_id in self._stolen
+
+    def run(self) -> None:
+        """Look for the launcher every second, beat every period."""
+        due = time.monotonic()
+        while True:
+            if self._parent is not None and os.getppid() != self._parent:
+                self._stopping.stop("its launcher is gone")
+            if time.monotonic() >= due:
+                self._beat()
+                due = time.monotonic() + self._period
+            time.sleep(min(1.0, self._period))
+
+    def _beat(self) -> None:
+        with self._lock:
+            claims = list(self._claims.values())
+        for claim in claims:
+            try:
+                if claim.is_superseded():
+                    self._stolen.add(claim.run_id)
+                claim.beat()
+            except FileNotFoundError:
+                continue  # the run was closed by another try, and its claims cleared
+            except OSError as error:
+                log.warning("no sign of life could be written to %s: %s", claim.path, error)

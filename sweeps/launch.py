@@ -1,0 +1,323 @@
+"""Launch a sweep: a named grid of runs, one Parquet row per run, a mean±SD table at the end.
+
+    python sweeps/launch.py --list-grids
+    python sweeps/launch.py --grid demo --results results/demo
+    python sweeps/launch.py --grid table2 --data data --select dataset=mnist --set updates=100
+
+Called again with the same options it goes on where it was. Exit status: 0 complete, 1 some runs failed or are missing,
+2 a usage error.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # `python sweeps/launch.py` puts sweeps/ on the path, where the repository should be
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from agad import files
+from agad.claims import DEFAULT_LEASE
+from agad.errors import AgadError, StoreError
+from agad.store import ResultStore
+from sweeps.cost import seconds_left
+from sweeps.devices import default_workers, resolve_device
+from sweeps.grids import grid_names, load_grid
+from sweeps.plan import Plan, RetryPolicy, check_code, make_plan
+from sweeps.progress import Display, duration
+from sweeps.sweep import EXECUTOR_NAMES, Outcome, Sweep, load_executor
+from sweeps.worker import WorkerOptions
+
+EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's options. Knobs of a run are no options: they are fields, set by --set."""
+    parser = argparse.ArgumentParser(
+        prog="launch.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    what = parser.add_argument_group("what to run")
+    what.add_argument("--grid", metavar="NAME", help="a named grid; see --list-grids")
+    what.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
+    what.add_argument("--list-grids", action="store_true", help="list the grids and stop")
+    what.add_argument("--seeds", metavar="N", type=_positive, help="seeds 0 to N-1 of each cell")
+    what.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
+    what.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
+    what.add_argument("--retry-failed", action="store_true", help="run failed runs once more")
+    what.add_argument("--dry-run", action="store_true", help="say what would be run and stop")
+    what.add_argument("--prepare-data", action="store_true", help="download and prepare the data of the plan and stop")
+    where = parser.add_argument_group("where")
+    where.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="results folder (results/)")
+    where.add_argument(
+        "--data", metavar="DIR", default=os.environ.get("AGAD_DATA", "data"), help="raw data ($AGAD_DATA, else data/)"
+    )
+    where.add_argument(
+        "--cache",
+        metavar="DIR",
+        default=os.environ.get("AGAD_CACHE"),
+        help="prepared data ($AGAD_CACHE, else ~/.cache)",
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument("--executor", choices=EXECUTOR_NAMES, default="local")
+    how.add_argument("--workers", metavar="N", type=_positive, help="worker processes (one per GPU, or per core)")
+    how.add_argument("--threads", metavar="N", type=_positive, default=1, help="torch threads per worker (1)")
+    how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    how.add_argument(
+        "--checkpoint-every", metavar="SECONDS", type=_seconds, default=300.0, help="between checkpoints of a run (300)"
+    )
+    how.add_argument(
+        "--lease", metavar="SECONDS", type=_seconds, default=DEFAULT_LEASE,
+        help=f"silence after which a worker of another host counts as dead ({DEFAULT_LEASE:.0f})",
+    )  # fmt: skip
+    how.add_argument("--keep-weights", action="store_true", help="keep the weights of finished runs")
+    how.add_argument("--allow-code-change", action="store_true", help="go on although agad/ has changed")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; its exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = build_parser().parse_args(arguments)
+    try:
+        return _main(options)
+    except AgadError as error:
+        return _usage_error(str(error))
+    except OSError as error:
+        return _usage_error(f"{error.filename or options.results}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        return EXIT_INCOMPLETE
+
+
+def _main(options: argparse.Namespace) -> int:
+    if options.list_grids:
+        return _list_grids()
+    plan = _plan(options)
+    if options.dry_run:
+        return _dry_run(options, plan)
+    path = _save(plan, options)
+    if options.prepare_data:
+        _prepare(path, options, download=True)
+        return EXIT_COMPLETE
+    check_code(Plan.load(path), allow_change=options.allow_code_change)
+    execute = load_executor(options.executor)
+    outcome = Outcome()
+    with Display() as display, _retry_file(options, plan) as (policy, retry_path):
+        sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path)
+        if sweep.picker().census().open:
+            _prepare(path, options, download=False)
+            outcome = execute(sweep)
+    return _conclude(sweep, path, outcome)
+
+
+# -- the plan -----------------------------------------------------------------------------------------------------
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    if options.plan is not None:
+        if options.grid or options.select or options.set or options.seeds:
+            raise AgadError("--plan says everything: leave out --grid, --select, --set and --seeds")
+        return Plan.load(options.plan)
+    if options.grid is None:
+        raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}")
+    grid = load_grid(options.grid)
+    plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set)
+    if collapsed:
+        _say(f"{collapsed} runs became equal to others by --set and are run once.")
+    return plan
+
+
+def _save(plan: Plan, options: argparse.Namespace) -> Path:
+    try:
+        return plan.save(options.results)
+    except OSError as error:
+        raise StoreError(
+            f"--results {options.results} is not writable ({error.strerror}); choose a folder that is"
+        ) from error
+
+
+def _list_grids() -> int:
+    for name in grid_names():
+        grid = load_grid(name)
+        print(f"{name:<12} {len(grid.cells) * grid.seeds:>5} runs  {grid.summary}")
+    return EXIT_COMPLETE
+
+
+def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
+    store = ResultStore(options.results)
+    tries = store.tries()
+    policy = RetryPolicy.retrying(tries) if options.retry_failed else RetryPolicy()
+    states = {spec: policy.state(spec.run_id, tries.get(spec.run_id, ())) for spec in plan.specs}
+    count = {state: list(states.values()).count(state) for state in ("done", "failed", "open")}
+    print(
+        f"{plan.title}: {len(plan.specs)} runs, {count['done']} done, {count['failed']} failed, {count['open']} to do"
+    )
+    for name, values in _axes(plan).items():
+        print(f"  {name}: {', '.join(values)}")
+    if count["open"]:
+        print(f"  {_forecast(options, store, states)}")
+    return EXIT_COMPLETE
+
+
+def _axes(plan: Plan) -> dict[str, list[str]]:
+    """The fields in which the plan's runs differ, with their values."""
+    columns: dict[str, dict[str, None]] = {}
+    for spec in plan.specs:
+        for name, value in spec.to_dict().items():
+            columns.setdefault(name, {})[_shown(value)] = None
+    return {name: list(values) for name, values in columns.items() if len(values) > 1}
+
+
+def _shown(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any, str]) -> str:
+    by_id = {spec.run_id: spec for spec, state in states.items() if state == "done"}
+    rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=by_id).to_pylist() if by_id else []
+    measured = {by_id[row["run_id"]]: row["train_seconds"] + row["eval_seconds"] for row in rows}
+    seconds = seconds_left([spec for spec, state in states.items() if state == "open"], measured)
+    if seconds is None:
+        return "time: unknown until a run has finished here"
+    workers = options.workers or default_workers(resolve_device(options.device), options.threads)
+    return f"time: about {duration(seconds / workers)} with {workers} workers, from {len(measured)} finished runs"
+
+
+# -- the sweep ----------------------------------------------------------------------------------------------------
+
+
+def _prepare(plan_path: Path, options: argparse.Namespace, *, download: bool) -> None:
+    """Prepare the data in a process of its own, for it imports torch. Raises AgadError with its one line."""
+    command = [sys.executable, "-m", "sweeps.prepare", "--plan", str(plan_path), "--data", options.data]
+    command += ["--cache", options.cache] if options.cache else []
+    command += ["--download", "--list"] if download else []
+    root = str(Path(__file__).resolve().parents[1])
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+    }
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"preparing the data ended with status {done.returncode}"]
+        raise AgadError(lines[-1])
+
+
+@contextlib.contextmanager
+def _retry_file(options: argparse.Namespace, plan: Plan) -> Iterator[tuple[RetryPolicy, Path | None]]:
+    """The retry policy, and the file that tells workers which failed runs are to be tried again."""
+    if not options.retry_failed:
+        yield RetryPolicy(), None
+        return
+    policy = RetryPolicy.retrying(ResultStore(options.results).tries())
+    path = (
+        options.results
+        / "plans"
+        / f"{files.TEMPORARY_PREFIX}retry-{plan.name}-{os.uname().nodename}-{os.getpid()}.json"
+    )
+    path.write_text(json.dumps(dict(policy.until_attempt)))
+    try:
+        yield policy, path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _sweep(
+    options: argparse.Namespace, plan: Plan, path: Path, *, display: Display, policy: RetryPolicy, retry: Path | None
+) -> Sweep:
+    worker = WorkerOptions(
+        plan=str(path),
+        results=str(options.results),
+        data=options.data,
+        cache=options.cache,
+        executor=options.executor,
+        device=resolve_device(options.device),
+        threads=options.threads,
+        checkpoint_every=options.checkpoint_every,
+        lease=options.lease,
+        retry_until=None if retry is None else str(retry),
+        keep_weights=options.keep_weights,
+        allow_code_change=options.allow_code_change,
+    )
+    return Sweep(
+        plan=plan, results=options.results, worker=worker, workers=options.workers, policy=policy, display=display
+    )
+
+
+def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
+    """Compact, clear what closed runs left, print the table and what is missing; the exit status."""
+    picker = sweep.picker()
+    picker.store.compact()
+    census = picker.census()
+    picker.board.clear(census.done)
+    for damaged in picker.store.damaged:
+        _say(f"Passed over {damaged.path}: {damaged.reason}")
+    if census.done:
+        _print_table(sweep, path)
+    if outcome.error:
+        _say(f"launch.py: error: {outcome.error}")
+    if census.failed:
+        _say(f"{len(census.failed)} runs failed; the table counts them, --retry-failed runs them once more.")
+    if census.open:
+        _say(f"{len(census.done)} of {len(sweep.plan.specs)} runs are done, {len(census.open)} are to do. Go on with:")
+        _say(f"  {_command_to_go_on()}")
+    return EXIT_COMPLETE if len(census.done) == len(sweep.plan.specs) else EXIT_INCOMPLETE
+
+
+def _print_table(sweep: Sweep, path: Path) -> None:
+    tables = importlib.import_module("analysis.tables")
+    markdown = tables.plan_table(sweep.results, path).to_markdown()
+    print(markdown)
+    folder = sweep.results / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{sweep.plan.name}.md"
+    files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
+    _say(f"The table is in {target}")
+
+
+def _command_to_go_on() -> str:
+    return shlex.join([Path(sys.executable).name, *sys.argv])
+
+
+# -- small things -------------------------------------------------------------------------------------------------
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError("must be 0 or more seconds")
+    return value
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _usage_error(message: str) -> int:
+    _say(f"launch.py: error: {message}")
+    return EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Which run a worker takes next: plan order, without a counting row, without a living claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agad.claims import Claim, ClaimBoard
+from agad.schema import RunRecord
+from agad.spec import RunSpec
+from agad.store import ResultStore, Try
+from sweeps.plan import DEATHS_UNTIL_FAILED, Plan, RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The runs of a plan, counted.
+
+    Attributes:
+        done: run_ids with an ok row.
+        failed: run_ids with failed rows that are not to be tried again.
+        open: run_ids that are neither.
+        held: those of `open` that some worker is at, with the generation of its claim.
+    """
+
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    open: tuple[str, ...]
+    held: dict[str, int]
+
+    @property
+    def free(self) -> int:
+        """Open runs that no worker is at."""
+        return len(self.open) - len(self.held)
+
+
+class Picker:
+    """Takes claims on the runs of one plan. One listing of claims and of rows a pick, not a stat a run."""
+
+    def __init__(self, plan: Plan, store: ResultStore, board: ClaimBoard, policy: RetryPolicy) -> None:
+        self.plan = plan
+        self.store = store
+        self.board = board
+        self.policy = policy
+        self._specs = {spec.run_id: spec for spec in plan.specs}
+
+    def next(self) -> tuple[RunSpec, Claim] | None:
+        """Claim the first run of the plan that is open and that nobody is at; None if there is none by now."""
+        tries = self.store.tries()
+        generations = self.board.generations()
+        for run_id, spec in self._specs.items():
+            if self.policy.state(run_id, tries.get(run_id, ())) != "open":
+                continue
+            of_run = generations.get(run_id, [])
+            if of_run and self.board.is_held(run_id, of_run[-1]):
+                continue
+            claim = self._take(spec, of_run, tries.get(run_id, ()))
+            if claim is not None:
+                return spec, claim
+        return None
+
+    def census(self) -> Census:
+        """The plan's runs, counted by now."""
+        tries = self.store.tries()
+        generations = self.board.generations()
+        runs: dict[str, list[str]] = {"done": [], "failed": [], "open": []}
+        for run_id in self._specs:
+            runs[self.policy.state(run_id, tries.get(run_id, ()))].append(run_id)
+        held = {
+            run_id: generations[run_id][-1]
+            for run_id in runs["open"]
+            if run_id in generations and self.board.is_held(run_id, generations[run_id][-1])
+        }
+        return Census(tuple(runs["done"]), tuple(runs["failed"]), tuple(runs["open"]), held)
+
+    def _take(self, spec: RunSpec, of_run: list[int], tries: tuple[Try, ...]) -> Claim | None:
+        last_row = max((one.attempt for one in tries), default=0)
+        generation = max([last_row, *of_run]) + 1
+        claim = self.board.take(spec.run_id, generation)
+        if claim is None:
+            return None
+        # The listing of rows is older than the claim: the run may have been closed, and its claims cleared, between.
+        fresh = self.store.tries().get(spec.run_id, ())
+        if self.policy.state(spec.run_id, fresh) != "open" or any(one.attempt >= generation for one in fresh):
+            claim.withdraw()
+            return None
+        deaths = self.board.deaths_without_progress(spec.run_id, [n for n in of_run if n > last_row])
+        if deaths >= DEATHS_UNTIL_FAILED:
+            self._commit_died(spec, claim, deaths)
+            return None
+        return claim
+
+    def _commit_died(self, spec: RunSpec, claim: Claim, deaths: int) -> None:
+        message = f"{deaths} workers died at this run without a new checkpoint (out of memory? a crash in a library?)"
+        values = {"failure_kind": "died", "failure_message": message, "worker": self.board.owner.worker}
+        self.store.commit(RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values))
+        claim.release()

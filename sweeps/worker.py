@@ -1,0 +1,302 @@
+"""A worker: claims the next open run, trains it, commits its row, until nothing is left or it is told to stop.
+
+Every executor starts the same function, `work(WorkerOptions)`, and hands it plain strings and numbers.
+
+    python -m sweeps.worker --plan results/plans/demo-….json --results results
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import importlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agad.claims import DEFAULT_LEASE, Claim, ClaimBoard, Owner
+from agad.errors import AgadError, NonFiniteLoss
+from agad.schema import RunRecord
+from agad.spec import RunOptions, RunSpec
+from agad.store import ResultStore
+from sweeps.failures import PlaceError, errors_of_place, failure_kind, is_of_place
+from sweeps.heartbeat import Heartbeat, Stopping
+from sweeps.picking import Picker
+from sweeps.plan import Plan, RetryPolicy, check_code
+
+EXIT_NOTHING_LEFT = 0
+EXIT_STOPPED = 3
+"""Told to stop (signal, deadline, launcher gone) with runs left to do."""
+EXIT_PLACE = 4
+"""An error of this place, not of a run: the log's last line says which."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+
+log = logging.getLogger("agad.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What a worker is started with: strings and numbers, so that any executor can pass them on.
+
+    Attributes:
+        plan: path of the plan file.
+        results: the results folder.
+        data: folder of the raw data, or None if the prepared data are in the cache.
+        cache: folder of the prepared data, or None for the default.
+        name: the worker's name in claims, rows and logs.
+        executor: who started it, for the row.
+        device: `cpu`, `cuda` or `cuda:N`.
+        threads: torch threads.
+        checkpoint_every: seconds between checkpoints of a run.
+        lease: seconds after which a silent worker of another host counts as dead.
+        heartbeat: seconds between two signs of life.
+        retry_until: path of a JSON file {run_id: attempt} of failed runs to try again, or None.
+        keep_weights: keep G's and D's weights of finished runs.
+        allow_code_change: work although agad/ is not what the plan was made with.
+        parent: pid of the launcher, with which the worker ends; None: it lives on its own.
+        log: path of the log file, named in failed rows; None: stderr.
+        deadline: seconds from the start after which it stops; None: never.
+    """
+
+    plan: str
+    results: str
+    data: str | None = None
+    cache: str | None = None
+    name: str = "worker"
+    executor: str = "local"
+    device: str = "cpu"
+    threads: int = 1
+    checkpoint_every: float = 300.0
+    lease: float = DEFAULT_LEASE
+    heartbeat: float = 5.0
+    retry_until: str | None = None
+    keep_weights: bool = False
+    allow_code_change: bool = False
+    parent: int | None = None
+    log: str | None = None
+    deadline: float | None = None
+
+    def to_arguments(self) -> list[str]:
+        """The command line of `python -m sweeps.worker` that means these options."""
+        arguments: list[str] = []
+        for option in dataclasses.fields(self):
+            value = getattr(self, option.name)
+            flag = f"--{option.name.replace('_', '-')}"
+            if isinstance(value, bool):
+                arguments += [flag] if value else []
+            elif value is not None:
+                arguments += [flag, str(value)]
+        return arguments
+
+
+class Worker:
+    """One worker at one plan. `work` drives it to its end."""
+
+    def __init__(self, options: WorkerOptions) -> None:
+        self.options = options
+        self.plan = Plan.load(Path(options.plan))
+        check_code(self.plan, allow_change=options.allow_code_change)
+        self.stopping = Stopping(options.deadline)
+        self.heartbeat = Heartbeat(self.stopping, options.heartbeat, options.parent)
+        self.store = ResultStore(options.results)
+        owner = Owner.this_process(options.name)
+        board = ClaimBoard(options.results, owner, lease=options.lease)
+        self.picker = Picker(self.plan, self.store, board, _policy(options))
+        self._trainer: Any = None
+        self._withheld: tuple[RunRecord, Claim] | None = None
+        self._provenance: dict[str, Any] = {}
+
+    def work(self) -> int:
+        """Work until nothing is left or a stop is asked for; one of the EXIT_ codes. Raises PlaceError."""
+        self.heartbeat.start()
+        try:
+            self._load_trainer()
+            while not self.stopping.is_set():
+                with errors_of_place():
+                    picked = self.picker.next()
+                if picked is None:
+                    break
+                self._run(*picked)
+            with errors_of_place():
+                self._commit_withheld()
+        except PlaceError:
+            self._give_back_withheld()
+            raise
+        if self.stopping.is_set():
+            log.info("stopped: %s", self.stopping.reason)
+            return EXIT_STOPPED
+        return EXIT_NOTHING_LEFT
+
+    def _load_trainer(self) -> None:
+        """Import torch and what needs it, before a run is claimed. Raises PlaceError."""
+        with errors_of_place():
+            importlib.import_module("torch").set_num_threads(self.options.threads)
+            self._trainer = importlib.import_module("agad.trainer")
+            self._provenance = {
+                **importlib.import_module("agad.provenance").collect(),
+                "plan": self.plan.name,
+                "executor": self.options.executor,
+                "worker": self.options.name,
+                "log": None,
+            }
+
+    def _run(self, spec: RunSpec, claim: Claim) -> None:
+        """Train, and commit or withhold the row. Raises PlaceError; then the claim is given back."""
+        self.heartbeat.hold(claim)
+        try:
+            with errors_of_place():
+                record = self._outcome(spec, claim)
+                if record is not None and self._is_suspicious(record, claim):
+                    self._withhold(record, claim)
+                    return
+                self._commit_withheld()
+                if record is not None:
+                    self._commit(record)
+        except PlaceError:
+            self._give_back(claim)
+            raise
+        self._give_back(claim)
+
+    def _outcome(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
+        """Train; the record, or None if the run was stopped or stolen. Errors of place pass."""
+        try:
+            record = self._trainer.train(spec, self._run_options(claim), control=self._control(claim))
+        except self._trainer.Interrupted:
+            return None
+        except Exception as error:
+            if is_of_place(error):
+                raise
+            log.exception("run %s failed", spec.run_id)
+            return self._failure(spec, claim, error)
+        values = {**record.values, **self._provenance}
+        return RunRecord(spec=record.spec, attempt=record.attempt, status=record.status, values=values)
+
+    def _run_options(self, claim: Claim) -> RunOptions:
+        results = Path(self.options.results)
+        return RunOptions(
+            device=self.options.device,
+            threads=self.options.threads,
+            data_root=self.options.data,
+            cache=self.options.cache,
+            checkpoint_dir=str(results / "checkpoints"),
+            checkpoint_every=self.options.checkpoint_every,
+            attempt=claim.generation,
+            weights_dir=str(results / "weights") if self.options.keep_weights else None,
+        )
+
+    def _control(self, claim: Claim) -> Callable[[Any], Any]:
+        action = self._trainer.Action
+
+        def control(progress: Any) -> Any:
+            claim.note(update=progress.update, updates=progress.updates, saved_update=progress.last_checkpoint_update)
+            if self.heartbeat.is_stolen(claim):
+                log.warning("run %s was taken over by another worker", claim.run_id)
+                return action.ABANDON
+            return action.STOP if self.stopping.is_set() else action.CONTINUE
+
+        return control
+
+    def _failure(self, spec: RunSpec, claim: Claim, error: Exception) -> RunRecord:
+        values = {
+            **self._provenance,
+            "failure_kind": failure_kind(error),
+            "failure_message": f"{type(error).__name__}: {error}"[:2000],
+            "failure_update": error.update if isinstance(error, NonFiniteLoss) else None,
+            "log": self.options.log,
+            "device": self.options.device,
+            "threads": self.options.threads,
+        }
+        return RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values)
+
+    # Two different runs that fail alike before their first update speak of this place, not of the runs: the first
+    # such failure is withheld until the next run has shown which it is.
+
+    @staticmethod
+    def _is_suspicious(record: RunRecord, claim: Claim) -> bool:
+        return record.values.get("failure_kind") == "error" and claim.record.update == 0
+
+    def _withhold(self, record: RunRecord, claim: Claim) -> None:
+        if self._withheld is not None:
+            message = record.values["failure_message"]
+            if self._withheld[0].values["failure_message"] == message:
+                raise PlaceError(f"two runs failed alike before their first update: {message}")
+            self._commit_withheld()
+        self._withheld = (record, claim)
+
+    def _commit_withheld(self) -> None:
+        if self._withheld is not None:
+            record, claim = self._withheld
+            self._commit(record)
+            self._give_back(claim)
+            self._withheld = None
+
+    def _give_back_withheld(self) -> None:
+        if self._withheld is not None:
+            self._give_back(self._withheld[1])
+            self._withheld = None
+
+    def _commit(self, record: RunRecord) -> None:
+        self.store.commit(record)
+        if record.status == "ok":
+            importlib.import_module("agad.checkpoint").delete_checkpoints(
+                Path(self.options.results) / "checkpoints", record.run_id
+            )
+
+    def _give_back(self, claim: Claim) -> None:
+        self.heartbeat.drop(claim)
+        with contextlib.suppress(OSError):  # a claim that cannot be given back expires by itself
+            claim.release()
+
+
+def _policy(options: WorkerOptions) -> RetryPolicy:
+    if options.retry_until is None:
+        return RetryPolicy()
+    return RetryPolicy(until_attempt=json.loads(Path(options.retry_until).read_text()))
+
+
+def work(options: WorkerOptions) -> int:
+    """Run a worker in this process to its end; one of the EXIT_ codes. Installs handlers for STOP_SIGNALS."""
+    try:
+        worker = Worker(options)
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda n, _: worker.stopping.stop(f"it got {signal.Signals(n).name}"))
+        return worker.work()
+    except AgadError as error:
+        log.error("%s", error)  # one line, without a traceback
+        return EXIT_PLACE
+
+
+def parse_arguments(arguments: list[str]) -> WorkerOptions:
+    """WorkerOptions from a command line; the inverse of `WorkerOptions.to_arguments`."""
+    parser = argparse.ArgumentParser(prog="python -m sweeps.worker", description=(__doc__ or "").splitlines()[0])
+    kinds = {"int": int, "float": float, "str": str}
+    for option in dataclasses.fields(WorkerOptions):
+        flag = f"--{option.name.replace('_', '-')}"
+        kind = str(option.type).split(" |")[0]
+        if kind == "bool":
+            parser.add_argument(flag, action="store_true")
+        elif option.default is dataclasses.MISSING:
+            parser.add_argument(flag, required=True, type=kinds[kind])
+        else:
+            parser.add_argument(flag, default=option.default, type=kinds[kind])
+    return WorkerOptions(**vars(parser.parse_args(arguments)))
+
+
+def main() -> int:
+    """The command line."""
+    options = parse_arguments(sys.argv[1:])
+    logging.basicConfig(
+        filename=options.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    return work(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
