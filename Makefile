@@ -1,0 +1,36 @@
+# `make demo` and `make test` do all the set-up that they need. PYTHON: the Python that .venv is made of.
+PYTHON ?= python3
+BIN := .venv/bin
+ENVIRONMENT := .venv/.made
+
+.PHONY: demo test check format bench clean
+.DELETE_ON_ERROR:
+
+demo: $(ENVIRONMENT)
+	$(BIN)/python sweeps/launch.py --grid demo --results results/demo
+
+test: $(ENVIRONMENT)
+	$(BIN)/python -m pytest
+
+check: $(ENVIRONMENT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(ENVIRONMENT)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Measures the sweep's own costs; see docs/benchmarks.md.
+bench: $(ENVIRONMENT)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+
+$(ENVIRONMENT): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agad needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,366 @@
+"""ResultStore: many writers, readers and compactors on one folder; torn and foreign files."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import agad.store as store_module
+from agad import files
+from agad.errors import StoreError
+from agad.schema import SCHEMA
+from agad.store import ResultStore, Try
+from tests.rows import record, spec
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ResultStore:
+    return ResultStore(tmp_path)
+
+
+def contents(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_empty_or_missing_folder_has_no_rows(store: ResultStore) -> None:
+    assert store.read().num_rows == 0
+    assert store.tries() == {}
+    assert store.compact() == 0
+
+
+def test_what_is_committed_is_read(store: ResultStore) -> None:
+    values = {"curve_update": [1, 2], "scores_eval": [0.5, 0.25], "data_digest": "d", "auroc": 0.75}
+    one = record(spec(seed=3, gamma=0.05, min_anomalies=2), **values)
+
+    assert store.commit(one)
+
+    (row,) = store.read(columns=[*SCHEMA.names]).to_pylist()
+    assert row == one.to_row()
+
+
+def test_columns_are_chosen_and_lists_are_not_read_unless_asked_for(store: ResultStore) -> None:
+    store.commit(record(scores_eval=[1.0]))
+
+    assert store.read(["auroc"]).column_names == ["auroc"]
+    assert "scores_eval" not in store.read().column_names
+    assert "lr" in store.read().column_names
+
+
+def test_unknown_column(store: ResultStore) -> None:
+    with pytest.raises(KeyError, match="auc"):
+        store.read(["auc"])
+
+
+def test_an_attempt_is_never_overwritten(store: ResultStore) -> None:
+    assert store.commit(record(auroc=0.1))
+    assert not store.commit(record(auroc=0.9))
+
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.1]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize(
+    ("tries", "counts"),
+    [
+        ([("failed", 1), ("ok", 2)], ("ok", 2)),
+        ([("ok", 3), ("ok", 2), ("failed", 1)], ("ok", 2)),
+        ([("failed", 1), ("pruned", 2), ("failed", 3)], ("pruned", 2)),
+        ([("failed", 2), ("failed", 1)], ("failed", 1)),
+        ([("pruned", 1), ("ok", 9)], ("ok", 9)),
+    ],
+)
+def test_which_row_counts(
+    store: ResultStore, tries: list[tuple[str, int]], counts: tuple[str, int], compacted: bool
+) -> None:
+    for status, attempt in tries:
+        store.commit(record(attempt=attempt, status=status))
+        if compacted:
+            store.compact()
+
+    (row,) = store.read(["status", "attempt"]).to_pylist()
+    assert (row["status"], row["attempt"]) == counts
+    assert store.read_tries().num_rows == len(tries)
+
+
+def test_rows_of_chosen_runs(store: ResultStore) -> None:
+    for seed in range(4):
+        store.commit(record(spec(seed=seed)))
+        if seed == 1:
+            store.compact()
+    wanted = {spec(seed=0).run_id, spec(seed=3).run_id}
+
+    assert set(store.read(["run_id"], run_ids=wanted)["run_id"].to_pylist()) == wanted
+
+
+def test_tries_for_planning(store: ResultStore) -> None:
+    store.commit(record(attempt=2, status="failed", failure_kind="oom"))
+    store.compact()
+    store.commit(record(attempt=3))
+
+    assert store.tries() == {spec().run_id: (Try(2, "failed", "oom"), Try(3, "ok", None))}
+
+
+def test_tries_reads_a_file_once(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.commit(record())
+    store.tries()
+    monkeypatch.setattr(store_module, "_read_groups", None)
+
+    assert len(store.tries()) == 1
+
+
+def test_compaction_leaves_one_file_and_the_same_rows(store: ResultStore, tmp_path: Path) -> None:
+    for seed in range(5):
+        store.commit(record(spec(seed=seed), scores_eval=[seed]))
+    before = store.read([*SCHEMA.names])
+
+    assert store.compact() == 5
+
+    assert store.read([*SCHEMA.names]) == before
+    assert len(contents(tmp_path)) == 1
+    assert store.compact() == 0
+
+
+def test_many_base_files_are_merged(store: ResultStore, tmp_path: Path) -> None:
+    for seed in range(20):
+        store.commit(record(spec(seed=seed)))
+        store.compact()
+
+    assert store.read().num_rows == 20
+    assert len(contents(tmp_path)) < 20
+
+
+def test_compaction_streams(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row groups are written as they fill up, so that memory does not grow with the number of rows."""
+    monkeypatch.setattr(store_module, "_COMPACT_BYTES", 1)
+    for seed in range(3):
+        store.commit(record(spec(seed=seed)))
+
+    store.compact()
+
+    (base,) = store.base.iterdir()
+    assert pq.ParquetFile(base).num_row_groups == 3
+    assert store.read().num_rows == 3
+
+
+# -- torn, foreign, newer and older files --------------------------------------------------------------------------
+
+
+def _torn(path: Path) -> None:
+    other = ResultStore(path.parent.parent / "other")
+    other.commit(record(spec(seed=9)))
+    (whole,) = other.inbox.iterdir()
+    path.write_bytes(whole.read_bytes()[:-20])
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "torn": _torn,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("hello"),
+    "foreign Parquet": lambda path: pq.write_table(pa.table({"a": [1]}), path),
+    "folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("place", ["inbox", "base"])
+def test_a_damaged_file_never_breaks_reading(store: ResultStore, damage: str, place: str) -> None:
+    store.commit(record())
+    bad = store.path / place / "abc.1.parquet"
+    bad.parent.mkdir(exist_ok=True)
+    DAMAGE[damage](bad)
+
+    assert store.read().num_rows == 1
+    assert [one.path for one in store.damaged] == [bad]
+    assert list(store.tries()) == [spec().run_id]
+    assert [one.path for one in store.damaged] == [bad]
+
+
+def test_compaction_sets_damaged_files_aside_and_keeps_them(store: ResultStore) -> None:
+    store.commit(record())
+    (store.inbox / "abc.1.parquet").write_text("torn")
+
+    assert store.compact() == 1
+
+    assert store.read().num_rows == 1
+    assert store.damaged == ()
+    (kept,) = store.set_aside_folder.iterdir()
+    assert kept.read_text() == "torn"
+
+
+def test_a_foreign_name_is_set_aside(store: ResultStore) -> None:
+    store.commit(record())
+    (source,) = store.inbox.iterdir()
+    source.rename(store.inbox / "copy of results.parquet")
+
+    assert store.read().num_rows == 0
+    assert "not the name of a row" in store.damaged[0].reason
+
+
+def test_half_written_files_are_passed_over(store: ResultStore) -> None:
+    store.commit(record())
+    files.temporary_beside(store.inbox / "x").write_text("half")
+
+    assert store.read().num_rows == 1
+    assert store.damaged == ()
+
+
+def _rewrite(store: ResultStore, table: pa.Table, version: int) -> None:
+    (path,) = store.inbox.iterdir()
+    metadata = {b"agad_schema_version": str(version).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def test_rows_of_a_newer_schema_are_refused_in_one_line(store: ResultStore) -> None:
+    store.commit(record())
+    _rewrite(store, record().to_table(), 99)
+
+    for read in (store.read, store.tries, store.compact):
+        with pytest.raises(StoreError, match="written by a newer agad .*update agad"):
+            read()
+
+
+def test_what_older_rows_lack_is_null(store: ResultStore) -> None:
+    store.commit(record(auroc=0.5))
+    _rewrite(store, record(auroc=0.5).to_table().drop_columns(["oracle_update", "beta2"]), 1)
+
+    (row,) = store.read(["auroc", "oracle_update", "beta2"]).to_pylist()
+    assert row == {"auroc": 0.5, "oracle_update": None, "beta2": None}
+    store.compact()
+    assert store.read(["beta2"])["beta2"].to_pylist() == [None]
+
+
+# -- interleavings, forced -----------------------------------------------------------------------------------------
+
+
+def test_a_reader_starts_again_when_a_compactor_moves_rows_under_it(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed in the inbox, gone when opened: the reader must find the row in base."""
+    store.commit(record())
+    paths = ResultStore._paths
+    listed = []
+
+    def list_then_compact(folder: Path) -> list[Path]:
+        found = paths(folder)
+        listed.append(folder)
+        if listed == [store.inbox, store.base]:
+            monkeypatch.setattr(ResultStore, "_paths", staticmethod(paths))
+            ResultStore(store.path).compact()
+        return found
+
+    monkeypatch.setattr(ResultStore, "_paths", staticmethod(list_then_compact))
+
+    assert store.read().num_rows == 1
+    assert list(store.inbox.iterdir()) == []
+
+
+def test_rows_in_two_files_at_once_are_one_row(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compactor killed between its rename and its unlinks."""
+    store.commit(record(auroc=0.5))
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    store.compact()
+    monkeypatch.undo()
+
+    assert len(list(store.inbox.iterdir())) == 1
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.5]
+    assert store.read_tries().num_rows == 1
+    store.compact()
+    assert store.read().num_rows == 1
+
+
+def test_two_compactors_at_the_same_files(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second runs whole between the first one's reading and its rename."""
+    for seed in range(3):
+        store.commit(record(spec(seed=seed)))
+    replace = files.replace_atomically
+
+    def compact_before(target: Path, write: Callable[[Path], object]) -> None:
+        def write_then_let_the_other_in(path: Path) -> None:
+            write(path)
+            monkeypatch.setattr(files, "replace_atomically", replace)
+            ResultStore(store.path).compact()
+
+        replace(target, write_then_let_the_other_in)
+
+    monkeypatch.setattr(files, "replace_atomically", compact_before)
+    store.compact()
+
+    assert len(list(store.base.iterdir())) == 2
+    assert store.read().num_rows == 3
+
+
+def test_a_compactor_never_unlinks_what_it_has_not_read(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that arrives while the compactor writes stays in the inbox."""
+    store.commit(record(spec(seed=0)))
+    gathered = store_module._gathered
+
+    def late_arrival(tables: object) -> object:
+        yield from gathered(tables)  # type: ignore[arg-type]
+        ResultStore(store.path).commit(record(spec(seed=1)))
+
+    monkeypatch.setattr(store_module, "_gathered", late_arrival)
+    store.compact()
+
+    assert len(list(store.inbox.iterdir())) == 1
+    assert store.read().num_rows == 2
+
+
+def test_a_disk_that_fills_up_leaves_no_half_row(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store.commit(record(spec(seed=0)))
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(OSError, match="No space"):
+        store.commit(record(spec(seed=1)))
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(OSError, match="No space"):
+        store.compact()
+
+    assert store.read().num_rows == 1
+    assert len(contents(store.path)) == 1
+
+
+def test_without_hard_links_rows_are_still_exclusive(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr("os.link", no_links)
+
+    assert store.commit(record(auroc=0.1))
+    assert not store.commit(record(auroc=0.9))
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.1]
+
+
+WRITERS = """
+import sys
+from agad.store import ResultStore
+from tests.rows import record, spec
+store = ResultStore(sys.argv[1])
+for seed in range(30):
+    store.commit(record(spec(seed=seed), attempt=int(sys.argv[2])))
+    if seed % 7 == 0:
+        store.compact()
+    assert store.read().num_rows > seed
+"""
+
+
+def test_many_processes_at_once(store: ResultStore) -> None:
+    """Three writers that also compact and read, for real; nothing is lost or doubled."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITERS, str(store.path), str(attempt)], stderr=subprocess.PIPE)
+        for attempt in (1, 2, 3)
+    ]
+    errors = [writer.communicate(timeout=120)[1] for writer in writers]
+
+    assert [writer.returncode for writer in writers] == [0, 0, 0], errors
+    assert store.read().num_rows == 30
+    assert store.read_tries().num_rows == 90
+    assert store.damaged == ()
