@@ -1,0 +1,1 @@
+"""The nets: generators, discriminator, batch norm with a mode."""

@@ -1,0 +1,164 @@
+"""Anomaly scores under each evaluation protocol, and their AUROC.
+
+The score of an image is A(x) = ||x - G(x)||_2 (section 3.3.3), in float32. The protocols differ in batch norm's
+statistics, and so in what one image's score owes to the others (paper notes, B7):
+
+    eval                 running statistics as training left them: the headline
+    eval_recal           running statistics re-estimated on the training normals, in training's batch size
+    batch_shuffled       statistics of each test batch, test set shuffled
+    batch_normals_first  the same, all normals before all anomalies, both shuffled
+    batch_class_sorted   the same, class by class, each shuffled
+    batch1               statistics of each image alone
+
+Orders come from one fixed key, the same for every run. Nothing here changes a net, its mode afterwards, or a global
+generator, so the protocols can be scored in any order, or not at all, without a trace.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from agad.data.prepared import Prepared, open_prepared
+from agad.data.split import OneClassSplit, one_class_split
+from agad.device import open_device, place, settings
+from agad.errors import DataError
+from agad.images import ImagePool
+from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.models.weights import load_weights
+from agad.seeding import generator as seeded
+from agad.spec import EVAL_PROTOCOLS, RunOptions, RunSpec
+
+_MODES = {
+    "eval": BNMode.RUNNING,
+    "eval_recal": BNMode.RUNNING,
+    "batch_shuffled": BNMode.BATCH,
+    "batch_normals_first": BNMode.BATCH,
+    "batch_class_sorted": BNMode.BATCH,
+    "batch1": BNMode.IMAGE,
+}
+
+Scores = NDArray[np.float32]
+
+
+def _nothing() -> None:
+    """The default `tick`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluator:
+    """Scores the test set of one split.
+
+    Attributes:
+        normals: the training normals, for eval_recal.
+        recal_batch: images in a batch of eval_recal.
+        test: the test images in their own order.
+        test_class: (N,) their class indices.
+        test_label: (N,) 0 normal, 1 anomalous.
+        batch: images in a batch when scoring.
+    """
+
+    normals: ImagePool
+    recal_batch: int
+    test: ImagePool
+    test_class: NDArray[np.int64]
+    test_label: NDArray[np.int64]
+    batch: int
+
+    @classmethod
+    def of(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
+        """The evaluator of a run."""
+        return cls(
+            normals=ImagePool(data.train_images, split.normal, device),
+            recal_batch=min(spec.batch_size, len(split.normal)),
+            test=ImagePool(data.test_images, np.arange(len(split.test_label)), device),
+            test_class=split.test_class,
+            test_label=split.test_label,
+            batch=spec.eval_batch_size,
+        )
+
+    @torch.no_grad()
+    def scores(self, net: BatchNormNet, protocol: str, tick: Callable[[], None] = _nothing) -> Scores:
+        """Scores of all test images in the test set's own order, (N,) float32.
+
+        `tick` is called before each batch; an exception from it ends the scoring and leaves the net as it was.
+        """
+        if protocol == "eval_recal":
+            net = self._recalibrated(net, tick)
+        scores = torch.empty(len(self.test), device=next(net.parameters()).device)
+        with bn_mode(net, _MODES[protocol]):
+            for positions in torch.split(self._order(protocol), self.batch):
+                tick()
+                x = self.test.take(positions)
+                scores[positions] = torch.linalg.vector_norm(x - net(x), dim=(1, 2, 3))
+        return scores.cpu().numpy()
+
+    def auroc(self, scores: Scores) -> float:
+        """Area under the ROC curve of the scores, in [0, 1]."""
+        return float(roc_auc_score(self.test_label, scores))
+
+    def _order(self, protocol: str) -> Tensor:
+        """The order in which a protocol takes the test images."""
+        if _MODES[protocol] is not BNMode.BATCH:
+            return torch.arange(len(self.test))
+        shuffled = torch.randperm(len(self.test), generator=seeded("evaluation", protocol))
+        keys = {"batch_normals_first": self.test_label, "batch_class_sorted": self.test_class}.get(protocol)
+        if keys is None:
+            return shuffled
+        return shuffled[torch.from_numpy(keys)[shuffled].argsort(stable=True)]
+
+    def _recalibrated(self, net: BatchNormNet, tick: Callable[[], None]) -> BatchNormNet:
+        """A copy of the net whose running statistics are those of the training normals."""
+        net = copy.deepcopy(net)
+        for norm in net.batch_norms:
+            norm.start_recalibration()
+        order = torch.randperm(len(self.normals), generator=seeded("evaluation", "eval_recal"))
+        with bn_mode(net, BNMode.RECAL):
+            # Nearly equal batches, so that no small rest brings its own noisy variance.
+            for positions in order.tensor_split(-(-len(order) // self.recal_batch)):
+                tick()
+                net(self.normals.take(positions))
+        return net
+
+
+def score_weights(
+    path: str | Path,
+    protocols: Iterable[str] = EVAL_PROTOCOLS,
+    *,
+    options: RunOptions | None = None,
+    data: Prepared | None = None,
+) -> dict[str, Scores]:
+    """Score kept weights again, without training.
+
+    Args:
+        path: a file written by a run with RunOptions.weights_dir.
+        protocols: which of EVAL_PROTOCOLS.
+        options: device, threads and folders of the data; None: the CPU and the default folders.
+        data: the data set, where it is open already.
+
+    Returns:
+        protocol -> scores in the test set's own order; the same bits that the run itself would give there.
+
+    Raises:
+        DataError: the file or the data cannot be read, or the data are not those of the training.
+        DeviceError: the device is not there.
+    """
+    options = options or RunOptions()
+    weights = load_weights(path)
+    spec, device = weights.spec, open_device(options.device)
+    if data is None:
+        data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+    if data.digest != weights.data_digest:
+        raise DataError(f"weights {path} were trained on data {weights.data_digest[:12]}, these are {data.digest[:12]}")
+    evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
+    net = place(weights.build_generator(), device)
+    with settings(device, options.threads):
+        return {protocol: evaluator.scores(net, protocol) for protocol in protocols}

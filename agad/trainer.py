@@ -1,0 +1,332 @@
+"""train(spec, options) -> RunRecord: one run from its first update, or its checkpoint, to its row."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agad.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
+from agad.data.prepared import Prepared, open_prepared
+from agad.data.split import one_class_split
+from agad.device import device_name, open_device, peak_memory_bytes, reset_peak_memory, settings
+from agad.errors import NonFiniteLoss
+from agad.evaluate import Evaluator, Scores
+from agad.models.build import count_parameters
+from agad.models.weights import Weights, main_state, save_weights
+from agad.schema import LOSS_TERMS, RunRecord
+from agad.spec import EVAL_PROTOCOLS, RunOptions, RunSpec
+from agad.training import RECIPROCALS, Training
+
+
+class Action(enum.Enum):
+    """What a control function wants."""
+
+    CONTINUE = "go on"
+    CHECKPOINT = "write a checkpoint now and go on"
+    STOP = "write a checkpoint and raise Interrupted"
+    ABANDON = "raise Interrupted and write nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is.
+
+    Attributes:
+        update: updates done.
+        updates: updates in all.
+        phase: `train`, or `eval` while a point of the curve is scored.
+        last_checkpoint_update: updates in the newest checkpoint written or read; 0: none.
+    """
+
+    update: int
+    updates: int
+    phase: str
+    last_checkpoint_update: int
+
+
+Control = Callable[[Progress], Action]
+
+
+class Interrupted(Exception):
+    """The control function ended the run before its end.
+
+    Attributes:
+        update: updates done.
+    """
+
+    def __init__(self, update: int) -> None:
+        super().__init__(f"interrupted after update {update}")
+        self.update = update
+
+
+def train(
+    spec: RunSpec, options: RunOptions | None = None, *, data: Prepared | None = None, control: Control | None = None
+) -> RunRecord:
+    """Make one run, going on from its newest checkpoint where there is one.
+
+    The result, curve and score columns are a function of the spec, the data, torch, the instruction set and the thread
+    count: interruptions and evaluations leave no trace in them. No global random generator is touched.
+
+    Args:
+        spec: what to train.
+        options: where and how; None: RunOptions().
+        data: the data set where it is open already; None: it is opened by the spec's name. Nothing is downloaded.
+        control: called between updates, and between the batches of an evaluation; what it returns is done at once.
+
+    Returns:
+        A record of status `ok`, without the columns of agad.provenance.
+
+    Raises:
+        NonFiniteLoss: L_g, L_d, a weight or a score is NaN or infinite. It would be again.
+        Interrupted: as control wished.
+        SpecError: the spec and the data do not go together.
+        DataError: the data cannot be read.
+        DeviceError: the device is not there.
+        OSError: a checkpoint or the weights cannot be written.
+    """
+    options = options or RunOptions()
+    device = open_device(options.device)
+    with settings(device, options.threads):
+        session = _Session(spec, options, device, data, control)
+        session.resume()
+        session.run()
+        return session.record()
+
+
+class _Session:
+    """One try at a run: training, evaluation, checkpoints and the clock."""
+
+    def __init__(
+        self, spec: RunSpec, options: RunOptions, device: torch.device, data: Prepared | None, control: Control | None
+    ) -> None:
+        self._started_at = _now()
+        reset_peak_memory(device)
+        if data is None:
+            data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+        self._spec, self._options, self._device, self._data = spec, options, device, data
+        self._control = control
+        self._split = one_class_split(data, spec)
+        self._training = Training(spec, data, self._split, device)
+        self._evaluator = Evaluator.of(spec, data, self._split, device)
+        self._curve: list[dict[str, Any]] = []
+        self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
+        self._seconds = {"train": 0.0, "eval": 0.0}
+        self._resumes = 0
+        self._peak = 0
+        self._clock = _Clock()
+        self._saved_at = time.monotonic()
+        self._saved_mark = self._mark()  # a run that has done nothing needs no checkpoint
+        self._saved_update = 0
+
+    def resume(self) -> None:
+        """Take up the newest checkpoint, whichever attempt wrote it."""
+        if self._options.checkpoint_dir is None:
+            return
+        folder = Path(self._options.checkpoint_dir)
+        checkpoint, _ = find_checkpoint(folder, self._spec, self._data.digest)
+        if checkpoint is not None:
+            self._load_state(checkpoint.state)
+            self._resumes += 1
+            self._saved_mark = self._mark()
+            self._saved_update = checkpoint.update
+
+    def run(self) -> None:
+        """Train to the last update, scoring each point of the curve when it is reached."""
+        points = set(self._spec.curve_points)
+        self._clock.lap()
+        while True:
+            update = self._training.update
+            if update in points and not self._is_scored(update):
+                self._score_point()
+            if update == self._spec.updates:
+                return
+            self._boundary("train")
+            self._training.step()
+            self._charge("train")
+
+    def record(self) -> RunRecord:
+        """The row of the finished run; keeps the weights first where that is asked for."""
+        values = {**self._results(), **self._curve_columns(), **self._score_columns(), **self._circumstances()}
+        return RunRecord(spec=self._spec, attempt=self._options.attempt, status="ok", values=values)
+
+    # -- evaluation ------------------------------------------------------------------------------------------------
+
+    def _is_scored(self, update: int) -> bool:
+        return bool(self._curve) and self._curve[-1]["update"] == update
+
+    def _score_point(self) -> None:
+        """Score the present weights under the point's protocols; those done before an interruption stand."""
+        update, spec = self._training.update, self._spec
+        self._training.check_weights()
+        last = update == spec.updates
+        for protocol in spec.final_protocols if last else spec.curve_protocols:
+            if protocol not in self._scores:
+                scores = self._evaluator.scores(self._training.generator, protocol, lambda: self._boundary("eval"))
+                if not np.isfinite(scores).all():
+                    raise NonFiniteLoss(update, f"a score under {protocol}")
+                self._scores[protocol] = scores
+            self._charge("eval")
+        auroc = {protocol: self._evaluator.auroc(scores) for protocol, scores in self._scores.items()}
+        self._curve.append({"update": update, "auroc": auroc, "terms": dict(self._training.terms)})
+        if not last:
+            self._scores = {}
+        self._charge("eval")
+
+    # -- interruption ----------------------------------------------------------------------------------------------
+
+    def _boundary(self, phase: str) -> None:
+        """A place where the run may be left: ask control, write a checkpoint where one is due."""
+        self._charge(phase)
+        action = self._ask(phase)
+        if action is Action.ABANDON:
+            raise Interrupted(self._training.update)
+        due = time.monotonic() - self._saved_at >= self._options.checkpoint_every
+        if action is not Action.CONTINUE or due:
+            self._save()
+        if action is Action.STOP:
+            raise Interrupted(self._training.update)
+        self._clock.lap()  # neither control nor checkpoints count as training
+
+    def _ask(self, phase: str) -> Action:
+        if self._control is None:
+            return Action.CONTINUE
+        progress = Progress(self._training.update, self._spec.updates, phase, self._saved_update)
+        return self._control(progress)
+
+    def _save(self) -> None:
+        """Write the checkpoint, unless nothing has happened since the last."""
+        if self._options.checkpoint_dir is None or self._mark() == self._saved_mark:
+            return
+        checkpoint = Checkpoint(self._training.update, self._state())
+        folder = Path(self._options.checkpoint_dir)
+        save_checkpoint(folder, self._spec, self._options.attempt, self._data.digest, checkpoint)
+        self._saved_at = time.monotonic()
+        self._saved_mark = self._mark()
+        self._saved_update = self._training.update
+
+    def _mark(self) -> tuple[int, int, int]:
+        """What grows whenever there is something new to keep."""
+        return self._training.update, len(self._curve), len(self._scores)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "training": self._training.state_dict(),
+            "curve": self._curve,
+            "scores": {protocol: torch.from_numpy(scores) for protocol, scores in self._scores.items()},
+            "seconds": self._seconds,
+            "resumes": self._resumes,
+            "peak": self._peak_memory(),
+        }
+
+    def _load_state(self, state: dict[str, Any]) -> None:
+        self._training.load_state_dict(state["training"])
+        self._curve = state["curve"]
+        self._scores = {protocol: scores.numpy() for protocol, scores in state["scores"].items()}
+        self._seconds = state["seconds"]
+        self._resumes = state["resumes"]
+        self._peak = state["peak"]
+
+    def _charge(self, phase: str) -> None:
+        self._seconds[phase] += self._clock.lap()
+
+    # -- the row ---------------------------------------------------------------------------------------------------
+
+    def _results(self) -> dict[str, Any]:
+        training, split, final = self._training, self._split, self._curve[-1]["auroc"]
+        sizes = training.batches.sizes
+        oracle = max(self._curve, key=lambda point: point["auroc"]["eval"])  # the first of equals
+        return {
+            "auroc": final["eval"],
+            **{f"auroc_{protocol}": value for protocol, value in final.items() if protocol != "eval"},
+            "auroc_oracle": oracle["auroc"]["eval"],
+            "oracle_update": oracle["update"],
+            "n_train_normal": len(split.normal),
+            "n_train_anomaly": len(split.anomaly),
+            "n_batch_normal": sizes.normal,
+            "n_batch_anomaly": sizes.anomaly,
+            "n_test_normal": int((split.test_label == 0).sum()),
+            "n_test_anomaly": int((split.test_label == 1).sum()),
+            "drawn_anomaly_classes": list(split.drawn_anomaly_classes),
+            "parameters_g": count_parameters(training.generator),
+            "parameters_d": count_parameters(training.discriminator),
+            "updates_done": training.update,
+            "d_resets": training.d_resets,
+            **{f"{name}_max": training.recip_max.get(name) for name in RECIPROCALS},
+            "data_digest": self._data.digest,
+        }
+
+    def _curve_columns(self) -> dict[str, Any]:
+        points = self._curve
+        return {
+            "curve_update": [point["update"] for point in points],
+            **{
+                f"curve_auroc_{protocol}": [point["auroc"][protocol] for point in points]
+                for protocol in self._spec.curve_protocols
+            },
+            **{f"curve_{term}": [point["terms"].get(term) for point in points] for term in LOSS_TERMS},
+        }
+
+    def _score_columns(self) -> dict[str, Any]:
+        columns: dict[str, Any] = {
+            "test_class": self._split.test_class.tolist(),
+            "test_label": self._split.test_label.tolist(),
+        }
+        for protocol in EVAL_PROTOCOLS:
+            if protocol in self._scores:
+                columns[f"scores_{protocol}"] = self._scores[protocol].tolist()
+        return columns
+
+    def _circumstances(self) -> dict[str, Any]:
+        return {
+            "device": str(self._device),
+            "device_name": device_name(self._device),
+            "threads": torch.get_num_threads(),
+            "train_seconds": self._seconds["train"],
+            "eval_seconds": self._seconds["eval"],
+            "resumes": self._resumes,
+            "peak_memory_bytes": self._peak_memory(),
+            "weights": self._keep_weights(),
+            "started_at": self._started_at,
+            "finished_at": _now(),
+        }
+
+    def _peak_memory(self) -> int:
+        return max(self._peak, peak_memory_bytes(self._device))
+
+    def _keep_weights(self) -> str | None:
+        """The name of the file of the kept weights, in the folder that was asked for; None: not asked for."""
+        if self._options.weights_dir is None:
+            return None
+        training = self._training
+        weights = Weights(
+            spec=self._spec,
+            channels=self._data.channels,
+            data_digest=self._data.digest,
+            generator=main_state(training.generator),
+            discriminator=main_state(training.discriminator),
+        )
+        return save_weights(Path(self._options.weights_dir), weights).name
+
+
+class _Clock:
+    """Seconds since it was last read."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        lap, self._last = now - self._last, now
+        return lap
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
