@@ -64,15 +64,40 @@ DATASETS: dict[str, DatasetFacts] = {
     "fashion_mnist": DatasetFacts("Fashion-MNIST", _FASHION, (6000,) * 10, 1),
     "cifar10": DatasetFacts("CIFAR-10", _CIFAR10, (5000,) * 10, 3),
     "cifar100": DatasetFacts("CIFAR-100", _CIFAR100, (2500,) * 20, 3),
+    # The medical sets: normal is class 0; counts as in section 5.1 (its ChestXray and OCT are Kaggle's editions).
+    "alzheimer": DatasetFacts(
+        "Alzheimer's",
+        ("non demented", "very mild demented", "mild demented", "moderate demented"),
+        (2560, 1792, 717, 52),
+        1,
+    ),
+    "chest_xray": DatasetFacts("ChestXray", ("normal", "pneumonia"), (1341, 3875), 1),
+    "lung_histopathology": DatasetFacts(
+        "Lung Histopathology", ("benign", "adenocarcinoma", "squamous cell carcinoma"), (4500, 4500, 4500), 3
+    ),
+    "retinal_oct": DatasetFacts("Retinal OCT", ("normal", "CNV", "DME", "drusen"), (26315, 37205, 11348, 8616), 1),
 }
 
 NPZ_PREFIX = "npz:"
 """`npz:NAME` is the MedMNIST-style file NAME.npz in the data root."""
 
 
+FOLDER_PREFIX = "folder:"
+"""`folder:NAME` is the image folder NAME in the data root: train/ and test/ with a folder per class, or classes alone.
+
+Of classes alone, a fixed fifth of each one's images is the test set. Classes are numbered by their sorted names.
+"""
+
+
 def is_known(dataset: str) -> bool:
     """Whether `dataset` names a built-in set or a well-formed one of the user's own."""
-    return dataset in DATASETS or (dataset.startswith(NPZ_PREFIX) and is_plain_name(dataset[len(NPZ_PREFIX) :]))
+    prefixes = [prefix for prefix in (NPZ_PREFIX, FOLDER_PREFIX) if dataset.startswith(prefix)]
+    return dataset in DATASETS or any(is_plain_name(dataset.removeprefix(prefix)) for prefix in prefixes)
+
+
+def legal_names() -> str:
+    """The names that a data set can have, for messages."""
+    return ", ".join((*DATASETS, f"{NPZ_PREFIX}NAME", f"{FOLDER_PREFIX}NAME"))
 
 
 def is_plain_name(name: str) -> bool:

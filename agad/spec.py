@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from agad.datasets import DATASETS, NPZ_PREFIX, is_known
+from agad.datasets import DATASETS, is_known, legal_names
 from agad.errors import SpecError
 
 SEMANTICS_VERSION = 1
@@ -48,7 +48,7 @@ class RunSpec:
 
     # -- what is normal ------------------------------------------------------------------------------------------
     dataset: str = "digits"
-    """A name in agad.datasets.DATASETS, or `npz:NAME`."""
+    """A name in agad.datasets.DATASETS, `npz:NAME` or `folder:NAME`."""
     image_size: int = 32
     """Height and width in pixels: a multiple of 16."""
     protocol: str = _choice("one_vs_rest", "leave_one_out")
@@ -327,7 +327,7 @@ def _coerce_scalar(target: dataclasses.Field[Any], value: Any, kind: str) -> Any
 
 def _check_class(spec: RunSpec) -> None:
     if not is_known(spec.dataset):
-        raise SpecError(f"unknown dataset {spec.dataset!r}; choose from: {', '.join(DATASETS)}, {NPZ_PREFIX}NAME")
+        raise SpecError(f"unknown dataset {spec.dataset!r}; choose from: {legal_names()}")
     wanted, other = ("normal_class", "abnormal_class")
     if spec.protocol == "leave_one_out":
         wanted, other = other, wanted

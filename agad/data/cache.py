@@ -38,7 +38,7 @@ def cache_root(cache: str | Path | None) -> Path:
 
 def fingerprint(stamps: tuple[Stamp, ...]) -> str:
     """12 hexadecimal digits over names, sizes and times of the raw files and PREPARATION_VERSION; reads no file."""
-    described = json.dumps([PREPARATION_VERSION, *([s.name, s.size, s.mtime_ns] for s in stamps)])
+    described = json.dumps([PREPARATION_VERSION, *stamps])
     return hashlib.sha256(described.encode()).hexdigest()[:12]
 
 
@@ -72,8 +72,8 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
 def write_meta(folder: Path, meta: dict[str, Any]) -> None:
     """Write meta.json beside the arrays of `folder`, with their sizes, by which a torn copy is known later."""
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    text = json.dumps({**meta, "file_sizes": sizes}, indent=1, ensure_ascii=False)
-    (folder / META).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps({**meta, "file_sizes": sizes}, indent=1)
+    (folder / META).write_text(text + "\n", encoding="ascii")
 
 
 @contextlib.contextmanager

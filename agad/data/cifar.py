@@ -55,7 +55,7 @@ def find_cifar(dataset: str, root: Path) -> Source:
     release = RELEASES[dataset]
     folder = root / release.folder
     stamps = [stamp(folder / name, root) for name in (*release.train, *release.test)]
-    return Source(tuple(sorted(stamps, key=lambda s: s.name)), lambda: _read(dataset, release, folder))
+    return Source(tuple(sorted(stamps)), lambda: _read(dataset, release, folder))
 
 
 def _read(dataset: str, release: _Release, folder: Path) -> Content:

@@ -26,7 +26,7 @@ def find_idx(dataset: str, root: Path) -> Source:
     paths = {part: (_images(folder, part), _labels(folder, part)) for part in _PREFIXES}
     stamps = [stamp(path, root) for pair in paths.values() for path in pair]
     return Source(
-        tuple(sorted(stamps, key=lambda s: s.name)),
+        tuple(sorted(stamps)),
         lambda: Content(
             channels=1,
             class_names=DATASETS[dataset].class_names,

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from agad.data.cifar import RELEASES, find_cifar
 from agad.data.digits import find_digits
+from agad.data.folder import find_folder
 from agad.data.idx import FOLDERS, find_idx
+from agad.data.medical import ARCHIVES, find_medical
 from agad.data.npz import find_npz
 from agad.data.source import Source, SourceAbsentError
-from agad.datasets import DATASETS, NPZ_PREFIX, is_known
+from agad.datasets import DATASETS, FOLDER_PREFIX, NPZ_PREFIX, is_known, legal_names
 from agad.errors import DataError
 
 _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
@@ -22,7 +24,7 @@ def find_source(dataset: str, data_root: Path | None, *, download: bool = False)
     download that fails.
     """
     if not is_known(dataset):
-        raise DataError(f"unknown dataset {dataset!r}; choose from: {', '.join(DATASETS)}, {NPZ_PREFIX}NAME")
+        raise DataError(f"unknown dataset {dataset!r}; choose from: {legal_names()}")
     if dataset == "digits":
         return find_digits()
     if data_root is None:
@@ -41,17 +43,24 @@ def _find(dataset: str, root: Path) -> Source:
         return find_idx(dataset, root)
     if dataset.startswith(NPZ_PREFIX):
         return find_npz(root / f"{dataset.removeprefix(NPZ_PREFIX)}.npz", root)
+    if dataset.startswith(FOLDER_PREFIX):
+        return find_folder(dataset.removeprefix(FOLDER_PREFIX), root)
     if dataset == "cifar10" and not (root / RELEASES[dataset].folder).exists() and (root / "cifar10.npz").exists():
         return find_npz(root / "cifar10.npz", root, DATASETS[dataset].class_names)
     if dataset in RELEASES:
         return find_cifar(dataset, root)
-    raise SourceAbsentError("there is no reader for it")
+    return find_medical(dataset, root)
 
 
 def _advice(dataset: str, root: Path) -> str:
     where = f"below {root} (--data)"
     if dataset.startswith(NPZ_PREFIX):
         return f"put {dataset.removeprefix(NPZ_PREFIX)}.npz {where}"
+    if dataset.startswith(FOLDER_PREFIX):
+        name = dataset.removeprefix(FOLDER_PREFIX)
+        return f"put {name}/train/CLASS/ and {name}/test/CLASS/, or {name}/CLASS/, {where}"
+    if dataset in ARCHIVES:
+        return f"put {ARCHIVES[dataset].layout} {where}"
     folder = f"{FOLDERS[dataset]}/raw" if dataset in FOLDERS else RELEASES[dataset].folder
     other = " or cifar10.npz" if dataset == "cifar10" else ""
     return f"put torchvision's {folder}{other} {where}, or download it by --prepare-data where there is a network"
