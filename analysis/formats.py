@@ -1,0 +1,61 @@
+"""Numbers as text: one rule each, used by every table."""
+
+from __future__ import annotations
+
+import math
+
+GAP = "—"
+"""Stands where a number is missing."""
+
+
+GAMMA = "\N{GREEK SMALL LETTER GAMMA}"
+
+RANGE = "\N{EN DASH}"
+
+
+def auroc(value: float | None) -> str:
+    """An AUROC in [0, 1] as percent to .1, rounded half to even, but never up to 100.0.
+
+    Only a perfect value prints as 100.0: what is less prints as 99.9 at most, so .9997 is 99.9.
+    """
+    if is_missing(value):
+        return GAP
+    assert value is not None
+    text = f"{100 * value:.1f}"
+    return "99.9" if text == "100.0" and value < 1 else text
+
+
+def spread(value: float | None) -> str:
+    """A standard deviation of AUROCs in [0, 1] as percentage points to .01."""
+    return GAP if is_missing(value) else f"{100 * value:.2f}"  # type: ignore[operator]
+
+
+def mean_and_spread(mean: float | None, sd: float | None) -> str:
+    """`98.3±2.26`; without the SD where there is none."""
+    if is_missing(mean):
+        return GAP
+    return auroc(mean) if is_missing(sd) else f"{auroc(mean)}±{spread(sd)}"
+
+
+def difference(points: float | None) -> str:
+    """A signed difference of percentage points to .1; what rounds to zero has no sign."""
+    if is_missing(points):
+        return GAP
+    text = f"{points:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def gamma(value: float) -> str:
+    """A share of anomalies as the paper writes it: .00, .05, .125."""
+    text = f"{value:.10f}".rstrip("0")
+    return text[1:].ljust(3, "0") if text.startswith("0") else text
+
+
+def subscript(count: int) -> str:
+    """A small number, as it stands behind a mean over fewer runs than wanted."""
+    return "".join(chr(0x2080 + int(digit)) for digit in str(count))
+
+
+def is_missing(value: float | None) -> bool:
+    """Whether there is no number: None or NaN."""
+    return value is None or math.isnan(value)

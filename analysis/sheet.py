@@ -1,0 +1,151 @@
+"""Sheet: a table as it is displayed, and its Markdown, LaTeX, CSV and HTML."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from analysis.formats import GAP
+
+KEY, OURS, PAPER, NOTE = "key", "ours", "paper", "note"
+"""What a column or a line holds: what it is about, numbers of ours, numbers of the paper, words."""
+
+WIDTH = 118
+"""Characters at which words are wrapped in Markdown; tables are as wide as they must be."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table as text, with the numbers behind it.
+
+    Attributes:
+        name: file name without suffix.
+        caption: one line of words.
+        columns: headings.
+        kinds: KEY, OURS, PAPER or NOTE for each column.
+        lines: the cells, as text; GAP where a number is missing.
+        line_kinds: OURS or PAPER for each line; empty: all are OURS.
+        notes: sentences below the table.
+        data: the same at full precision, for CSV.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    line_kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    data: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def to_markdown(self) -> str:
+        """A Markdown table whose columns also line up as plain text."""
+        widths = [max(map(len, column)) for column in zip(self.columns, *self._escaped(), strict=True)]
+        ruler = [
+            "-" * width if kind in (KEY, NOTE) else "-" * (width - 1) + ":"
+            for width, kind in zip(widths, self.kinds, strict=True)
+        ]
+        parts = [f"**{self.caption}**", ""]
+        for line in (self.columns, ruler, *self._escaped()):
+            cells = [
+                cell.ljust(width) if kind in (KEY, NOTE) else cell.rjust(width)
+                for cell, width, kind in zip(line, widths, self.kinds, strict=True)
+            ]
+            parts.append(f"| {' | '.join(cells)} |")
+        return "\n".join(parts) + "\n" + (f"\n{markdown_notes(self.notes)}" if self.notes else "")
+
+    def _escaped(self) -> list[tuple[str, ...]]:
+        return [tuple(cell.replace("|", r"\|") for cell in line) for line in self.lines]
+
+    def to_latex(self) -> str:
+        """A booktabs table."""
+        align = "".join("l" if kind in (KEY, NOTE) else "r" for kind in self.kinds)
+        body = [
+            " & ".join(_latex(cell) for cell in line)
+            if kind != PAPER
+            else " & ".join(rf"\textit{{{_latex(cell)}}}" for cell in line)
+            for line, kind in zip(self.lines, self.kinds_of_lines, strict=True)
+        ]
+        rows = "".join(f"    {line} \\\\\n" for line in body)
+        heading = " & ".join(_latex(column) for column in self.columns)
+        notes = "".join(f"  \\par\\footnotesize {_latex(note)}\n" for note in self.notes)
+        return (
+            "% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n"
+            f"  \\caption{{{_latex(self.caption)}}}\n  \\label{{tab:{self.name}}}\n"
+            f"  \\begin{{tabular}}{{{align}}}\n    \\toprule\n    {heading} \\\\\n    \\midrule\n{rows}"
+            f"    \\bottomrule\n  \\end{{tabular}}\n{notes}\\end{{table}}\n"
+        )
+
+    def to_csv(self) -> str:
+        """The numbers at full precision; empty where one is missing."""
+        return self.data.to_csv(index=False, lineterminator="\n")
+
+    def to_html(self) -> str:
+        """A table element; cells carry the classes `ours`, `paper`, `key`, `note` and `gap`."""
+        head = "".join(
+            f'<th scope="col" class="{kind}">{html.escape(name)}</th>'
+            for name, kind in zip(self.columns, self.kinds, strict=True)
+        )
+        body = []
+        for line, line_kind in zip(self.lines, self.kinds_of_lines, strict=True):
+            cells = [
+                _html_cell(cell, kind, position)
+                for position, (cell, kind) in enumerate(zip(line, self.kinds, strict=True))
+            ]
+            body.append(f'<tr class="{line_kind}">{"".join(cells)}</tr>')
+        return (
+            f"<table><caption>{html.escape(self.caption)}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        )
+
+    @property
+    def kinds_of_lines(self) -> tuple[str, ...]:
+        """OURS or PAPER for each line."""
+        return self.line_kinds or (OURS,) * len(self.lines)
+
+
+def markdown_notes(notes: Sequence[str]) -> str:
+    """The notes as a list, wrapped for a terminal."""
+    return "".join(
+        textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
+        for note in notes
+    )
+
+
+def _html_cell(cell: str, kind: str, position: int) -> str:
+    classes = f"{kind} gap" if cell == GAP else kind
+    if position == 0:
+        return f'<th scope="row" class="{classes}">{html.escape(cell)}</th>'
+    return f'<td class="{classes}">{html.escape(cell)}</td>'
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "\N{GREEK SMALL LETTER GAMMA}": r"$\gamma$",
+    "λ": r"$\lambda$",
+    "√": r"$\surd$",
+    "\N{MINUS SIGN}": "$-$",
+    "—": "--",
+    "\N{EN DASH}": "--",
+    "≥": r"$\ge$",
+    "✓": r"\checkmark{}",
+}
+_LATEX |= {chr(0x2080 + digit): f"$_{digit}$" for digit in range(10)}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

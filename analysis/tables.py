@@ -1,0 +1,381 @@
+"""The table of a plan: mean±SD as the paper forms it, the paper's number, what is missing, how it was made.
+
+    python -m analysis.tables --results DIR [--plan FILE | --grid NAME] [--out FILE]
+
+Exit status: 0 complete, 1 some runs failed or are missing, 2 an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from agad import datasets
+from agad.errors import AgadError
+from analysis import formats, paper
+from analysis.cells import Cells, read
+from analysis.formats import GAMMA, GAP, RANGE
+from analysis.load import PlanView, find_plan, load_plan, spec_defaults
+from analysis.sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
+
+if TYPE_CHECKING:
+    from agad.store import ResultStore
+
+CLASSES_PER_SHEET = 10
+"""Classes side by side; more are continued in a further sheet, as the paper does."""
+
+_MEAN_COLUMNS = ("row", "class", "mean", "n")
+_HEADINGS = {"adversarial_context": "context", "batch_norm": "batch norm", "known_anomaly_classes": "known"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of a plan.
+
+    Attributes:
+        title: of the grid, overrides included.
+        sheets: averages first, then the classes.
+        notes: about the whole: what is missing, what is assumed, how it was made.
+        complete: whether every run of the plan is ok.
+    """
+
+    title: str
+    sheets: tuple[Sheet, ...]
+    notes: tuple[str, ...]
+    complete: bool
+
+    def to_markdown(self) -> str:
+        """All of it, for the terminal and for a file."""
+        parts = [f"# {self.title}\n", *(sheet.to_markdown() for sheet in self.sheets)]
+        parts += [markdown_notes(self.notes)] if self.notes else []
+        return "\n".join(parts)
+
+
+def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -> Table:
+    """The table of a plan from the rows of a results folder.
+
+    AnalysisError, one line, where the rows cannot share a table.
+    """
+    return table(read(results, plan if isinstance(plan, PlanView) else load_plan(plan)))
+
+
+def table(cells: Cells) -> Table:
+    """The table of cells that have been read."""
+    return Table(
+        title=cells.title,
+        sheets=(averages(cells), *classes(cells)),
+        notes=tuple(notes(cells)),
+        complete=cells.complete,
+    )
+
+
+# -- sheets --------------------------------------------------------------------------------------------------------
+
+
+def averages(cells: Cells) -> Sheet:
+    """One line per row: mean over classes with both SDs, other protocols, n, and the paper."""
+    summary = cells.summary()
+    has_paper = summary["paper_table"].notna().any()
+    kinds = [KEY] * len(cells.fields) + [OURS] * 5 + ([PAPER, PAPER, NOTE] if has_paper else [])
+    columns = [*map(_heading, cells.fields), "avg±SD", "SD seeds", "n", "recal", "oracle"]
+    columns += ["paper", "diff", "verdict"] if has_paper else []
+    lines = []
+    for values, row in zip(cells.rows, summary.to_dict("records"), strict=True):
+        line = [*_key_texts(cells.fields, values), *_own_texts(row)]
+        lines.append(tuple(line + (_paper_texts(row) if has_paper else [])))
+    return Sheet(
+        name="averages",
+        caption="AUROC in %, mean over the classes",
+        columns=tuple(columns),
+        kinds=tuple(kinds),
+        lines=tuple(lines),
+        notes=tuple(_legend(cells)),
+        data=_with_keys(cells, summary),
+    )
+
+
+def classes(cells: Cells) -> Iterator[Sheet]:
+    """The classes, CLASSES_PER_SHEET side by side, the paper's line under ours where it prints one."""
+    means = cells.class_means()
+    found = {(row, of): (mean, n) for row, of, mean, n in zip(*(means[c] for c in _MEAN_COLUMNS), strict=True)}
+    wanted = Counter(zip(cells.runs["row"], cells.runs["class"], strict=True))
+    targets = sorted(int(c) for c in cells.runs["class"].unique())
+    matches = [paper.match(values, cells.tables, spec_defaults()) for values in cells.rows]
+    fields = _fewest_fields(cells)
+    for start in range(0, len(targets), CLASSES_PER_SHEET):
+        part = targets[start : start + CLASSES_PER_SHEET]
+        lines, kinds = [], []
+        for index, values in enumerate(cells.rows):
+            if not any((index, c) in wanted for c in part):
+                continue
+            keys = _key_texts(fields, values)
+            lines.append((*keys, "ours", *(_class_text(found.get((index, c)), wanted[index, c]) for c in part)))
+            kinds.append(OURS)
+            match = matches[index]
+            if match and match.row.classes:
+                lines.append((*keys, "paper", *(formats.auroc(match.row.classes[c] / 100) for c in part)))
+                kinds.append(PAPER)
+        yield Sheet(
+            name=f"classes-{part[0]}-{part[-1]}",
+            caption=f"AUROC in % by {_role(cells)} class, mean over seeds",
+            columns=(*map(_heading, fields), "", *map(str, part)),
+            kinds=(KEY,) * (len(fields) + 1) + (OURS,) * len(part),
+            lines=tuple(lines),
+            line_kinds=tuple(kinds),
+            notes=tuple(_class_legend(cells, part)),
+            data=_class_data(cells, means, part),
+        )
+
+
+def _own_texts(row: Mapping[Hashable, Any]) -> list[str]:
+    if row["classes_wanted"] == 1 and not formats.is_missing(row["avg"]):
+        average = f"{formats.auroc(row['avg'])} [{formats.auroc(row['low'])}{RANGE}{formats.auroc(row['high'])}]"
+    else:
+        average = formats.mean_and_spread(row["avg"], row["sd_classes"])
+    if 0 < row["classes"] < row["classes_wanted"]:
+        average += "*"
+    return [
+        average,
+        formats.spread(row["sd_seeds"]),
+        f"{row['ok']}/{row['wanted']}",
+        formats.auroc(row["avg_eval_recal"]),
+        formats.auroc(row["avg_oracle"]),
+    ]
+
+
+def _paper_texts(row: Mapping[Hashable, Any]) -> list[str]:
+    if formats.is_missing(row["paper_avg"]):
+        return [GAP, GAP, ""]
+    printed_sd = row["paper_sd"] / 100 if row["paper_sd"] is not None else None
+    printed = formats.mean_and_spread(row["paper_avg"] / 100, printed_sd)
+    if row["paper_differences"]:
+        return [f"({printed})", GAP, "other settings"]
+    return [printed, formats.difference(row["difference"]), row["verdict"] or ""]
+
+
+def _class_text(found: tuple[float, int] | None, wanted: int) -> str:
+    """`98.3`; `98.3₂` where only 2 of the runs wanted are ok; nothing where the plan does not want the class."""
+    if not wanted:
+        return ""
+    if found is None:
+        return GAP
+    mean, runs = found
+    return formats.auroc(mean) if runs == wanted else formats.auroc(mean) + formats.subscript(runs)
+
+
+def _fewest_fields(cells: Cells) -> tuple[str, ...]:
+    """The fields that tell the rows apart already: those that follow from the others are left out."""
+    fields = list(cells.fields)
+    for name in cells.fields[:1:-1]:
+        fewer = [other for other in fields if other != name]
+        if len({tuple(_key_texts(fewer, values)) for values in cells.rows}) == len(cells.rows):
+            fields = fewer
+    return tuple(fields)
+
+
+def _key_texts(fields: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    return [key_text(name, values[name]) for name in fields]
+
+
+def key_text(name: str, value: Any) -> str:
+    """A spec field's value as tables print it."""
+    if name == "dataset":
+        return datasets.title(value)
+    if name == "gamma":
+        return formats.gamma(value)
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "all"
+    return str(value)
+
+
+def _heading(name: str) -> str:
+    return GAMMA if name == "gamma" else _HEADINGS.get(name, name)
+
+
+def _role(cells: Cells) -> str:
+    roles = {"one_vs_rest": "normal", "leave_one_out": "anomalous"}
+    return " or ".join(sorted({roles[values["protocol"]] for values in cells.rows}))
+
+
+def _with_keys(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:
+    keys = pd.DataFrame([{name: _plain(values[name]) for name in cells.fields} for values in cells.rows])
+    return pd.concat([keys, summary.drop(columns="paper_row").reset_index(drop=True)], axis="columns")
+
+
+def _class_data(cells: Cells, means: pd.DataFrame, part: Sequence[int]) -> pd.DataFrame:
+    keys = pd.DataFrame([{name: _plain(values[name]) for name in cells.fields} for values in cells.rows])
+    return keys.join(means[means["class"].isin(part)].set_index("row"), how="inner").reset_index(drop=True)
+
+
+def _plain(value: Any) -> Any:
+    return "+".join(map(str, value)) if isinstance(value, list) else value
+
+
+# -- words ---------------------------------------------------------------------------------------------------------
+
+
+def _legend(cells: Cells) -> Iterator[str]:
+    summary = cells.summary()
+    yield (
+        "avg: mean over classes of the means over seeds, last update, protocol eval. ±SD: among classes, ddof 0, as in "
+        "the paper. SD seeds: among seeds, ddof 1, pooled over classes. n: runs that are ok of those wanted."
+    )
+    yield (
+        "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best point of the "
+        "curve under eval, chosen on the test set."
+    )
+    if (summary["classes_wanted"] == 1).any():
+        yield f"[low{RANGE}high]: range of the runs, where a row has one class only; no verdict on these."
+    if (summary["classes"] < summary["classes_wanted"]).any():
+        yield "*: classes without a run are left out of this mean; it is not compared."
+    if summary["verdict"].notna().any():
+        yield (
+            "diff: ours minus the paper's, in points. verdict: inside, above or below the paper's ± the 95% interval "
+            "of the difference, were its spread among seeds ours (t, pooled), and the paper's rounding."
+        )
+    for row in summary.loc[summary["verdict"].notna(), "paper_row"].unique():
+        if row.is_misprinted:
+            recomputed = formats.auroc(sum(row.classes) / len(row.classes) / 100)
+            yield (
+                f"{datasets.title(row.dataset)}, {row.table}: the paper prints {row.avg:.1f}; the mean of its printed "
+                f"classes is {recomputed}. The printed one is compared."
+            )
+    for settings in sorted({text for text in summary["paper_differences"] if text}):
+        yield f"(in brackets): the paper's number for orientation only, not compared: here {settings}."
+
+
+def _class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
+    means = cells.class_means()
+    asked = cells.runs.groupby(["row", "class"], as_index=False).size()
+    joined = asked.merge(means, on=["row", "class"])
+    if (joined["n"] < joined["size"]).any():
+        yield "A small figure is the number of runs where it is less than wanted."
+    for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
+        facts = datasets.DATASETS.get(dataset)
+        names = facts.class_names if facts else ()
+        pairs = [f"{c} {names[c]}" for c in part if c < len(names) and names[c] != str(c)]
+        if pairs:
+            yield f"{datasets.title(dataset)}: {', '.join(pairs)}."
+
+
+def notes(cells: Cells) -> Iterator[str]:
+    """What a reader must know of the whole table, one sentence each."""
+    yield _coverage(cells)
+    yield from _failures(cells)
+    yield from _assumptions(cells)
+    yield from _provenance(cells)
+    for damaged in cells.damaged:
+        yield f"Not readable and passed over: {damaged}."
+
+
+def _coverage(cells: Cells) -> str:
+    summary = cells.summary()
+    total, ok = int(summary["wanted"].sum()), int(summary["ok"].sum())
+    if cells.complete:
+        return f"Complete: all {total} runs are ok."
+    counts = {name: int(summary[name].sum()) for name in ("failed", "pruned", "missing")}
+    rest = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"Not complete: {ok} of {total} runs are ok; {rest}."
+
+
+def _failures(cells: Cells) -> Iterator[str]:
+    failed = cells.runs[cells.runs["status"] == "failed"]
+    if len(failed):
+        kinds = Counter(failed["failure_kind"].fillna("unknown"))
+        yield "Failed: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + "."
+
+
+def _assumptions(cells: Cells) -> Iterator[str]:
+    if cells.summary()["paper_table"].isna().all():
+        return
+    lengths = sorted({values["updates"] for values in cells.rows})
+    yield (
+        f"The paper does not say how long it trains: here {', '.join(map(str, lengths))} updates. Whatever else it "
+        "leaves open is at this project's defaults (docs/design.md) unless the title says otherwise."
+    )
+    for table_name, fields in paper.STATED_EXCEPTIONS.items():
+        if (cells.summary()["paper_table"] == table_name).any():
+            for name in fields:
+                values = sorted({row[name] for row in cells.rows})
+                yield f"{name} is {', '.join(map(str, values))}; the paper states {paper.STATED_DEFAULTS[name]}."
+
+
+def _provenance(cells: Cells) -> Iterator[str]:
+    ok = cells.runs[cells.runs["status"] == "ok"]
+    if ok.empty:
+        return
+    mixed, single = [], []
+    for column, words in _PROVENANCE.items():
+        counts = Counter(_provenance_text(column, value) for value in ok[column])
+        if counts.keys() == {_UNKNOWN}:
+            continue
+        if len(counts) == 1:
+            single.append(f"{words} {next(iter(counts))}")
+        else:
+            parts = ", ".join(f"{value} ({count} runs)" for value, count in counts.most_common())
+            mixed.append(f"{words}: {parts}")
+    yield f"Made with: {'; '.join(single)}."
+    if mixed:
+        yield f"Mixed: {'; '.join(mixed)}."
+    made_by = set(ok["code_digest"].dropna())
+    if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
+        yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."
+
+
+_PROVENANCE = {
+    "code_digest": "code",
+    "git_clean": "working tree",
+    "torch_version": "torch",
+    "device": "device",
+    "device_name": "device name",
+    "instruction_set": "instruction set",
+    "threads": "threads",
+}
+
+
+_UNKNOWN = "unknown"
+
+
+def _provenance_text(column: str, value: Any) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - NaN is what a null becomes in a frame
+        return _UNKNOWN
+    if column == "git_clean":
+        return "clean" if value else "not clean"
+    if column == "code_digest":
+        return str(value)[:12]
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
+# -- command -------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.tables", description="Print the table of a plan.")
+    parser.add_argument("--results", required=True, metavar="DIR", help="results folder")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--plan", metavar="FILE", help="plan file; default: the only one in DIR/plans")
+    which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
+    parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")
+    options = parser.parse_args(arguments)
+    try:
+        plan = load_plan(options.plan or find_plan(options.results, options.grid))
+        made = plan_table(options.results, plan)
+        if options.out:
+            Path(options.out).write_text(made.to_markdown(), encoding="utf-8")
+    except (AgadError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(made.to_markdown())
+    return 0 if made.complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
