@@ -105,6 +105,11 @@ class Claim:
         self._lock = threading.Lock()
         self._started = time.monotonic()
 
+    @property
+    def record(self) -> ClaimRecord:
+        """What this process knows of the claim: newer than what the file says."""
+        return self._record
+
     def note(self, *, update: int, updates: int, saved_update: int) -> None:
         """Remember how far the run is, for the next heartbeat. Costs no file operation."""
         with self._lock:

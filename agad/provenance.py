@@ -49,7 +49,7 @@ def collect() -> dict[str, Any]:
         "job_id": job_id(),
         "instruction_set": _instruction_set(),
         "python_version": platform.python_version(),
-        "torch_version": _version("torch"),
+        "torch_version": _torch_version(),
         "cuda_version": _cuda_version(),
         "agad_version": _version("agad"),
     }
@@ -80,6 +80,12 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _torch_version() -> str | None:
+    """With its build, which the package's version leaves out."""
+    torch = sys.modules.get("torch")
+    return str(torch.__version__) if torch is not None else _version("torch")
 
 
 def _cuda_version() -> str | None:

@@ -92,7 +92,7 @@ class WorkerOptions:
             if isinstance(value, bool):
                 arguments += [flag] if value else []
             elif value is not None:
-                arguments += [flag, str(value)]
+                arguments.append(f"{flag}={value}")  # one word: a value may begin with a dash
         return arguments
 
 
