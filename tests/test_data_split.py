@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_counts_of_every_benchmark_class(dataset):
 
 def test_draws_are_nested_in_gamma():
     draws = [split(RunSpec(normal_class=3, gamma=g)).anomaly.tolist() for g in (0.01, 0.05, 0.2, 0.5)]
-    for small, large in zip(draws, draws[1:], strict=False):
+    for small, large in itertools.pairwise(draws):
         assert 0 < len(small) < len(large)
         assert large[: len(small)] == small
 

@@ -66,6 +66,12 @@ class Prepared:
         """Test images per class."""
         return tuple(np.bincount(self.test_labels, minlength=len(self.class_names)).tolist())
 
+    def summary(self) -> list[str]:
+        """Lines to print: name, counts, digest and folder, then each note."""
+        counts = f"{len(self.train_labels)} training and {len(self.test_labels)} test images"
+        line = f"{self.dataset} {self.image_size}x{self.image_size}: {counts}, digest {self.digest[:12]}, {self.folder}"
+        return [line, *(f"  note: {note}" for note in self.notes)]
+
 
 def open_prepared(
     dataset: str,
@@ -113,20 +119,17 @@ def prepare_all(
     A data set that cannot be prepared does not keep the others from being prepared; at the end DataError names all
     that failed, each with its reason.
     """
-    lines, failures = [], []
+    lines: list[str] = []
+    failures: list[str] = []
     for dataset, image_size in dict.fromkeys(wanted):
         try:
             prepared = open_prepared(dataset, image_size, data_root=data_root, cache=cache, download=download)
         except DataError as error:
             failures.append(str(error))
-            continue
-        lines.append(
-            f"{dataset} {image_size}x{image_size}: {len(prepared.train_labels)} training and "
-            f"{len(prepared.test_labels)} test images, digest {prepared.digest[:12]}, in {prepared.folder}"
-        )
-        lines.extend(f"  note: {note}" for note in prepared.notes)
+        else:
+            lines += prepared.summary()
     if failures:
-        raise DataError(f"{len(failures)} data sets not prepared, {len(lines)} ready: " + " | ".join(failures))
+        raise DataError(f"{len(failures)} data sets could not be prepared: {' | '.join(failures)}")
     return lines
 
 
