@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from agad import files
 from agad.spec import RunSpec
+from agad.tensorfile import TensorFileError, load_tensors, save_tensors
 
 _LOG = logging.getLogger(__name__)
-_UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, AttributeError, TypeError, ValueError, KeyError)
-"""What torch.load raises for torn and foreign files, and what their content may lead to."""
+_CONTENT = {"spec", "data_digest", "update", "state"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +42,8 @@ def save_checkpoint(folder: Path, spec: RunSpec, attempt: int, data_digest: str,
         "update": checkpoint.update,
         "state": checkpoint.state,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     target = checkpoint_path(folder, spec.run_id, attempt)
-    files.replace_atomically(target, lambda path: torch.save(content, path))
+    save_tensors(target, content)
     return target
 
 
@@ -62,8 +58,8 @@ def find_checkpoint(folder: Path, spec: RunSpec, data_digest: str) -> tuple[Chec
     for path in _paths(folder, spec.run_id):
         try:
             found = _load(path, spec, data_digest)
-        except _UNREADABLE as error:
-            passed_over.append(f"checkpoint {path} passed over: {_first_line(error)}")
+        except TensorFileError as error:
+            passed_over.append(f"checkpoint {path} passed over: {error}")
             _LOG.warning(passed_over[-1])
             continue
         if best is None or found.update >= best.update:
@@ -78,15 +74,14 @@ def delete_checkpoints(folder: Path, run_id: str) -> None:
 
 
 def _load(path: Path, spec: RunSpec, data_digest: str) -> Checkpoint:
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = load_tensors(path)
+    if content.keys() != _CONTENT:
+        raise TensorFileError("it is no checkpoint")
     if content["spec"] != spec.canonical():
-        raise ValueError("it is of another spec")
+        raise TensorFileError("it is of another spec")
     if content["data_digest"] != data_digest:
-        raise ValueError("it is of other data")
-    update, state = content["update"], content["state"]
-    if not isinstance(update, int) or not isinstance(state, dict):
-        raise TypeError("it is no checkpoint")
-    return Checkpoint(update, state)
+        raise TensorFileError("it is of other data")
+    return Checkpoint(content["update"], content["state"])
 
 
 def _paths(folder: Path, run_id: str) -> list[Path]:
@@ -97,7 +92,3 @@ def _paths(folder: Path, run_id: str) -> list[Path]:
         if match:
             found[int(match[1])] = folder / name
     return [found[attempt] for attempt in sorted(found)]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from agad.errors import DataError
-from agad.files import replace_atomically
 from agad.models.batchnorm import BatchNormNet
 from agad.models.build import build_generator
 from agad.spec import SEMANTICS_VERSION, RunSpec
+from agad.tensorfile import TensorFileError, load_tensors, save_tensors
 
-_UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError, AttributeError, TypeError, ValueError, KeyError)
-"""What torch.load raises for torn and foreign files, and what their content may lead to."""
+_CONTENT = {"spec", "channels", "data_digest", "generator", "discriminator"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +62,8 @@ def save_weights(folder: Path, weights: Weights) -> Path:
         "generator": weights.generator,
         "discriminator": weights.discriminator,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / weights_name(weights.spec)
-    replace_atomically(target, lambda path: torch.save(content, path))
+    save_tensors(target, content)
     return target
 
 
@@ -77,22 +73,13 @@ def load_weights(path: str | Path) -> Weights:
     Raises DataError where it is missing, torn, foreign, or of another SEMANTICS_VERSION.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        values = json.loads(content.pop("spec"))
-        version = values.pop("semantics_version")
-        if version != SEMANTICS_VERSION:
-            raise DataError(f"weights {path} have semantics version {version}, this code has {SEMANTICS_VERSION}")
-        return Weights(spec=RunSpec.from_dict(values), **content)
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        pickle.UnpicklingError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        KeyError,
-    ) as e:
-        raise DataError(
-            f"weights {path} cannot be read: {str(e).splitlines()[0] if str(e) else type(e).__name__}"
-        ) from e
+        content = load_tensors(path)
+    except TensorFileError as error:
+        raise DataError(f"weights {path} cannot be read: {error}") from error
+    if content.keys() != _CONTENT:
+        raise DataError(f"weights {path} cannot be read: it is no file of kept weights")
+    values = json.loads(content.pop("spec"))
+    version = values.pop("semantics_version")
+    if version != SEMANTICS_VERSION:
+        raise DataError(f"weights {path} have semantics version {version}, this code has {SEMANTICS_VERSION}")
+    return Weights(spec=RunSpec.from_dict(values), **content)

@@ -1,0 +1,56 @@
+"""Files of tensors and plain values: written whole or not at all, read without executing anything in them."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agad.files import replace_atomically
+
+
+# What torch.load raises for zips that are not torch's, or hold more than plain values.
+_FOREIGN = (OSError, RuntimeError, EOFError, LookupError, AttributeError, TypeError, pickle.UnpicklingError)
+
+
+class TensorFileError(ValueError):
+    """A file that is missing, torn or foreign; the message is one line that does not repeat the path."""
+
+
+def save_tensors(target: Path, content: dict[str, Any]) -> None:
+    """Put `content` (tensors, numbers, strings, None in dicts, lists, tuples) at target, over what was there.
+
+    Its folder is made where it is missing. Raises OSError where the disk is full or the folder not writable.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    replace_atomically(target, lambda path: torch.save(content, path))
+
+
+def load_tensors(path: str | Path) -> dict[str, Any]:
+    """What save_tensors wrote, on the CPU; TensorFileError for anything else."""
+    try:
+        _check_zip(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except _FOREIGN as error:
+        raise TensorFileError(str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__) from error
+    if not isinstance(content, dict):
+        raise TensorFileError("it holds no named values")
+    return content
+
+
+def _check_zip(path: str | Path) -> None:
+    """Raise TensorFileError unless the file is a zip, as torch writes it, whose checksums are right.
+
+    torch.load would take anything else for a pickle of its older format, and it checks no checksums: a page of zeros
+    that a crash left on a network file system would become weights.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise TensorFileError("it is torn or no file of tensors") from error
+    if damaged is not None:
+        raise TensorFileError("it is damaged: a checksum is wrong")

@@ -1,0 +1,77 @@
+"""A small made-up data set and specs that train on it in a moment."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agad.data.prepared import Prepared
+from agad.data.split import one_class_split
+from agad.spec import RunOptions, RunSpec
+from agad.training import Training
+
+CPU = torch.device("cpu")
+OPTIONS = RunOptions(threads=1)
+
+
+def made_up(*, size: int = 16, channels: int = 1, train: int = 60, test: int = 31, classes: int = 4) -> Prepared:
+    """Random images whose brightness depends on the class; the same for the same arguments."""
+    source = np.random.default_rng(0)
+
+    def draw(count: int) -> tuple[torch.Tensor, np.ndarray]:
+        labels = np.arange(count, dtype=np.int64) % classes
+        noise = source.integers(0, 128, (count, channels, size, size))
+        return torch.from_numpy((noise + 30 * labels[:, None, None, None]).astype(np.uint8)), labels
+
+    train_images, train_labels = draw(train)
+    test_images, test_labels = draw(test)
+    return with_images(
+        Prepared(
+            dataset="npz:made_up",
+            image_size=size,
+            train_images=train_images,
+            test_images=test_images,
+            train_labels=train_labels,
+            test_labels=test_labels,
+            channels=channels,
+            class_names=tuple("abcd"[:classes]),
+            digest="",
+            duplicates={},
+            damaged=(),
+            notes=(),
+            folder=Path(),
+        )
+    )
+
+
+def with_images(data: Prepared, **changes: torch.Tensor) -> Prepared:
+    """The data set with other images and the digest that belongs to them."""
+    values = {name: getattr(data, name) for name in Prepared.__slots__} | changes
+    content = hashlib.sha256(values["train_images"].numpy().tobytes() + values["test_images"].numpy().tobytes())
+    return Prepared(**(values | {"digest": content.hexdigest()}))
+
+
+def small(**changes: Any) -> RunSpec:
+    """A spec for made_up(): three updates of twelve images, four of them anomalies."""
+    values: dict[str, Any] = {
+        "dataset": "npz:made_up",
+        "normal_class": 0,
+        "image_size": 16,
+        "gamma": 0.25,
+        "batch_size": 12,
+        "min_anomalies": 4,
+        "updates": 3,
+        "curve": (1, 2),
+        "eval_batch_size": 10,
+    }
+    return RunSpec(**(values | changes))
+
+
+def training_of(spec: RunSpec, data: Prepared | None = None) -> Training:
+    """A training that has not begun."""
+    data = data or made_up(size=spec.image_size)
+    return Training(spec, data, one_class_split(data, spec), CPU)
