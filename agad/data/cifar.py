@@ -114,7 +114,7 @@ class _ArraysOnly(pickle.Unpickler):
 _CALLABLES: dict[str, Any] = {
     "_reconstruct": lambda _kind, shape, code: np.ndarray.__new__(np.ndarray, shape, code),
     "ndarray": np.ndarray,
-    # The published files were pickled by an old numpy, whose further arguments today's warns about.
+    # The published files were pickled by an old numpy, with flags as numbers, which newer ones deprecate.
     "dtype": lambda code, *_flags: np.dtype(code),
     "encode": codecs.encode,
 }

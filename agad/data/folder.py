@@ -38,14 +38,13 @@ def find_folder(name: str, root: Path) -> Source:
 
 
 def _split_tree(tree: Tree) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
-    parts = {}
-    for part in ("train", "test"):
-        folder = tree.top / part
+    folders = {part: tree.top / part for part in ("train", "test")}
+    for part, folder in folders.items():
         if not folder.is_dir():
             raise DataError(f"{tree.top} has no {part} folder beside the other; it needs train and test, or neither")
-        parts[part] = {path.name: tree.images(path) for path in subfolders(folder)}
-        if not parts[part]:
+        if not subfolders(folder):
             raise DataError(f"{folder} has no class folders")
+    parts = {part: {path.name: tree.images(path) for path in subfolders(folders[part])} for part in folders}
     names = tuple(sorted(parts["train"].keys() | parts["test"].keys()))
     train, test = ([parts[part].get(name, []) for name in names] for part in ("train", "test"))
     return names, train, test

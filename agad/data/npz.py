@@ -57,11 +57,11 @@ def _load(path: Path) -> tuple[dict[str, NDArray[np.generic]], int]:
     """The four arrays and the number of validation images."""
     names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("images", "labels")]
     try:
-        # No pickles: an npz from elsewhere must not be able to run code.
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is not an npz file")
-        with loaded as archive:
+        # Opened here, for numpy leaves a file open that is no zip. No pickles: they could run code.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} is not an npz file")
             missing = [name for name in names if name not in archive.files]
             if missing:
                 raise DataError(f"{path} lacks {', '.join(missing)}; it has: {', '.join(archive.files) or 'nothing'}")
