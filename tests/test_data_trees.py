@@ -377,6 +377,7 @@ def test_the_last_500_by_name_of_each_lung_class_are_test_images(places):
     assert prepared.train_counts == (3, 3, 3)
     assert prepared.test_counts == (500, 500, 500)
     assert prepared.channels == 3
+    assert prepared.duplicates["test_in_train"] == 0
     # By name 1, 10 and 100 come first.
     for image, (folder, number) in zip(
         prepared.train_images,
