@@ -1,6 +1,6 @@
 """The paper's losses, one pure function per equation.
 
-Each distance gives one value per image, shape (N,), in float32 whatever the precision of its inputs; the means over
+Each distance gives one value per image, shape (N,), in float32 (or float64) whatever the precision of its inputs; the means over
 images are taken by `normality_loss`, `anomaly_loss` and `discriminator_loss`. x, x_hat: (N, C, H, W); logits: (N,);
 z: (N, ...).
 """
@@ -33,23 +33,28 @@ class Distances:
     lat: Tensor
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half precisions as float32; float32 and float64 as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def adversarial_loss(logits: Tensor, target: float) -> Tensor:
     """l_adv(y, target) of Algorithm 1: binary cross entropy of D's logits, in nats; (N,).
 
     Eq. 5 is the game that these terms play; as in Algorithm 1 line 6, G's side is the non-saturating l_adv(y_hat, 1).
     """
-    logits = logits.float()
+    logits = at_least_float32(logits)
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target), reduction="none")
 
 
 def contextual_loss(x: Tensor, x_hat: Tensor) -> Tensor:
     """Eq. 6: mean of |x - x_hat| over the pixels of each image; (N,)."""
-    return (x.float() - x_hat.float()).abs().flatten(1).mean(1)
+    return (at_least_float32(x) - at_least_float32(x_hat)).abs().flatten(1).mean(1)
 
 
 def latent_loss(z: Tensor, z_hat: Tensor, kind: str = "mse") -> Tensor:
     """Eq. 7: mean squared difference of each image's features (`mse`), or their L2 distance (`norm`); (N,)."""
-    difference = (z.float() - z_hat.float()).flatten(1)
+    difference = (at_least_float32(z) - at_least_float32(z_hat)).flatten(1)
     return difference.square().mean(1) if kind == "mse" else torch.linalg.vector_norm(difference, dim=1)
 
 

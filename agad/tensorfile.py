@@ -11,7 +11,6 @@ import torch
 
 from agad.files import replace_atomically
 
-
 # What torch.load raises for zips that are not torch's, or hold more than plain values.
 _FOREIGN = (OSError, RuntimeError, EOFError, LookupError, AttributeError, TypeError, pickle.UnpicklingError)
 

@@ -20,6 +20,7 @@ from agad.losses import (
     Distances,
     adversarial_loss,
     anomaly_loss,
+    at_least_float32,
     batch_shares,
     contextual_adversarial_loss,
     contextual_loss,
@@ -188,7 +189,7 @@ class Training:
         """
         passes, n = self._passes, self.batches.sizes.normal
         with self._autocast():
-            x_hat = passes.g_real.generate(self.generator, x, n)
+            x_hat = at_least_float32(passes.g_real.generate(self.generator, x, n))
             x_hat_again = None
             if self._needs_second_reconstruction():
                 source = x_hat.detach() if self.spec.detach_pseudo else x_hat

@@ -66,7 +66,7 @@ def small(**changes: Any) -> RunSpec:
         "min_anomalies": 4,
         "updates": 3,
         "curve": (1, 2),
-        "eval_batch_size": 10,
+        "eval_batch_size": 16,
     }
     return RunSpec(**(values | changes))
 

@@ -49,7 +49,7 @@ def numbered():
 
 
 def evaluator(data=None, **changes) -> Evaluator:
-    data, spec = data or numbered(), small(**changes)
+    data, spec = data or numbered(), small(**({"eval_batch_size": 10} | changes))
     return Evaluator.of(spec, data, one_class_split(data, spec), CPU)
 
 

@@ -31,12 +31,12 @@ class Pass:
     joint: bool
 
     def generate(self, net: BatchNormNet, images: Tensor, n_normal: int) -> Tensor:
-        """G of `images` (N, C, H, W), the first n_normal of which are normal; float32, same shape.
+        """G of `images` (N, C, H, W), the first n_normal of which are normal; same shape.
 
         Where the pass is not joint, the normals go first.
         """
         parts: list[Tensor] = [net(part) for part in self._parts(net, images, n_normal)]
-        return _join(parts).float()
+        return _join(parts)
 
     def discriminate(self, net: Discriminator, images: Tensor, n_normal: int) -> tuple[Tensor, Tensor]:
         """D of `images`: logits (N,) and features z; otherwise as `generate`."""
