@@ -9,30 +9,31 @@ import argparse
 import sys
 from pathlib import Path
 
-from agad.data.prepared import Prepared, open_prepared
+from agad.data.prepared import open_prepared, prepare_all
 from agad.data.split import one_class_split
 from agad.errors import AgadError
 from agad.spec import RunSpec
+from agad.training import batch_sizes
 from sweeps.plan import Plan
 
 
-def prepare(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> dict[tuple[str, int], Prepared]:
-    """Open each data set of the plan, prepared; check that every cell can be drawn from it. Raises AgadError."""
-    opened: dict[tuple[str, int], Prepared] = {}
-    for spec in plan.specs:
-        key = (spec.dataset, spec.image_size)
-        if key not in opened:
-            opened[key] = open_prepared(*key, data_root=data, cache=cache, download=download)
-    for cell in {_drawing(spec) for spec in plan.specs}:
-        one_class_split(opened[cell.dataset, cell.image_size], cell)
-    return opened
+def prepare(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> list[str]:
+    """Prepare each data set of the plan, and check that every run can be drawn from it.
+
+    Returns lines that say what was found. Raises AgadError, one line.
+    """
+    wanted = dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs)
+    lines = prepare_all(wanted, data_root=data, cache=cache, download=download)
+    opened = {key: open_prepared(*key, data_root=data, cache=cache) for key in wanted}
+    for spec in {_drawing(spec) for spec in plan.specs}:
+        split = one_class_split(opened[spec.dataset, spec.image_size], spec)
+        batch_sizes(spec, len(split.normal))
+    return lines
 
 
 def _drawing(spec: RunSpec) -> RunSpec:
-    """The spec with all that its split does not depend on at the default, to draw each split once."""
-    names = ("dataset", "image_size", "protocol", "normal_class", "abnormal_class", "gamma")
-    values = {name: getattr(spec, name) for name in (*names, "known_anomaly_classes", "known_anomaly_draw")}
-    return RunSpec(**values, batch_size=2**20)
+    """One spec for all that draw alike: the counts of a draw depend on the seed only where classes are drawn too."""
+    return spec if spec.known_anomaly_draw else spec.replace(seed=0)
 
 
 def main() -> int:
@@ -45,14 +46,12 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print a line per data set")
     arguments = parser.parse_args()
     try:
-        opened = prepare(Plan.load(arguments.plan), arguments.data, arguments.cache, download=arguments.download)
+        lines = prepare(Plan.load(arguments.plan), arguments.data, arguments.cache, download=arguments.download)
     except (AgadError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     if arguments.list:
-        for (dataset, size), prepared in opened.items():
-            train, test = len(prepared.train_labels), len(prepared.test_labels)
-            print(f"{dataset} at {size}x{size}: {train} train, {test} test images, digest {prepared.digest[:12]}")
+        print("\n".join(lines))
     return 0
 
 

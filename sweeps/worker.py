@@ -110,6 +110,7 @@ class Worker:
         board = ClaimBoard(options.results, owner, lease=options.lease)
         self.picker = Picker(self.plan, self.store, board, _policy(options))
         self._trainer: Any = None
+        self._data: dict[tuple[str, int], Any] = {}
         self._withheld: tuple[RunRecord, Claim] | None = None
         self._provenance: dict[str, Any] = {}
 
@@ -167,7 +168,8 @@ class Worker:
     def _outcome(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
         """Train; the record, or None if the run was stopped or stolen. Errors of place pass."""
         try:
-            record = self._trainer.train(spec, self._run_options(claim), control=self._control(claim))
+            data = self._open_data(spec.dataset, spec.image_size)
+            record = self._trainer.train(spec, self._run_options(claim), data=data, control=self._control(claim))
         except self._trainer.Interrupted:
             return None
         except Exception as error:
@@ -177,6 +179,14 @@ class Worker:
             return self._failure(spec, claim, error)
         values = {**record.values, **self._provenance}
         return RunRecord(spec=record.spec, attempt=record.attempt, status=record.status, values=values)
+
+    def _open_data(self, dataset: str, image_size: int) -> Any:
+        """The prepared data set, opened once: an image tree is listed at every opening."""
+        key = (dataset, image_size)
+        if key not in self._data:
+            prepared = importlib.import_module("agad.data.prepared")
+            self._data[key] = prepared.open_prepared(*key, data_root=self.options.data, cache=self.options.cache)
+        return self._data[key]
 
     def _run_options(self, claim: Claim) -> RunOptions:
         results = Path(self.options.results)

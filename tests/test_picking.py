@@ -169,12 +169,39 @@ def test_seeds_come_first() -> None:
     assert [s.replace(seed=0) for s in plan.specs[cells : 2 * cells]] == list(plan.specs[:cells])
 
 
-@pytest.mark.parametrize(("grid", "runs"), [("demo", 18), ("table2", 450)])
-def test_number_of_runs(grid: str, runs: int) -> None:
+RUNS = {
+    "demo": 18, "table1": 150, "table2": 450, "table2_one": 3240, "table3": 114, "table4": 1200, "table5": 2160,
+    "table9": 450, "fig4": 180, "fig6": 120, "leakage": 30, "full": 3654,
+}  # fmt: skip
+
+
+def run_ids(grid: str) -> set[str]:
+    return {spec.run_id for spec in make_plan(load_grid(grid))[0].specs}
+
+
+@pytest.mark.parametrize("grid", grid_names())
+def test_number_of_runs(grid: str) -> None:
     plan, collapsed = make_plan(load_grid(grid))
 
-    assert (len(plan.specs), collapsed) == (runs, 0)
-    assert len({spec.run_id for spec in plan.specs}) == runs
+    assert (len(plan.specs), collapsed) == (RUNS[grid], 0)
+    assert len(run_ids(grid)) == RUNS[grid]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("table1", "table2", 90),
+        ("table4", "table5", 600),
+        ("table9", "table1", 150),
+        ("table9", "table4", 120),
+        ("fig4", "table4", 90),
+        ("fig6", "table9", 120),
+        ("table2_one", "full", 0),
+        ("leakage", "full", 0),
+    ],
+)
+def test_tables_share_runs(one: str, other: str, shared: int) -> None:
+    assert len(run_ids(one) & run_ids(other)) == shared
 
 
 def test_every_grid_says_what_it_is() -> None:
@@ -240,5 +267,5 @@ def test_what_is_no_plan_file(tmp_path: Path, text: str) -> None:
 
 
 def test_a_plan_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot read the plan .*: No such file"):
+    with pytest.raises(StoreError, match=r"cannot read the plan .*: No such file"):
         Plan.load(tmp_path / "none.json")

@@ -34,7 +34,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work
     """A worker whose training is `behave(spec, options, control)`: None means ok, exceptions are the run's."""
 
     def make(behave: Behaviour, code: str = code_digest(), **options: Any) -> Worker:
-        def train(spec: RunSpec, run_options: RunOptions, *, control: Callable[..., Any]) -> RunRecord:
+        def train(spec: RunSpec, run_options: RunOptions, *, data: object, control: Callable[..., Any]) -> RunRecord:
             return behave(spec, run_options, control) or record(spec, run_options.attempt)
 
         monkeypatch.setattr(agad.trainer, "train", train)

@@ -1,0 +1,292 @@
+"""launch.py as users call it: processes, real training on the embedded digits, real kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agad.store import ResultStore
+from tests.cli import LAUNCH, SMALL, claims, launch, numbers, one_line, start, wait_for
+
+FEW = ["--set", "updates=24", "--set", "batch_size=16"]
+SLOW = [*SMALL, *FEW, "--checkpoint-every", "0.2", "--workers", "2"]
+"""Two runs that take some seconds each, with many checkpoints."""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of SLOW, left in peace."""
+    results = tmp_path_factory.mktemp("uninterrupted")
+    done = launch(*SLOW, "--results", str(results))
+    assert done.returncode == 0, done.stderr
+    return results
+
+
+def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
+    rows = ResultStore(uninterrupted).read().to_pylist()
+
+    assert [(row["status"], row["attempt"]) for row in rows] == [("ok", 1)] * 2
+    assert {row["normal_class"] for row in rows} == {0, 1}
+    assert all(0 <= row["auroc"] <= 1 and row["threads"] == 1 for row in rows)
+    (table,) = (uninterrupted / "tables").iterdir()
+    assert "updates=24" in table.read_text()
+
+
+def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> None:
+    left = {path.parent.name for path in uninterrupted.rglob("*") if path.is_file()}
+
+    assert left == {"base", "plans", "tables"}
+
+
+def test_launched_again_when_all_is_done_it_prints_the_table_and_trains_nothing(uninterrupted: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (uninterrupted / "base").iterdir()}
+    done = launch(*SLOW, "--results", str(uninterrupted))
+
+    assert done.returncode == 0
+    assert "Digits" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in (uninterrupted / "base").iterdir()} == before
+
+
+def test_a_plan_file_means_the_same_plan(uninterrupted: Path) -> None:
+    (plan,) = (uninterrupted / "plans").iterdir()
+    done = launch("--plan", str(plan), "--results", str(uninterrupted))
+
+    assert (done.returncode, "Digits" in done.stdout) == (0, True)
+
+
+def children(pid: int) -> list[int]:
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in done.stdout.split()]
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there, and is no zombie."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_killed_workers_run_is_taken_over_and_gives_the_same_bits(tmp_path: Path, uninterrupted: Path) -> None:
+    launcher = start(*SLOW, "--results", str(tmp_path))
+    wait_for(lambda: any(claim.saved_update > 5 for claim in claims(tmp_path)))
+    victim = next(claim.owner.pid for claim in claims(tmp_path) if claim.saved_update > 5)
+    os.kill(victim, signal.SIGKILL)
+    _, messages = launcher.communicate(timeout=240)
+
+    assert launcher.returncode == 0, messages
+    assert "was killed by signal 9; its run will be taken over" in messages
+    assert numbers(tmp_path) == numbers(uninterrupted)
+    attempts = ResultStore(tmp_path).read(["attempt", "resumes"]).to_pylist()
+    assert {"attempt": 2, "resumes": 1} in attempts
+
+
+def test_all_killed_at_once_goes_on_at_the_next_launch(tmp_path: Path, uninterrupted: Path) -> None:
+    launcher = start(*SLOW, "--results", str(tmp_path))
+    wait_for(lambda: any(claim.saved_update > 5 for claim in claims(tmp_path)))
+    for pid in [launcher.pid, *children(launcher.pid)]:
+        os.kill(pid, signal.SIGKILL)
+    launcher.communicate()
+    done = launch(*SLOW, "--results", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert numbers(tmp_path) == numbers(uninterrupted)
+    assert ResultStore(tmp_path).read_tries().num_rows == 2
+
+
+def test_workers_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
+    launcher = start(*SLOW, "--results", str(tmp_path), "--set", "updates=2000")
+    wait_for(lambda: len(claims(tmp_path)) == 2)
+    workers = children(launcher.pid)
+    launcher.kill()
+    launcher.communicate()
+
+    wait_for(lambda: not any(map(is_running, workers)), 60)
+    assert all(claim.released for claim in claims(tmp_path))
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, uninterrupted: Path) -> None:
+    slow_checkpoints = [*SLOW[: SLOW.index("--checkpoint-every")], "--workers", "2"]
+    launcher = start(*slow_checkpoints, "--results", str(tmp_path))
+    wait_for(lambda: any(claim.update > 5 for claim in claims(tmp_path)))
+    os.kill(launcher.pid, signal.SIGINT)
+    _, messages = launcher.communicate(timeout=120)
+
+    assert launcher.returncode == 1
+    assert "Go on with:" in messages
+    assert "Traceback" not in messages
+    assert "launch.py --grid demo" in messages.strip().splitlines()[-1]
+    assert all(claim.released for claim in claims(tmp_path))
+    assert list((tmp_path / "checkpoints").iterdir())
+
+    done = launch(*slow_checkpoints, "--results", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert numbers(tmp_path) == numbers(uninterrupted)
+
+
+def test_two_launches_at_once_share_the_work(tmp_path: Path, uninterrupted: Path) -> None:
+    one, other = (start(*SLOW, "--results", str(tmp_path), "--workers", "1") for _ in range(2))
+    outputs = [launcher.communicate(timeout=240) for launcher in (one, other)]
+
+    assert (one.returncode, other.returncode) == (0, 0), outputs
+    assert numbers(tmp_path) == numbers(uninterrupted)
+    assert ResultStore(tmp_path).read_tries().num_rows == 2
+
+
+def test_a_non_finite_loss_is_a_failed_row_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    """A learning rate at which the naive generator overflows."""
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=8", "--set", "lr=1e38", "--workers", "1"]
+    done = launch(*options)
+
+    assert done.returncode == 1
+    assert "2 runs failed" in done.stderr
+    columns = ["status", "failure_kind", "failure_update", "failure_message", "log"]
+    rows = ResultStore(tmp_path).read(columns).to_pylist()
+    assert [row["failure_kind"] for row in rows] == ["nan", "nan"]
+    assert all(row["failure_update"] >= 1 for row in rows)
+    assert all("non-finite at update" in Path(row["log"]).read_text() for row in rows)
+
+    again = launch(*options)
+    assert (again.returncode, ResultStore(tmp_path).read_tries().num_rows) == (1, 2), "nan is never tried again"
+    launch(*options, "--retry-failed")
+    assert ResultStore(tmp_path).read_tries().num_rows == 4
+
+
+def test_dry_run_says_what_would_be_run_and_touches_nothing(tmp_path: Path) -> None:
+    done = launch("--grid", "table2", "--dry-run", "--results", str(tmp_path / "new"))
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] == "table2: 450 runs, 0 done, 0 failed, 450 to do"
+    assert "backbone: naive, unetpp" in done.stdout
+    assert not (tmp_path / "new").exists()
+
+
+def test_dry_run_forecasts_from_finished_runs(uninterrupted: Path) -> None:
+    done = launch(*SLOW, "--set", "seed=7", "--dry-run", "--results", str(uninterrupted))
+
+    assert "2 runs, 0 done" in done.stdout
+    done = launch("--grid", "demo", *FEW, "--dry-run", "--results", str(uninterrupted))
+    assert "18 runs, 2 done, 0 failed, 16 to do" in done.stdout
+    assert "from 2 finished runs" in done.stdout
+
+
+def test_list_grids() -> None:
+    done = launch("--list-grids")
+
+    assert [line.split()[0] for line in done.stdout.splitlines()][:2] == ["demo", "table2"]
+
+
+def test_prepare_data_prepares_and_stops(tmp_path: Path) -> None:
+    done = launch(*SMALL, "--prepare-data", "--results", str(tmp_path / "r"), "--cache", str(tmp_path / "cache"))
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("digits 32x32: 1437 training and 360 test images")
+    assert list((tmp_path / "cache").iterdir())
+    assert not (tmp_path / "r" / "inbox").exists()
+
+
+BAD = [
+    (["--grid", "tabel2"], "unknown grid 'tabel2'; choose from: demo, table2"),
+    ([], "--grid is missing; choose from: demo"),
+    (["--grid", "demo", "--set", "epochs=3"], "unknown field 'epochs'; the fields are: dataset,"),
+    (["--grid", "demo", "--set", "backbone=vgg"], "choose from: naive, unet, unetpp"),
+    (["--grid", "demo", "--set", "gamma=1.5"], "gamma=1.5 is outside [0, 1)"),
+    (["--grid", "demo", "--set", "gamma=.95"], "anomalies"),
+    (["--grid", "demo", "--set", "normal_class=10"], "the classes are 0..9"),
+    (["--grid", "demo", "--select", "normal_class=7"], "matches no run; normal_class is one of: 0, 1, 4"),
+    (["--grid", "demo", "--plan", "x.json"], "--plan says everything"),
+    (["--plan", "/nowhere/x.json"], "cannot read the plan /nowhere/x.json"),
+    (["--grid", "demo", "--device", "cuda"], "no CUDA device is visible here"),
+    (["--grid", "demo", "--executor", "ray"], "--executor ray is not there yet"),
+    (["--grid", "table2", "--data", "/nowhere", "--select", "dataset=mnist"], "--prepare-data"),
+    (["--grid", "demo", "--set", "dataset=npz:mine", "--data", "/nowhere"], "mine.npz"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(arguments[-2:]) for arguments, _ in BAD])
+def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = launch("--results", str(tmp_path / "r"), *arguments)
+
+    assert done.returncode == 2
+    assert message in one_line(done.stderr)
+    assert not (tmp_path / "r" / "inbox").exists()
+
+
+def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = launch(*SMALL, "--results", str(tmp_path / "file"))
+
+    assert done.returncode == 2
+    assert "is not writable" in one_line(done.stderr)
+
+
+def test_truncated_data_are_one_line(tmp_path: Path) -> None:
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").write_bytes(b"\0\0\x08\x03\0\0\xea\x60")
+    select = ["--select", "dataset=mnist", "--select", "normal_class=0", "--select", "gamma=0"]
+    done = launch("--grid", "table2", *select, "--data", str(tmp_path / "data"), "--results", str(tmp_path / "r"))
+
+    assert done.returncode == 2
+    assert "ubyte" in one_line(done.stderr)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A file system of 4 MiB, for real."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    return folder
+
+
+def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path, uninterrupted: Path) -> None:
+    """The checkpoints do not fit."""
+    try:
+        done = launch(*SLOW, "--results", str(small_disk))
+        assert done.returncode == 1
+        errors = [line for line in done.stderr.splitlines() if line.startswith("launch.py: error: ")]
+        assert "No space left on device" in one_line("\n".join(errors))
+        assert "Traceback" not in done.stderr
+        assert ResultStore(small_disk).read().num_rows == 0, "no row for an error of place"
+        subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk)], check=True)
+        assert launch(*SLOW, "--results", str(small_disk)).returncode == 0
+        assert numbers(small_disk) == numbers(uninterrupted)
+    finally:
+        subprocess.run(["umount", str(small_disk)], check=True)
+
+
+def test_changed_code_is_refused(tmp_path: Path) -> None:
+    """The plan was made by other code: rows would be mixed silently."""
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", "--set", "batch_size=8"]
+    launch(*options, "--prepare-data")
+    (plan,) = (tmp_path / "plans").iterdir()
+    text = plan.read_text()
+    digest = text.partition('"code_digest": "')[2][:16]
+    plan.write_text(text.replace(digest, "0123456789abcdef"))
+
+    done = launch(*options)
+    assert done.returncode == 2
+    assert "--allow-code-change" in one_line(done.stderr)
+    assert launch(*options, "--allow-code-change").returncode == 0
+
+
+def test_options_are_a_closed_surface() -> None:
+    """Knobs of a run are fields of RunSpec, set by --set; a new option is added here on purpose."""
+    done = subprocess.run([*LAUNCH, "--help"], capture_output=True, text=True, check=True)
+    options = {word.strip(",[]") for word in done.stdout.split() if word.startswith(("--", "[--"))}
+
+    assert options - {"--"} >= OPTIONS
+    assert {option for option in options if option.islower()} - OPTIONS == set()
+
+
+OPTIONS = {
+    "--grid", "--plan", "--list-grids", "--seeds", "--select", "--set", "--retry-failed", "--dry-run",
+    "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--device",
+    "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
+}  # fmt: skip
