@@ -1,15 +1,16 @@
-"""Cells: the runs of a plan joined with their rows, and the numbers of each row of a table.
+"""Cells: runs joined with their rows and sorted into the lines of a table.
 
 A table's row is everything that differs in neither class nor seed; its cell is one class; a cell's runs are the
-seeds. What is not there stays visible: every run that the plan wants is counted, whatever became of it.
+seeds. What is not there stays visible: every run that a plan wants is counted, whatever became of it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,62 +18,97 @@ import numpy as np
 import pandas as pd
 
 from agad import datasets
+from agad.schema import SPEC_COLUMNS
+from agad.spec import EVAL_PROTOCOLS
 from analysis import paper, stats
 from analysis.errors import AnalysisError
-from analysis.load import PlanView, load_rows, open_store, spec_defaults
+from analysis.load import PLANS, PlanView, load_plan, open_store, spec_defaults
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from agad.store import ResultStore
 
-VALUES = ("auroc", "auroc_eval_recal", "auroc_oracle")
-"""The AUROCs that stand beside each other in a table: headline, statistics estimated anew, best curve point."""
+HEADLINE = "auroc"
+
+AUROC_COLUMNS = (HEADLINE, *(f"auroc_{name}" for name in EVAL_PROTOCOLS if name != "eval"), "auroc_oracle")
+"""AUROCs of a row, in [0, 1]: the headline (eval, last update), the other protocols, the best curve point."""
 
 MIXTURE_COLUMNS = ("code_digest", "git_clean", "threads", "device", "device_name", "instruction_set", "torch_version")
 """How a row was made: a mixture is named under the table, not refused."""
 
-_ROW_COLUMNS = ("run_id", "status", "failure_kind", "data_digest", *VALUES, *MIXTURE_COLUMNS)
+_ROW_COLUMNS = (
+    *("run_id", "status", "attempt", "failure_kind", "failure_message", "failure_update", "data_digest"),
+    *AUROC_COLUMNS,
+    *MIXTURE_COLUMNS,
+    *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
+)
 _NOT_OF_A_ROW = ("seed", "normal_class", "abnormal_class")
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
+
+ONE_KNOWN = "one"
+"""Stands for `known_anomaly_classes` of a row whose runs know one anomaly class, a different one each."""
+
+NO_CLASS = -1
+"""Stands for the known anomaly class of a run that is told none, or several."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The runs of a plan and what became of them.
+    """Runs, the table rows that they belong to, and what became of them.
 
     Attributes:
         title: of the table, overrides included.
-        fields: fields of RunSpec that tell the rows apart, `dataset` and `gamma` first.
-        rows: the spec values of each row, class and seed taken out.
-        runs: one line per run that is wanted: `run_id`, `row` (index into rows), `class`, `seed`, `status` (None
-            where there is no row yet), `failure_kind`, VALUES in [0, 1] (NaN unless ok) and MIXTURE_COLUMNS.
-        tables: of the paper, in which a row of this plan is looked up.
+        rows: the spec values of each table row, class and seed taken out; lists as in a plan file.
+        runs: one line per run that is wanted: `run_id`, `row` (index into rows), `class`, `known` (the one known
+            anomaly class that is part of the cell, or NO_CLASS), `seed`, `status` (missing where there is no row
+            yet), AUROC_COLUMNS in [0, 1] (NaN unless ok), failure, provenance.
+        tables: of the paper, in which a row is looked up, the first first.
         damaged: files of the results folder that could not be read, as text.
         plan_code_digest: of the sources that made the plan; None if unknown.
     """
 
     title: str
-    fields: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
     runs: pd.DataFrame
-    tables: tuple[str, ...]
+    tables: tuple[str, ...] = _LOOKUP_ORDER
     damaged: tuple[str, ...] = ()
     plan_code_digest: str | None = None
-    _summary: list[pd.DataFrame] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def complete(self) -> bool:
         """Whether every run that is wanted is ok."""
         return bool((self.runs["status"] == "ok").all())
 
-    def class_means(self, value: str = "auroc") -> pd.DataFrame:
-        """`row`, `class`, `mean`, `sd` (ddof 1), `n` of each cell that has a run."""
-        return stats.class_means(self.runs, value, ["row"])
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Fields of RunSpec that tell the rows apart, `dataset` and `gamma` first."""
+        return _telling_fields(self.rows)
 
-    def summary(self) -> pd.DataFrame:
-        """The numbers of each row, in the order of `rows`; see `_summarised`."""
-        if not self._summary:
-            self._summary.append(_summarised(self))
-        return self._summary[0]
+    @cached_property
+    def matches(self) -> tuple[paper.Match | None, ...]:
+        """The paper's row for each of ours."""
+        defaults = spec_defaults()
+        return tuple(paper.match(values, self.tables, defaults) for values in self.rows)
+
+    def class_means(self, value: str = HEADLINE) -> pd.DataFrame:
+        """`row`, `class`, `known`, `mean`, `sd` (ddof 1) and `n` of each cell that has a run."""
+        return stats.class_means(self.runs, value, ["row"], of=["class", "known"])
+
+    def restrict(self, keep: Callable[[int], bool], title: str, tables: tuple[str, ...] | None = None) -> Cells | None:
+        """The cells of some table rows, by their index; None where none is left."""
+        indices = [index for index in range(len(self.rows)) if keep(index)]
+        if not indices:
+            return None
+        new_index = {old: new for new, old in enumerate(indices)}
+        runs = self.runs[self.runs["row"].isin(indices)]
+        return replace(
+            self,
+            title=title,
+            rows=tuple(self.rows[index] for index in indices),
+            runs=runs.assign(row=runs["row"].map(new_index)).reset_index(drop=True),
+            tables=self.tables if tables is None else tables,
+        )
 
 
 def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
@@ -81,33 +117,60 @@ def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
     AnalysisError where the rows are of different data: no mean over them means anything.
     """
     store = open_store(results)
-    rows = load_rows(store, columns=_ROW_COLUMNS, run_ids=set(plan.run_ids))
-    damaged = tuple(f"{damaged.path.name}: {damaged.reason}" for damaged in store.damaged)
-    return join(plan, rows, damaged)
-
-
-def join(plan: PlanView, rows: pd.DataFrame, damaged: Sequence[str] = ()) -> Cells:
-    """Join a plan with rows that are at hand; they have the columns that `read` asks for."""
+    rows = store.read(columns=_ROW_COLUMNS, run_ids=set(plan.run_ids))
     table_rows, wanted = _wanted(plan)
-    runs = wanted.merge(rows, on="run_id", how="left", validate="one_to_one")
-    runs.loc[runs["status"] != "ok", list(VALUES)] = np.nan
-    _refuse_mixed_data(runs, table_rows)
-    return Cells(
-        title=plan.title,
-        fields=_telling_fields(table_rows),
-        rows=table_rows,
-        runs=runs,
-        tables=(plan.grid,) if plan.grid in paper.TABLES else _LOOKUP_ORDER,
-        damaged=tuple(damaged),
-        plan_code_digest=plan.code_digest,
-    )
+    tables = (plan.grid,) if plan.grid in paper.TABLES else _LOOKUP_ORDER
+    runs = wanted.merge(rows.to_pandas(), on="run_id", how="left", validate="one_to_one")
+    cells = _checked(Cells(plan.title, table_rows, runs, tables, _damaged(store), plan.code_digest))
+    return _one_known(cells)
+
+
+def read_all(results: str | Path | ResultStore) -> Cells:
+    """Everything in a results folder: the runs of all its plans, and of all its rows where it has no plan.
+
+    AnalysisError where there is nothing, or where the rows cannot stand together.
+    """
+    store = open_store(results)
+    plans = [load_plan(path) for path in sorted((Path(store.path) / PLANS).glob("*.json"))]
+    if plans:
+        return replace(read(store, _union(plans)), plan_code_digest=None)
+    rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *_ROW_COLUMNS))
+    damaged = _damaged(store)
+    if rows.num_rows == 0:
+        torn = f" that can be read; {damaged[0]}" if damaged else ""
+        raise AnalysisError(f"{store.path}: no plan and no row{torn}")
+    return replace(of_rows(rows, str(store.path.name)), damaged=damaged)
+
+
+def of_rows(rows: pa.Table, title: str) -> Cells:
+    """Cells of Arrow rows alone; what is missing cannot be known then."""
+    versions = sorted(set(rows["semantics_version"].to_pylist()))
+    if len(versions) > 1:
+        raise AnalysisError(f"rows of semantics {' and '.join(map(str, versions))} cannot share a table; choose a plan")
+    table_rows, index = _distinct(rows)
+    one_vs_rest = np.asarray(rows["protocol"].to_pandas() == "one_vs_rest")
+    normal, abnormal = rows["normal_class"].to_pandas(), rows["abnormal_class"].to_pandas()
+    kept = [*_ROW_COLUMNS, "seed"]
+    runs = rows.select(kept).to_pandas().assign(row=index, known=NO_CLASS)
+    runs["class"] = np.where(one_vs_rest, normal, abnormal).astype(int)
+    return _one_known(_checked(Cells(title, table_rows, runs)))
+
+
+def _damaged(store: ResultStore) -> tuple[str, ...]:
+    return tuple(f"{damaged.path.name}: {damaged.reason}" for damaged in store.damaged)
+
+
+def _union(plans: Sequence[PlanView]) -> PlanView:
+    specs = {run_id: spec for plan in plans for run_id, spec in zip(plan.run_ids, plan.specs, strict=True)}
+    title = "; ".join(dict.fromkeys(plan.title for plan in plans))
+    return PlanView("all plans", title, (), tuple(specs.values()), tuple(specs))
 
 
 def _wanted(plan: PlanView) -> tuple[tuple[dict[str, Any], ...], pd.DataFrame]:
     """The rows of the plan's table in the plan's order, and its runs with the index of their row."""
     index_of: dict[str, int] = {}
     table_rows: list[dict[str, Any]] = []
-    runs: dict[str, tuple[int, int, int]] = {}
+    runs: dict[str, tuple[int, int, int, int]] = {}
     for run_id, spec in zip(plan.run_ids, plan.specs, strict=True):
         rest = {name: value for name, value in spec.items() if name not in _NOT_OF_A_ROW}
         key = json.dumps(rest, sort_keys=True)
@@ -115,9 +178,47 @@ def _wanted(plan: PlanView) -> tuple[tuple[dict[str, Any], ...], pd.DataFrame]:
             index_of[key] = len(table_rows)
             table_rows.append(rest)
         target = spec["normal_class"] if spec["protocol"] == "one_vs_rest" else spec["abnormal_class"]
-        runs[run_id] = (index_of[key], target, spec["seed"])
-    frame = pd.DataFrame.from_dict(runs, orient="index", columns=["row", "class", "seed"])
+        runs[run_id] = (index_of[key], target, NO_CLASS, spec["seed"])
+    frame = pd.DataFrame.from_dict(runs, orient="index", columns=["row", "class", "known", "seed"])
     return tuple(table_rows), frame.rename_axis("run_id").reset_index()
+
+
+def _distinct(rows: pa.Table) -> tuple[tuple[dict[str, Any], ...], np.ndarray[Any, np.dtype[np.int64]]]:
+    """The distinct table rows among Arrow rows, sorted, and the index of each row's own.
+
+    By Arrow's dictionaries, column by column: 100,000 rows cost a fraction of a second.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = [name for name in SPEC_COLUMNS if name not in _NOT_OF_A_ROW]
+    codes = np.zeros(rows.num_rows, np.int64)
+    for name in names:
+        column = rows[name].combine_chunks()
+        if pa.types.is_list(column.type):
+            column = pc.binary_join(pc.cast(column, pa.list_(pa.string())), "+")
+        encoded = pc.dictionary_encode(column, null_encoding="encode")
+        if len(encoded.dictionary) > 1:
+            mixed = codes * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
+            codes = np.unique(mixed, return_inverse=True)[1].astype(np.int64)
+    _, first, index = np.unique(codes, return_index=True, return_inverse=True)
+    defaults = spec_defaults()
+    found = [
+        {name: defaults[name] if value is None else value for name, value in values.items()}
+        for values in rows.select(names).take(first).to_pylist()
+    ]
+    order = sorted(range(len(found)), key=lambda number: _sort_key(found[number]))
+    rank = np.empty(len(found), np.int64)
+    rank[order] = np.arange(len(found))
+    return tuple(found[number] for number in order), rank[index]
+
+
+def _sort_key(values: Mapping[str, Any]) -> tuple[Any, ...]:
+    known = list(datasets.DATASETS)
+    dataset = values["dataset"]
+    place = known.index(dataset) if dataset in known else len(known)
+    rest = [json.dumps(value) for name, value in values.items() if name not in ("dataset", "gamma")]
+    return (place, dataset, values["gamma"], rest)
 
 
 def _telling_fields(table_rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -125,92 +226,53 @@ def _telling_fields(table_rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
     Fields that only say what is scored, or where the curve has points, are left out unless the rows would look alike.
     """
-    names = [name for name in table_rows[0] if len({json.dumps(row[name]) for row in table_rows}) > 1]
+    texts = [{name: json.dumps(value) for name, value in row.items()} for row in table_rows]
+    names = [name for name in texts[0] if len({row[name] for row in texts}) > 1]
     telling = ["dataset", "gamma", *(name for name in names if name not in ("dataset", "gamma"))]
     for quiet in paper.SCORING_FIELDS:
         fewer = [name for name in telling if name != quiet]
-        if quiet in telling and len({json.dumps([row[name] for name in fewer]) for row in table_rows}) == len(
-            table_rows
-        ):
+        if quiet in telling and len({tuple(row[name] for name in fewer) for row in texts}) == len(texts):
             telling = fewer
     return tuple(telling)
 
 
-def _refuse_mixed_data(runs: pd.DataFrame, table_rows: Sequence[Mapping[str, Any]]) -> None:
+def _checked(cells: Cells) -> Cells:
+    """Take the numbers of runs that are not ok out, and refuse rows of different data."""
+    cells.runs.loc[cells.runs["status"] != "ok", list(AUROC_COLUMNS)] = np.nan
     digests: dict[tuple[str, int], Counter[str]] = {}
-    known = runs.dropna(subset=["data_digest"])
-    for row, digest in zip(known["row"], known["data_digest"], strict=True):
-        key = (table_rows[row]["dataset"], table_rows[row]["image_size"])
-        digests.setdefault(key, Counter())[digest] += 1
-    for (dataset, _), counts in digests.items():
-        if len(counts) > 1:
-            which = ", ".join(f"{digest[:12]} ({count} runs)" for digest, count in counts.most_common())
+    counts = cells.runs.groupby(["row", "data_digest"], as_index=False).size()
+    for row, digest, count in zip(counts["row"], counts["data_digest"], counts["size"], strict=True):
+        key = (cells.rows[row]["dataset"], cells.rows[row]["image_size"])
+        digests.setdefault(key, Counter())[digest] += count
+    for (dataset, _), by_digest in digests.items():
+        if len(by_digest) > 1:
+            which = ", ".join(f"{digest[:12]} ({count} runs)" for digest, count in by_digest.most_common())
             raise AnalysisError(
                 f"rows of different {datasets.title(dataset)} data cannot share a table: data digests {which}"
             )
+    return cells
 
 
-def _summarised(cells: Cells) -> pd.DataFrame:
-    """One line per table row.
+def _one_known(cells: Cells) -> Cells:
+    """Make one row of those that differ only in which one anomaly class is known.
 
-    Columns: `avg`, `sd_classes`, `sd_seeds` (of the headline, in [0, 1]); `avg_eval_recal`, `avg_oracle`; `low`,
-    `high` (range of the runs); `classes`, `classes_wanted`; `ok`, `failed`, `pruned`, `missing`, `wanted` (runs);
-    `paper_table`, `paper_row`, `paper_avg`, `paper_sd` (percent), `paper_differences` (see paper.Match), `difference`,
-    `half_width` (percentage points) and `verdict`.
+    The known class then tells cells apart, as the normal one does: Deep SAD's protocol averages over the pairs.
     """
-    runs = cells.runs
-    summary = pd.DataFrame(index=pd.RangeIndex(len(cells.rows), name="row"))
-    for value in VALUES:
-        over = stats.over_classes(cells.class_means(value), ["row"]).set_index("row")
-        suffix = value.removeprefix("auroc")
-        summary[f"avg{suffix}"] = over["avg"]
-        if value == "auroc":
-            summary = summary.join(over[["sd_classes", "sd_seeds", "classes"]])
-    groups = runs.groupby("row")
-    summary["classes"] = summary["classes"].fillna(0).astype(int)
-    summary["classes_wanted"] = groups["class"].nunique()
-    summary["low"], summary["high"] = groups["auroc"].min(), groups["auroc"].max()
-    status = runs["status"].fillna("missing")
-    for name in ("ok", "failed", "pruned", "missing"):
-        summary[name] = (status == name).groupby(runs["row"]).sum()
-    summary["wanted"] = groups.size()
-    return summary.join(_paper_columns(cells))
-
-
-def _paper_columns(cells: Cells) -> pd.DataFrame:
-    defaults = spec_defaults()
-    means = {row: group.set_index("class") for row, group in cells.class_means().groupby("row")}
-    wanted = cells.runs.groupby("row")["class"].unique()
-    lines = []
+    groups: dict[str, list[int]] = {}
     for index, values in enumerate(cells.rows):
-        classes = tuple(sorted(int(c) for c in wanted[index]))
-        lines.append(_against_paper(paper.match(values, cells.tables, defaults), classes, means.get(index)))
-    return pd.DataFrame(lines, index=pd.RangeIndex(len(lines), name="row"))
-
-
-def _against_paper(match: paper.Match | None, classes: tuple[int, ...], means: pd.DataFrame | None) -> dict[str, Any]:
-    avg = match.row.mean_of(classes) if match else None
-    line: dict[str, Any] = {
-        "paper_table": match.row.table if match else None,
-        "paper_row": match.row if match else None,
-        "paper_avg": avg,
-        "paper_sd": match.row.sd_of(classes) if match and avg is not None else None,
-        "paper_differences": ", ".join(match.differences) if match else "",
-        "difference": None,
-        "half_width": None,
-        "verdict": None,
-    }
-    if match is None or avg is None or match.differences:
-        return line
-    of_class = means.reindex(list(classes)) if means is not None else pd.DataFrame(index=list(classes))
-    of_class = of_class.reindex(columns=["mean", "sd", "n"])
-    comparison = stats.compare(
-        of_class["mean"].tolist(),
-        of_class["sd"].tolist(),
-        of_class["n"].fillna(0).astype(int).tolist(),
-        avg,
-        paper_runs=paper.RUNS_PER_CLASS,
-        rounding=paper.ROUNDING,
-    )
-    line.update(difference=comparison.difference, half_width=comparison.half_width, verdict=comparison.verdict)
-    return line
+        if len(values["known_anomaly_classes"]) == 1:
+            rest = json.dumps({**values, "known_anomaly_classes": ONE_KNOWN}, sort_keys=True)
+            groups.setdefault(rest, []).append(index)
+    joined = {index: group[0] for group in groups.values() if len(group) > 1 for index in group}
+    if not joined:
+        return cells
+    kept = [index for index in range(len(cells.rows)) if joined.get(index, index) == index]
+    new_index = {old: kept.index(joined.get(old, old)) for old in range(len(cells.rows))}
+    known = {index: cells.rows[index]["known_anomaly_classes"][0] for index in joined}
+    rows = [
+        {**cells.rows[index], "known_anomaly_classes": ONE_KNOWN} if index in joined else cells.rows[index]
+        for index in kept
+    ]
+    old = cells.runs["row"]
+    runs = cells.runs.assign(known=old.map(known).fillna(NO_CLASS).astype(int), row=old.map(new_index))
+    return replace(cells, rows=tuple(rows), runs=runs)

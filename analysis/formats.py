@@ -45,6 +45,14 @@ def difference(points: float | None) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
 
 
+def p_value(value: float | None) -> str:
+    """A p value to .001; `<.001` below."""
+    if is_missing(value):
+        return GAP
+    assert value is not None
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
 def gamma(value: float) -> str:
     """A share of anomalies as the paper writes it: .00, .05, .125."""
     text = f"{value:.10f}".rstrip("0")

@@ -38,6 +38,7 @@ class PaperRow:
         classes: AUROC per class in percent; empty where the paper prints none.
         avg: printed average over the classes in percent; None where the paper prints a dash.
         sd: printed SD in percentage points; None where none is printed.
+        printed: average and SD with the digits that the paper prints.
         origin: OWN, RERUN or BORROWED.
         other_protocol: whether the row is, as far as is known, of another protocol than AGAD's: one known anomaly
             class at a time, SD over the 90 pairs of classes (Ruff et al. 2020, section 5).
@@ -51,6 +52,7 @@ class PaperRow:
     classes: tuple[float, ...]
     avg: float | None
     sd: float | None
+    printed: str
     origin: str
     other_protocol: bool = False
     fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -372,9 +374,15 @@ def _number(text: str) -> float | None:
     return None if text == "-" else float(text)
 
 
-def _mean_and_sd(text: str) -> tuple[float | None, float | None]:
-    mean, _, sd = text.partition("±")
-    return _number(mean), _number(sd or "-")
+def _full(text: str) -> str:
+    """The paper's `100.` with its last digit."""
+    return "100.0" if text == "100." else text
+
+
+def _mean_and_sd(text: str) -> tuple[float | None, float | None, str]:
+    """Average, SD, and both as printed."""
+    mean, mark, sd = text.partition("±")
+    return _number(mean), _number(sd or "-"), _full(mean) + mark + sd
 
 
 def _main_backbone(dataset: str) -> str:
@@ -387,13 +395,24 @@ def _rows1() -> Iterator[PaperRow]:
         origin = {"+": OWN, "*": RERUN}.get(name[0], BORROWED)
         fields = {"backbone": _main_backbone(dataset)} if origin == OWN else {}
         aurocs = tuple(map(float, classes.split()))
-        yield PaperRow("table1", dataset, 0.0, name.lstrip("+*"), aurocs, float(avg), float(sd), origin, fields=fields)
+        yield PaperRow(
+            "table1",
+            dataset,
+            0.0,
+            name.lstrip("+*"),
+            aurocs,
+            float(avg),
+            float(sd),
+            f"{avg}±{sd}",
+            origin,
+            fields=fields,
+        )
 
 
 def _rows2() -> Iterator[PaperRow]:
     for dataset, gamma, *cells in _lines(_TABLE2):
         for method, cell in zip(_TABLE2_METHODS, cells, strict=True):
-            avg, sd = _mean_and_sd(cell)
+            avg, sd, printed = _mean_and_sd(cell)
             own = method == OURS
             fields = {"backbone": _main_backbone(dataset)} if own else {}
             classes: tuple[float, ...] = ()
@@ -407,6 +426,7 @@ def _rows2() -> Iterator[PaperRow]:
                 classes,
                 avg,
                 sd,
+                printed,
                 OWN if own else BORROWED,
                 other_protocol=not own,
                 fields=fields,
@@ -418,18 +438,30 @@ def _rows3() -> Iterator[PaperRow]:
         for gamma, pair in zip(_TABLE3_GAMMAS, pairs, strict=True):
             for context, cell in zip(("on", "off"), pair.split(), strict=True):
                 fields = {"backbone": "unetpp", "image_size": 128, "adversarial_context": context}
-                yield PaperRow("table3", dataset, gamma, OURS, (), _number(cell), None, OWN, fields=fields)
+                yield PaperRow("table3", dataset, gamma, OURS, (), _number(cell), None, _full(cell), OWN, fields=fields)
 
 
 def _rows_by_gamma(table: str) -> Iterator[PaperRow]:
     text, name = {"table4": (_TABLE4, "adversarial_context"), "table5": (_TABLE5, "batch_norm")}[table]
     for dataset, value, *cells in _lines(text):
         for gamma, cell in zip(_TABLE3_GAMMAS, cells, strict=True):
-            avg, sd = _mean_and_sd(cell)
-            yield PaperRow(table, dataset, gamma, OURS, (), avg, sd, OWN, fields={"backbone": "unet", name: value})
+            avg, sd, printed = _mean_and_sd(cell)
+            fields = {"backbone": "unet", name: value}
+            yield PaperRow(table, dataset, gamma, OURS, (), avg, sd, printed, OWN, fields=fields)
 
 
 def _rows9() -> Iterator[PaperRow]:
     for dataset, backbone, classes, avg, sd in _lines(_TABLE9):
         aurocs = tuple(map(float, classes.split()))
-        yield PaperRow("table9", dataset, 0.0, OURS, aurocs, float(avg), float(sd), OWN, fields={"backbone": backbone})
+        yield PaperRow(
+            "table9",
+            dataset,
+            0.0,
+            OURS,
+            aurocs,
+            float(avg),
+            float(sd),
+            f"{avg}±{sd}",
+            OWN,
+            fields={"backbone": backbone},
+        )

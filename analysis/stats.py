@@ -28,19 +28,19 @@ INSIDE, ABOVE, BELOW, NOT_ENOUGH = "inside", "above", "below", "not enough runs"
 """Verdicts on a class mean: where ours lies as against the paper's interval."""
 
 
-def class_means(frame: pd.DataFrame, value: str, by: Sequence[str], of: str = "class") -> pd.DataFrame:
+def class_means(frame: pd.DataFrame, value: str, by: Sequence[str], of: Sequence[str] = ("class",)) -> pd.DataFrame:
     """Mean, SD (ddof 1) and number of the runs of each class.
 
     Args:
         frame: one row per run that counts and is ok.
         value: column of AUROCs; a missing value is no run.
         by: columns that tell the rows of a table apart.
-        of: column of the classes (or of whatever else is averaged over in the end).
+        of: columns that tell the classes apart, or whatever else is averaged over in the end.
 
     Returns:
         columns `by`, `of`, `mean`, `sd` (NaN at one run) and `n`; classes without a run are absent.
     """
-    groups = frame.groupby([*by, of], sort=True, observed=True)[value]
+    groups = frame.groupby([*by, *of], sort=True, observed=True)[value]
     stats = groups.agg(mean="mean", sd="std", n="count").reset_index()
     return stats[stats["n"] > 0].reset_index(drop=True)
 
@@ -141,40 +141,44 @@ class Interval:
     method: str
 
 
-def mean_interval(scores: NDArray[np.float64]) -> Interval:
-    """Mean over all runs and classes of (n, K) scores, with its interval over fresh seeds.
+def mean_interval(of_class: Sequence[NDArray[np.float64]]) -> Interval:
+    """Mean over classes of the means over seeds, with its interval over fresh seeds.
 
-    From the SD among seeds, pooled over classes: t(K (n - 1)) s / sqrt(n K). It holds its level at 3 seeds.
+    From the SD among seeds, pooled over classes: t(df) s_pooled sqrt(sum(1 / n_k)) / K. It holds its level at 3 seeds.
+
+    Args:
+        of_class: the runs' AUROCs of each class, at least one of each.
     """
-    n, classes = scores.shape
-    estimate = float(scores.mean())
-    if n < 2:
-        return Interval(estimate, None, None, "one run: no interval")
-    pooled = float(np.sqrt(scores.var(axis=0, ddof=1).mean()))
-    half = _t(classes * (n - 1)) * pooled / float(np.sqrt(n * classes))
+    n = np.array([len(runs) for runs in of_class], float)
+    estimate = float(np.mean([runs.mean() for runs in of_class]))
+    if np.any(n < 2):
+        return Interval(estimate, None, None, "a class with one run: no interval")
+    degrees = float(np.sum(n - 1))
+    pooled = float(np.sqrt(sum(float(((runs - runs.mean()) ** 2).sum()) for runs in of_class) / degrees))
+    half = _t(degrees) * pooled * float(np.sqrt(np.sum(1 / n))) / len(n)
     return Interval(estimate, estimate - half, estimate + half, "t, SD among seeds pooled over classes")
 
 
-def iqm_interval(scores: NDArray[np.float64], *, seed: int = 0, resamples: int = 2000) -> Interval:
-    """Interquartile mean over all runs and classes of (n, K) scores.
+def iqm_interval(of_class: Sequence[NDArray[np.float64]], *, seed: int = 0, resamples: int = 2000) -> Interval:
+    """Interquartile mean over all runs of all classes.
 
     Its interval is a bootstrap that draws runs anew within each class (percentile, scipy), and is given from
-    BOOTSTRAP_FROM runs on: with fewer it would claim a level that it does not hold.
+    BOOTSTRAP_FROM runs of each class on: with fewer it would claim a level that it does not hold.
     """
     from scipy import stats as distributions
 
-    estimate = float(distributions.trim_mean(scores, 0.25, axis=None))
-    if len(scores) < BOOTSTRAP_FROM:
+    joined = np.concatenate(list(of_class))
+    estimate = float(distributions.trim_mean(joined, 0.25))
+    if min(map(len, of_class)) < BOOTSTRAP_FROM:
         return Interval(estimate, None, None, f"fewer than {BOOTSTRAP_FROM} seeds: no interval")
-
-    def statistic(*columns: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-        joined = np.concatenate(columns, axis=-1)
-        return np.asarray(distributions.trim_mean(joined, 0.25, axis=axis))
-
-    if np.ptp(scores) == 0:
+    if np.ptp(joined) == 0:
         return Interval(estimate, estimate, estimate, "all scores equal")
+
+    def statistic(*samples: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+        return np.asarray(distributions.trim_mean(np.concatenate(samples, axis=-1), 0.25, axis=axis))
+
     result = distributions.bootstrap(
-        tuple(scores.T),
+        tuple(of_class),
         statistic,
         n_resamples=resamples,
         confidence_level=LEVEL,
@@ -210,34 +214,33 @@ WILCOXON_FROM = 6
 """Classes from which on an exact two-sided Wilcoxon test can fall below .05 (2 / 2^6 = .03)."""
 
 
-def paired(a: pd.DataFrame, b: pd.DataFrame, value: str = "auroc", of: str = "class") -> PairedComparison | None:
+def paired(
+    a: pd.DataFrame, b: pd.DataFrame, value: str = "auroc", of: Sequence[str] = ("class",)
+) -> PairedComparison | None:
     """Compare two variants pair by pair; None where no pair is complete.
 
     Args:
-        a: rows with columns `of`, `seed` and `value`; at most one for each class and seed.
+        a: rows with the columns `of`, `seed` and `value`; at most one for each class and seed.
         b: likewise.
         value: column that is compared.
-        of: column of the classes.
+        of: columns that tell the classes apart.
     """
     from scipy import stats as distributions
 
-    joined = a[[of, "seed", value]].merge(b[[of, "seed", value]], on=[of, "seed"], suffixes=("_a", "_b"))
+    pair = [*of, "seed"]
+    joined = a[[*pair, value]].merge(b[[*pair, value]], on=pair, suffixes=("_a", "_b"))
     joined = joined.dropna()
     if joined.empty:
         return None
     joined["gain"] = joined[f"{value}_b"] - joined[f"{value}_a"]
-    per_class = class_means(joined, "gain", [], of)
-    wins = [
-        # U counts the pairs of one run of each in which B's is higher; ties half.
-        distributions.mannwhitneyu(group[f"{value}_b"], group[f"{value}_a"]).statistic / len(group) ** 2
-        for _, group in joined.groupby(of)
-    ]
-    gains = per_class["mean"].to_numpy()
+    gains_of_class = [group.to_numpy(float) for _, group in joined.groupby(list(of))["gain"]]
+    wins = [_wins(group[f"{value}_b"], group[f"{value}_a"]) for _, group in joined.groupby(list(of))]
+    gains = np.array([values.mean() for values in gains_of_class])
     p_value = None
     if len(gains) >= WILCOXON_FROM and np.any(gains != 0):
         p_value = float(distributions.wilcoxon(gains).pvalue)
     return PairedComparison(
-        difference=_gain_interval(per_class),
+        difference=mean_interval(gains_of_class),
         improvement=float(np.mean(wins)),
         p_value=p_value,
         pairs=len(joined),
@@ -245,17 +248,10 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, value: str = "auroc", of: str = "cl
     )
 
 
-def _gain_interval(per_class: pd.DataFrame) -> Interval:
-    """Mean gain over classes; its interval over fresh seeds, from the SD of the gains pooled over classes."""
-    n = per_class["n"].to_numpy(float)
-    estimate = float(per_class["mean"].mean())
-    degrees = float(np.sum(n - 1))
-    if np.any(n < 2):
-        return Interval(estimate, None, None, "a class with one pair: no interval")
-    pooled = float(np.sqrt(np.sum((n - 1) * per_class["sd"].to_numpy() ** 2) / degrees))
-    error = pooled * float(np.sqrt(np.sum(1 / n))) / len(n)
-    half = _t(degrees) * error
-    return Interval(estimate, estimate - half, estimate + half, "t, SD of the gains pooled over classes")
+def _wins(b: pd.Series[float], a: pd.Series[float]) -> float:
+    """Share of the pairs of a run of each in which B's is higher, ties half: Mann-Whitney's U over its maximum."""
+    distances = np.subtract.outer(b.to_numpy(float), a.to_numpy(float))
+    return float(np.mean((distances > 0) + 0.5 * (distances == 0)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

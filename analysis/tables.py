@@ -19,11 +19,12 @@ import pandas as pd
 
 from agad import datasets
 from agad.errors import AgadError
-from analysis import formats, paper
-from analysis.cells import Cells, read
+from analysis import footnotes, formats, stats
+from analysis.cells import HEADLINE, Cells, read
 from analysis.formats import GAMMA, GAP, RANGE
-from analysis.load import PlanView, find_plan, load_plan, spec_defaults
+from analysis.load import PlanView, find_plan, load_plan
 from analysis.sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
+from analysis.summary import summarise
 
 if TYPE_CHECKING:
     from agad.store import ResultStore
@@ -68,10 +69,11 @@ def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -
 
 def table(cells: Cells) -> Table:
     """The table of cells that have been read."""
+    summary = summarise(cells)
     return Table(
         title=cells.title,
-        sheets=(averages(cells), *classes(cells)),
-        notes=tuple(notes(cells)),
+        sheets=(averages(cells, summary), *classes(cells)),
+        notes=tuple(footnotes.notes(cells, summary)),
         complete=cells.complete,
     )
 
@@ -79,12 +81,11 @@ def table(cells: Cells) -> Table:
 # -- sheets --------------------------------------------------------------------------------------------------------
 
 
-def averages(cells: Cells) -> Sheet:
+def averages(cells: Cells, summary: pd.DataFrame) -> Sheet:
     """One line per row: mean over classes with both SDs, other protocols, n, and the paper."""
-    summary = cells.summary()
     has_paper = summary["paper_table"].notna().any()
     kinds = [KEY] * len(cells.fields) + [OURS] * 5 + ([PAPER, PAPER, NOTE] if has_paper else [])
-    columns = [*map(_heading, cells.fields), "avg±SD", "SD seeds", "n", "recal", "oracle"]
+    columns = [*map(heading, cells.fields), "avg±SD", "SD seeds", "n", "recal", "oracle"]
     columns += ["paper", "diff", "verdict"] if has_paper else []
     lines = []
     for values, row in zip(cells.rows, summary.to_dict("records"), strict=True):
@@ -96,18 +97,17 @@ def averages(cells: Cells) -> Sheet:
         columns=tuple(columns),
         kinds=tuple(kinds),
         lines=tuple(lines),
-        notes=tuple(_legend(cells)),
+        notes=tuple(footnotes.legend(cells, summary)),
         data=_with_keys(cells, summary),
     )
 
 
 def classes(cells: Cells) -> Iterator[Sheet]:
     """The classes, CLASSES_PER_SHEET side by side, the paper's line under ours where it prints one."""
-    means = cells.class_means()
+    means = stats.class_means(cells.runs, HEADLINE, ["row"])
     found = {(row, of): (mean, n) for row, of, mean, n in zip(*(means[c] for c in _MEAN_COLUMNS), strict=True)}
     wanted = Counter(zip(cells.runs["row"], cells.runs["class"], strict=True))
     targets = sorted(int(c) for c in cells.runs["class"].unique())
-    matches = [paper.match(values, cells.tables, spec_defaults()) for values in cells.rows]
     fields = _fewest_fields(cells)
     for start in range(0, len(targets), CLASSES_PER_SHEET):
         part = targets[start : start + CLASSES_PER_SHEET]
@@ -118,18 +118,18 @@ def classes(cells: Cells) -> Iterator[Sheet]:
             keys = _key_texts(fields, values)
             lines.append((*keys, "ours", *(_class_text(found.get((index, c)), wanted[index, c]) for c in part)))
             kinds.append(OURS)
-            match = matches[index]
+            match = cells.matches[index]
             if match and match.row.classes:
                 lines.append((*keys, "paper", *(formats.auroc(match.row.classes[c] / 100) for c in part)))
                 kinds.append(PAPER)
         yield Sheet(
             name=f"classes-{part[0]}-{part[-1]}",
             caption=f"AUROC in % by {_role(cells)} class, mean over seeds",
-            columns=(*map(_heading, fields), "", *map(str, part)),
+            columns=(*map(heading, fields), "", *map(str, part)),
             kinds=(KEY,) * (len(fields) + 1) + (OURS,) * len(part),
             lines=tuple(lines),
             line_kinds=tuple(kinds),
-            notes=tuple(_class_legend(cells, part)),
+            notes=tuple(footnotes.class_legend(cells, part)),
             data=_class_data(cells, means, part),
         )
 
@@ -157,7 +157,8 @@ def _paper_texts(row: Mapping[Hashable, Any]) -> list[str]:
     printed = formats.mean_and_spread(row["paper_avg"] / 100, printed_sd)
     if row["paper_differences"]:
         return [f"({printed})", GAP, "other settings"]
-    return [printed, formats.difference(row["difference"]), row["verdict"] or ""]
+    verdict = "one class" if row["classes_wanted"] == 1 else row["verdict"]
+    return [printed, formats.difference(row["difference"]), verdict or ""]
 
 
 def _class_text(found: tuple[float, int] | None, wanted: int) -> str:
@@ -195,7 +196,8 @@ def key_text(name: str, value: Any) -> str:
     return str(value)
 
 
-def _heading(name: str) -> str:
+def heading(name: str) -> str:
+    """A spec field's name as tables print it."""
     return GAMMA if name == "gamma" else _HEADINGS.get(name, name)
 
 
@@ -206,7 +208,7 @@ def _role(cells: Cells) -> str:
 
 def _with_keys(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:
     keys = pd.DataFrame([{name: _plain(values[name]) for name in cells.fields} for values in cells.rows])
-    return pd.concat([keys, summary.drop(columns="paper_row").reset_index(drop=True)], axis="columns")
+    return pd.concat([keys, summary.reset_index(drop=True)], axis="columns")
 
 
 def _class_data(cells: Cells, means: pd.DataFrame, part: Sequence[int]) -> pd.DataFrame:
@@ -216,141 +218,6 @@ def _class_data(cells: Cells, means: pd.DataFrame, part: Sequence[int]) -> pd.Da
 
 def _plain(value: Any) -> Any:
     return "+".join(map(str, value)) if isinstance(value, list) else value
-
-
-# -- words ---------------------------------------------------------------------------------------------------------
-
-
-def _legend(cells: Cells) -> Iterator[str]:
-    summary = cells.summary()
-    yield (
-        "avg: mean over classes of the means over seeds, last update, protocol eval. ±SD: among classes, ddof 0, as in "
-        "the paper. SD seeds: among seeds, ddof 1, pooled over classes. n: runs that are ok of those wanted."
-    )
-    yield (
-        "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best point of the "
-        "curve under eval, chosen on the test set."
-    )
-    if (summary["classes_wanted"] == 1).any():
-        yield f"[low{RANGE}high]: range of the runs, where a row has one class only; no verdict on these."
-    if (summary["classes"] < summary["classes_wanted"]).any():
-        yield "*: classes without a run are left out of this mean; it is not compared."
-    if summary["verdict"].notna().any():
-        yield (
-            "diff: ours minus the paper's, in points. verdict: inside, above or below the paper's ± the 95% interval "
-            "of the difference, were its spread among seeds ours (t, pooled), and the paper's rounding."
-        )
-    for row in summary.loc[summary["verdict"].notna(), "paper_row"].unique():
-        if row.is_misprinted:
-            recomputed = formats.auroc(sum(row.classes) / len(row.classes) / 100)
-            yield (
-                f"{datasets.title(row.dataset)}, {row.table}: the paper prints {row.avg:.1f}; the mean of its printed "
-                f"classes is {recomputed}. The printed one is compared."
-            )
-    for settings in sorted({text for text in summary["paper_differences"] if text}):
-        yield f"(in brackets): the paper's number for orientation only, not compared: here {settings}."
-
-
-def _class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
-    means = cells.class_means()
-    asked = cells.runs.groupby(["row", "class"], as_index=False).size()
-    joined = asked.merge(means, on=["row", "class"])
-    if (joined["n"] < joined["size"]).any():
-        yield "A small figure is the number of runs where it is less than wanted."
-    for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
-        facts = datasets.DATASETS.get(dataset)
-        names = facts.class_names if facts else ()
-        pairs = [f"{c} {names[c]}" for c in part if c < len(names) and names[c] != str(c)]
-        if pairs:
-            yield f"{datasets.title(dataset)}: {', '.join(pairs)}."
-
-
-def notes(cells: Cells) -> Iterator[str]:
-    """What a reader must know of the whole table, one sentence each."""
-    yield _coverage(cells)
-    yield from _failures(cells)
-    yield from _assumptions(cells)
-    yield from _provenance(cells)
-    for damaged in cells.damaged:
-        yield f"Not readable and passed over: {damaged}."
-
-
-def _coverage(cells: Cells) -> str:
-    summary = cells.summary()
-    total, ok = int(summary["wanted"].sum()), int(summary["ok"].sum())
-    if cells.complete:
-        return f"Complete: all {total} runs are ok."
-    counts = {name: int(summary[name].sum()) for name in ("failed", "pruned", "missing")}
-    rest = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"Not complete: {ok} of {total} runs are ok; {rest}."
-
-
-def _failures(cells: Cells) -> Iterator[str]:
-    failed = cells.runs[cells.runs["status"] == "failed"]
-    if len(failed):
-        kinds = Counter(failed["failure_kind"].fillna("unknown"))
-        yield "Failed: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + "."
-
-
-def _assumptions(cells: Cells) -> Iterator[str]:
-    if cells.summary()["paper_table"].isna().all():
-        return
-    lengths = sorted({values["updates"] for values in cells.rows})
-    yield (
-        f"The paper does not say how long it trains: here {', '.join(map(str, lengths))} updates. Whatever else it "
-        "leaves open is at this project's defaults (docs/design.md) unless the title says otherwise."
-    )
-    for table_name, fields in paper.STATED_EXCEPTIONS.items():
-        if (cells.summary()["paper_table"] == table_name).any():
-            for name in fields:
-                values = sorted({row[name] for row in cells.rows})
-                yield f"{name} is {', '.join(map(str, values))}; the paper states {paper.STATED_DEFAULTS[name]}."
-
-
-def _provenance(cells: Cells) -> Iterator[str]:
-    ok = cells.runs[cells.runs["status"] == "ok"]
-    if ok.empty:
-        return
-    mixed, single = [], []
-    for column, words in _PROVENANCE.items():
-        counts = Counter(_provenance_text(column, value) for value in ok[column])
-        if counts.keys() == {_UNKNOWN}:
-            continue
-        if len(counts) == 1:
-            single.append(f"{words} {next(iter(counts))}")
-        else:
-            parts = ", ".join(f"{value} ({count} runs)" for value, count in counts.most_common())
-            mixed.append(f"{words}: {parts}")
-    yield f"Made with: {'; '.join(single)}."
-    if mixed:
-        yield f"Mixed: {'; '.join(mixed)}."
-    made_by = set(ok["code_digest"].dropna())
-    if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
-        yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."
-
-
-_PROVENANCE = {
-    "code_digest": "code",
-    "git_clean": "working tree",
-    "torch_version": "torch",
-    "device": "device",
-    "device_name": "device name",
-    "instruction_set": "instruction set",
-    "threads": "threads",
-}
-
-
-_UNKNOWN = "unknown"
-
-
-def _provenance_text(column: str, value: Any) -> str:
-    if value is None or value != value:  # noqa: PLR0124 - NaN is what a null becomes in a frame
-        return _UNKNOWN
-    if column == "git_clean":
-        return "clean" if value else "not clean"
-    if column == "code_digest":
-        return str(value)[:12]
-    return str(int(value)) if isinstance(value, float) else str(value)
 
 
 # -- command -------------------------------------------------------------------------------------------------------

@@ -100,26 +100,45 @@ def test_the_comparison_holds_its_level_when_both_are_the_same(runs):
 
 
 def test_mean_interval_agrees_with_scipy_for_one_class():
-    scores = np.array([[0.90], [0.95], [0.91], [0.99]])
-    result = stats.mean_interval(scores)
-    low, high = scipy.stats.t.interval(0.95, 3, loc=scores.mean(), scale=scipy.stats.sem(scores[:, 0]))
+    scores = np.array([0.90, 0.95, 0.91, 0.99])
+    result = stats.mean_interval([scores])
+    low, high = scipy.stats.t.interval(0.95, 3, loc=scores.mean(), scale=scipy.stats.sem(scores))
     assert (result.estimate, result.low, result.high) == pytest.approx((scores.mean(), low, high))
-    assert stats.mean_interval(scores[:1]).low is None
+    assert stats.mean_interval([scores, scores[:1]]).low is None
+
+
+def test_mean_interval_by_hand():
+    """SDs .02 and .04 (n = 3, 2) pool to sqrt((2 x .0004 + .0016) / 3); t(3) = 3.182; error sqrt(1/3 + 1/2) / 2."""
+    low, high = np.array([0.88, 0.90, 0.92]), 0.8 + np.array([-1, 1]) * 0.04 / math.sqrt(2)
+    result = stats.mean_interval([low, high])
+    half = 3.1824 * math.sqrt(0.0024 / 3) * math.sqrt(5 / 6) / 2
+    assert result.estimate == pytest.approx(0.85)
+    assert (result.high - result.low) / 2 == pytest.approx(half, rel=1e-4)
+
+
+def test_mean_interval_holds_its_level_at_three_seeds():
+    rng = np.random.default_rng(11)
+    truth, spreads = np.linspace(0.8, 0.97, 10), np.linspace(0.005, 0.02, 10)
+    held = 0
+    for _ in range(3000):
+        result = stats.mean_interval(list(rng.normal(truth, spreads, (3, 10)).T))
+        held += result.low <= truth.mean() <= result.high
+    assert abs(held / 3000 - 0.95) < 0.026
 
 
 def test_iqm_is_the_mean_of_the_middle_half():
-    scores = np.arange(16, dtype=float).reshape(4, 4) / 16
+    scores = list(np.arange(16, dtype=float).reshape(4, 4) / 16)
     assert stats.iqm_interval(scores).estimate == pytest.approx(np.arange(4, 12).mean() / 16)
 
 
 def test_iqm_has_an_interval_from_five_seeds_on_and_the_same_one_twice():
     rng = np.random.default_rng(1)
-    few, enough = rng.normal(0.9, 0.02, (4, 10)), rng.normal(0.9, 0.02, (5, 10))
+    few, enough = list(rng.normal(0.9, 0.02, (10, 4))), list(rng.normal(0.9, 0.02, (10, 5)))
     assert (stats.iqm_interval(few).low, stats.iqm_interval(few).high) == (None, None)
     first, second = stats.iqm_interval(enough), stats.iqm_interval(enough)
     assert first == second
     assert first.low < first.estimate < first.high
-    assert stats.iqm_interval(np.ones((5, 10))).low == 1.0
+    assert stats.iqm_interval([np.ones(5)] * 10).low == 1.0
 
 
 def test_paired_uses_the_pairs_that_both_have():
@@ -157,3 +176,10 @@ def test_holm_by_hand():
     """Sorted .01 .02 .03 .04, times 4 3 2 1: .04 .06 .06 .04; never falling: .04 .06 .06 .06."""
     assert stats.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert stats.holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_probability_of_improvement_is_mann_whitneys():
+    rng = np.random.default_rng(5)
+    a, b = rng.integers(0, 6, 7) / 6, rng.integers(0, 6, 7) / 6  # with ties
+    expected = scipy.stats.mannwhitneyu(b, a).statistic / 49
+    assert stats.paired(frame_of({0: a.tolist()}), frame_of({0: b.tolist()})).improvement == pytest.approx(expected)

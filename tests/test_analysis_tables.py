@@ -156,7 +156,7 @@ def test_one_class_shows_its_range_and_no_verdict(tmp_path):
     commit_all(ResultStore(tmp_path), runs, lambda spec: (0.90, 0.92, 0.97)[spec.seed])
     line = averages_line(plan_table(tmp_path, view(runs)))
     assert line["avg±SD"] == "93.0 [90.0–97.0]"
-    assert line["verdict"] == "not enough runs"
+    assert line["verdict"] == "one class"
 
 
 # -- the paper beside ----------------------------------------------------------------------------------------------

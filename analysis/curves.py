@@ -1,0 +1,85 @@
+"""Curves and scores: the list columns of the rows, as frames."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agad.spec import EVAL_PROTOCOLS
+from analysis.load import open_store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from agad.store import ResultStore
+
+TUKEY = 1.5
+"""Interquartile ranges beyond the quartiles at which Figure 4 leaves scores out."""
+
+
+def read(results: str | Path | ResultStore, run_ids: Collection[str]) -> pd.DataFrame:
+    """The learning curves of some runs, one line per run, protocol and point.
+
+    Returns:
+        columns `run_id`, `protocol`, `update` and `auroc` in [0, 1]; points that were not scored are absent.
+    """
+    names = [f"curve_auroc_{protocol}" for protocol in EVAL_PROTOCOLS]
+    table = open_store(results).read(columns=["run_id", "curve_update", *names], run_ids=set(run_ids))
+    parts = [_flat(table, protocol) for protocol in EVAL_PROTOCOLS]
+    return pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
+
+
+def _flat(table: pa.Table, protocol: str) -> pd.DataFrame:
+    import pyarrow.compute as pc
+
+    values = table[f"curve_auroc_{protocol}"].combine_chunks()
+    updates = table["curve_update"].combine_chunks()
+    same_length = pc.equal(pc.list_value_length(values), pc.list_value_length(updates))
+    kept = pc.indices_nonzero(pc.fill_null(same_length, False))
+    values, updates, run_ids = values.take(kept), updates.take(kept), table["run_id"].take(kept)
+    frame = pd.DataFrame(
+        {
+            "run_id": run_ids.combine_chunks().take(pc.list_parent_indices(updates)).to_pandas(),
+            "protocol": protocol,
+            "update": pc.list_flatten(updates).to_numpy(zero_copy_only=False).astype(int),
+            "auroc": pc.list_flatten(values).to_numpy(zero_copy_only=False).astype(float),
+        }
+    )
+    return frame.dropna(subset=["auroc"])
+
+
+def read_scores(results: str | Path | ResultStore, run_ids: Collection[str]) -> dict[str, Scores]:
+    """run_id -> headline scores of some runs that have them. 10,000 test images cost 60 kB a run."""
+    columns = ["run_id", "test_label", "scores_eval"]
+    table = open_store(results).read(columns=columns, run_ids=set(run_ids))
+    found: dict[str, Scores] = {}
+    for batch in table.to_batches():
+        for number, run_id in enumerate(batch["run_id"].to_pylist()):
+            label, score = batch["test_label"][number], batch["scores_eval"][number]
+            if label.is_valid and score.is_valid:
+                found[run_id] = (label.values.to_numpy(), score.values.to_numpy(zero_copy_only=False))
+    return found
+
+
+Scores = tuple[NDArray[np.int8], NDArray[np.float32]]
+"""(N,) labels (0 normal, 1 anomalous) and (N,) scores, higher is more anomalous."""
+
+
+def box(values: NDArray[np.float32]) -> dict[str, float | list[float]]:
+    """Five numbers of a box plot as matplotlib's `bxp` takes them; whiskers end at the last score within TUKEY."""
+    q1, median, q3 = (float(q) for q in np.percentile(values, (25, 50, 75)))
+    reach = TUKEY * (q3 - q1)
+    inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
+    return {
+        "q1": q1,
+        "med": median,
+        "q3": q3,
+        "whislo": float(inside.min()),
+        "whishi": float(inside.max()),
+        "fliers": [],
+    }
