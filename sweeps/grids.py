@@ -67,7 +67,7 @@ BENCHMARKS = {"mnist": 10, "fashion_mnist": 10, "cifar10": 10, "cifar100": 20}
 """The data sets of section 4 and their numbers of classes."""
 MEDICAL = ("alzheimer", "chest_xray", "lung_histopathology", "retinal_oct")
 """The data sets of section 5; class 0 is the normal one."""
-MEDICAL_SHAPE = {"image_size": 128, "batch_size": 64, "eval_batch_size": 64}
+MEDICAL_SHAPE: dict[str, Any] = {"image_size": 128, "batch_size": 64, "eval_batch_size": 64}
 """Section 5's images. Two passes of UNet++ over 256 of them save 54 GiB of activations, more than an A40 holds; the
 paper does not say how it trained them."""
 

@@ -31,10 +31,11 @@ from agad import files
 from agad.claims import DEFAULT_LEASE
 from agad.errors import AgadError, StoreError
 from agad.store import ResultStore
+from sweeps.arguments import add_plan_arguments, add_results_argument, plan_of, positive, say
 from sweeps.cost import seconds_left
 from sweeps.devices import default_workers, resolve_device
 from sweeps.grids import grid_names, load_grid
-from sweeps.plan import Plan, RetryPolicy, check_code, make_plan
+from sweeps.plan import Plan, RetryPolicy, check_code
 from sweeps.progress import Display, duration
 from sweeps.sweep import EXECUTOR_NAMES, Outcome, Sweep, load_executor
 from sweeps.worker import WorkerOptions
@@ -47,18 +48,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="launch.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    what = parser.add_argument_group("what to run")
-    what.add_argument("--grid", metavar="NAME", help="a named grid; see --list-grids")
-    what.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
+    what = add_plan_arguments(parser)
     what.add_argument("--list-grids", action="store_true", help="list the grids and stop")
-    what.add_argument("--seeds", metavar="N", type=_positive, help="seeds 0 to N-1 of each cell")
-    what.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
-    what.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
     what.add_argument("--retry-failed", action="store_true", help="run failed runs once more")
     what.add_argument("--dry-run", action="store_true", help="say what would be run and stop")
     what.add_argument("--prepare-data", action="store_true", help="download and prepare the data of the plan and stop")
     where = parser.add_argument_group("where")
-    where.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="results folder (results/)")
+    add_results_argument(where)
     where.add_argument(
         "--data", metavar="DIR", default=os.environ.get("AGAD_DATA", "data"), help="raw data ($AGAD_DATA, else data/)"
     )
@@ -70,8 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     how = parser.add_argument_group("how")
     how.add_argument("--executor", choices=EXECUTOR_NAMES, default="local")
-    how.add_argument("--workers", metavar="N", type=_positive, help="worker processes (one per GPU, or per core)")
-    how.add_argument("--threads", metavar="N", type=_positive, default=1, help="torch threads per worker (1)")
+    how.add_argument("--workers", metavar="N", type=positive, help="worker processes (one per GPU, or per core)")
+    how.add_argument("--threads", metavar="N", type=positive, default=1, help="torch threads per worker (1)")
     how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     how.add_argument(
         "--checkpoint-every", metavar="SECONDS", type=_seconds, default=300.0, help="between checkpoints of a run (300)"
@@ -96,14 +92,14 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _usage_error(f"{error.filename or options.results}: {error.strerror or error}")
     except KeyboardInterrupt:
-        _say("Interrupted.")
+        say("Interrupted.")
         return EXIT_INCOMPLETE
 
 
 def _main(options: argparse.Namespace) -> int:
     if options.list_grids:
         return _list_grids()
-    plan = _plan(options)
+    plan = plan_of(options)
     if options.dry_run:
         return _dry_run(options, plan)
     path = _save(plan, options)
@@ -122,20 +118,6 @@ def _main(options: argparse.Namespace) -> int:
 
 
 # -- the plan -----------------------------------------------------------------------------------------------------
-
-
-def _plan(options: argparse.Namespace) -> Plan:
-    if options.plan is not None:
-        if options.grid or options.select or options.set or options.seeds:
-            raise AgadError("--plan says everything: leave out --grid, --select, --set and --seeds")
-        return Plan.load(options.plan)
-    if options.grid is None:
-        raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}")
-    grid = load_grid(options.grid)
-    plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set)
-    if collapsed:
-        _say(f"{collapsed} runs became equal to others by --set and are run once.")
-    return plan
 
 
 def _save(plan: Plan, options: argparse.Namespace) -> Path:
@@ -261,16 +243,16 @@ def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
     census = picker.census()
     picker.board.clear(census.done)
     for damaged in picker.store.damaged:
-        _say(f"Passed over {damaged.path}: {damaged.reason}")
+        say(f"Passed over {damaged.path}: {damaged.reason}")
     if census.done:
         _print_table(sweep, path)
     if outcome.error:
-        _say(f"launch.py: error: {outcome.error}")
+        say(f"launch.py: error: {outcome.error}")
     if census.failed:
-        _say(f"{len(census.failed)} runs failed; the table counts them, --retry-failed runs them once more.")
+        say(f"{len(census.failed)} runs failed; the table counts them, --retry-failed runs them once more.")
     if census.open:
-        _say(f"{len(census.done)} of {len(sweep.plan.specs)} runs are done, {len(census.open)} are to do. Go on with:")
-        _say(f"  {_command_to_go_on()}")
+        say(f"{len(census.done)} of {len(sweep.plan.specs)} runs are done, {len(census.open)} are to do. Go on with:")
+        say(f"  {_command_to_go_on()}")
     return EXIT_COMPLETE if len(census.done) == len(sweep.plan.specs) else EXIT_INCOMPLETE
 
 
@@ -282,7 +264,7 @@ def _print_table(sweep: Sweep, path: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{sweep.plan.name}.md"
     files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
-    _say(f"The table is in {target}")
+    say(f"The table is in {target}")
 
 
 def _command_to_go_on() -> str:
@@ -290,13 +272,6 @@ def _command_to_go_on() -> str:
 
 
 # -- small things -------------------------------------------------------------------------------------------------
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
 
 
 def _seconds(text: str) -> float:
@@ -310,12 +285,8 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _usage_error(message: str) -> int:
-    _say(f"launch.py: error: {message}")
+    say(f"launch.py: error: {message}")
     return EXIT_USAGE
 
 

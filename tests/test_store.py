@@ -222,7 +222,7 @@ def test_rows_of_a_newer_schema_are_refused_in_one_line(store: ResultStore) -> N
     _rewrite(store, record().to_table(), 99)
 
     for read in (store.read, store.tries, store.compact):
-        with pytest.raises(StoreError, match="written by a newer agad .*update agad"):
+        with pytest.raises(StoreError, match=r"written by a newer agad .*update agad"):
             read()
 
 

@@ -45,7 +45,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work
 
 
 def rows(folder: Path) -> dict[int, tuple[str, str | None]]:
-    """seed -> (status, failure_kind)."""
+    """Seed -> (status, failure_kind)."""
     table = ResultStore(folder).read(["seed", "status", "failure_kind"])
     return {row["seed"]: (row["status"], row["failure_kind"]) for row in table.to_pylist()}
 

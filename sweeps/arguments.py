@@ -1,0 +1,67 @@
+"""What the command lines share: which plan is meant, and where its results are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from agad.errors import AgadError
+from sweeps.grids import grid_names, load_grid
+from sweeps.plan import Plan, make_plan
+
+
+def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The options that say which runs are meant: the same ones mean the same plan in every command."""
+    group = parser.add_argument_group("what")
+    group.add_argument("--grid", metavar="NAME", help="a named grid; launch.py --list-grids lists them")
+    group.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
+    group.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell")
+    group.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
+    group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
+    return group
+
+
+def add_results_argument(group: argparse._ActionsContainer) -> None:
+    """The results folder."""
+    group.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="results folder (results/)")
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan that the options mean. Raises AgadError."""
+    if options.plan is not None:
+        if options.grid or options.select or options.set or options.seeds:
+            raise AgadError("--plan says everything: leave out --grid, --select, --set and --seeds")
+        return Plan.load(options.plan)
+    if options.grid is None:
+        raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}")
+    grid = load_grid(options.grid)
+    plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set)
+    if collapsed:
+        say(f"{collapsed} runs became equal to others by --set and are run once.")
+    return plan
+
+
+def plan_arguments(options: argparse.Namespace) -> list[str]:
+    """The command line of the same plan, for another command."""
+    if options.plan is not None:
+        return ["--plan", str(options.plan)]
+    arguments = ["--grid", options.grid]
+    arguments += ["--seeds", str(options.seeds)] if options.seeds else []
+    for flag in ("select", "set"):
+        for value in getattr(options, flag):
+            arguments += [f"--{flag}", value]
+    return arguments
+
+
+def positive(text: str) -> int:
+    """An argument that is 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def say(line: str) -> None:
+    """Tell the user something that is not the command's output."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,128 @@
+"""Status of a sweep: what is done, running, failed and missing, from its files alone.
+
+    python sweeps/status.py --results results --grid table2
+
+Takes the same --grid, --seeds, --select and --set (or --plan) as the launch. Exit status: 0 complete, 1 not, 2 a usage
+error.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":  # `python sweeps/status.py` puts sweeps/ on the path, where the repository should be
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import argparse
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from agad.claims import ClaimBoard, Owner
+from agad.datasets import title
+from agad.errors import AgadError
+from agad.spec import RunSpec
+from agad.store import ResultStore, Try
+from sweeps.arguments import add_plan_arguments, add_results_argument, plan_arguments, plan_of, say
+from sweeps.cost import seconds_left
+from sweeps.picking import Census, Picker
+from sweeps.plan import Plan, RetryPolicy
+from sweeps.progress import Running, Watch, describe, duration
+
+_CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
+_NAMED_FIELDS = ("dataset", "gamma")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    parser = argparse.ArgumentParser(
+        prog="status.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add_plan_arguments(parser)
+    add_results_argument(parser)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; its exit status."""
+    options = build_parser().parse_args(arguments)
+    try:
+        plan = plan_of(options)
+        store = ResultStore(options.results)
+        picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
+        snapshot = Watch(picker).look()
+        tries = store.tries()
+    except (AgadError, OSError) as error:
+        say(f"status.py: error: {' '.join(str(error).split())}")
+        return 2
+    for line in _report(plan, snapshot.census, snapshot.running, store, tries):
+        print(line)
+    if len(snapshot.census.done) == len(plan.specs):
+        return 0
+    again = " --retry-failed" if not snapshot.census.open else ""
+    command = ["python", "sweeps/launch.py", "--results", str(options.results), *plan_arguments(options)]
+    print(f"Go on with: {shlex.join(command)}{again}")
+    return 1
+
+
+def _report(
+    plan: Plan, census: Census, running: Iterable[Running], store: ResultStore, tries: Mapping[str, tuple[Try, ...]]
+) -> Iterable[str]:
+    running = tuple(running)
+    yield f"{plan.title}: {len(plan.specs)} runs"
+    yield from coverage(plan.specs, set(census.done))
+    yield (
+        f"{len(census.done)} done, {len(census.failed)} failed, {len(running)} running, {census.free} to do"
+        f"{_time_left(plan, census, store, len(running))}"
+    )
+    for one in sorted(running, key=lambda each: each.record.owner.worker):
+        owner = one.record.owner
+        yield f"  running: {describe(one.spec)}, update {one.record.update}/{one.spec.updates} by {owner.worker}"
+    kinds = Counter(_last_failure(tries[run_id]) for run_id in census.failed)
+    for kind, count in sorted(kinds.items()):
+        yield f"  failed ({kind}): {count}"
+    for damaged in store.damaged:
+        yield f"  passed over {damaged.path}: {damaged.reason}"
+
+
+def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
+    """A line per row of the table: for each class, how many of its seeds are done."""
+    specs = list(specs)
+    differing = _differing_fields(specs)
+    rows: dict[tuple[str, ...], dict[int, list[bool]]] = {}
+    for spec in specs:
+        key = (title(spec.dataset), f"γ {spec.gamma:g}", *(str(getattr(spec, name)) for name in differing))
+        rows.setdefault(key, {}).setdefault(spec.target_class, []).append(spec.run_id in done)
+    for key, classes in rows.items():
+        cells = " ".join(f"{index}:{sum(found)}/{len(found)}" for index, found in sorted(classes.items()))
+        yield f"  {'  '.join(key)}   {cells}"
+
+
+def _differing_fields(specs: list[RunSpec]) -> list[str]:
+    """The fields in which the plan's runs differ, but for those that every line shows anyway."""
+    values: dict[str, set[str]] = {}
+    for spec in specs:
+        for name, value in spec.to_dict().items():
+            values.setdefault(name, set()).add(str(value))
+    shown = (*_CLASS_FIELDS, *_NAMED_FIELDS)
+    return [name for name, found in values.items() if len(found) > 1 and name not in shown]
+
+
+def _last_failure(tries: tuple[Try, ...]) -> str:
+    return max((one for one in tries if one.status == "failed"), key=lambda one: one.attempt).failure_kind or "error"
+
+
+def _time_left(plan: Plan, census: Census, store: ResultStore, workers: int) -> str:
+    by_id = {spec.run_id: spec for spec in plan.specs}
+    rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=census.done).to_pylist()
+    measured = {by_id[row["run_id"]]: (row["train_seconds"] or 0.0) + (row["eval_seconds"] or 0.0) for row in rows}
+    seconds = seconds_left([by_id[run_id] for run_id in census.open], measured)
+    if not census.open or seconds is None:
+        return ""
+    pace = f"{duration(seconds / workers)} with {workers} workers" if workers else f"{duration(seconds)} of one worker"
+    return f", about {pace} left"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
