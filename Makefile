@@ -22,9 +22,10 @@ format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Measures the sweep's own costs; see docs/benchmarks.md.
+# Measures the sweep's and the report's own costs; see docs/benchmarks.md.
 bench: $(ENVIRONMENT)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m sweeps.benchmark
+	$(BIN)/python -m analysis.benchmark
 
 clean:
 	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -140,9 +140,8 @@ class RunSpec:
     """One seed, from which every generator of the run is derived."""
 
     def __post_init__(self) -> None:
-        for spec_field in dataclasses.fields(self):
-            value = _coerce(spec_field, getattr(self, spec_field.name))
-            object.__setattr__(self, spec_field.name, value)
+        for name, target in _fields().items():
+            object.__setattr__(self, name, _coerce(target, getattr(self, name)))
         _check_class(self)
         _check_numbers(self)
         _check_evaluation(self)
@@ -179,7 +178,7 @@ class RunSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON values; tuples as lists."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values = {name: getattr(self, name) for name in _fields()}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
@@ -222,15 +221,15 @@ class RunOptions:
 
 def field_names() -> tuple[str, ...]:
     """The names of all fields of RunSpec, in their order."""
-    return tuple(f.name for f in dataclasses.fields(RunSpec))
+    return tuple(_fields())
 
 
 def spec_field(name: str) -> dataclasses.Field[Any]:
     """The dataclass field called `name`; SpecError with the legal names if there is none."""
-    for candidate in dataclasses.fields(RunSpec):
-        if candidate.name == name:
-            return candidate
-    raise SpecError(f"unknown field {name!r}; the fields are: {', '.join(field_names())}")
+    try:
+        return _fields()[name]
+    except KeyError:
+        raise SpecError(f"unknown field {name!r}; the fields are: {', '.join(field_names())}") from None
 
 
 def parse_value(name: str, text: str) -> Any:
@@ -264,6 +263,11 @@ def anomalies_per_batch(gamma: float, batch_size: int, minimum: int) -> int:
 
 
 # -- validation ----------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _fields() -> dict[str, dataclasses.Field[Any]]:
+    return {f.name: f for f in dataclasses.fields(RunSpec)}
 
 
 @functools.cache

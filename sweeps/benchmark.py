@@ -1,0 +1,156 @@
+"""Measure what the sweep itself costs, without training: planning, launching, picking, committing, reading.
+
+    python -m sweeps.benchmark
+
+Prints medians over several repetitions on this machine, and the target of each. Figures that were measured are in
+docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from agad.claims import Claim
+from agad.provenance import code_digest
+from agad.schema import RunRecord
+from agad.spec import RunOptions, RunSpec
+from agad.store import ResultStore
+from sweeps.grids import load_grid
+from sweeps.plan import Plan, make_plan
+from sweeps.worker import Worker, WorkerOptions
+
+_LAUNCH = [sys.executable, str(Path(__file__).with_name("launch.py"))]
+_REPEAT = 5
+_TEST_IMAGES = 10_000
+
+
+class _Action(enum.Enum):
+    CONTINUE = 0
+    STOP = 1
+    ABANDON = 2
+
+
+class InstantWorker(Worker):
+    """A worker whose runs take no time: what is left is the sweep's own cost.
+
+    Attributes:
+        ended: seconds at which each run was over.
+    """
+
+    def __init__(self, options: WorkerOptions) -> None:
+        super().__init__(options)
+        self.ended: list[float] = []
+
+    def _run(self, spec: RunSpec, claim: Claim) -> None:
+        super()._run(spec, claim)
+        self.ended.append(time.perf_counter())
+
+    def _load_trainer(self) -> None:
+        super()._load_trainer()
+        self._trainer = SimpleNamespace(train=_instant, Action=_Action, Interrupted=KeyboardInterrupt)
+
+    def _open_data(self, *_: Any) -> None:
+        return None
+
+
+def _instant(spec: RunSpec, options: RunOptions, *, data: Any, control: Callable[[Any], Any]) -> RunRecord:
+    del data
+    control(SimpleNamespace(update=1, updates=spec.updates, last_checkpoint_update=0))
+    return full_record(spec, options.attempt)
+
+
+def full_record(spec: RunSpec, attempt: int = 1) -> RunRecord:
+    """A row as large as a real one: five protocols' scores of 10,000 test images."""
+    draw = np.random.default_rng(spec.seed)
+    scores = {f"scores_{protocol}": draw.random(_TEST_IMAGES, np.float32) for protocol in spec.final_protocols}
+    labels = {"test_class": np.arange(_TEST_IMAGES) % 10, "test_label": np.arange(_TEST_IMAGES) % 10 != 0}
+    values = {"auroc": float(draw.random()), "train_seconds": 1.0, "eval_seconds": 0.1, **scores, **labels}
+    return RunRecord(spec=spec, attempt=attempt, status="ok", values=values)
+
+
+def main() -> None:
+    """Measure and print everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _print("dry run of table2", _seconds(lambda: _run("--grid", "table2", "--dry-run")), "under 1 s")
+        overhead, plan = _overhead(root / "overhead")
+        _print("sweep overhead per run (claim, commit, clean up)", overhead, "under 0.1 s")
+        _print("launch of table2 where all is done", _seconds(lambda: _all_done(root / "overhead", plan)), "under 2 s")
+        for count in (500, 5000):
+            _store(root / f"store{count}", count)
+
+
+def _overhead(results: Path) -> tuple[float, Plan]:
+    """Seconds per run of one worker at table2 (450 runs), its start-up apart."""
+    plan, _ = make_plan(load_grid("table2"))
+    path = plan.save(results)
+    worker = InstantWorker(WorkerOptions(plan=str(path), results=str(results)))
+    worker.work()
+    return statistics.median(later - earlier for earlier, later in itertools.pairwise(worker.ended)), plan
+
+
+def _all_done(results: Path, plan: Plan) -> None:
+    assert plan.code == code_digest()
+    _run("--grid", "table2", "--results", str(results))
+
+
+def _store(results: Path, count: int) -> None:
+    """Compaction of rows with scores, and reading them, in a process of its own for the memory's sake."""
+    code = f"from sweeps.benchmark import measure_store; measure_store({str(results)!r}, {count})"
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code and a path as a literal
+
+
+def measure_store(results: str, count: int) -> None:
+    """Commit `count` rows with scores, compact and read them; prints seconds and the peak of resident memory."""
+    store = ResultStore(results)
+    base = load_grid("table2").cells[0]
+    for seed in range(count):
+        store.commit(full_record(base.replace(seed=seed)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    store.compact()
+    _print(f"compaction of {count} rows with scores", time.perf_counter() - started, "")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"    peak memory {peak / 2**20:.2f} GiB ({before / 2**20:.2f} before)  target: under 1 GiB")
+
+    def aggregate() -> None:
+        columns = ["dataset", "normal_class", "gamma", "seed", "status", "auroc"]
+        store.read(columns).group_by(["dataset", "gamma", "normal_class"]).aggregate([("auroc", "mean")])
+
+    _print(f"reading and aggregating {count} rows", _seconds(aggregate), "under 0.5 s at 5,000")
+
+
+def _run(*arguments: str) -> None:
+    subprocess.run([*_LAUNCH, *arguments], check=True, capture_output=True)  # noqa: S603 - our own command
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    """Median over repetitions, after one that warms up."""
+    action()
+    times = []
+    for _ in range(_REPEAT):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _print(what: str, seconds: float, target: str) -> None:
+    print(f"{what:<52} {seconds:8.3f} s   {'target: ' + target if target else ''}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
