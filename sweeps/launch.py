@@ -239,9 +239,12 @@ def _sweep(
 def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
     """Compact, clear what closed runs left, print the table and what is missing; the exit status."""
     picker = sweep.picker()
-    picker.store.compact()
     census = picker.census()
-    picker.board.clear(census.done)
+    try:
+        picker.store.compact()
+        picker.board.clear(census.done)
+    except OSError as error:  # rows and claims are as good where they are
+        say(f"launch.py: rows were not compacted: {error.strerror}")
     for damaged in picker.store.damaged:
         say(f"Passed over {damaged.path}: {damaged.reason}")
     if census.done:
@@ -257,14 +260,18 @@ def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
 
 
 def _print_table(sweep: Sweep, path: Path) -> None:
+    """Print the table and keep it; what keeps rows from sharing one is said, and is no failure of the sweep."""
     tables = importlib.import_module("analysis.tables")
-    markdown = tables.plan_table(sweep.results, path).to_markdown()
-    print(markdown)
-    folder = sweep.results / "tables"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{sweep.plan.name}.md"
-    files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
-    say(f"The table is in {target}")
+    target = sweep.results / "tables" / f"{sweep.plan.name}.md"
+    try:
+        markdown = tables.plan_table(sweep.results, path).to_markdown()
+        print(markdown)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
+    except (AgadError, OSError) as error:
+        say(f"launch.py: no table: {' '.join(str(error).split())}")
+    else:
+        say(f"The table is in {target}")
 
 
 def _command_to_go_on() -> str:

@@ -56,8 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (AgadError, OSError) as error:
         say(f"status.py: error: {' '.join(str(error).split())}")
         return 2
+    damaged = store.damaged
     for line in _report(plan, snapshot.census, snapshot.running, store, tries):
         print(line)
+    for one in damaged:
+        print(f"  passed over {one.path}: {one.reason}")
     if len(snapshot.census.done) == len(plan.specs):
         return 0
     again = " --retry-failed" if not snapshot.census.open else ""
@@ -82,8 +85,6 @@ def _report(
     kinds = Counter(_last_failure(tries[run_id]) for run_id in census.failed)
     for kind, count in sorted(kinds.items()):
         yield f"  failed ({kind}): {count}"
-    for damaged in store.damaged:
-        yield f"  passed over {damaged.path}: {damaged.reason}"
 
 
 def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
