@@ -92,8 +92,8 @@ def test_file_times_decide_nothing(mine: ClaimBoard, far: ClaimBoard) -> None:
 
 
 def test_a_process_of_this_host_that_is_gone_is_dead_at_once(mine: ClaimBoard, tmp_path: Path) -> None:
-    code = "import sys; from agad.claims import *; ClaimBoard(sys.argv[1], Owner.this_process('w')).take(sys.argv[2], 1)"
-    subprocess.run([sys.executable, "-c", code, str(tmp_path), RUN], check=True)
+    code = f"import sys; from agad.claims import *; ClaimBoard(sys.argv[1], Owner.this_process('w')).take('{RUN}', 1)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
 
     assert not mine.is_held(RUN, 1)
 

@@ -15,7 +15,7 @@ from agad import spec as spec_module
 from agad.errors import SpecError
 from agad.spec import RunOptions, RunSpec, anomalies_per_batch, anomaly_count, field_names, parse_value
 
-FIELDS = """
+PARAGRAPHS = """
     dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
     backbone naive_latent upsampling generator_norm discriminator init
     batch_norm advprop_scope bn_update
@@ -23,7 +23,8 @@ FIELDS = """
     anomaly_weight reciprocal recip_eps
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
     curve curve_protocols final_protocols eval_batch_size seed
-""".split()
+"""
+FIELDS = PARAGRAPHS.split()
 
 OTHER_VALUES = {
     "dataset": "mnist", "image_size": 64, "normal_class": 1, "gamma": 0.05, "naive_latent": "1x1",
