@@ -121,7 +121,8 @@ def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
     table_rows, wanted = _wanted(plan)
     tables = (plan.grid,) if plan.grid in paper.TABLES else _LOOKUP_ORDER
     runs = wanted.merge(rows.to_pandas(), on="run_id", how="left", validate="one_to_one")
-    cells = _checked(Cells(plan.title, table_rows, runs, tables, _damaged(store), plan.code_digest))
+    title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
+    cells = _checked(Cells(title, table_rows, runs, tables, _damaged(store), plan.code_digest))
     return _one_known(cells)
 
 

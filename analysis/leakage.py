@@ -16,7 +16,7 @@ from analysis.cells import HEADLINE, Cells
 from analysis.formats import GAP
 from analysis.sheet import KEY, OURS, PAPER, Sheet
 from analysis.summary import summarise
-from analysis.tables import heading, key_text
+from analysis.tables import fewest_fields, heading, key_text
 
 PROTOCOLS = ("eval_recal", "eval", "batch_shuffled", "batch_class_sorted", "batch_normals_first", "batch1")
 """In the order in which tables and figures show them: from what one image owes to no other, to the ordered set."""
@@ -61,11 +61,13 @@ def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).reindex(range(len(cells.rows)))
 
 
-def gain(cells: Cells, row: int) -> stats.PairedComparison | None:
-    """What an ordered test set (normals first) gains over eval, run by run; None without such runs."""
-    runs = cells.runs[cells.runs["row"] == row]
-    ordered = runs.assign(**{HEADLINE: runs[column("batch_normals_first")]})
-    return stats.paired(runs, ordered, of=["class", "known"])
+def gains(cells: Cells) -> dict[int, stats.Interval]:
+    """Row -> what an ordered test set (normals first) gains over eval, run by run, with its interval."""
+    runs = cells.runs.assign(gain=cells.runs[column("batch_normals_first")] - cells.runs[HEADLINE])
+    of_row: dict[int, list[Any]] = {}
+    for _, group in runs.dropna(subset=["gain"]).groupby(["row", "class", "known"]):
+        of_row.setdefault(int(group["row"].iloc[0]), []).append(group["gain"].to_numpy(float))
+    return {row: stats.mean_interval(of_class) for row, of_class in of_row.items()}
 
 
 def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
@@ -73,25 +75,29 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     protocols = scored(cells)
     if len(protocols) < 2:
         return None
-    summary, best = summarise(cells), oracle(cells, curves)
+    summary, best, fields = summarise(cells), oracle(cells, curves), fewest_fields(cells)
+    gained = gains(cells)
     lines, data = [], []
     for index, values in enumerate(cells.rows):
         if not summary.at[index, "ok"]:
             continue
         last = [float(summary[_avg(protocol)].iloc[index]) for protocol in protocols]
         chosen = [float(best[p].iloc[index]) if p in best else None for p in protocols]
-        found = gain(cells, index)
+        found = gained.get(index)
         texts = [_last_and_best(a, b) for a, b in zip(last, chosen, strict=True)]
         printed = summary["paper_avg"].iloc[index]
-        key = [key_text(name, values[name]) for name in cells.fields]
+        key = [key_text(name, values[name]) for name in fields]
         paper_text = GAP if formats.is_missing(printed) else f"{printed:.1f}"
         lines.append((*key, *texts, *_gain_texts(found), paper_text))
-        data.append(_record(cells, values, dict(zip(protocols, last, strict=True)), best.iloc[index], found, printed))
+        record: dict[str, Any] = {name: key_text(name, values[name]) for name in fields}
+        record |= {f"last_{protocol}": value for protocol, value in zip(protocols, last, strict=True)}
+        record |= {f"best_{protocol}": value for protocol, value in zip(protocols, chosen, strict=True)}
+        data.append(record | _gain_record(found) | {"paper_avg": printed})
     return Sheet(
         name="leakage",
         caption="The same weights under every evaluation protocol: AUROC in %, last update / best update",
-        columns=(*map(heading, cells.fields), *(LABELS[p] for p in protocols), "gain", "95%", "paper"),
-        kinds=(KEY,) * len(cells.fields) + (OURS,) * (len(protocols) + 2) + (PAPER,),
+        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), "gain", "95%", "paper"),
+        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + 2) + (PAPER,),
         lines=tuple(lines),
         notes=(
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
@@ -113,30 +119,16 @@ def _last_and_best(last: float, best: float | None) -> str:
     return formats.auroc(last) if formats.is_missing(best) else f"{formats.auroc(last)} / {formats.auroc(best)}"
 
 
-def _gain_texts(found: stats.PairedComparison | None) -> tuple[str, str]:
+def _gain_texts(found: stats.Interval | None) -> tuple[str, str]:
     if found is None:
         return GAP, GAP
-    interval = found.difference
-    text = formats.difference(100 * interval.estimate)
-    if interval.low is None or interval.high is None:
+    text = formats.difference(100 * found.estimate)
+    if found.low is None or found.high is None:
         return text, GAP
-    return text, f"{formats.difference(100 * interval.low)} … {formats.difference(100 * interval.high)}"
+    return text, f"{formats.difference(100 * found.low)} … {formats.difference(100 * found.high)}"
 
 
-def _record(
-    cells: Cells,
-    values: Any,
-    last: dict[str, float],
-    best: pd.Series[float],
-    found: stats.PairedComparison | None,
-    printed: float | None,
-) -> dict[str, Any]:
-    return {
-        **{name: key_text(name, values[name]) for name in cells.fields},
-        **{f"last_{protocol}": value for protocol, value in last.items()},
-        **{f"best_{protocol}": value for protocol, value in best.items()},
-        "gain": found.difference.estimate if found else None,
-        "gain_low": found.difference.low if found else None,
-        "gain_high": found.difference.high if found else None,
-        "paper_avg": printed,
-    }
+def _gain_record(found: stats.Interval | None) -> dict[str, Any]:
+    if found is None:
+        return {"gain": None, "gain_low": None, "gain_high": None}
+    return {"gain": found.estimate, "gain_low": found.low, "gain_high": found.high}

@@ -19,7 +19,7 @@ from analysis.cells import ONE_KNOWN, Cells
 from analysis.formats import GAMMA, GAP
 from analysis.load import spec_defaults
 from analysis.paper import PaperRow
-from analysis.sheet import KEY, NOTE, OURS, PAPER, Sheet
+from analysis.sheet import CHECK, KEY, NOTE, OURS, PAPER, Sheet
 from analysis.summary import summarise
 from analysis.tables import key_text
 
@@ -79,18 +79,23 @@ class OurTable:
 
 
 def our_tables(cells: Cells, table: str) -> list[OurTable]:
-    """The cells of one table of the paper, one OurTable for each setting, the paper's own first."""
-    defaults_first = sorted({m.differences for m in _matches(cells, table) if m}, key=lambda s: (len(s), s))
+    """The cells of one table of the paper, one OurTable for each setting, the paper's own first.
+
+    Where several of our rows are one row of the paper (trained alike, scored on other occasions), the one with the
+    most runs stands for it.
+    """
+    ok = cells.runs[cells.runs["status"] == "ok"].groupby("row").size()
+    chosen: dict[tuple[str, ...], dict[int, int]] = {}
+    for index, match in enumerate(matches(cells, table)):
+        if match:
+            of_setting = chosen.setdefault(match.differences, {})
+            place = paper.rows().index(match.row)
+            rival = of_setting.get(place)
+            if rival is None or ok.get(index, 0) > ok.get(rival, 0):
+                of_setting[place] = index
     found = []
-    for settings in defaults_first:
-        matches = _matches(cells, table)
-        part = cells.restrict(
-            lambda index, matches=matches, settings=settings: bool(  # type: ignore[misc]
-                matches[index] and matches[index].differences == settings
-            ),
-            paper.TITLES[table],
-            (table,),
-        )
+    for settings in sorted(chosen, key=lambda names: (len(names), names)):
+        part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))
         if part:
             found.append(OurTable(table, settings, part, summarise(part)))
     return found
@@ -101,7 +106,8 @@ def sheets(ours: OurTable) -> list[Sheet]:
     return list(_LAYOUTS[ours.table](ours))
 
 
-def _matches(cells: Cells, table: str) -> list[paper.Match | None]:
+def matches(cells: Cells, table: str) -> list[paper.Match | None]:
+    """The row of one table of the paper for each of our rows."""
     return [paper.match(values, (table,), spec_defaults()) for values in cells.rows]
 
 
@@ -263,7 +269,7 @@ _LAYOUTS: dict[str, Callable[[OurTable], Iterator[Sheet]]] = {
     "table5": _by_gamma(
         "batch_norm",
         ("AdvProp", "Freeze"),
-        {"advprop_freeze": ("✓", "✓"), "advprop": ("✓", ""), "freeze": ("", "✓"), "shared": ("", "")},
+        {"advprop_freeze": (CHECK, CHECK), "advprop": (CHECK, ""), "freeze": ("", CHECK), "shared": ("", "")},
     ),
     "table9": _by_class,
 }

@@ -14,6 +14,9 @@ from analysis.formats import GAP
 KEY, OURS, PAPER, NOTE = "key", "ours", "paper", "note"
 """What a column or a line holds: what it is about, numbers of ours, numbers of the paper, words."""
 
+CHECK = "✓"
+"""A mark that means something in every line: never left out as a repetition."""
+
 WIDTH = 118
 """Characters at which words are wrapped in Markdown; tables are as wide as they must be."""
 
@@ -84,23 +87,42 @@ class Sheet:
         """The numbers at full precision; empty where one is missing."""
         return self.data.to_csv(index=False, lineterminator="\n")
 
-    def to_html(self) -> str:
-        """A table element; cells carry the classes `ours`, `paper`, `key`, `note` and `gap`."""
+    def to_html(self, heading: str = "") -> str:
+        """A table element, below a heading that its caption need not repeat.
+
+        Cells carry their column's kind as class, and `gap` where a number is missing; a key that stands in the line
+        above already has `again`. Where leading keys mostly repeat, the first line of each has `first`.
+        """
         head = "".join(
             f'<th scope="col" class="{kind}">{html.escape(name)}</th>'
             for name, kind in zip(self.columns, self.kinds, strict=True)
         )
+        leading = [line[0] for line in self.lines]
+        grouped = 2 * len(set(leading)) <= len(leading)
+        above: tuple[str, ...] = ()
         body = []
         for line, line_kind in zip(self.lines, self.kinds_of_lines, strict=True):
-            cells = [
-                _html_cell(cell, kind, position)
-                for position, (cell, kind) in enumerate(zip(line, self.kinds, strict=True))
-            ]
-            body.append(f'<tr class="{line_kind}">{"".join(cells)}</tr>')
-        return (
-            f"<table><caption>{html.escape(self.caption)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-        )
+            first = " first" if grouped and above and above[0] != line[0] else ""
+            cells = "".join(
+                _html_cell(line, place, kind, again=above[: place + 1] == line[: place + 1])
+                for place, kind in enumerate(self.kinds)
+            )
+            body.append(f'<tr class="{line_kind}{first}">{cells}</tr>')
+            above = line
+        shown = self.shown_caption(heading)
+        caption = f"<caption>{html.escape(shown)}</caption>"
+        if not shown:  # there for those who have the page read to them
+            caption = f'<caption class="hidden">{html.escape(self.caption)}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+    def shown_caption(self, heading: str) -> str:
+        """The caption without what the heading above says already; empty where that is all of it."""
+        if not heading or not self.caption.startswith(heading):
+            return self.caption
+        return self.caption.removeprefix(heading).lstrip(": ")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
     @property
     def kinds_of_lines(self) -> tuple[str, ...]:
@@ -116,11 +138,12 @@ def markdown_notes(notes: Sequence[str]) -> str:
     )
 
 
-def _html_cell(cell: str, kind: str, position: int) -> str:
-    classes = f"{kind} gap" if cell == GAP else kind
-    if position == 0:
-        return f'<th scope="row" class="{classes}">{html.escape(cell)}</th>'
-    return f'<td class="{classes}">{html.escape(cell)}</td>'
+def _html_cell(line: tuple[str, ...], place: int, kind: str, *, again: bool) -> str:
+    cell = line[place]
+    hidden = kind == KEY and again and cell not in ("", CHECK)
+    marks = [kind, *(["gap"] if cell == GAP else []), *(["again"] if hidden else [])]
+    tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
+    return f'<{tag}{scope} class="{" ".join(marks)}">{html.escape(cell)}</{tag}>'
 
 
 _LATEX = {
@@ -142,7 +165,7 @@ _LATEX = {
     "—": "--",
     "\N{EN DASH}": "--",
     "≥": r"$\ge$",
-    "✓": r"\checkmark{}",
+    CHECK: r"\checkmark{}",
 }
 _LATEX |= {chr(0x2080 + digit): f"$_{digit}$" for digit in range(10)}
 

@@ -33,7 +33,8 @@ def paper_specs(seeds: Sequence[int] = (0, 1, 2), tables: Sequence[str] = paper.
     for row in paper.rows():
         if not row.is_own or row.avg is None or row.table not in tables:
             continue
-        gammas = (row.gamma, 0.2) if (row.table, row.gamma) == ("table4", 0.05) else (row.gamma,)
+        figure4 = row.table == "table4" and row.gamma == 0.05 and row.dataset.startswith("cifar")
+        gammas = (0.05, 0.2) if figure4 and row.fields["adversarial_context"] == "on" else (row.gamma,)
         batch = 64 if row.table == "table3" else 256
         for gamma in gammas:
             for target in range(paper.CLASS_COUNTS[row.dataset]):

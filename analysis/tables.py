@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,9 @@ class Table:
         parts = [f"# {self.title}\n", *(sheet.to_markdown() for sheet in self.sheets)]
         parts += [markdown_notes(self.notes)] if self.notes else []
         return "\n".join(parts)
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
 
 
 def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -> Table:
@@ -108,9 +111,10 @@ def classes(cells: Cells) -> Iterator[Sheet]:
     found = {(row, of): (mean, n) for row, of, mean, n in zip(*(means[c] for c in _MEAN_COLUMNS), strict=True)}
     wanted = Counter(zip(cells.runs["row"], cells.runs["class"], strict=True))
     targets = sorted(int(c) for c in cells.runs["class"].unique())
-    fields = _fewest_fields(cells)
+    fields = fewest_fields(cells)
     for start in range(0, len(targets), CLASSES_PER_SHEET):
         part = targets[start : start + CLASSES_PER_SHEET]
+        which = f": classes {part[0]}{RANGE}{part[-1]}" if len(part) < len(targets) else ""
         lines, kinds = [], []
         for index, values in enumerate(cells.rows):
             if not any((index, c) in wanted for c in part):
@@ -124,7 +128,7 @@ def classes(cells: Cells) -> Iterator[Sheet]:
                 kinds.append(PAPER)
         yield Sheet(
             name=f"classes-{part[0]}-{part[-1]}",
-            caption=f"AUROC in % by {_role(cells)} class, mean over seeds",
+            caption=f"AUROC in % by {_role(cells)} class, mean over seeds{which}",
             columns=(*map(heading, fields), "", *map(str, part)),
             kinds=(KEY,) * (len(fields) + 1) + (OURS,) * len(part),
             lines=tuple(lines),
@@ -132,6 +136,11 @@ def classes(cells: Cells) -> Iterator[Sheet]:
             notes=tuple(footnotes.class_legend(cells, part)),
             data=_class_data(cells, means, part),
         )
+
+
+def renamed(sheet: Sheet, name: str) -> Sheet:
+    """The sheet under another file name."""
+    return replace(sheet, name=name)
 
 
 def _own_texts(row: Mapping[Hashable, Any]) -> list[str]:
@@ -171,7 +180,7 @@ def _class_text(found: tuple[float, int] | None, wanted: int) -> str:
     return formats.auroc(mean) if runs == wanted else formats.auroc(mean) + formats.subscript(runs)
 
 
-def _fewest_fields(cells: Cells) -> tuple[str, ...]:
+def fewest_fields(cells: Cells) -> tuple[str, ...]:
     """The fields that tell the rows apart already: those that follow from the others are left out."""
     fields = list(cells.fields)
     for name in cells.fields[:1:-1]:

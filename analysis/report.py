@@ -1,0 +1,257 @@
+"""The report: one page with every table and figure that a results folder has, beside the paper's.
+
+    python analysis/report.py --results DIR [--grid NAME | --plan FILE] --out DIR
+
+Writes OUT/index.html, which opens without a network, and OUT/tables/ (Markdown, LaTeX, CSV) and OUT/figures/ (PNG,
+PDF). Without --grid and --plan it covers all plans in DIR/plans, or all rows where there is none. Exit status: 0
+written, 2 an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__" and not __package__:  # run as a script: this folder is on the path, its parent is meant
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import pandas as pd
+
+from agad import datasets
+from agad.errors import AgadError
+from analysis import comparisons, coverage, curves, figures, footnotes, leakage, paper, paper_tables, tables
+from analysis.cells import ONE_KNOWN, Cells, read, read_all
+from analysis.formats import GAP
+from analysis.load import find_plan, load_plan, open_store, spec_defaults
+from analysis.page import Section, render
+from analysis.paper_tables import OurTable
+from analysis.sheet import KEY, NOTE, OURS, Sheet
+from analysis.summary import summarise
+
+PAGE = "index.html"
+
+
+def write_report(results: str | Path, out: str | Path, plan: str | Path | None = None) -> Path:
+    """Write the report of a results folder, or of one plan in it; the path of the page.
+
+    AnalysisError, one line, where no honest report can be made.
+    """
+    store = open_store(results)
+    cells = read_all(store) if plan is None else read(store, load_plan(plan))
+    sections = _sections(store, cells)
+    target = Path(out)
+    for folder in ("tables", "figures"):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for sheet in (*section.sheets, *section.folded):
+            for suffix, text in (("md", sheet.to_markdown()), ("tex", sheet.to_latex()), ("csv", sheet.to_csv())):
+                (target / "tables" / f"{sheet.name}.{suffix}").write_text(text, encoding="utf-8")
+        for drawing in section.figures:
+            drawing.save(target / "figures")
+    page = target / PAGE
+    page.write_text(render(f"AGAD: {cells.title}", _lead(cells), sections), encoding="utf-8")
+    return page
+
+
+def _lead(cells: Cells) -> str:
+    return f"What the runs say beside what the paper prints. {footnotes.coverage(cells, summarise(cells))}"
+
+
+def _sections(store: Any, cells: Cells) -> list[Section]:
+    ours = {table: paper_tables.our_tables(cells, table) for table in paper.TABLES if table != "table8"}
+    points = curves.read(store, set(cells.runs["run_id"]))
+    sections = [_coverage(ours)] if any(ours.values()) else []
+    for table, found in ours.items():
+        if table == "table9" and cells.runs["parameters_g"].notna().any():
+            sections.append(_table8(cells))
+        if found:
+            sections.append(_paper_table(table, found))
+    sections += [*_one_known(cells), *_others(cells, ours)]
+    sections += [*_leakage(cells, points), *_curves(cells, points), *_boxes(store, cells)]
+    return [*sections, _failures(cells), _provenance(cells)]
+
+
+# -- sections ------------------------------------------------------------------------------------------------------
+
+
+def _coverage(ours: Mapping[str, Sequence[OurTable]]) -> Section:
+    return Section("coverage", "What there is", sheets=(coverage.coverage(ours),))
+
+
+def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
+    sheets, folded = [], []
+    for one in found:
+        sheets += paper_tables.sheets(one)
+        pairs = comparisons.paired(one)
+        folded += [pairs] if pairs else []
+        sure = comparisons.uncertainty(one.cells, f"{one.name}-uncertainty", one.title)
+        folded += [sure] if sure else []
+        folded += _by_class(one.cells, one.name) if table not in ("table1", "table9") else []
+    other = [f"Not compared with the paper: {one.title}." for one in found if one.settings]
+    return Section(table, paper.TITLES[table], words=tuple(other), sheets=tuple(sheets), folded=tuple(folded))
+
+
+def _by_class(cells: Cells, name: str) -> list[Sheet]:
+    return [tables.renamed(sheet, f"{name}-{sheet.name}") for sheet in tables.classes(cells)]
+
+
+def _table8(cells: Cells) -> Section:
+    return Section("table8", paper.TITLES["table8"], sheets=(paper_tables.networks(cells),))
+
+
+def _one_known(cells: Cells) -> list[Section]:
+    sheet = paper_tables.one_known(cells)
+    return [Section("table2_one", "One known anomaly class", sheets=(sheet,))] if sheet else []
+
+
+def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Section]:
+    """Cells that are in no table of the paper."""
+    in_paper = {index for table in ours for index, match in enumerate(paper_tables.matches(cells, table)) if match}
+    others = cells.restrict(
+        lambda index: index not in in_paper and cells.rows[index]["known_anomaly_classes"] != ONE_KNOWN,
+        "Cells outside the paper",
+    )
+    if others is None:
+        return []
+    table = tables.table(others)
+    return [
+        Section(
+            "others",
+            "Cells that are in no table of the paper" if in_paper else cells.title,
+            sheets=tuple(tables.renamed(sheet, f"others-{sheet.name}") for sheet in table.sheets),
+        )
+    ]
+
+
+def _leakage(cells: Cells, points: pd.DataFrame) -> list[Section]:
+    sheet, figure = leakage.table(cells, points), figures.leakage_figure(cells)
+    if sheet is None or figure is None:
+        return []
+    words = (
+        "The same trained weights, the same test images. Only where batch norm takes its statistics from, and the "
+        "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
+    )
+    return [Section("leakage", "Leakage: the order of the test set", words, figures=(figure,), folded=(sheet,))]
+
+
+def _curves(cells: Cells, points: pd.DataFrame) -> list[Section]:
+    drawn = tuple(figures.curve_figures(cells, points))
+    return [Section("curves", "Learning curves (Figure 6)", figures=drawn)] if drawn else []
+
+
+def _boxes(store: Any, cells: Cells) -> list[Section]:
+    rows = {row for pair in figures.box_rows(cells).values() for row in pair}
+    run_ids = set(cells.runs.loc[cells.runs["row"].isin(rows) & (cells.runs["status"] == "ok"), "run_id"])
+    drawn = tuple(figures.box_figures(cells, curves.read_scores(store, run_ids))) if run_ids else ()
+    return [Section("boxes", "Scores by class (Figure 4)", figures=drawn)] if drawn else []
+
+
+def _failures(cells: Cells) -> Section:
+    failed = cells.runs[cells.runs["status"] == "failed"]
+    if failed.empty:
+        return Section("failures", "Failures", words=("No run has failed.",))
+    columns = ("run_id", "attempt", "failure_kind", "failure_update", "failure_message")
+    lines, data = [], []
+    for run in failed.sort_values(["row", "class", "seed"]).to_dict("records"):
+        values = cells.rows[run["row"]]
+        key = [tables.key_text(name, values[name]) for name in cells.fields]
+        texts = [_text(run[name]) for name in columns]
+        lines.append((*key, str(run["class"]), str(run["seed"]), *texts))
+        data.append({**dict(zip(cells.fields, key, strict=True)), **{n: run[n] for n in ("class", "seed", *columns)}})
+    sheet = Sheet(
+        name="failures",
+        caption=f"Runs that failed: {len(failed)}",
+        columns=(*map(tables.heading, cells.fields), "class", "seed", "run", "try", "kind", "update", "message"),
+        kinds=(KEY,) * len(cells.fields) + (OURS, OURS, NOTE, OURS, NOTE, OURS, NOTE),
+        lines=tuple(lines),
+        notes=("A failed run is in no mean; it counts as missing in every n.",),
+        data=pd.DataFrame(data),
+    )
+    return Section("failures", "Failures", sheets=(sheet,))
+
+
+def _provenance(cells: Cells) -> Section:
+    """How the numbers were made: code, machines, data, and every setting that all runs share."""
+    words = tuple(note for note in footnotes.notes(cells, summarise(cells)))
+    ok = cells.runs[cells.runs["status"] == "ok"]
+    hours = ok["train_seconds"].sum() / 3600
+    if hours > 0:
+        words += (f"Training took {hours:,.1f} hours of processes in all.",)
+    return Section("provenance", "How it was made", words, folded=(_settings(cells), _data(cells)))
+
+
+def _settings(cells: Cells) -> Sheet:
+    defaults, fields = spec_defaults(), [name for name in cells.rows[0] if name not in cells.fields]
+    lines, data = [], []
+    for name in fields:
+        value = tables.key_text(name, cells.rows[0][name])
+        stated = name in paper.STATED_DEFAULTS
+        default = tables.key_text(name, defaults[name])
+        lines.append(
+            (name, value, "the paper states it" if stated else "the paper is silent", _changed(value, default))
+        )
+        data.append({"field": name, "value": value, "stated": stated, "default": default})
+    return Sheet(
+        name="settings",
+        caption="Settings that all runs share",
+        columns=("field", "value", "source", ""),
+        kinds=(KEY, NOTE, NOTE, NOTE),
+        lines=tuple(lines),
+        notes=(f"What differs among the runs: {', '.join((*cells.fields, 'class', 'seed'))}.",),
+        data=pd.DataFrame(data),
+    )
+
+
+def _changed(value: str, default: str) -> str:
+    return "" if value == default else f"default: {default}"
+
+
+def _data(cells: Cells) -> Sheet:
+    known = cells.runs.dropna(subset=["data_digest"])
+    found: dict[tuple[str, int, str], int] = {}
+    for row, digest in zip(known["row"], known["data_digest"], strict=True):
+        key = (cells.rows[row]["dataset"], cells.rows[row]["image_size"], digest)
+        found[key] = found.get(key, 0) + 1
+    return Sheet(
+        name="data",
+        caption="Data",
+        columns=("dataset", "size", "runs", "digest"),
+        kinds=(KEY, OURS, OURS, NOTE),
+        lines=tuple((datasets.title(d), str(size), str(runs), digest) for (d, size, digest), runs in found.items()),
+        data=pd.DataFrame([{"dataset": d, "size": s, "digest": g, "runs": n} for (d, s, g), n in found.items()]),
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - NaN is what a null becomes in a frame
+        return GAP
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
+# -- command -------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python analysis/report.py", description="Write the report of a sweep.")
+    parser.add_argument("--results", required=True, metavar="DIR", help="results folder")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--plan", metavar="FILE", help="one plan only")
+    which.add_argument("--grid", metavar="NAME", help="the plan of this grid in DIR/plans only")
+    parser.add_argument("--out", required=True, metavar="DIR", help="where the report is written")
+    options = parser.parse_args(arguments)
+    try:
+        plan = find_plan(options.results, options.grid) if options.grid else options.plan
+        page = write_report(options.results, options.out, plan)
+    except (AgadError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
