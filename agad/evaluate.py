@@ -101,6 +101,13 @@ class Evaluator:
                 scores[positions] = torch.linalg.vector_norm(x - net(x), dim=(1, 2, 3))
         return scores.cpu().numpy()
 
+    @torch.no_grad()
+    def reconstructions(self, net: BatchNormNet, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Test images at `positions` (K,) and G of them under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
+        x = self.test.take(positions)
+        with bn_mode(net, _MODES["eval"]):
+            return x, net(x)
+
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""
         return float(roc_auc_score(self.test_label, scores))

@@ -60,6 +60,14 @@ _SCORE_COLUMNS: dict[str, pa.DataType] = {
     "test_label": pa.list_(pa.int8()),  # 0 normal, 1 anomalous
     **{f"scores_{protocol}": pa.list_(pa.float32()) for protocol in EVAL_PROTOCOLS},
 }
+_RECONSTRUCTION_COLUMNS: dict[str, pa.DataType] = {
+    # Seed 0 only. K test images, the normal ones first, and G of them under protocol eval at the last update.
+    "recon_index": pa.list_(_I32),  # their places in the test set
+    "recon_label": pa.list_(pa.int8()),
+    "recon_shape": pa.list_(_I32),  # C, H, W
+    "recon_x": pa.binary(),  # uint8, K x C x H x W in C order
+    "recon_x_hat": pa.binary(),  # likewise, rounded; 0 and 255 are -1 and 1
+}
 _FAILURE_COLUMNS: dict[str, pa.DataType] = {
     "failure_kind": _STR,
     "failure_message": _STR,
@@ -108,6 +116,7 @@ SPEC_COLUMNS = tuple(field_names())
 RESULT_COLUMNS = tuple(_RESULT_COLUMNS)
 CURVE_COLUMNS = tuple(_CURVE_COLUMNS)
 SCORE_COLUMNS = tuple(_SCORE_COLUMNS)
+RECONSTRUCTION_COLUMNS = tuple(_RECONSTRUCTION_COLUMNS)
 FAILURE_COLUMNS = tuple(_FAILURE_COLUMNS)
 PROVENANCE_COLUMNS = tuple(_PROVENANCE_COLUMNS)
 IDENTITY_COLUMNS = ("run_id", "attempt", "status", "schema_version", "semantics_version")
@@ -125,12 +134,15 @@ SCHEMA = pa.schema(
         *_FAILURE_COLUMNS.items(),
         *_PROVENANCE_COLUMNS.items(),
         *_SCORE_COLUMNS.items(),
+        *_RECONSTRUCTION_COLUMNS.items(),
     ]
 )
-"""The row: identity, spec, results, curve, failure, provenance, scores."""
+"""The row: identity, spec, results, curve, failure, provenance, scores, reconstructions."""
 
-LIGHT_COLUMNS = tuple(name for name in SCHEMA.names if name not in SCORE_COLUMNS and name not in CURVE_COLUMNS)
-"""Every column but the long lists: what most readers need."""
+LIGHT_COLUMNS = tuple(
+    name for name in SCHEMA.names if name not in {*SCORE_COLUMNS, *CURVE_COLUMNS, *RECONSTRUCTION_COLUMNS}
+)
+"""Every column but the long ones: what most readers need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

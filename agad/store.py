@@ -146,7 +146,7 @@ class ResultStore:
         Of one run's rows an ok one stands before a pruned before a failed one, then the lowest attempt.
 
         Args:
-            columns: of agad.schema.SCHEMA; None: all but the curves and scores (agad.schema.LIGHT_COLUMNS).
+            columns: of agad.schema.SCHEMA; None: all but the long ones (agad.schema.LIGHT_COLUMNS).
             run_ids: None: all runs.
 
         Raises StoreError for a row of a newer schema, KeyError for an unknown column. Columns that an older row

@@ -21,6 +21,7 @@ from agad.errors import NonFiniteLoss
 from agad.evaluate import Evaluator, Scores
 from agad.models.build import count_parameters
 from agad.models.weights import Weights, main_state, save_weights
+from agad.reconstructions import reconstruction_columns
 from agad.schema import LOSS_TERMS, RunRecord
 from agad.spec import EVAL_PROTOCOLS, RunOptions, RunSpec
 from agad.training import RECIPROCALS, Training
@@ -72,8 +73,9 @@ def train(
 ) -> RunRecord:
     """Make one run, going on from its newest checkpoint where there is one.
 
-    The result, curve and score columns are a function of the spec, the data, torch, the instruction set and the thread
-    count: interruptions and evaluations leave no trace in them. No global random generator is touched.
+    The result, curve, score and reconstruction columns are a function of the spec, the data, torch, the instruction
+    set and the thread count: interruptions and evaluations leave no trace in them. No global random generator is
+    touched.
 
     Args:
         spec: what to train.
@@ -154,7 +156,13 @@ class _Session:
 
     def record(self) -> RunRecord:
         """The row of the finished run; keeps the weights first where that is asked for."""
-        values = {**self._results(), **self._curve_columns(), **self._score_columns(), **self._circumstances()}
+        values = {
+            **self._results(),
+            **self._curve_columns(),
+            **self._score_columns(),
+            **self._reconstruction_columns(),
+            **self._circumstances(),
+        }
         return RunRecord(spec=self._spec, attempt=self._options.attempt, status="ok", values=values)
 
     # -- evaluation ------------------------------------------------------------------------------------------------
@@ -283,6 +291,12 @@ class _Session:
             if protocol in self._scores:
                 columns[f"scores_{protocol}"] = self._scores[protocol].tolist()
         return columns
+
+    def _reconstruction_columns(self) -> dict[str, Any]:
+        # Of one seed: pictures of the other two would say no more and take three times the space.
+        if self._spec.seed != 0:
+            return {}
+        return reconstruction_columns(self._evaluator, self._training.generator)
 
     def _circumstances(self) -> dict[str, Any]:
         return {

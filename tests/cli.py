@@ -10,14 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agad.claims import ClaimBoard, ClaimRecord, Owner
-from agad.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, SPEC_COLUMNS
+from agad.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, SPEC_COLUMNS
 from agad.store import ResultStore
 from tests.conftest import ROOT
 
 LAUNCH = [sys.executable, str(ROOT / "sweeps" / "launch.py")]
 SMALL = ["--grid", "demo", "--select", "normal_class=0,1", "--select", "gamma=0", "--seeds", "1"]
 """Two runs."""
-NUMBERS = ["run_id", "status", *SPEC_COLUMNS, *RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS]
+RESULTS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
+NUMBERS = ["run_id", "status", *SPEC_COLUMNS, *RESULTS]
 """What must be the same, bit for bit, however often a run was interrupted."""
 
 

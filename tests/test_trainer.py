@@ -20,12 +20,12 @@ from agad.data.prepared import Prepared
 from agad.errors import DeviceError, NonFiniteLoss, SpecError
 from agad.evaluate import score_weights
 from agad.models.weights import load_weights
-from agad.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
+from agad.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.spec import EVAL_PROTOCOLS, RunSpec, field_names
 from agad.trainer import Action, Interrupted, Progress, train
 from tests.science import OPTIONS, made_up, small
 
-NUMBERS = (*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS)
+NUMBERS = (*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS)
 
 
 def run(spec: RunSpec | None = None, data: Prepared | None = None, **options: Any) -> RunRecord:
