@@ -25,7 +25,9 @@ from agad.schema import LIGHT_COLUMNS, SCHEMA, SCHEMA_VERSION, STATUSES, RunReco
 
 _INBOX_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<attempt>[0-9]+)\.parquet")
 _VERSION_KEY = b"agad_schema_version"
-_FILE_SCHEMA = SCHEMA.with_metadata({_VERSION_KEY: str(SCHEMA_VERSION).encode()})
+FILE_METADATA = {_VERSION_KEY: str(SCHEMA_VERSION).encode()}
+"""What marks a Parquet file as one of rows, and of which schema."""
+_FILE_SCHEMA = SCHEMA.with_metadata(FILE_METADATA)
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""

@@ -1,0 +1,65 @@
+"""Publish a plan's rows: a small results folder, without per-image scores, that can be kept beside the code.
+
+    python -m analysis.publish --results results --plan results/plans/table2-….json --out reproduction/NAME
+
+The folder can be read like any other: `python -m analysis.tables --results reproduction/NAME`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from agad import files
+from agad.errors import AgadError
+from agad.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
+from agad.store import FILE_METADATA, ResultStore
+from analysis.errors import AnalysisError
+from analysis.load import PLANS, load_plan
+
+PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
+"""Names of somebody's machines and folders: published rows have null there."""
+
+
+def publish(results: Path, plan: Path, out: Path) -> int:
+    """Write the plan file and its rows that count to `out`; the number of rows.
+
+    Raises AnalysisError, one line, where there is none.
+    """
+    columns = [name for name in (*LIGHT_COLUMNS, *CURVE_COLUMNS) if name not in PRIVATE_COLUMNS]
+    rows = ResultStore(results).read(columns, run_ids=set(load_plan(plan).run_ids))
+    if not rows.num_rows:
+        raise AnalysisError(f"{results} holds no row of {plan.name}")
+    schema = SCHEMA.empty_table().select(columns).schema.with_metadata(FILE_METADATA)
+    (out / "base").mkdir(parents=True, exist_ok=True)
+    (out / PLANS).mkdir(exist_ok=True)
+    table = rows.cast(schema)
+    target = out / "base" / "rows.parquet"
+    files.replace_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
+    files.replace_atomically(out / PLANS / plan.name, lambda path: shutil.copyfile(plan, path))
+    return rows.num_rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line: 0, or 2 with one line that says what is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.publish", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--plan", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        count = publish(options.results, options.plan, options.out)
+    except (AgadError, OSError) as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2
+    print(f"{count} rows in {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
