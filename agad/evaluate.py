@@ -1,7 +1,7 @@
 """Anomaly scores under each evaluation protocol, and their AUROC.
 
-The score of an image is A(x) = ||x - G(x)||_2 (section 3.3.3), in float32. The protocols differ in batch norm's
-statistics, and so in what one image's score owes to the others (paper notes, B7):
+The score of an image is its method's (agad/methods), in float32. The protocols differ in batch norm's statistics, and
+so in what one image's score owes to the others (paper notes, B7):
 
     eval                 running statistics as training left them: the headline
     eval_recal           running statistics re-estimated on the training normals, in training's batch size
@@ -20,6 +20,7 @@ import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ from agad.data.split import OneClassSplit, one_class_split
 from agad.device import open_device, place, settings
 from agad.errors import DataError
 from agad.images import ImagePool
+from agad.methods import Method, method_of
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.models.weights import load_weights
 from agad.seeding import generator as seeded
@@ -64,6 +66,7 @@ class Evaluator:
         test_class: (N,) their class indices.
         test_label: (N,) 0 normal, 1 anomalous.
         batch: images in a batch when scoring.
+        method: what scores and reconstructs.
     """
 
     normals: ImagePool
@@ -72,6 +75,7 @@ class Evaluator:
     test_class: NDArray[np.int64]
     test_label: NDArray[np.int64]
     batch: int
+    method: Method[Any]
 
     @classmethod
     def of(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
@@ -83,6 +87,7 @@ class Evaluator:
             test_class=split.test_class,
             test_label=split.test_label,
             batch=spec.eval_batch_size,
+            method=method_of(spec),
         )
 
     @torch.no_grad()
@@ -98,15 +103,15 @@ class Evaluator:
             for positions in torch.split(self._order(protocol), self.batch):
                 tick()
                 x = self.test.take(positions)
-                scores[positions] = torch.linalg.vector_norm(x - net(x), dim=(1, 2, 3))
+                scores[positions] = self.method.scores(net, x)
         return scores.cpu().numpy()
 
     @torch.no_grad()
     def reconstructions(self, net: BatchNormNet, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Test images at `positions` (K,) and G of them under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
+        """Test images at `positions` (K,) and x_hat of them under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
         x = self.test.take(positions)
         with bn_mode(net, _MODES["eval"]):
-            return x, net(x)
+            return x, self.method.reconstruct(net, x)
 
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""

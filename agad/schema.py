@@ -20,7 +20,9 @@ FAILURE_KINDS = ("nan", "oom", "died", "error")
 """nan: non-finite loss; oom: out of memory; died: its workers died without progress; error: any other exception."""
 
 LOSS_TERMS = ("loss_g", "loss_d", "adv", "con", "adcon", "lat", "recip_adv", "recip_adcon", "recip_lat")
-"""Loss terms that the curve keeps, unweighted except loss_g and loss_d; null where a term does not exist."""
+"""Loss terms that the curve keeps, unweighted except loss_g and loss_d; null where a term does not exist.
+
+GANomaly has three: `adv`, its feature matching in D; `con`; and `lat`, the distance of its two latents."""
 
 _F64, _I32, _I64, _STR = pa.float64(), pa.int32(), pa.int64(), pa.string()
 

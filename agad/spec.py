@@ -13,6 +13,7 @@ import json
 import math
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -28,7 +29,7 @@ RUN_ID_LENGTH = 16
 
 # A field added after the first release enters the digest only where it differs from what older code did:
 # {field name: the value that older code behaved like}.
-_ADDED_LATER: dict[str, Any] = {}
+_ADDED_LATER: dict[str, Any] = {"method": "agad"}
 
 EVAL_PROTOCOLS = ("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1")
 """The evaluation protocols; agad/evaluate.py says what each does."""
@@ -63,6 +64,11 @@ class RunSpec:
     """Classes that training anomalies are drawn from; empty: all anomalous classes."""
     known_anomaly_draw: int = 0
     """k > 0: only k of those classes, drawn afresh for each seed."""
+
+    # -- what is done ----------------------------------------------------------------------------------------------
+    method: str = _choice("agad", "ganomaly")
+    """`ganomaly`: Akcay et al. 2018, with its own nets and loss weights. What it has no use for must then be at its
+    default, so that no two specs mean one run."""
 
     # -- networks ------------------------------------------------------------------------------------------------
     backbone: str = _choice("naive", "unet", "unetpp")
@@ -146,6 +152,7 @@ class RunSpec:
         _check_numbers(self)
         _check_evaluation(self)
         object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
+        _check_method(self)
 
     @property
     def run_id(self) -> str:
@@ -222,6 +229,11 @@ class RunOptions:
 def field_names() -> tuple[str, ...]:
     """The names of all fields of RunSpec, in their order."""
     return tuple(_fields())
+
+
+def older_value(name: str) -> Any:
+    """What a row without this field's column was made with: the value in _ADDED_LATER; None for any other column."""
+    return _ADDED_LATER.get(name)
 
 
 def spec_field(name: str) -> dataclasses.Field[Any]:
@@ -397,3 +409,36 @@ def _check_evaluation(spec: RunSpec) -> None:
         raise SpecError(f"final_protocols must contain those of the curve; {', '.join(missing)} is missing")
     if any(point < 1 for point in spec.curve) or list(spec.curve) != sorted(set(spec.curve)):
         raise SpecError(f"curve={spec.curve} must rise, from 1 on")
+
+
+_GANOMALY_IMAGE_SIZE = 32
+_UNUSED_BY_GANOMALY = (
+    "naive_latent", "upsampling", "generator_norm", "discriminator", "batch_norm", "advprop_scope", "bn_update",
+    "lambda_adv", "lambda_con", "lambda_adcon", "lambda_lat", "adversarial_context", "latent_loss", "detach_pseudo",
+    "anomaly_pair", "anomaly_weight", "reciprocal", "recip_eps", "min_anomalies", "batch_mix", "anomaly_place",
+)  # fmt: skip
+
+
+def _check_method(spec: RunSpec) -> None:
+    if spec.method != "ganomaly":
+        return
+    if spec.gamma > 0:
+        raise SpecError(f"gamma={spec.gamma} with method=ganomaly: it knows no labelled anomalies; take gamma=0")
+    if spec.backbone != "naive":
+        raise SpecError(f"backbone={spec.backbone} with method=ganomaly: its nets are its own; take backbone=naive")
+    if spec.image_size != _GANOMALY_IMAGE_SIZE:
+        raise SpecError(f"image_size={spec.image_size} with method=ganomaly: its nets here are those for 32x32 images")
+    _require_defaults(spec, _UNUSED_BY_GANOMALY, "method=ganomaly")
+
+
+def _require_defaults(spec: RunSpec, names: Iterable[str], where: str) -> None:
+    """Refuse values that would change nothing but the run_id."""
+    changed = [name for name in names if getattr(spec, name) != _default(spec, name)]
+    if changed:
+        raise SpecError(f"{', '.join(changed)} mean nothing with {where}; leave them at their defaults")
+
+
+def _default(spec: RunSpec, name: str) -> Any:
+    """The field's default as a spec of that length has it."""
+    value: Any = _fields()[name].default
+    return tuple(point for point in value if point < spec.updates) if name == "curve" else value

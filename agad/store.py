@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from agad import files
 from agad.errors import StoreError
 from agad.schema import LIGHT_COLUMNS, SCHEMA, SCHEMA_VERSION, STATUSES, RunRecord
+from agad.spec import older_value
 
 _INBOX_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<attempt>[0-9]+)\.parquet")
 _VERSION_KEY = b"agad_schema_version"
@@ -275,10 +276,16 @@ def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if table.schema.equals(schema):
         return table.replace_schema_metadata(None)
     columns = [
-        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(len(table), field.type)
+        table[field.name].cast(field.type) if field.name in table.column_names else _absent(field, len(table))
         for field in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+def _absent(field: pa.Field, rows: int) -> pa.Array:
+    """A column that older rows lack: null, but for a field of the spec what their code behaved like."""
+    value = older_value(field.name)
+    return pa.nulls(rows, field.type) if value is None else pa.repeat(pa.scalar(value, field.type), rows)
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

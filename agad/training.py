@@ -1,4 +1,4 @@
-"""Algorithm 1: the state of one run in training, and its step."""
+"""The state of one run in training, and its step: Algorithm 1, with whatever method the spec names."""
 
 from __future__ import annotations
 
@@ -16,22 +16,9 @@ from agad.data.split import OneClassSplit
 from agad.device import place
 from agad.errors import NonFiniteLoss, SpecError
 from agad.images import ImagePool
-from agad.losses import (
-    Distances,
-    adversarial_loss,
-    anomaly_loss,
-    at_least_float32,
-    batch_shares,
-    contextual_adversarial_loss,
-    contextual_loss,
-    discriminator_loss,
-    generator_loss,
-    latent_loss,
-    normality_loss,
-)
+from agad.methods import Losses, method_of
 from agad.models.batchnorm import add_auxiliary
 from agad.models.build import build_discriminator, build_generator, initialise
-from agad.models.passes import plan_passes
 from agad.seeding import generator as seeded
 from agad.spec import RunSpec, anomalies_per_batch
 
@@ -101,38 +88,6 @@ class Batches:
         return self._epoch[1]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outputs:
-    """What the nets make of a batch [normals; anomalies]: images (B, C, H, W), logits (B,), features (B, ...).
-
-    Attributes:
-        x: the images.
-        x_hat: G(x).
-        x_hat_again: G(x_hat); None where no term needs it.
-        y: logits of D(x).
-        z: features of D(x).
-        y_hat: logits of D(x_hat).
-        z_hat: features of D(x_hat).
-    """
-
-    x: Tensor
-    x_hat: Tensor
-    x_hat_again: Tensor | None
-    y: Tensor
-    z: Tensor
-    y_hat: Tensor
-    z_hat: Tensor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Losses:
-    """Both losses of a step, with their graphs, and the unweighted terms of L_g."""
-
-    loss_g: Tensor
-    loss_d: Tensor
-    terms: dict[str, Tensor]
-
-
 class Training:
     """A run between two updates.
 
@@ -156,7 +111,7 @@ class Training:
         indices: NDArray[np.int64] = np.concatenate([split.normal, split.anomaly])
         self._images = ImagePool(data.train_images, indices, device)
         self._device = device
-        self._passes = plan_passes(spec)
+        self._method = method_of(spec)
         self.generator = build_generator(spec, data.channels, seeded("init", "generator", spec.backbone, spec.seed))
         self.discriminator = build_discriminator(spec, data.channels, self._discriminator_key())
         if "advprop" in spec.batch_norm:
@@ -182,33 +137,14 @@ class Training:
         if self.terms["loss_d"] < self.spec.d_reset_threshold:
             self._reset_discriminator()
 
-    def forward(self, x: Tensor) -> Outputs:
-        """Lines 3 and 4 for a batch x = [x_n; x_a]: each of the four passes is made once.
-
-        G(x_hat) is made only where a term needs it; where it is not made, it moves no running statistics either.
-        """
-        passes, n = self._passes, self.batches.sizes.normal
+    def forward(self, x: Tensor) -> Any:
+        """The method's passes over a batch x = [x_n; x_a], in the run's precision."""
         with self._autocast():
-            x_hat = at_least_float32(passes.g_real.generate(self.generator, x, n))
-            x_hat_again = None
-            if self._needs_second_reconstruction():
-                source = x_hat.detach() if self.spec.detach_pseudo else x_hat
-                x_hat_again = passes.g_generated.generate(self.generator, source, n)
-            y, z = passes.d_real.discriminate(self.discriminator, x, n)
-            y_hat, z_hat = passes.d_generated.discriminate(self.discriminator, x_hat, n)
-        return Outputs(x, x_hat, x_hat_again, y, z, y_hat, z_hat)
+            return self._method.forward(self.generator, self.discriminator, x, self.batches.sizes.normal)
 
-    def losses(self, out: Outputs) -> Losses:
-        """Lines 5 to 11: L_g and L_d of a batch."""
-        n, n_anomaly = self.batches.sizes.normal, self.batches.sizes.anomaly
-        shares = batch_shares(n, n_anomaly, self.spec.anomaly_weight)
-        loss_n, terms = normality_loss(self._normal_distances(out, slice(0, n)), self.spec)
-        loss_a, y_a = None, None
-        if n_anomaly:
-            loss_a, terms_a = anomaly_loss(self._anomaly_distances(out, slice(n, None)), self.spec)
-            terms, y_a = terms | terms_a, out.y[n:]
-        loss_d = discriminator_loss(out.y[:n], out.y_hat[:n], y_a, shares)
-        return Losses(generator_loss(loss_n, loss_a, shares), loss_d, terms)
+    def losses(self, out: Any) -> Losses:
+        """The method's L_g and L_d of those passes."""
+        return self._method.losses(out)
 
     def backward(self, losses: Losses) -> None:
         """Gradients of L_g for G alone and of L_d for D alone, both at the same weights.
@@ -251,36 +187,6 @@ class Training:
         self.update, self.d_resets = state["update"], state["d_resets"]
         self.terms, self.recip_max = dict(state["terms"]), dict(state["recip_max"])
 
-    def _normal_distances(self, out: Outputs, part: slice) -> Distances:
-        return Distances(
-            adv=adversarial_loss(out.y_hat[part], 1.0),
-            con=contextual_loss(out.x[part], out.x_hat[part]),
-            adcon=_adcon(out.x_hat, out.x_hat_again, part) if self._context_in_normality() else None,
-            lat=latent_loss(out.z[part], out.z_hat[part], self.spec.latent_loss),
-        )
-
-    def _anomaly_distances(self, out: Outputs, part: slice) -> Distances:
-        # Line 9 and Eq. 10 compare x_hat with G(x_hat); Eq. 3 and Fig. 1b x with G(x).
-        pair = (out.x_hat, out.x_hat_again) if self.spec.anomaly_pair == "eq10" else (out.x, out.x_hat)
-        return Distances(
-            adv=adversarial_loss(out.y_hat[part], 0.0),
-            con=None,
-            adcon=_adcon(*pair, part) if self._context_in_anomaly() else None,
-            lat=latent_loss(out.z[part], out.z_hat[part], self.spec.latent_loss),
-        )
-
-    def _context_in_normality(self) -> bool:
-        """Whether L_n has its term L_adcon."""
-        return self.spec.lambda_adcon > 0 and self.spec.adversarial_context == "on"
-
-    def _context_in_anomaly(self) -> bool:
-        """Whether there is an L_a, and it has its term of L_adcon."""
-        wanted = self.spec.lambda_adcon > 0 and self.spec.adversarial_context != "off"
-        return wanted and self.batches.sizes.anomaly > 0
-
-    def _needs_second_reconstruction(self) -> bool:
-        return self._context_in_normality() or (self._context_in_anomaly() and self.spec.anomaly_pair == "eq10")
-
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.spec.precision == "fp32":
             return contextlib.nullcontext()
@@ -305,11 +211,6 @@ class Training:
 
     def _discriminator_key(self) -> torch.Generator:
         return seeded("init", "discriminator", self.spec.seed, self.d_resets)
-
-
-def _adcon(image: Tensor, reconstruction: Tensor | None, part: slice) -> Tensor:
-    assert reconstruction is not None  # held by _needs_second_reconstruction
-    return contextual_adversarial_loss(image[part], reconstruction[part])
 
 
 def _adam(net: nn.Module, spec: RunSpec) -> torch.optim.Adam:

@@ -205,6 +205,7 @@ def test_auroc_by_hand():
         test_class=np.array([0, 0, 1, 1]),
         test_label=np.array([0, 0, 1, 1]),
         batch=1,
+        method=None,  # type: ignore[arg-type]
     )
     assert ours.auroc(np.array([0.1, 0.4, 0.35, 0.8], np.float32)) == 0.75
     assert ours.auroc(np.array([0.8, 0.9, 0.1, 0.2], np.float32)) == 0.0

@@ -17,6 +17,7 @@ from agad.spec import RunOptions, RunSpec, anomalies_per_batch, anomaly_count, f
 
 PARAGRAPHS = """
     dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
+    method
     backbone naive_latent upsampling generator_norm discriminator init
     batch_norm advprop_scope bn_update
     lambda_adv lambda_con lambda_adcon lambda_lat adversarial_context latent_loss detach_pseudo anomaly_pair
@@ -27,7 +28,7 @@ PARAGRAPHS = """
 FIELDS = PARAGRAPHS.split()
 
 OTHER_VALUES = {
-    "dataset": "mnist", "image_size": 64, "normal_class": 1, "gamma": 0.05, "naive_latent": "1x1",
+    "method": "ganomaly", "dataset": "mnist", "image_size": 64, "normal_class": 1, "gamma": 0.05, "naive_latent": "1x1",
     "backbone": "unet", "upsampling": "bilinear", "generator_norm": "none", "discriminator": "two_block",
     "init": "torch", "batch_norm": "advprop", "advprop_scope": "g+d", "bn_update": "real_only", "lambda_adv": 2.0,
     "lambda_con": 2.0, "lambda_adcon": 2.0, "lambda_lat": 2.0, "adversarial_context": "off", "latent_loss": "norm",
@@ -71,10 +72,24 @@ def test_a_changed_default_is_a_new_run_id(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_field_added_later_enters_only_where_it_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     before = RunSpec(normal_class=0).canonical()
-    monkeypatch.setattr(spec_module, "_ADDED_LATER", {"precision": "fp32"})
+    monkeypatch.setattr(spec_module, "_ADDED_LATER", {**spec_module._ADDED_LATER, "precision": "fp32"})
 
     assert RunSpec(normal_class=0).canonical() == before.replace('"precision":"fp32",', "")
     assert '"precision":"bf16"' in RunSpec(normal_class=0, precision="bf16").canonical()
+
+
+GANOMALY_USES = """
+    method dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
+    backbone init updates batch_size lr beta1 beta2 d_reset_threshold precision
+    curve curve_protocols final_protocols eval_batch_size seed
+"""
+
+
+@pytest.mark.parametrize("name", sorted(set(FIELDS) - set(GANOMALY_USES.split())))
+def test_ganomaly_takes_no_value_that_changes_nothing(name: str) -> None:
+    """A field that it does not use must be at its default, so that no two specs mean one run."""
+    with pytest.raises(SpecError, match=f"^{name} mean nothing with method=ganomaly"):
+        RunSpec(**{"normal_class": 0, "method": "ganomaly", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
 
 
 def test_semantics_version_is_part_of_the_run_id(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +164,13 @@ def test_unknown_field_in_json_is_an_error() -> None:
         ({"curve_protocols": ("batch1", "eval")}, "final_protocols must contain"),
         ({"curve_protocols": ("eval_recal",)}, "must contain eval"),
         ({"final_protocols": ("train",)}, "final_protocols='train' is not legal"),
+        ({"method": "ganomaly", "gamma": 0.05}, "method=ganomaly: it knows no labelled anomalies; take gamma=0"),
+        ({"method": "ganomaly", "backbone": "unet"}, "its nets are its own; take backbone=naive"),
+        ({"method": "ganomaly", "image_size": 64}, "image_size=64 with method=ganomaly: .* 32x32"),
+        (
+            {"method": "ganomaly", "lambda_con": 1.0, "naive_latent": "1x1"},
+            "naive_latent, lambda_con mean nothing with method=ganomaly; leave them at their defaults",
+        ),
     ],
 )
 def test_what_no_run_can_have_is_one_clear_line(changes: dict[str, object], message: str) -> None:

@@ -149,6 +149,19 @@ def test_compaction_streams(store: ResultStore, monkeypatch: pytest.MonkeyPatch)
     assert store.read().num_rows == 3
 
 
+def test_a_field_that_older_rows_lack_is_what_their_code_behaved_like(store: ResultStore) -> None:
+    """A table by method would otherwise lose them; any other column that they lack is null."""
+    table = record(spec()).to_table().cast(store_module._FILE_SCHEMA)
+    store.inbox.mkdir(parents=True)
+    older = table.drop_columns(["method", "recon_x", "auroc_oracle"])
+    pq.write_table(older, store.inbox / f"{spec().run_id}.1.parquet")
+
+    expected = {"method": "agad", "recon_x": None, "auroc_oracle": None}
+    assert store.read([*expected]).to_pylist() == [expected]
+    assert store.compact() == 1
+    assert store.read([*expected]).to_pylist() == [expected]
+
+
 # -- torn, foreign, newer and older files --------------------------------------------------------------------------
 
 

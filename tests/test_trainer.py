@@ -339,6 +339,7 @@ ANOMALY_TERMS = {**TWICE, "gamma": 0.25}
 
 # field -> (what both runs have, what the second has)
 ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
+    "method": [({**TWICE, "gamma": 0.0, "min_anomalies": 32, "image_size": 32}, {"method": "ganomaly"})],
     "normal_class": [(TWICE, {"normal_class": 1})],
     "abnormal_class": [(TWICE, {"protocol": "leave_one_out", "normal_class": None, "abnormal_class": 2})],
     "protocol": [(TWICE, {"protocol": "leave_one_out", "normal_class": None, "abnormal_class": 0})],

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from agad.errors import NonFiniteLoss, SpecError
 from agad.models.batchnorm import BNMode
+from agad.models.passes import plan_passes
 from agad.training import Batches, Training, batch_sizes
 from tests import reference
 from tests.science import made_up, small, training_of
@@ -241,8 +242,9 @@ def test_real_only_moves_statistics_by_real_images_alone():
     training = training_of(small(bn_update="real_only"))
     alone = training_of(small())
     x = alone._images.take(alone.batches.positions(0))
-    alone._passes.g_real.generate(alone.generator, x, 8)
-    alone._passes.d_real.discriminate(alone.discriminator, x, 8)
+    passes = plan_passes(alone.spec)
+    passes.g_real.generate(alone.generator, x, 8)
+    passes.d_real.discriminate(alone.discriminator, x, 8)
     training.step()
     for left, right in zip(nets(training), nets(alone), strict=True):
         for (name, a), b in zip(left.named_buffers(), right.buffers(), strict=True):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from agad.errors import SpecError
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet, copy_main_to_auxiliary
 from agad.models.discriminator import Discriminator
+from agad.models.ganomaly import GanomalyGenerator
 from agad.models.naive import NaiveGenerator
 from agad.models.unet import UNetGenerator
 from agad.models.unetpp import UNetPlusPlusGenerator
@@ -27,7 +28,7 @@ def build_generator(spec: RunSpec, channels: int, generator: torch.Generator) ->
     """The spec's G on the CPU, without auxiliary batch norm, in BNMode.RUNNING.
 
     Args:
-        spec: backbone, its variants and the kind of initialisation.
+        spec: method, backbone, its variants and the kind of initialisation.
         channels: of the images.
         generator: the only source of randomness.
 
@@ -71,6 +72,8 @@ def count_parameters(net: nn.Module) -> int:
 
 
 def _generator(spec: RunSpec, channels: int) -> BatchNormNet:
+    if spec.method == "ganomaly":
+        return GanomalyGenerator(channels)
     if spec.backbone == "naive":
         return NaiveGenerator(channels, spec.naive_latent)
     kind = UNetGenerator if spec.backbone == "unet" else UNetPlusPlusGenerator

@@ -9,6 +9,8 @@ from agad.models.batchnorm import BatchNorm2d, BatchNormNet
 LATENT_CHANNELS = 100
 SLOPE = 0.2
 """Of the leaky ReLU (Table 7)."""
+_STRIDE_AND_PADDING = {"2x2": (2, 1), "1x1": (1, 0)}
+"""Of the convolutions that make the latent and read it."""
 
 
 class NaiveGenerator(BatchNormNet):
@@ -26,33 +28,42 @@ class NaiveGenerator(BatchNormNet):
 
     def __init__(self, channels: int, latent: str = "2x2") -> None:
         super().__init__()
-        stride, padding = (2, 1) if latent == "2x2" else (1, 0)
-        self.encoder = nn.Sequential(
-            nn.Conv2d(channels, 64, 4, 2, 1, bias=False),
-            nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(64, 128, 4, 2, 1, bias=False),
-            BatchNorm2d(128),
-            nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(128, 256, 4, 2, 1, bias=False),
-            BatchNorm2d(256),
-            nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(256, LATENT_CHANNELS, 4, stride, padding, bias=False),
-        )
-        self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(LATENT_CHANNELS, 256, 4, stride, padding, bias=False),
-            BatchNorm2d(256),
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
-            BatchNorm2d(128),
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
-            BatchNorm2d(64),
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(64, channels, 4, 2, 1, bias=False),
-            nn.Tanh(),
-        )
+        self.encoder = encoder(channels, latent)
+        self.decoder = decoder(channels, latent)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, channels, H, W) in [-1, 1]; same shape."""
         x_hat: Tensor = self.decoder(self.encoder(x))
         return x_hat
+
+
+def encoder(channels: int, latent: str) -> nn.Sequential:
+    """Images (N, channels, H, W) to latents (N, LATENT_CHANNELS, h, w)."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 64, 4, 2, 1, bias=False),
+        nn.LeakyReLU(SLOPE, inplace=True),
+        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        BatchNorm2d(128),
+        nn.LeakyReLU(SLOPE, inplace=True),
+        nn.Conv2d(128, 256, 4, 2, 1, bias=False),
+        BatchNorm2d(256),
+        nn.LeakyReLU(SLOPE, inplace=True),
+        nn.Conv2d(256, LATENT_CHANNELS, 4, *_STRIDE_AND_PADDING[latent], bias=False),
+    )
+
+
+def decoder(channels: int, latent: str) -> nn.Sequential:
+    """Latents to images in [-1, 1]: the encoder's mirror."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(LATENT_CHANNELS, 256, 4, *_STRIDE_AND_PADDING[latent], bias=False),
+        BatchNorm2d(256),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
+        BatchNorm2d(128),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+        BatchNorm2d(64),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(64, channels, 4, 2, 1, bias=False),
+        nn.Tanh(),
+    )
