@@ -1,6 +1,6 @@
 """The paper's losses, one pure function per equation.
 
-Each distance gives one value per image, shape (N,), in float32 (or float64) whatever the precision of its inputs; the means over
+Each distance gives one value per image, shape (N,), in float32 where its inputs are of half precision; the means over
 images are taken by `normality_loss`, `anomaly_loss` and `discriminator_loss`. x, x_hat: (N, C, H, W); logits: (N,);
 z: (N, ...).
 """

@@ -17,7 +17,7 @@ from agad.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import one_class_split
 from agad.device import device_name, open_device, peak_memory_bytes, reset_peak_memory, settings
-from agad.errors import NonFiniteLoss
+from agad.errors import DataError, NonFiniteLoss
 from agad.evaluate import Evaluator, Scores
 from agad.models.build import count_parameters
 from agad.models.weights import Weights, main_state, save_weights
@@ -90,7 +90,7 @@ def train(
         NonFiniteLoss: L_g, L_d, a weight or a score is NaN or infinite. It would be again.
         Interrupted: as control wished.
         SpecError: the spec and the data do not go together.
-        DataError: the data cannot be read.
+        DataError: the data cannot be read, or are not those of the spec.
         DeviceError: the device is not there.
         OSError: a checkpoint or the weights cannot be written.
     """
@@ -113,6 +113,11 @@ class _Session:
         reset_peak_memory(device)
         if data is None:
             data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+        if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
+            raise DataError(
+                f"the data are {data.dataset} at {data.image_size} pixels, "
+                f"the spec wants {spec.dataset} at {spec.image_size}"
+            )
         self._spec, self._options, self._device, self._data = spec, options, device, data
         self._control = control
         self._split = one_class_split(data, spec)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def main_state(net: nn.Module) -> dict[str, Tensor]:
 def save_weights(folder: Path, weights: Weights) -> Path:
     """Write <folder>/<run_id>.pt atomically; OSError where the disk is full or the folder not writable."""
     content = {
-        "spec": weights.spec.canonical(),
+        "spec": {"semantics_version": SEMANTICS_VERSION, **weights.spec.to_dict()},
         "channels": weights.channels,
         "data_digest": weights.data_digest,
         "generator": weights.generator,
@@ -78,7 +77,7 @@ def load_weights(path: str | Path) -> Weights:
         raise DataError(f"weights {path} cannot be read: {error}") from error
     if content.keys() != _CONTENT:
         raise DataError(f"weights {path} cannot be read: it is no file of kept weights")
-    values = json.loads(content.pop("spec"))
+    values = content.pop("spec")
     version = values.pop("semantics_version")
     if version != SEMANTICS_VERSION:
         raise DataError(f"weights {path} have semantics version {version}, this code has {SEMANTICS_VERSION}")
