@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agad.claims import ClaimBoard, Owner
+from agad.datasets import DATASETS
 from agad.errors import SpecError, StoreError
 from agad.store import ResultStore, Try
 from sweeps.grids import grid_names, load_grid
@@ -171,7 +172,7 @@ def test_seeds_come_first() -> None:
 
 RUNS = {
     "demo": 18, "table1": 150, "table2": 450, "table2_one": 3240, "table3": 114, "table4": 1200, "table5": 2160,
-    "table9": 450, "fig4": 180, "fig6": 120, "leakage": 30, "full": 3654,
+    "table9": 450, "fig2": 9, "fig3": 8, "fig4": 180, "fig6": 120, "leakage": 30, "full": 3654,
 }  # fmt: skip
 
 
@@ -196,12 +197,47 @@ def test_number_of_runs(grid: str) -> None:
         ("table9", "table4", 120),
         ("fig4", "table4", 90),
         ("fig6", "table9", 120),
+        ("fig3", "table3", 8),
+        ("fig3", "full", 8),
+        ("fig2", "full", 0),
         ("table2_one", "full", 0),
         ("leakage", "full", 0),
     ],
 )
 def test_tables_share_runs(one: str, other: str, shared: int) -> None:
     assert len(run_ids(one) & run_ids(other)) == shared
+
+
+def test_figure_2_compares_methods_on_the_same_anomalous_class() -> None:
+    cells = load_grid("fig2").cells
+    asked = [(s.dataset, s.abnormal_class, s.method, s.backbone, s.gamma) for s in cells]
+
+    assert asked == [
+        ("fashion_mnist", 9, "ganomaly", "naive", 0.0),
+        ("fashion_mnist", 9, "agad", "unetpp", 0.0),
+        ("fashion_mnist", 9, "agad", "unetpp", 0.10),
+        ("cifar10", 0, "ganomaly", "naive", 0.0),
+        ("cifar10", 0, "agad", "unetpp", 0.0),
+        ("cifar10", 0, "agad", "unetpp", 0.10),
+        ("cifar100", 19, "ganomaly", "naive", 0.0),
+        ("cifar100", 19, "agad", "unetpp", 0.0),
+        ("cifar100", 19, "agad", "unetpp", 0.05),
+    ]
+    assert {s.protocol for s in cells} == {"leave_one_out"}
+    names = [DATASETS[s.dataset].class_names[s.target_class] for s in cells[::3]]
+    assert names == ["Ankle boot", "airplane", "vehicles 2"]
+
+
+def test_cifar_100_s_vehicles_do_not_suffice_for_10_percent() -> None:
+    with pytest.raises(SpecError, match="asks for 5277 anomalies; class 19 has 2500 training images"):
+        make_plan(load_grid("fig2"), select=["dataset=cifar100", "gamma=0.05"], overrides=["gamma=.1"])
+
+
+def test_figure_3_is_table_3_with_the_context() -> None:
+    cells = load_grid("fig3").cells
+
+    assert {(s.adversarial_context, s.backbone, s.image_size) for s in cells} == {("on", "unetpp", 128)}
+    assert [s.gamma for s in cells] == [0.0] * 4 + [0.10] * 4
 
 
 def test_every_grid_says_what_it_is() -> None:
