@@ -11,8 +11,8 @@ claim lost to a thief costs work twice, never a result twice: rows are keyed by 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -42,7 +42,7 @@ class Owner:
     boot: str
     pid_namespace: str
     pid: int
-    pid_start: str
+    pid_start: str | None
 
     @classmethod
     def this_process(cls, worker: str) -> Owner:
@@ -55,7 +55,15 @@ class Owner:
         here = (socket.gethostname(), _boot_id(), _pid_namespace())
         if not all(here) or (self.host, self.boot, self.pid_namespace) != here:
             return False
-        return _pid_start(self.pid) != self.pid_start
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass  # another user's process: it is there
+        start = _pid_start(self.pid)
+        # Where /proc hides other users' processes nothing can be read, and nothing is concluded.
+        return start is not None and start != self.pid_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,8 @@ class Claim:
 
     def _write(self, *, released: bool) -> None:
         with self._lock:
+            if self._record.released and not released:
+                return  # a heartbeat that comes after the release must not take it back
             self._record = dataclasses.replace(
                 self._record,
                 counter=self._record.counter + 1,
@@ -187,15 +197,9 @@ class ClaimBoard:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{run_id}.{generation}"
         record = ClaimRecord(self.owner)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
+        # Written beside and linked into place: a crash or a full disk leaves no claim that says nothing.
+        if not files.create_atomically(path, lambda temporary: temporary.write_bytes(record.to_bytes())):
             return None
-        try:
-            os.pwrite(descriptor, record.to_bytes(), 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         return Claim(path, run_id, generation, record)
 
     def read(self, run_id: str, generation: int) -> ClaimRecord | None:
@@ -230,13 +234,13 @@ class ClaimBoard:
         """
         ordered = sorted(generations)
         records = [self.read(run_id, generation) for generation in ordered]
-        saved = [0, *(record.saved_update if record else 0 for record in records)]
-        deaths = 0
-        for index in range(len(ordered) - 1, -1, -1):
-            record = records[index]
-            if (record is not None and record.released) or saved[index + 1] > saved[index]:
-                break
-            deaths += 1
+        deaths, furthest = 0, 0
+        for record in records:
+            saved = record.saved_update if record else 0
+            ended_well = record is not None and record.released
+            # Against the furthest so far: a worker that dies before its first heartbeat has told of no checkpoint.
+            deaths = 0 if ended_well or saved > furthest else deaths + 1
+            furthest = max(furthest, saved)
         return deaths
 
     def clear(self, run_ids: Collection[str]) -> None:
@@ -248,9 +252,14 @@ class ClaimBoard:
                     (self.folder / f"{run_id}.{generation}").unlink(missing_ok=True)
 
     def _content(self, name: str) -> bytes | None:
-        with contextlib.suppress(FileNotFoundError):
+        try:
             return (self.folder / name).read_bytes()
-        return None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ESTALE:  # NFS: unlinked while it was read
+                return None
+            raise
 
 
 def _read_line(path: str) -> str:
@@ -271,9 +280,9 @@ def _pid_namespace() -> str:
         return ""
 
 
-def _pid_start(pid: int) -> str:
-    """Start time of a process in clock ticks since boot: with the pid it names a process; "" if there is none."""
+def _pid_start(pid: int) -> str | None:
+    """Start time of a process in clock ticks since boot: with the pid it names a process; None if not readable."""
     fields = _read_line(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    if len(fields) < 20 or fields[0] == "Z":  # a zombie runs nothing any more
-        return ""
-    return fields[19]
+    if len(fields) < 20:
+        return None
+    return "zombie" if fields[0] == "Z" else fields[19]  # a zombie runs nothing any more

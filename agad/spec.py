@@ -335,6 +335,8 @@ def _coerce(target: dataclasses.Field[Any], value: Any) -> Any:
 def _coerce_scalar(target: dataclasses.Field[Any], value: Any, kind: str) -> Any:
     if kind == "float" and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) + 0.0  # + 0.0 turns -0.0 into 0.0, which would have another digest
+    if kind == "int" and isinstance(value, int) and abs(value) >= 2**63:
+        raise SpecError(f"{target.name}={value} is too large")
     legal = {"int": int, "float": float, "bool": bool, "str": str}.get(kind)
     if legal is None or not isinstance(value, legal) or (kind == "int" and isinstance(value, bool)):
         raise SpecError(f"{target.name}={value!r} is not legal; it must be of type {kind}")

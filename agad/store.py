@@ -8,7 +8,10 @@ at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -67,6 +70,7 @@ class ResultStore:
 
     Attributes:
         damaged: files that the last reading passed over.
+        set_aside: files that this store's compactions have moved out of the way.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -75,6 +79,7 @@ class ResultStore:
         self.base = self.path / "base"
         self.set_aside_folder = self.path / "set_aside"
         self.damaged: tuple[Damaged, ...] = ()
+        self.set_aside: tuple[Damaged, ...] = ()
         self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...] | Damaged] = {}
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -115,7 +120,7 @@ class ResultStore:
         files.replace_atomically(target, write)
         if not rows:
             target.unlink()
-        for source in copied:
+        for source in reversed(copied):  # against the order of reading: a reader that starts again meets it once
             source.unlink(missing_ok=True)
         return rows
 
@@ -129,17 +134,19 @@ class ResultStore:
                 yield from _read_groups(source)
             except FileNotFoundError:
                 continue  # another compactor has taken it
-            except _DamagedFileError:
-                self._set_aside(source)
+            except _DamagedFileError as error:
+                self._set_aside(source, str(error))
                 continue
             copied.append(source)
 
-    def _set_aside(self, path: Path) -> None:
+    def _set_aside(self, path: Path, reason: str) -> None:
         self.set_aside_folder.mkdir(parents=True, exist_ok=True)
+        target = self.set_aside_folder / f"{path.name}.{uuid.uuid4().hex[:6]}"
         try:
-            path.rename(self.set_aside_folder / f"{path.name}.{uuid.uuid4().hex[:6]}")
+            path.rename(target)
         except FileNotFoundError:
             return
+        self.set_aside = (*self.set_aside, Damaged(target, reason))
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -216,7 +223,8 @@ class ResultStore:
         Inbox before base, and from the start again when a listed file has vanished: a compactor renames into base
         before it unlinks, so a row that left the inbox before it was listed is in base when that is listed.
         """
-        for _ in range(_READ_AGAIN):
+        for again in range(_READ_AGAIN):
+            time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
             paths = [*self._paths(self.inbox), *self._paths(self.base)]
             loaded, damaged = [], []
             try:
@@ -254,11 +262,21 @@ def _read_groups(path: Path, columns: Sequence[str] = tuple(SCHEMA.names)) -> It
             present = [name for name in columns if name in here]
             for group in range(parquet.num_row_groups):
                 yield _conformed(parquet.read_row_group(group, columns=present), schema)
-    except FileNotFoundError:
+    except (FileNotFoundError, MemoryError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
+        _reraise_if_of_place(path, error)
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise _DamagedFileError(f"not readable as rows: {first_line}") from error
+
+
+def _reraise_if_of_place(path: Path, error: Exception) -> None:
+    """Let pass what the system says about a file that may be whole: torn bytes come without an errno."""
+    number = getattr(error, "errno", None)
+    if number == errno.ESTALE:  # NFS: unlinked by a compactor while it was read
+        raise FileNotFoundError(number, "moved while it was read", str(path)) from error
+    if number is not None and number != errno.EISDIR:
+        raise StoreError(f"{path} cannot be read: {os.strerror(number)}") from error
 
 
 def _check_version(path: Path, schema: pa.Schema) -> None:

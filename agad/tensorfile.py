@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from pathlib import Path
@@ -25,7 +26,10 @@ def save_tensors(target: Path, content: dict[str, Any]) -> None:
     Its folder is made where it is missing. Raises OSError where the disk is full or the folder not writable.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    replace_atomically(target, lambda path: torch.save(content, path))
+    # Through memory: writing to a path, torch reports a full disk as a RuntimeError about its own file format.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    replace_atomically(target, lambda path: path.write_bytes(buffer.getbuffer()))
 
 
 def load_tensors(path: str | Path) -> dict[str, Any]:

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from agad.errors import AgadError
 from sweeps.grids import grid_names, load_grid
 from sweeps.plan import Plan, make_plan
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit with status 2."""
+        self.exit(2, f"{self.prog}: error: {message}; --help lists the options\n")
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -55,11 +74,20 @@ def plan_arguments(options: argparse.Namespace) -> list[str]:
 
 
 def positive(text: str) -> int:
-    """An argument that is 1 or more."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
+    """An argument that is a whole number, 1 or more."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def command_line(arguments: list[str]) -> str:
+    """A command of this Python, quoted for a shell."""
+    return shlex.join([sys.executable, *arguments])
+
+
+def drop_output() -> None:
+    """Send what is still to be printed nowhere: whoever read it (`head`) has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(line: str) -> None:

@@ -46,14 +46,20 @@ def default_workers(device: str, threads: int) -> int:
     """One worker per visible GPU; on the CPU as many as cores and memory carry."""
     if device != "cpu":
         return len(visible_gpus())
-    by_cores = len(os.sched_getaffinity(0)) // threads
-    return max(1, min(by_cores, _available_bytes() // WORKER_BYTES))
+    return max(1, min(_cores() // threads, _available_bytes() // WORKER_BYTES))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _available_bytes() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return WORKER_BYTES
+    except OSError:  # not on macOS
+        return WORKER_BYTES * _cores()
     kilobytes = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)
     return kilobytes * 1024

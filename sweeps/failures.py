@@ -10,11 +10,14 @@ from agad.errors import AgadError, DataError, DeviceError, NonFiniteLoss, StoreE
 
 _PLACE_ERRNOS = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENODEV,
-    errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ENOTDIR,
+    errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ENOTDIR, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOLINK,
 }  # fmt: skip
-_PLACE_WORDS = ("CUDA error", "CUDA driver", "cudaErr", "NVML", "ECC", "no kernel image", "cuDNN error")
+_PLACE_WORDS = (
+    "CUDA error", "CUDA driver", "cudaErr", "NVML", "ECC", "no kernel image", "cuDNN error", "No CUDA GPUs",
+    "NVIDIA driver", "CUDA-capable device",
+)  # fmt: skip
 """Words of RuntimeErrors by which torch reports a broken or missing device."""
-_MEMORY_WORDS = ("can't allocate memory", "out of memory")
+_MEMORY_WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
 class PlaceError(AgadError):

@@ -51,6 +51,7 @@ class Heartbeat(threading.Thread):
         self._claims: dict[str, Claim] = {}
         self._stolen: set[str] = set()
         self._lock = threading.Lock()
+        self._ended = threading.Event()
 
     def hold(self, claim: Claim) -> None:
         """Beat this claim from now on."""
@@ -63,6 +64,10 @@ class Heartbeat(threading.Thread):
         with self._lock:
             self._claims.pop(claim.run_id, None)
 
+    def end(self) -> None:
+        """End the thread."""
+        self._ended.set()
+
     def is_stolen(self, claim: Claim) -> bool:
         """Whether a higher generation of the claim has been seen."""
         return claim.run_id in self._stolen
@@ -70,13 +75,13 @@ class Heartbeat(threading.Thread):
     def run(self) -> None:
         """Look for the launcher every second, beat every period."""
         due = time.monotonic()
-        while True:
+        while not self._ended.is_set():
             if self._parent is not None and os.getppid() != self._parent:
                 self._stopping.stop("its launcher is gone")
             if time.monotonic() >= due:
                 self._beat()
                 due = time.monotonic() + self._period
-            time.sleep(min(1.0, self._period))
+            self._ended.wait(min(1.0, self._period))
 
     def _beat(self) -> None:
         with self._lock:
@@ -87,6 +92,6 @@ class Heartbeat(threading.Thread):
                     self._stolen.add(claim.run_id)
                 claim.beat()
             except FileNotFoundError:
-                continue  # the run was closed by another try, and its claims cleared
+                self._stolen.add(claim.run_id)  # the run was closed by another try, and its claims cleared
             except OSError as error:
                 log.warning("no sign of life could be written to %s: %s", claim.path, error)

@@ -21,33 +21,43 @@ import contextlib
 import importlib
 import json
 import os
-import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from agad import files
 from agad.claims import DEFAULT_LEASE
 from agad.errors import AgadError, StoreError
+from agad.provenance import code_digest
 from agad.store import ResultStore
-from sweeps.arguments import add_plan_arguments, add_results_argument, plan_of, positive, say
+from sweeps.arguments import (
+    Parser,
+    add_plan_arguments,
+    add_results_argument,
+    command_line,
+    drop_output,
+    plan_of,
+    positive,
+    say,
+)
 from sweeps.cost import seconds_left
 from sweeps.devices import default_workers, resolve_device
 from sweeps.grids import grid_names, load_grid
+from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
-from sweeps.progress import Display, duration
+from sweeps.progress import Display, describe, duration
 from sweeps.sweep import EXECUTOR_NAMES, Outcome, Sweep, load_executor
 from sweeps.worker import WorkerOptions
 
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
+_FAILURES_SHOWN = 5
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line's options. Knobs of a run are no options: they are fields, set by --set."""
-    parser = argparse.ArgumentParser(
-        prog="launch.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = Parser("launch.py", __doc__)
     what = add_plan_arguments(parser)
     what.add_argument("--list-grids", action="store_true", help="list the grids and stop")
     what.add_argument("--retry-failed", action="store_true", help="run failed runs once more")
@@ -73,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--checkpoint-every", metavar="SECONDS", type=_seconds, default=300.0, help="between checkpoints of a run (300)"
     )
     how.add_argument(
-        "--lease", metavar="SECONDS", type=_seconds, default=DEFAULT_LEASE,
+        "--lease", metavar="SECONDS", type=_lease, default=DEFAULT_LEASE,
         help=f"silence after which a worker of another host counts as dead ({DEFAULT_LEASE:.0f})",
     )  # fmt: skip
     how.add_argument("--keep-weights", action="store_true", help="keep the weights of finished runs")
@@ -87,6 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         return _main(options)
+    except BrokenPipeError:
+        drop_output()
+        return EXIT_INCOMPLETE
     except AgadError as error:
         return _usage_error(str(error))
     except OSError as error:
@@ -102,16 +115,16 @@ def _main(options: argparse.Namespace) -> int:
     plan = plan_of(options)
     if options.dry_run:
         return _dry_run(options, plan)
+    execute = load_executor(options.executor)
     path = _save(plan, options)
     if options.prepare_data:
         _prepare(path, options, download=True)
         return EXIT_COMPLETE
-    check_code(Plan.load(path), allow_change=options.allow_code_change)
-    execute = load_executor(options.executor)
     outcome = Outcome()
     with Display() as display, _retry_file(options, plan) as (policy, retry_path):
         sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path)
         if sweep.picker().census().open:
+            _check_code(sweep, path, allow_change=options.allow_code_change)
             _prepare(path, options, download=False)
             outcome = execute(sweep)
     return _conclude(sweep, path, outcome)
@@ -127,6 +140,15 @@ def _save(plan: Plan, options: argparse.Namespace) -> Path:
         raise StoreError(
             f"--results {options.results} is not writable ({error.strerror}); choose a folder that is"
         ) from error
+
+
+def _check_code(sweep: Sweep, path: Path, *, allow_change: bool) -> None:
+    """Refuse to mix code in a plan's rows; while it has none, and nobody is at them, the plan takes today's code."""
+    runs = {spec.run_id for spec in sweep.plan.specs}
+    picker = sweep.picker()
+    if not runs & picker.store.tries().keys() and not runs & picker.board.generations().keys():
+        replace(sweep.plan, code=code_digest()).save(sweep.results, anew=True)
+    check_code(Plan.load(path), allow_change=allow_change)
 
 
 def _list_grids() -> int:
@@ -168,7 +190,7 @@ def _shown(value: Any) -> str:
 def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any, str]) -> str:
     by_id = {spec.run_id: spec for spec, state in states.items() if state == "done"}
     rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=by_id).to_pylist() if by_id else []
-    measured = {by_id[row["run_id"]]: row["train_seconds"] + row["eval_seconds"] for row in rows}
+    measured = {by_id[row["run_id"]]: (row["train_seconds"] or 0.0) + (row["eval_seconds"] or 0.0) for row in rows}
     seconds = seconds_left([spec for spec, state in states.items() if state == "open"], measured)
     if seconds is None:
         return "time: unknown until a run has finished here"
@@ -227,6 +249,7 @@ def _sweep(
         threads=options.threads,
         checkpoint_every=options.checkpoint_every,
         lease=options.lease,
+        heartbeat=min(5.0, options.lease / 4),
         retry_until=None if retry is None else str(retry),
         keep_weights=options.keep_weights,
         allow_code_change=options.allow_code_change,
@@ -243,20 +266,47 @@ def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
     try:
         picker.store.compact()
         picker.board.clear(census.done)
+        _drop_checkpoints(sweep.results, census)
     except OSError as error:  # rows and claims are as good where they are
         say(f"launch.py: rows were not compacted: {error.strerror}")
-    for damaged in picker.store.damaged:
-        say(f"Passed over {damaged.path}: {damaged.reason}")
+    for damaged in picker.store.set_aside:
+        say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
     if census.done:
         _print_table(sweep, path)
     if outcome.error:
         say(f"launch.py: error: {outcome.error}")
     if census.failed:
-        say(f"{len(census.failed)} runs failed; the table counts them, --retry-failed runs them once more.")
+        _say_failures(picker)
     if census.open:
         say(f"{len(census.done)} of {len(sweep.plan.specs)} runs are done, {len(census.open)} are to do. Go on with:")
         say(f"  {_command_to_go_on()}")
     return EXIT_COMPLETE if len(census.done) == len(sweep.plan.specs) else EXIT_INCOMPLETE
+
+
+def _drop_checkpoints(results: Path, census: Census) -> None:
+    """Unlink what workers that were killed have left behind: checkpoints of finished runs, halves of files."""
+    folder = results / "checkpoints"
+    done = set(census.done)
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.name.partition(".")[0] in done or (path.name.startswith(files.TEMPORARY_PREFIX) and not census.open):
+            path.unlink(missing_ok=True)
+
+
+def _say_failures(picker: Picker) -> None:
+    """Name the failed runs, a few of them with their message and log."""
+    failed = set(picker.census().failed)
+    specs = {spec.run_id: spec for spec in picker.plan.specs}
+    columns = ["run_id", "failure_kind", "failure_message", "log"]
+    rows = picker.store.read(columns, run_ids=failed).to_pylist()
+    say(f"{len(failed)} runs failed; the table counts them, --retry-failed runs them once more:")
+    for row in rows[:_FAILURES_SHOWN]:
+        message = " ".join((row["failure_message"] or "").split())[:160]
+        log = f" (log: {row['log']})" if row["log"] else ""
+        say(f"  {describe(specs[row['run_id']])}: {row['failure_kind']}: {message}{log}")
+    if len(rows) > _FAILURES_SHOWN:
+        say(f"  and {len(rows) - _FAILURES_SHOWN} more; status.py counts them by kind.")
 
 
 def _print_table(sweep: Sweep, path: Path) -> None:
@@ -275,17 +325,24 @@ def _print_table(sweep: Sweep, path: Path) -> None:
 
 
 def _command_to_go_on() -> str:
-    return shlex.join([Path(sys.executable).name, *sys.argv])
+    return command_line(sys.argv)
 
 
 # -- small things -------------------------------------------------------------------------------------------------
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError("must be 0 or more seconds")
+def _seconds(text: str, least: float = 0.0) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not value >= least:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds of {least:g} or more")
     return value
+
+
+def _lease(text: str) -> float:
+    return _seconds(text, least=1.0)
 
 
 def _interrupt(*_: object) -> None:

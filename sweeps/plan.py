@@ -78,15 +78,16 @@ class Plan:
             return cls(content["grid"], overrides, selection, specs, content["code_digest"])
         except OSError as error:
             raise StoreError(f"cannot read the plan {path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{path} is not a plan of this agad: {error}") from error
 
-    def save(self, results: Path) -> Path:
-        """Write the plan file if it is not there; its path."""
+    def save(self, results: Path, *, anew: bool = False) -> Path:
+        """Write the plan file if it is not there, or `anew` over what is there; its path."""
         folder = results / "plans"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.json"
-        files.create_atomically(path, lambda temporary: temporary.write_text(self.to_json()))
+        put = files.replace_atomically if anew else files.create_atomically
+        put(path, lambda temporary: temporary.write_text(self.to_json()))
         return path
 
 

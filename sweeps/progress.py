@@ -56,8 +56,9 @@ class Watch:
         self._picker = picker
         self._specs = {spec.run_id: spec for spec in picker.plan.specs}
         self._cost = {run_id: relative_cost(spec) for run_id, spec in self._specs.items()}
-        self._since = time.monotonic()
-        self._cost_at_first: float | None = None
+        self._started: float | None = None
+        self._first_update: dict[str, int] = {}
+        self._ended_before: set[str] | None = None
 
     def look(self) -> Snapshot:
         """The sweep by now."""
@@ -70,12 +71,25 @@ class Watch:
         return Snapshot(census, tuple(running), self._seconds_left(census, running))
 
     def _seconds_left(self, census: Census, running: list[Running]) -> float | None:
-        under_way = sum(cost_per_update(one.spec) * one.record.update for one in running)
-        left = sum(self._cost[run_id] for run_id in census.open) - under_way
-        if self._cost_at_first is None:
-            self._cost_at_first = left
-        pace = (self._cost_at_first - left) / max(time.monotonic() - self._since, 1e-9)
-        return left / pace if pace > 0 else None
+        """From the work that was seen to be done since the first run was seen under way; scoring counts as none."""
+        if self._ended_before is None:
+            self._ended_before = {*census.done, *census.failed}
+        for one in running:
+            self._first_update.setdefault(one.spec.run_id, one.record.update)
+        if self._started is None:
+            self._started = time.monotonic() if running else None
+            return None
+        done = [run_id for run_id in census.done if run_id not in self._ended_before]
+        work = sum(self._cost[run_id] - self._before(run_id) for run_id in done)
+        work += sum(cost_per_update(one.spec) * one.record.update - self._before(one.spec.run_id) for one in running)
+        left = sum(self._cost[run_id] for run_id in census.open)
+        left -= sum(cost_per_update(one.spec) * one.record.update for one in running)
+        elapsed = time.monotonic() - self._started
+        return left * elapsed / work if work > 0 else None
+
+    def _before(self, run_id: str) -> float:
+        """Cost of the updates that a run had behind it when it was first seen."""
+        return cost_per_update(self._specs[run_id]) * self._first_update.get(run_id, 0)
 
 
 def describe(spec: RunSpec) -> str:
@@ -105,14 +119,9 @@ def summary(snapshot: Snapshot) -> str:
 
 
 class Display:
-    """Shows snapshots: redrawn in place on a terminal, as a line now and then elsewhere.
+    """Shows snapshots: redrawn in place on a terminal, as a line now and then elsewhere."""
 
-    Args:
-        quiet: show nothing.
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self) -> None:
         self._live: Live | None = None
         self._console: Console | None = None
         self._line_due = 0.0
@@ -122,7 +131,7 @@ class Display:
         from rich.console import Console
 
         self._console = Console(stderr=True, highlight=False)
-        if self._console.is_terminal and not self._quiet:
+        if self._console.is_terminal:
             from rich.live import Live
 
             self._live = Live(console=self._console, refresh_per_second=4, transient=True)
@@ -143,8 +152,6 @@ class Display:
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the sweep as it is now."""
-        if self._quiet:
-            return
         if self._live is not None:
             self._live.update(self._drawing(snapshot))
             return

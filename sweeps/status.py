@@ -15,7 +15,6 @@ if __name__ == "__main__":  # `python sweeps/status.py` puts sweeps/ on the path
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -24,7 +23,16 @@ from agad.datasets import title
 from agad.errors import AgadError
 from agad.spec import RunSpec
 from agad.store import ResultStore, Try
-from sweeps.arguments import add_plan_arguments, add_results_argument, plan_arguments, plan_of, say
+from sweeps.arguments import (
+    Parser,
+    add_plan_arguments,
+    add_results_argument,
+    command_line,
+    drop_output,
+    plan_arguments,
+    plan_of,
+    say,
+)
 from sweeps.cost import seconds_left
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy
@@ -36,9 +44,7 @@ _NAMED_FIELDS = ("dataset", "gamma")
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line's options."""
-    parser = argparse.ArgumentParser(
-        prog="status.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = Parser("status.py", __doc__)
     add_plan_arguments(parser)
     add_results_argument(parser)
     return parser
@@ -48,14 +54,21 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
     options = build_parser().parse_args(arguments)
     try:
-        plan = plan_of(options)
-        store = ResultStore(options.results)
-        picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
-        snapshot = Watch(picker).look()
-        tries = store.tries()
+        return _main(options)
+    except BrokenPipeError:
+        drop_output()
+        return 1
     except (AgadError, OSError) as error:
         say(f"status.py: error: {' '.join(str(error).split())}")
         return 2
+
+
+def _main(options: argparse.Namespace) -> int:
+    plan = plan_of(options)
+    store = ResultStore(options.results)
+    picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
+    snapshot = Watch(picker).look()
+    tries = store.tries()
     damaged = store.damaged
     for line in _report(plan, snapshot.census, snapshot.running, store, tries):
         print(line)
@@ -63,9 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"  passed over {one.path}: {one.reason}")
     if len(snapshot.census.done) == len(plan.specs):
         return 0
-    again = " --retry-failed" if not snapshot.census.open else ""
-    command = ["python", "sweeps/launch.py", "--results", str(options.results), *plan_arguments(options)]
-    print(f"Go on with: {shlex.join(command)}{again}")
+    again = [] if snapshot.census.open else ["--retry-failed"]
+    launch = [str(Path(__file__).with_name("launch.py")), "--results", str(options.results)]
+    print(f"Go on with: {command_line([*launch, *plan_arguments(options), *again])}")
     return 1
 
 

@@ -32,7 +32,6 @@ class Sweep:
         workers: how many to start; None: what the machine carries.
         policy: which failed runs are tried again.
         display: shows progress.
-        leave_when_idle: end when nothing is left to claim, although others are still at some runs.
     """
 
     plan: Plan
@@ -41,7 +40,6 @@ class Sweep:
     workers: int | None
     policy: RetryPolicy
     display: Display
-    leave_when_idle: bool = False
 
     @property
     def logs(self) -> Path:
@@ -59,11 +57,9 @@ class Outcome:
     """How an executor ended.
 
     Attributes:
-        interrupted: the user stopped it.
         error: an error of place that ended it, one line; None if there was none.
     """
 
-    interrupted: bool = False
     error: str | None = None
 
 

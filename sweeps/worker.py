@@ -15,6 +15,7 @@ import json
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ EXIT_STOPPED = 3
 """Told to stop (signal, deadline, launcher gone) with runs left to do."""
 EXIT_PLACE = 4
 """An error of this place, not of a run: the log's last line says which."""
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks for a run while others are at all that is left."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -120,20 +124,37 @@ class Worker:
         try:
             self._load_trainer()
             while not self.stopping.is_set():
-                with errors_of_place():
-                    picked = self.picker.next()
+                picked = self._pick()
                 if picked is None:
                     break
                 self._run(*picked)
-            with errors_of_place():
-                self._commit_withheld()
-        except PlaceError:
+            if not self.stopping.is_set():  # a stop has shown nothing about the failure that is withheld
+                with errors_of_place():
+                    self._commit_withheld()
+        finally:
             self._give_back_withheld()
-            raise
+            self.heartbeat.end()
         if self.stopping.is_set():
             log.info("stopped: %s", self.stopping.reason)
             return EXIT_STOPPED
         return EXIT_NOTHING_LEFT
+
+    def _pick(self) -> tuple[RunSpec, Claim] | None:
+        """Claim a run; None when nothing is open, or what is open has been at by others for a lease."""
+        gives_up = time.monotonic() + self.picker.board.lease + 2 * self.options.heartbeat
+        while not self.stopping.is_set():
+            with errors_of_place():
+                picked = self.picker.next()
+                if picked is not None:
+                    return picked
+                # What others hold may be dead: this process must watch it for a lease to know.
+                if not set(self.picker.census().open) - self._withheld_ids() or time.monotonic() > gives_up:
+                    return None
+            time.sleep(_LOOK_EVERY)
+        return None
+
+    def _withheld_ids(self) -> set[str]:
+        return set() if self._withheld is None else {self._withheld[0].run_id}
 
     def _load_trainer(self) -> None:
         """Import torch and what needs it, before a run is claimed. Raises PlaceError."""
@@ -157,8 +178,8 @@ class Worker:
                 if record is not None and self._is_suspicious(record, claim):
                     self._withhold(record, claim)
                     return
-                self._commit_withheld()
                 if record is not None:
+                    self._commit_withheld()
                     self._commit(record)
         except PlaceError:
             self._give_back(claim)
@@ -205,6 +226,8 @@ class Worker:
         action = self._trainer.Action
 
         def control(progress: Any) -> Any:
+            if progress.update > 0:
+                self._commit_withheld()  # this run gets further: the failure before was the other run's own
             claim.note(update=progress.update, updates=progress.updates, saved_update=progress.last_checkpoint_update)
             if self.heartbeat.is_stolen(claim):
                 log.warning("run %s was taken over by another worker", claim.run_id)
@@ -230,12 +253,19 @@ class Worker:
 
     @staticmethod
     def _is_suspicious(record: RunRecord, claim: Claim) -> bool:
-        return record.values.get("failure_kind") == "error" and claim.record.update == 0
+        return record.values.get("failure_kind") in ("error", "oom") and claim.record.update == 0
+
+    @staticmethod
+    def _are_alike(one: RunRecord, other: RunRecord) -> bool:
+        """Out of memory says other sizes each time; all else says the same words."""
+        if one.values["failure_kind"] == other.values["failure_kind"] == "oom":
+            return True
+        return bool(one.values["failure_message"] == other.values["failure_message"])
 
     def _withhold(self, record: RunRecord, claim: Claim) -> None:
         if self._withheld is not None:
-            message = record.values["failure_message"]
-            if self._withheld[0].values["failure_message"] == message:
+            if self._are_alike(self._withheld[0], record):
+                message = " ".join(record.values["failure_message"].split())
                 raise PlaceError(f"two runs failed alike before their first update: {message}")
             self._commit_withheld()
         self._withheld = (record, claim)
@@ -253,8 +283,9 @@ class Worker:
             self._withheld = None
 
     def _commit(self, record: RunRecord) -> None:
-        self.store.commit(record)
-        if record.status == "ok":
+        if not self.store.commit(record):
+            log.error("run %s: attempt %s has a row already; its checkpoints stay", record.run_id, record.attempt)
+        elif record.status == "ok":
             importlib.import_module("agad.checkpoint").delete_checkpoints(
                 Path(self.options.results) / "checkpoints", record.run_id
             )

@@ -22,7 +22,7 @@ NUMBERS = ["run_id", "status", *SPEC_COLUMNS, *RESULTS]
 """What must be the same, bit for bit, however often a run was interrupted."""
 
 
-def launch(*arguments: str, timeout: float = 240, **environment: str) -> subprocess.CompletedProcess[str]:
+def launch(*arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run launch.py to its end, somewhere else than in the repository."""
     return subprocess.run(
         [*LAUNCH, *arguments],
@@ -55,12 +55,12 @@ def claims(results: Path) -> list[ClaimRecord]:
     return [record for record in newest if record is not None]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
     """Return when the condition holds; AssertionError when it does not in time."""
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, f"waited {seconds} s in vain"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
@@ -128,6 +129,26 @@ def test_a_released_claim_is_free_at_once(mine: ClaimBoard, far: ClaimBoard) -> 
     assert mine.take(RUN, 2) is not None
 
 
+def test_a_heartbeat_that_comes_late_does_not_take_a_release_back(mine: ClaimBoard) -> None:
+    claim = mine.take(RUN, 1)
+    assert claim is not None
+    claim.release()
+    claim.beat()
+
+    assert not mine.is_held(RUN, 1)
+
+
+def test_a_full_disk_leaves_no_claim(mine: ClaimBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        mine.take(RUN, 1)
+
+    assert mine.generations() == {}
+
+
 def test_a_torn_record_counts_as_held_until_the_lease_is_over(mine: ClaimBoard, clock: Clock) -> None:
     """A crash between the creation of the file and its first bytes."""
     mine.folder.mkdir()
@@ -182,6 +203,7 @@ def _die(board: ClaimBoard, generation: int, *, saved: int, released: bool = Fal
         ([(0, False), (10, False), (20, False), (30, False)], 0),
         ([(0, False), (0, True), (0, False)], 1),
         ([(0, False), (0, False), (0, True)], 0),
+        ([(50, False), (0, False), (50, False), (0, False)], 3),
     ],
 )
 def test_deaths_without_progress(mine: ClaimBoard, ends: list[tuple[int, bool]], deaths: int) -> None:

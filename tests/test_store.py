@@ -195,6 +195,40 @@ def test_a_damaged_file_never_breaks_reading(store: ResultStore, damage: str, pl
     assert [one.path for one in store.damaged] == [bad]
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_a_file_that_cannot_be_opened_is_not_damaged(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Nothing may be set aside, nor its run be done again, for a fault of the place."""
+    store.commit(record())
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(pq, "ParquetFile", refuse)
+    for read in (store.read, store.tries, store.compact):
+        with pytest.raises(StoreError, match="cannot be read"):
+            read()
+    monkeypatch.undo()
+
+    assert store.read().num_rows == 1
+    assert len(store.tries()) == 1
+
+
+def test_a_stale_handle_is_read_again(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS: the file was unlinked by a compactor while it was read."""
+    store.commit(record())
+    parquet_file = pq.ParquetFile
+
+    def stale_once(path: Path) -> object:
+        monkeypatch.setattr(pq, "ParquetFile", parquet_file)
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(pq, "ParquetFile", stale_once)
+
+    assert store.read().num_rows == 1
+
+
 def test_compaction_sets_damaged_files_aside_and_keeps_them(store: ResultStore) -> None:
     store.commit(record())
     (store.inbox / "abc.1.parquet").write_text("torn")
@@ -204,6 +238,7 @@ def test_compaction_sets_damaged_files_aside_and_keeps_them(store: ResultStore) 
     assert store.read().num_rows == 1
     assert store.damaged == ()
     (kept,) = store.set_aside_folder.iterdir()
+    assert [one.path for one in store.set_aside] == [kept]
     assert kept.read_text() == "torn"
 
 
@@ -357,11 +392,11 @@ import sys
 from agad.store import ResultStore
 from tests.rows import record, spec
 store = ResultStore(sys.argv[1])
-for seed in range(30):
+for seed in range(20):
     store.commit(record(spec(seed=seed), attempt=int(sys.argv[2])))
-    if seed % 7 == 0:
+    if seed % 5 == 0:
         store.compact()
-    assert store.read().num_rows > seed
+        assert store.read(["run_id"]).num_rows > seed
 """
 
 
@@ -371,9 +406,9 @@ def test_many_processes_at_once(store: ResultStore) -> None:
         subprocess.Popen([sys.executable, "-c", WRITERS, str(store.path), str(attempt)], stderr=subprocess.PIPE)
         for attempt in (1, 2, 3)
     ]
-    errors = [writer.communicate(timeout=120)[1] for writer in writers]
+    errors = [writer.communicate(timeout=600)[1] for writer in writers]
 
     assert [writer.returncode for writer in writers] == [0, 0, 0], errors
-    assert store.read().num_rows == 30
-    assert store.read_tries().num_rows == 90
+    assert store.read().num_rows == 20
+    assert store.read_tries().num_rows == 60
     assert store.damaged == ()

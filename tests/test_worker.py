@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -180,6 +182,61 @@ def test_two_runs_that_fail_alike_before_their_first_update_speak_of_the_place(
     assert held(tmp_path) == []
 
 
+def test_two_runs_out_of_memory_before_their_first_update_speak_of_the_place(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    """Somebody else fills the GPU: the messages differ in their sizes."""
+
+    def behave(spec: RunSpec, *_: object) -> None:
+        raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {spec.seed + 2} GiB")
+
+    with pytest.raises(PlaceError, match="OutOfMemoryError"):
+        start(behave).work()
+
+    assert rows(tmp_path) == {}
+
+
+def test_a_stop_leaves_a_withheld_failure_open(start: Callable[..., Worker], tmp_path: Path) -> None:
+    """The run after it was stopped before it had shown whose fault the failure was."""
+
+    def behave(spec: RunSpec, *_: object) -> None:
+        if spec.seed == 0:
+            raise RuntimeError("whose fault?")
+        worker.stopping.stop("it got SIGTERM")
+        raise agad.trainer.Interrupted(0)
+
+    worker = start(behave)
+
+    assert worker.work() == EXIT_STOPPED
+    assert rows(tmp_path) == {}
+    assert held(tmp_path) == []
+
+
+def test_a_withheld_failure_is_committed_when_the_next_run_gets_further(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    seen = []
+
+    def behave(spec: RunSpec, _: RunOptions, control: Callable[..., Any]) -> None:
+        if spec.seed == 0:
+            raise RuntimeError("this spec is bad")
+        trained(control)
+        seen.append(rows(tmp_path)[0])
+
+    start(behave).work()
+
+    assert seen[0] == ("failed", "error")
+
+
+def test_it_waits_for_what_others_hold_until_a_lease_is_over(start: Callable[..., Worker], tmp_path: Path) -> None:
+    elsewhere = dataclasses.replace(Owner.this_process("gone"), host="another-host")
+    for each in SPECS:
+        ClaimBoard(tmp_path, elsewhere).take(each.run_id, 1)
+
+    assert start(lambda *_: None, lease=1.0).work() == EXIT_NOTHING_LEFT
+    assert rows(tmp_path) == dict.fromkeys(range(4), ("ok", None))
+
+
 def test_one_run_that_fails_before_its_first_update_is_its_own_fault(
     start: Callable[..., Worker], tmp_path: Path
 ) -> None:
@@ -226,7 +283,7 @@ def test_a_stolen_run_is_abandoned(start: Callable[..., Worker], tmp_path: Path)
         if spec.seed == 0 and options.attempt == 1:
             thief = ClaimBoard(tmp_path, Owner.this_process("thief")).take(spec.run_id, 2)
             assert thief is not None
-            for _ in range(200):
+            for _ in range(3000):
                 if trained(control) is agad.trainer.Action.ABANDON:
                     thief.release()
                     raise agad.trainer.Interrupted(1)
@@ -245,9 +302,9 @@ def test_its_claims_beat_while_it_trains(start: Callable[..., Worker], tmp_path:
     def behave(spec: RunSpec, options: RunOptions, control: Callable[..., Any]) -> None:
         if spec.seed == 0:
             board = ClaimBoard(tmp_path, Owner.this_process("observer"))
-            for _ in range(4):
+            for _ in range(40):
                 trained(control, update=3)
-                time.sleep(0.1)
+                time.sleep(0.05)
                 seen = board.read(spec.run_id, options.attempt)
                 assert seen is not None
                 counters.append((seen.counter, seen.update))
@@ -260,13 +317,13 @@ def test_its_claims_beat_while_it_trains(start: Callable[..., Worker], tmp_path:
 
 def test_it_ends_when_its_launcher_is_gone(start: Callable[..., Worker], tmp_path: Path) -> None:
     def behave(_: RunSpec, __: RunOptions, control: Callable[..., Any]) -> None:
-        for _ in range(200):
+        for _ in range(3000):
             if trained(control) is agad.trainer.Action.STOP:
                 raise agad.trainer.Interrupted(1)
             time.sleep(0.02)
         pytest.fail("it never saw that its launcher is gone")
 
-    worker = start(behave, parent=1)  # pid 1 is not the parent of a test
+    worker = start(behave, parent=os.getpid())  # nobody is its own parent
 
     assert worker.work() == EXIT_STOPPED
     assert worker.stopping.reason == "its launcher is gone"

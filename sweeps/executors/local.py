@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
+from agad import files
+from agad.errors import AgadError
 from sweeps.devices import default_workers, visible_gpus
 from sweeps.executors.processes import Exit, LocalWorkers
 from sweeps.plan import DEATHS_UNTIL_FAILED
@@ -33,7 +36,10 @@ def execute(sweep: Sweep) -> Outcome:
             workers.stop(_PATIENCE)
         except KeyboardInterrupt:
             workers.kill()
-        return Outcome(interrupted=True)
+        return Outcome()
+    except (AgadError, OSError) as error:  # of the supervisor's own: its workers' work is not lost with it
+        workers.stop(_PATIENCE)
+        return Outcome(error=" ".join(str(error).split()))
     finally:
         workers.kill()
 
@@ -44,15 +50,16 @@ class _Supervisor:
     def __init__(self, sweep: Sweep, workers: LocalWorkers) -> None:
         self._sweep = sweep
         self._workers = workers
-        self._watch = Watch(sweep.picker())
-        self._store = sweep.picker().store
-        self._wanted = sweep.workers or default_workers(sweep.worker.device, sweep.worker.threads)
+        picker = sweep.picker()
+        self._watch = Watch(picker)
+        self._store = picker.store
+        self._wanted = sweep.workers or max(1, default_workers(sweep.worker.device, sweep.worker.threads))
+        self._start_due = 0.0
         self._error: str | None = None
         self._crashes = 0
         self._ended_runs = 0
 
     def run(self) -> Outcome:
-        snapshot = self._watch.look()
         look_due = 0.0
         while True:
             ended = self._workers.poll()
@@ -66,23 +73,23 @@ class _Supervisor:
                 self._compact_if_many()
                 if not self._workers.running and (not snapshot.census.open or self._error):
                     return Outcome(error=self._error if snapshot.census.open else None)
-                if self._sweep.leave_when_idle and not self._workers.running and not snapshot.census.free and ended:
-                    return Outcome()
                 self._start_missing(snapshot.census.free)
             time.sleep(_POLL_EVERY)
 
     def _start_missing(self, free: int) -> None:
         """Start workers for runs that nobody is at: at first, and when one has died or another host's claim has."""
-        if self._error is None:
+        if self._error is None and time.monotonic() >= self._start_due:
             self._workers.start(max(0, min(self._wanted - self._workers.running, free)))
 
     def _note(self, ended: Exit) -> None:
         if ended.code == EXIT_PLACE:
-            self._error = ended.message.partition(" ERROR ")[2] or ended.message
+            self._error = ended.message.rpartition(" ERROR ")[2]
+            self._sweep.display.say(f"Worker {ended.name} ended: {self._error}")
         elif ended.code != EXIT_NOTHING_LEFT:
             how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"ended with status {ended.code}"
             self._sweep.display.say(f"Worker {ended.name} {how}; its run will be taken over. {ended.message}".strip())
             self._crashes += 1
+            self._start_due = time.monotonic() + min(60.0, 2.0 ** (self._crashes - 1))
             if self._crashes > DEATHS_UNTIL_FAILED * (self._wanted + 1):
                 self._error = (
                     f"workers keep dying ({how}) before they finish a run; their logs are in {self._sweep.logs}"
@@ -94,5 +101,6 @@ class _Supervisor:
             self._ended_runs, self._crashes = ended_runs, 0
 
     def _compact_if_many(self) -> None:
-        if len(list(self._store.inbox.glob("*.parquet"))) > _COMPACT_ABOVE:
-            self._store.compact()
+        if len(files.names(self._store.inbox)) > _COMPACT_ABOVE:
+            with contextlib.suppress(OSError):  # rows are as good where they are
+                self._store.compact()

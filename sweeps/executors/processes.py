@@ -47,6 +47,7 @@ class LocalWorkers:
         self._gpus = gpus
         self._started = 0
         self._running: dict[subprocess.Popen[bytes], tuple[str, Path]] = {}
+        self._gpu_of: dict[str, str] = {}
 
     @property
     def running(self) -> int:
@@ -66,7 +67,7 @@ class LocalWorkers:
         environment = {**os.environ, "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"}
         environment.update(dict.fromkeys(_THREAD_VARIABLES, str(options.threads)))
         if self._gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[self._started % len(self._gpus)]
+            self._gpu_of[name] = environment["CUDA_VISIBLE_DEVICES"] = self._freest_gpu()
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own module, arguments passed as a list
                 [sys.executable, "-m", "sweeps.worker", *options.to_arguments()],
@@ -78,6 +79,11 @@ class LocalWorkers:
             )
         self._running[process] = (name, log)
         self._started += 1
+
+    def _freest_gpu(self) -> str:
+        """The GPU with the fewest workers: that of the worker that has died, where one replaces it."""
+        busy = [self._gpu_of[name] for name, _ in self._running.values()]
+        return min(self._gpus, key=busy.count)
 
     def poll(self) -> list[Exit]:
         """The workers that have ended since the last call. Empty logs are removed."""
