@@ -93,6 +93,9 @@ class Drawing:
             self.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
         return _for_page(buffer.getvalue(), self.alt, round(_PAGE_DPI * self.figure.get_figwidth()))
 
+    def _repr_html_(self) -> str:
+        return self.to_svg()
+
 
 _PAGE_DPI = 112
 """Pixels of the page per inch: the figures' words are then as large as the tables'."""
@@ -279,7 +282,7 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
         _legend_on_top(figure, _handles(cells, lines))
     titles = ", ".join(map(datasets.title, group))
     return Drawing(
-        name=f"curves-{_file_name(group[0]) if len(group) == 1 else 'single-class'}",
+        name=f"curves-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
         caption=(
             f"Learning curves on {titles} under eval, by normal class: mean over seeds, with the range of the seeds, "
             f"by {heading(lines.field)}."
@@ -314,14 +317,12 @@ def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:
             rows = {
                 values["gamma"]: index
                 for index, values in reversed(list(enumerate(cells.rows)))
-                if (values["dataset"], values["backbone"]) == (dataset, backbone) and _is_plain(values)
+                if (values["dataset"], values["backbone"]) == (dataset, backbone) and is_plain(values)
             }
             if len(rows) > 1:
-                low = rows.get(0.05, rows[min(rows)])
-                high = rows.get(0.2, rows[max(rows)])
-                if low != high:
-                    found[dataset] = (low, high)
-                    break
+                shares = (0.05, 0.2) if {0.05, 0.2} <= rows.keys() else (min(rows), max(rows))
+                found[dataset] = (rows[shares[0]], rows[shares[1]])
+                break
     return found
 
 
@@ -386,7 +387,7 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
     titles = ", ".join(map(datasets.title, group))
     backbones = "; ".join(dict.fromkeys(cells.rows[pairs[d][0]]["backbone"] for d, _ in targets))
     return Drawing(
-        name=f"boxes-{_file_name(group[0]) if len(group) == 1 else 'single-class'}",
+        name=f"boxes-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
         caption=(
             f"Scores of the test images of {titles} by normal class ({backbones}), all seeds together: normal images "
             "hollow, anomalies filled. Quartiles and median; whiskers and what is left out as Tukey has it (1.5 "
@@ -486,16 +487,21 @@ def _legend_on_top(figure: Figure, handles: list[Any]) -> None:
     figure.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles), borderaxespad=0.3)
 
 
-def _is_plain(values: Mapping[str, Any]) -> bool:
-    """Whether batch norm and context are the paper's main ones."""
-    return bool(values["batch_norm"] == "shared" and values["adversarial_context"] == "on")
+def style() -> Any:
+    """Matplotlib's settings of all drawings."""
+    return _STYLE
+
+
+def is_plain(values: Mapping[str, Any]) -> bool:
+    """Whether method, batch norm and context are the paper's main ones."""
+    return (values["method"], values["batch_norm"], values["adversarial_context"]) == ("agad", "shared", "on")
 
 
 def _plain_rows(cells: Cells) -> list[int]:
     """Of each data set and backbone the row with the paper's main settings and the fewest anomalies."""
     found: dict[tuple[Any, ...], int] = {}
     order = sorted(
-        range(len(cells.rows)), key=lambda index: (not _is_plain(cells.rows[index]), cells.rows[index]["gamma"])
+        range(len(cells.rows)), key=lambda index: (not is_plain(cells.rows[index]), cells.rows[index]["gamma"])
     )
     for index in order:
         values = cells.rows[index]
@@ -525,5 +531,6 @@ def _handles(cells: Cells, lines: _Lines) -> list[Any]:
     ]
 
 
-def _file_name(dataset: str) -> str:
+def file_name(dataset: str) -> str:
+    """A data set's name as part of a file's."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", dataset)

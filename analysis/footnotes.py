@@ -111,7 +111,9 @@ def _provenance(cells: Cells) -> Iterator[str]:
         return
     mixed, single = [], []
     for column, words in _PROVENANCE.items():
-        counts = Counter(_provenance_text(column, value) for value in ok[column])
+        counts: Counter[str] = Counter()
+        for value, count in ok[column].value_counts(dropna=False).items():
+            counts[_provenance_text(column, value)] += count
         if counts.keys() == {_UNKNOWN}:
             continue
         if len(counts) == 1:
@@ -122,7 +124,7 @@ def _provenance(cells: Cells) -> Iterator[str]:
     yield f"Made with: {'; '.join(single)}."
     if mixed:
         yield f"Mixed: {'; '.join(mixed)}."
-    made_by = set(ok["code_digest"].dropna())
+    made_by = set(ok["code_digest"].dropna().unique())
     if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
         yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."
 

@@ -112,6 +112,7 @@ TITLES = {
 }
 
 STATED_DEFAULTS: Mapping[str, Any] = {
+    "method": "agad",
     "protocol": "one_vs_rest",
     "image_size": 32,
     "known_anomaly_classes": [],

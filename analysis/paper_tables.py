@@ -97,8 +97,17 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
     for settings in sorted(chosen, key=lambda names: (len(names), names)):
         part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))
         if part:
-            found.append(OurTable(table, settings, part, summarise(part)))
+            found.append(OurTable(table, settings, part, _verdicts_on_whole_rows(part, summarise(part))))
     return found
+
+
+def _verdicts_on_whole_rows(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:
+    """Without the verdicts on a part of a row's classes: a table of the paper has all of them."""
+    wanted = [paper.CLASS_COUNTS[match.row.dataset] if match else 0 for match in cells.matches]
+    part = (summary["classes"] < wanted) & summary["verdict"].notna()
+    summary.loc[part, "verdict"] = stats.NOT_ENOUGH
+    summary.loc[part, ["difference", "half_width"]] = None
+    return summary
 
 
 def sheets(ours: OurTable) -> list[Sheet]:

@@ -42,7 +42,7 @@ def publish(results: Path, plan: Path, out: Path) -> int:
     target = out / "base" / "rows.parquet"
     files.replace_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
     files.replace_atomically(out / PLANS / plan.name, lambda path: shutil.copyfile(plan, path))
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

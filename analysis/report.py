@@ -22,7 +22,18 @@ import pandas as pd
 
 from agad import datasets
 from agad.errors import AgadError
-from analysis import comparisons, coverage, curves, figures, footnotes, leakage, paper, paper_tables, tables
+from analysis import (
+    comparisons,
+    coverage,
+    curves,
+    figures,
+    footnotes,
+    leakage,
+    paper,
+    paper_tables,
+    reconstructions,
+    tables,
+)
 from analysis.cells import ONE_KNOWN, Cells, read, read_all
 from analysis.formats import GAP
 from analysis.load import find_plan, load_plan, open_store, spec_defaults
@@ -71,7 +82,7 @@ def _sections(store: Any, cells: Cells) -> list[Section]:
             sections.append(_paper_table(table, found))
     sections += [*_one_known(cells), *_others(cells, ours)]
     sections += [*_leakage(cells, points), *_curves(cells, points), *_boxes(store, cells)]
-    return [*sections, _failures(cells), _provenance(cells)]
+    return [*sections, *_reconstructions(store, cells), _failures(cells), _provenance(cells)]
 
 
 # -- sections ------------------------------------------------------------------------------------------------------
@@ -147,6 +158,12 @@ def _boxes(store: Any, cells: Cells) -> list[Section]:
     run_ids = set(cells.runs.loc[cells.runs["row"].isin(rows) & (cells.runs["status"] == "ok"), "run_id"])
     drawn = tuple(figures.box_figures(cells, curves.read_scores(store, run_ids))) if run_ids else ()
     return [Section("boxes", "Scores by class (Figure 4)", figures=drawn)] if drawn else []
+
+
+def _reconstructions(store: Any, cells: Cells) -> list[Section]:
+    run_ids = {run_id for group in reconstructions.groups(cells) for run_id in group.run_ids.values()}
+    drawn = tuple(reconstructions.drawings(cells, reconstructions.read(store, run_ids))) if run_ids else ()
+    return [Section("reconstructions", "Reconstructions (Figures 2 and 3)", figures=drawn)] if drawn else []
 
 
 def _failures(cells: Cells) -> Section:

@@ -25,11 +25,12 @@ def summarise(cells: Cells) -> pd.DataFrame:
     """
     runs = cells.runs
     summary = pd.DataFrame(index=pd.RangeIndex(len(cells.rows), name="row"))
-    for value in AUROC_COLUMNS:
-        over = stats.over_classes(cells.class_means(value), ["row"]).set_index("row")
-        summary[f"avg{value.removeprefix(HEADLINE)}"] = over["avg"]
-        if value == HEADLINE:
-            summary = summary.join(over[["sd_classes", "sd_seeds", "classes"]])
+    over = stats.over_classes(cells.class_means(), ["row"]).set_index("row")
+    summary = summary.join(over[["avg", "sd_classes", "sd_seeds", "classes"]])
+    others = [column for column in AUROC_COLUMNS if column != HEADLINE]
+    of_class = runs.groupby(["row", "class", "known"])[others].mean()
+    means = of_class.groupby(level="row").mean()  # a class without the number is left out, as in over_classes
+    summary = summary.join(means.rename(columns=lambda name: f"avg{name.removeprefix(HEADLINE)}"))
     groups = runs.groupby("row")
     summary["low"], summary["high"] = groups[HEADLINE].min(), groups[HEADLINE].max()
     summary["classes"] = summary["classes"].fillna(0).astype(int)

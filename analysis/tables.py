@@ -109,7 +109,8 @@ def classes(cells: Cells) -> Iterator[Sheet]:
     """The classes, CLASSES_PER_SHEET side by side, the paper's line under ours where it prints one."""
     means = stats.class_means(cells.runs, HEADLINE, ["row"])
     found = {(row, of): (mean, n) for row, of, mean, n in zip(*(means[c] for c in _MEAN_COLUMNS), strict=True)}
-    wanted = Counter(zip(cells.runs["row"], cells.runs["class"], strict=True))
+    sizes = cells.runs.groupby(["row", "class"], as_index=False).size()
+    wanted = Counter(dict(zip(zip(sizes["row"], sizes["class"], strict=True), sizes["size"], strict=True)))
     targets = sorted(int(c) for c in cells.runs["class"].unique())
     fields = fewest_fields(cells)
     for start in range(0, len(targets), CLASSES_PER_SHEET):
