@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.load import find_plan
+from analysis.tables import plan_table
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -66,7 +68,17 @@ def test_make_targets_exist() -> None:
     assert all(f"\n{target}:" in makefile for target in targets)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/design.md", "docs/data.md", "slurm/README.md"])
+PAGES = [
+    "README.md",
+    "docs/design.md",
+    "docs/data.md",
+    "docs/benchmarks.md",
+    "reproduction/README.md",
+    "slurm/README.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_of_the_repository_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
@@ -82,3 +94,13 @@ def test_the_tree_is_true() -> None:
     folders = {f"{path.name}/" for path in ROOT.rglob("*") if path.is_dir() and ".venv" not in path.parts}
 
     assert named - there - folders == set()
+
+
+def test_the_results_are_those_of_the_published_rows() -> None:
+    """The README's table is made from the rows in reproduction/, and from nothing else."""
+    results = ROOT / "reproduction" / "first-runs"
+    shown = README.partition("<!-- results -->")[2].partition("<!-- end of results -->")[0]
+    table = plan_table(results, find_plan(results))
+
+    assert shown.strip() == table.sheets[0].to_markdown().strip()
+    assert table.complete
