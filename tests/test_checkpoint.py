@@ -124,11 +124,12 @@ def test_deleting_takes_all_attempts_and_may_be_done_twice(tmp_path: Path):
 def test_a_full_disk_is_an_os_error_and_leaves_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     save(tmp_path, 1)
 
-    def half(content: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(bytes(content)[:100])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space left"):
         save(tmp_path, 2)
     found, passed_over = find_checkpoint(tmp_path, SPEC, DIGEST)
