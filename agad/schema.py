@@ -52,6 +52,12 @@ _RESULT_COLUMNS: dict[str, pa.DataType] = {
     "recip_lat_max": _F64,
     "data_digest": _STR,
 }
+# Times of passes, in milliseconds per image: measured under task=inference, and never the same twice.
+_MEASURED_COLUMNS: dict[str, pa.DataType] = {
+    "inference_ms_batch1": _F64,
+    "inference_ms_best": _F64,  # at the batch size with the most images per second
+    "inference_best_batch": _I32,
+}
 _CURVE_COLUMNS: dict[str, pa.DataType] = {
     "curve_update": pa.list_(_I32),
     **{f"curve_auroc_{protocol}": pa.list_(_F64) for protocol in EVAL_PROTOCOLS},
@@ -116,6 +122,7 @@ def _spec_columns() -> dict[str, pa.DataType]:
 
 SPEC_COLUMNS = tuple(field_names())
 RESULT_COLUMNS = tuple(_RESULT_COLUMNS)
+MEASURED_COLUMNS = tuple(_MEASURED_COLUMNS)
 CURVE_COLUMNS = tuple(_CURVE_COLUMNS)
 SCORE_COLUMNS = tuple(_SCORE_COLUMNS)
 RECONSTRUCTION_COLUMNS = tuple(_RECONSTRUCTION_COLUMNS)
@@ -132,6 +139,7 @@ SCHEMA = pa.schema(
         ("semantics_version", _I32),
         *_spec_columns().items(),
         *_RESULT_COLUMNS.items(),
+        *_MEASURED_COLUMNS.items(),
         *_CURVE_COLUMNS.items(),
         *_FAILURE_COLUMNS.items(),
         *_PROVENANCE_COLUMNS.items(),
@@ -139,7 +147,7 @@ SCHEMA = pa.schema(
         *_RECONSTRUCTION_COLUMNS.items(),
     ]
 )
-"""The row: identity, spec, results, curve, failure, provenance, scores, reconstructions."""
+"""The row: identity, spec, results, measurements, curve, failure, provenance, scores, reconstructions."""
 
 LIGHT_COLUMNS = tuple(
     name for name in SCHEMA.names if name not in {*SCORE_COLUMNS, *CURVE_COLUMNS, *RECONSTRUCTION_COLUMNS}

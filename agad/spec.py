@@ -29,7 +29,7 @@ RUN_ID_LENGTH = 16
 
 # A field added after the first release enters the digest only where it differs from what older code did:
 # {field name: the value that older code behaved like}.
-_ADDED_LATER: dict[str, Any] = {"method": "agad"}
+_ADDED_LATER: dict[str, Any] = {"task": "train", "method": "agad"}
 
 EVAL_PROTOCOLS = ("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1")
 """The evaluation protocols; agad/evaluate.py says what each does."""
@@ -66,6 +66,8 @@ class RunSpec:
     """k > 0: only k of those classes, drawn afresh for each seed."""
 
     # -- what is done ----------------------------------------------------------------------------------------------
+    task: str = _choice("train", "inference")
+    """`inference`: nothing is trained; the generator's passes are timed as it is initialised (Table 8)."""
     method: str = _choice("agad", "ganomaly")
     """`ganomaly`: Akcay et al. 2018, with its own nets and loss weights. What it has no use for must then be at its
     default, so that no two specs mean one run."""
@@ -153,6 +155,7 @@ class RunSpec:
         _check_evaluation(self)
         object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
         _check_method(self)
+        _check_task(self)
 
     @property
     def run_id(self) -> str:
@@ -431,6 +434,16 @@ def _check_method(spec: RunSpec) -> None:
     if spec.image_size != _GANOMALY_IMAGE_SIZE:
         raise SpecError(f"image_size={spec.image_size} with method=ganomaly: its nets here are those for 32x32 images")
     _require_defaults(spec, _UNUSED_BY_GANOMALY, "method=ganomaly")
+
+
+_USED_BY_INFERENCE = {
+    "task", "dataset", "image_size", "normal_class", "backbone", "naive_latent", "upsampling", "generator_norm", "seed",
+}  # fmt: skip
+
+
+def _check_task(spec: RunSpec) -> None:
+    if spec.task == "inference":
+        _require_defaults(spec, [name for name in _fields() if name not in _USED_BY_INFERENCE], "task=inference")
 
 
 def _require_defaults(spec: RunSpec, names: Iterable[str], where: str) -> None:

@@ -19,6 +19,7 @@ from agad.data.split import one_class_split
 from agad.device import device_name, open_device, peak_memory_bytes, reset_peak_memory, settings
 from agad.errors import DataError, NonFiniteLoss
 from agad.evaluate import Evaluator, Scores
+from agad.inference import measure_inference
 from agad.models.build import count_parameters
 from agad.models.weights import Weights, main_state, save_weights
 from agad.reconstructions import reconstruction_columns
@@ -71,7 +72,7 @@ class Interrupted(Exception):
 def train(
     spec: RunSpec, options: RunOptions | None = None, *, data: Prepared | None = None, control: Control | None = None
 ) -> RunRecord:
-    """Make one run, going on from its newest checkpoint where there is one.
+    """Make one run, going on from its newest checkpoint where there is one; under task=inference, time its generator.
 
     The result, curve, score and reconstruction columns are a function of the spec, the data, torch, the instruction
     set and the thread count: interruptions and evaluations leave no trace in them. No global random generator is
@@ -97,10 +98,54 @@ def train(
     options = options or RunOptions()
     device = open_device(options.device)
     with settings(device, options.threads):
+        if spec.task == "inference":
+            return _inference_record(spec, options, device, data, control)
         session = _Session(spec, options, device, data, control)
         session.resume()
         session.run()
         return session.record()
+
+
+def _opened(spec: RunSpec, options: RunOptions, data: Prepared | None) -> Prepared:
+    """The spec's data: opened, or held against the spec where they are open already."""
+    if data is None:
+        data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+    if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
+        raise DataError(
+            f"the data are {data.dataset} at {data.image_size} pixels, "
+            f"the spec wants {spec.dataset} at {spec.image_size}"
+        )
+    return data
+
+
+def _inference_record(
+    spec: RunSpec, options: RunOptions, device: torch.device, data: Prepared | None, control: Control | None
+) -> RunRecord:
+    """The row of task=inference: there is nothing to resume, so whatever would stop a training gives it up."""
+    started_at, clock = _now(), _Clock()
+    reset_peak_memory(device)
+    data = _opened(spec, options, data)
+
+    def tick() -> None:
+        if control and control(Progress(0, spec.updates, "eval", 0)) in {Action.STOP, Action.ABANDON}:
+            raise Interrupted(0)
+
+    values = {
+        **measure_inference(spec, data, device, tick),
+        "data_digest": data.digest,
+        **_machine(device),
+        "train_seconds": 0.0,
+        "eval_seconds": clock.lap(),
+        "resumes": 0,
+        "peak_memory_bytes": peak_memory_bytes(device),
+        "started_at": started_at,
+        "finished_at": _now(),
+    }
+    return RunRecord(spec=spec, attempt=options.attempt, status="ok", values=values)
+
+
+def _machine(device: torch.device) -> dict[str, Any]:
+    return {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
 
 
 class _Session:
@@ -111,13 +156,7 @@ class _Session:
     ) -> None:
         self._started_at = _now()
         reset_peak_memory(device)
-        if data is None:
-            data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
-        if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
-            raise DataError(
-                f"the data are {data.dataset} at {data.image_size} pixels, "
-                f"the spec wants {spec.dataset} at {spec.image_size}"
-            )
+        data = _opened(spec, options, data)
         self._spec, self._options, self._device, self._data = spec, options, device, data
         self._control = control
         self._split = one_class_split(data, spec)
@@ -305,9 +344,7 @@ class _Session:
 
     def _circumstances(self) -> dict[str, Any]:
         return {
-            "device": str(self._device),
-            "device_name": device_name(self._device),
-            "threads": torch.get_num_threads(),
+            **_machine(self._device),
             "train_seconds": self._seconds["train"],
             "eval_seconds": self._seconds["eval"],
             "resumes": self._resumes,

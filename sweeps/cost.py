@@ -10,10 +10,14 @@ _BACKBONE_COST = {"naive": 1.0, "unet": 2.1, "unetpp": 5.0}
 """Seconds of one update at batch 256 on one CPU core, relative to the naive generator's (docs/benchmarks.md)."""
 _GANOMALY_COST = 0.8
 """Its one pass through a larger generator, relative to AGAD's two with the naive one; measured on one CPU core."""
+_INFERENCE_UPDATES = 5
+"""What task=inference takes, in updates at batch 256; measured on one CPU core."""
 
 
 def relative_cost(spec: RunSpec) -> float:
     """Cost of the whole run in updates of the naive generator at batch 256 and 32x32."""
+    if spec.task == "inference":
+        return cost_per_update(spec) * _INFERENCE_UPDATES
     return cost_per_update(spec) * spec.updates
 
 

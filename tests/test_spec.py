@@ -17,7 +17,7 @@ from agad.spec import RunOptions, RunSpec, anomalies_per_batch, anomaly_count, f
 
 PARAGRAPHS = """
     dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
-    method
+    task method
     backbone naive_latent upsampling generator_norm discriminator init
     batch_norm advprop_scope bn_update
     lambda_adv lambda_con lambda_adcon lambda_lat adversarial_context latent_loss detach_pseudo anomaly_pair
@@ -28,7 +28,8 @@ PARAGRAPHS = """
 FIELDS = PARAGRAPHS.split()
 
 OTHER_VALUES = {
-    "method": "ganomaly", "dataset": "mnist", "image_size": 64, "normal_class": 1, "gamma": 0.05, "naive_latent": "1x1",
+    "task": "inference", "method": "ganomaly",
+    "dataset": "mnist", "image_size": 64, "normal_class": 1, "gamma": 0.05, "naive_latent": "1x1",
     "backbone": "unet", "upsampling": "bilinear", "generator_norm": "none", "discriminator": "two_block",
     "init": "torch", "batch_norm": "advprop", "advprop_scope": "g+d", "bn_update": "real_only", "lambda_adv": 2.0,
     "lambda_con": 2.0, "lambda_adcon": 2.0, "lambda_lat": 2.0, "adversarial_context": "off", "latent_loss": "norm",
@@ -79,7 +80,7 @@ def test_a_field_added_later_enters_only_where_it_differs(monkeypatch: pytest.Mo
 
 
 GANOMALY_USES = """
-    method dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
+    task method dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
     backbone init updates batch_size lr beta1 beta2 d_reset_threshold precision
     curve curve_protocols final_protocols eval_batch_size seed
 """
@@ -90,6 +91,22 @@ def test_ganomaly_takes_no_value_that_changes_nothing(name: str) -> None:
     """A field that it does not use must be at its default, so that no two specs mean one run."""
     with pytest.raises(SpecError, match=f"^{name} mean nothing with method=ganomaly"):
         RunSpec(**{"normal_class": 0, "method": "ganomaly", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
+
+
+INFERENCE_USES = "task dataset image_size normal_class backbone naive_latent upsampling generator_norm seed"
+
+
+@pytest.mark.parametrize("name", sorted(set(OTHER_VALUES) - set(INFERENCE_USES.split())))
+def test_inference_takes_no_value_that_changes_nothing(name: str) -> None:
+    with pytest.raises(SpecError, match=f"^{name} mean nothing with task=inference"):
+        RunSpec(**{"normal_class": 0, "task": "inference", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
+
+
+def test_inference_takes_the_net_and_its_images() -> None:
+    spec = RunSpec(normal_class=0, task="inference")
+    changes = {name: OTHER_VALUES[name] for name in INFERENCE_USES.split()}
+
+    assert spec.replace(seed=1).replace(**changes).backbone == "unet"
 
 
 def test_semantics_version_is_part_of_the_run_id(monkeypatch: pytest.MonkeyPatch) -> None:
