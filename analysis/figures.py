@@ -135,6 +135,10 @@ def leakage_figure(cells: Cells) -> Drawing | None:
             if not formats.is_missing(printed):
                 panel.axhline(printed, color=PAPER_COLOUR, linewidth=1, linestyle=(0, (4, 2)))
             panel.set_title(_row_title(cells, index))
+        low = min(10 * math.floor(panel.get_ylim()[0] / 10) for panel in axes)
+        for panel in axes:
+            panel.set_ylim(low, 101.5)
+            panel.set_yticks(*_ticks(low, 100))
         layout.label(axes, "", "AUROC, %")
         _legend_on_top(figure, _leakage_handles())
     return Drawing(
@@ -263,6 +267,7 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
     with mpl.rc_context(_STYLE):
         layout = _Layout(columns=5, width=1.4, height=0.95, bottom=0.5)
         figure, axes = layout.panels(len(shown))
+        floor = _floor(points)
         for panel, key in zip(axes, shown, strict=False):
             for row in panels[key]:
                 here = points[(points["class"] == key[1]) & (points["row"] == row)]
@@ -277,7 +282,9 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
                 )
                 panel.plot(by_update.index, by_update["mean"], color=lines.colours[row], linewidth=1.1)
             panel.set_title(datasets.title(key[0]) if len(group) > 1 else f"{key[1]} {_class_name(*key)}".strip())
-            panel.set_ylim(_floor(points), 101)
+            panel.set_ylim(floor, 101)
+            panel.set_yticks(*_ticks(floor, 100))
+            panel.set_xticks(*_ticks(0, float(points["update"].max())))
         layout.label(axes, "updates", "AUROC, %")
         _legend_on_top(figure, _handles(cells, lines))
     titles = ", ".join(map(datasets.title, group))
@@ -300,6 +307,17 @@ def _curve_alt(cells: Cells, points: pd.DataFrame, titles: str, lines: _Lines) -
         own = 100 * ends.loc[ends["row"].isin(rows), "auroc"]
         spans.append(f"{heading(lines.field)} {value} ends between {own.min():.0f} and {own.max():.0f}")
     return f"Learning curves on {titles}, AUROC in percent: {'; '.join(spans)}."
+
+
+def _ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Two to five round places and their words. Set by hand, as each of many panels would find the same ones anew."""
+    step = 10.0 ** math.floor(math.log10(max(high - low, 1e-9)))
+    while (high - low) / step > 5:
+        step *= 2
+    while (high - low) / step < 2:
+        step /= 2
+    places = [step * number for number in range(math.ceil(low / step), math.floor(high / step + 1e-9) + 1)]
+    return places, [f"{place:g}" for place in places]
 
 
 def _floor(points: pd.DataFrame) -> float:
@@ -363,7 +381,7 @@ def _add_boxes(
 def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[int, int]], boxes: _Boxes) -> Drawing:
     targets = sorted(boxes, key=lambda key: (group.index(key[0]), key[1]))
     with mpl.rc_context(_STYLE):
-        layout = _Layout(columns=1, width=max(4.0, 0.42 * len(targets)), height=1.9, bottom=0.95, left=0.95)
+        layout = _Layout(columns=1, width=max(4.0, 0.42 * len(targets)), height=1.9, bottom=0.95, left=0.95, top=0.35)
         figure, (panel,) = layout.panels(1)
         for offset, (share, label) in enumerate((share, label) for share in (0, 1) for label in (0, 1)):
             colour = COLOURS[share]
@@ -438,6 +456,7 @@ class _Layout:
         bottom: for tick labels and the x label.
         between: two lines of panels, for the lower one's title.
         left: for tick labels and the y label.
+        top: for the legend and the titles.
     """
 
     columns: int
@@ -446,10 +465,11 @@ class _Layout:
     bottom: float
     between: float = 0.28
     left: float = 0.55
+    top: float = 0.55
 
     def panels(self, count: int) -> tuple[Figure, list[Axes]]:
         """A figure with a strip for a legend on top, and its `count` panels."""
-        left, right, top, gap = self.left, 0.15, 0.55, 0.16
+        left, right, top, gap = self.left, 0.15, self.top, 0.16
         columns = min(self.columns, count)
         lines = -(-count // columns)
         width = max(left + columns * self.width + (columns - 1) * gap + right, 5.6)

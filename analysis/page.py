@@ -177,6 +177,7 @@ tr.ours td.ours.gap, .legend .gap { color: var(--gap); font-style: normal; }
 .files a { margin-left: .4rem; }
 figure { margin: 1.5rem 0 2.5rem; }
 figure svg { display: block; width: 100%; height: auto; font-family: inherit; }
+figure svg image { image-rendering: pixelated; }
 figcaption { max-width: 52rem; font-size: .8125rem; line-height: 1.45; color: var(--quiet); margin-top: .5rem; }
 figcaption .files { display: block; }
 details { border-top: 1px solid var(--rule); }

@@ -106,16 +106,16 @@ def _shown(cells: Cells, rows: Sequence[int]) -> dict[int, str]:
     values = {row: cells.rows[row] for row in rows}
     shown = {row: "GANomaly" for row, v in values.items() if v["method"] == "ganomaly"}
     own = {row: v for row, v in values.items() if v["method"] == "agad" and is_plain(v)}
-    for backbone in ("unetpp", "unet", "naive"):
-        of_backbone = {v["gamma"]: row for row, v in reversed(own.items()) if v["backbone"] == backbone}
-        if not of_backbone:
-            continue
-        least = min(of_backbone)
-        shown[of_backbone[least]] = _title(backbone, least)
-        if len(of_backbone) > 1:
-            near = min((g for g in of_backbone if g > least), key=lambda g: abs(g - SUPERVISED))
-            shown[of_backbone[near]] = _title(backbone, near)
-        break
+    by_backbone = [
+        (backbone, {v["gamma"]: row for row, v in reversed(own.items()) if v["backbone"] == backbone})
+        for backbone in ("unetpp", "unet", "naive")
+    ]
+    # UNet++ as in the paper, but rather one that was trained with anomalies too.
+    backbone, shares = max(by_backbone, key=lambda pair: min(len(pair[1]), 2))
+    if shares:
+        least = min(shares)
+        near = min(shares, key=lambda share: abs(share - SUPERVISED))
+        shown |= {shares[share]: _title(backbone, share) for share in (least, near)}
     return shown
 
 
@@ -148,13 +148,13 @@ def _drawing(group: Group, lines: Mapping[str, Kept]) -> Drawing:
         width, deep = left + line * across + 0.1, top + line * (len(lines) + 1) + 0.08
         figure = Figure(figsize=(width, deep))
         panel = figure.add_axes((left / width, 0.08 / deep, line * across / width, line * (len(lines) + 1) / deep))
-        panel.imshow(picture, interpolation="nearest", aspect="auto")
+        panel.imshow(picture, interpolation="none", aspect="auto")
         panel.set_yticks([height * (number + 0.5) for number in range(len(lines) + 1)], ["image", *lines])
         panel.set_xticks([])
         panel.tick_params(length=0)
         for spine in panel.spines.values():
             spine.set_visible(False)
-        for start, word in ((0, "normal"), (picture.shape[1] * normals / len(source.label), "anomalous")):
+        for start, word in ((0, "normal"), (normals * height + _gap(height), "anomalous")):
             panel.text(start, -0.12 * height, word, va="bottom")
     role = "normal" if group.protocol == "one_vs_rest" else "anomalous"
     names = datasets.DATASETS[group.dataset].class_names if group.dataset in datasets.DATASETS else ()
@@ -193,8 +193,13 @@ def _strip(images: Images, normals: int) -> NDArray[np.uint8]:
     grey = np.repeat(images, 3, axis=1) if channels == 1 else images
     opaque = np.concatenate([grey, np.full_like(grey[:, :1], 255)], axis=1)
     framed = np.pad(opaque, ((0, 0), (0, 0), (1, 1), (1, 1)))  # a transparent edge
-    gap = np.zeros((4, height + 2, max(4, height // 3)), np.uint8)
+    gap = np.zeros((4, height + 2, _gap(height + 2)), np.uint8)
     parts: list[Any] = list(framed)
     parts.insert(normals, gap)
     joined: NDArray[np.uint8] = np.concatenate(parts, axis=2).transpose(1, 2, 0)
     return joined
+
+
+def _gap(line: float) -> int:
+    """Pixels between the normal and the anomalous images of a line of that height."""
+    return max(4, int(line) // 3)
