@@ -200,7 +200,7 @@ def test_prepare_data_prepares_and_stops(tmp_path: Path) -> None:
     done = launch(*SMALL, "--prepare-data", "--results", str(tmp_path / "r"), "--cache", str(tmp_path / "cache"))
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("digits 32x32: 1437 training and 360 test images")
+    assert done.stdout.startswith("digits 32x32: 1442 training and 355 test images")
     assert list((tmp_path / "cache").iterdir())
     assert not (tmp_path / "r" / "inbox").exists()
 
