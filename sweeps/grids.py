@@ -95,10 +95,10 @@ def _union(*grids: Cells) -> Cells:
 def demo() -> Cells:
     """Three digits, with and without a few anomalies, on scikit-learn's embedded 8x8 images.
 
-    18 runs of 20 updates at batch 32; under two minutes on two CPU cores. It shows the whole way from a grid to a
+    18 runs of 16 updates at batch 32; under two minutes on two CPU cores. It shows the whole way from a grid to a
     table; its numbers say nothing about the paper.
     """
-    small: dict[str, Any] = {"updates": 20, "batch_size": 32, "min_anomalies": 8, "curve": (10,)}
+    small: dict[str, Any] = {"updates": 16, "batch_size": 32, "min_anomalies": 8, "curve": (8,)}
     return [
         RunSpec(dataset="digits", normal_class=normal, gamma=gamma, **small)
         for gamma in (0.0, 0.05)

@@ -42,14 +42,14 @@ def test_done_running_and_failed(status, tmp_path: Path) -> None:
     store.commit(record(SPECS[1], status="failed", failure_kind="nan"))
     claim = board.take(SPECS[2].run_id, 1)
     assert claim is not None
-    claim.note(update=7, updates=20, saved_update=0)
+    claim.note(update=7, updates=16, saved_update=0)
     claim.beat()
     code, output, _ = status()
 
     assert code == 1
     assert "0:1/3 1:0/3 4:0/3" in output
     assert "1 done, 1 failed, 1 running, 6 to do, about 7 min 42 s with 1 workers left" in output
-    assert "running: Digits (8x8) class 4 γ 0 naive seed 0, update 7/20 by w3" in output
+    assert "running: Digits (8x8) class 4 γ 0 naive seed 0, update 7/16 by w3" in output
     assert "failed (nan): 1" in output
     assert f"launch.py --results {tmp_path} --grid demo --select gamma=0" in output.splitlines()[-1]
 
