@@ -91,6 +91,13 @@ class Cells:
         defaults = spec_defaults()
         return tuple(paper.match(values, self.tables, defaults) for values in self.rows)
 
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """The numbers of each row (see summary.summarise)."""
+        from analysis.summary import summarise  # which is made of cells
+
+        return summarise(self)
+
     def class_means(self, value: str = HEADLINE) -> pd.DataFrame:
         """`row`, `class`, `known`, `mean`, `sd` (ddof 1) and `n` of each cell that has a run."""
         return stats.class_means(self.runs, value, ["row"], of=["class", "known"])
@@ -119,7 +126,7 @@ def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
     store = open_store(results)
     rows = store.read(columns=_ROW_COLUMNS, run_ids=set(plan.run_ids))
     table_rows, wanted = _wanted(plan)
-    tables = (plan.grid,) if plan.grid in paper.TABLES else _LOOKUP_ORDER
+    tables = tuple(dict.fromkeys((plan.grid, *_LOOKUP_ORDER) if plan.grid in paper.TABLES else _LOOKUP_ORDER))
     runs = wanted.merge(rows.to_pandas(), on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
     cells = _checked(Cells(title, table_rows, runs, tables, _damaged(store), plan.code_digest))

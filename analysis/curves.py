@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,41 @@ def read_scores(results: str | Path | ResultStore, run_ids: Collection[str]) -> 
 
 Scores = tuple[NDArray[np.int8], NDArray[np.float32]]
 """(N,) labels (0 normal, 1 anomalous) and (N,) scores, higher is more anomalous."""
+
+
+def read_known_split(results: str | Path | ResultStore, known: Mapping[str, int]) -> pd.DataFrame:
+    """AUROC against anomalies of the known class and against those of all others, of runs that know one class.
+
+    Args:
+        results: a results folder.
+        known: run_id -> the one known anomaly class.
+
+    Returns:
+        columns `run_id`, `seen` and `unseen`, in [0, 1]; NaN where the test set has no such anomaly.
+    """
+    columns = ["run_id", "test_class", "test_label", "scores_eval"]
+    table = open_store(results).read(columns=columns, run_ids=set(known))
+    lines = []
+    for batch in table.to_batches():
+        for number, run_id in enumerate(batch["run_id"].to_pylist()):
+            cells = [batch[name][number] for name in columns[1:]]
+            if all(cell.is_valid for cell in cells):
+                of_class, label, score = (cell.values.to_numpy(zero_copy_only=False) for cell in cells)
+                seen = of_class == known[run_id]
+                normal = label == 0
+                lines.append((run_id, _auroc(score, normal, seen), _auroc(score, normal, ~normal & ~seen)))
+    return pd.DataFrame(lines, columns=["run_id", "seen", "unseen"])
+
+
+def _auroc(scores: NDArray[np.float32], normal: NDArray[np.bool_], anomalous: NDArray[np.bool_]) -> float:
+    """Share of pairs in which the anomalous score is higher, ties half (Mann-Whitney's U over its maximum)."""
+    from scipy.stats import rankdata
+
+    a, n = int(anomalous.sum()), int(normal.sum())
+    if not a or not n:
+        return float("nan")
+    ranks = rankdata(np.concatenate([scores[anomalous], scores[normal]]))
+    return float((ranks[:a].sum() - a * (a + 1) / 2) / (a * n))
 
 
 def box(values: NDArray[np.float32]) -> dict[str, float | list[float]]:

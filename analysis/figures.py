@@ -25,7 +25,6 @@ from analysis import curves as curve_data
 from analysis import formats, leakage
 from analysis.cells import Cells
 from analysis.formats import GAMMA
-from analysis.summary import summarise
 from analysis.tables import heading, key_text
 
 INK = "#26282c"
@@ -125,7 +124,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
     if len(protocols) < 2:
         return None
     rows = _plain_rows(cells)[:MOST_PANELS]
-    summary = summarise(cells)
+    summary = cells.summary
     with mpl.rc_context(_STYLE):
         layout = _Layout(columns=4, width=1.75, height=1.7, bottom=0.75)
         figure, axes = layout.panels(len(rows))
@@ -177,7 +176,7 @@ def _leakage_handles() -> list[Any]:
 
 
 def _leakage_alt(cells: Cells, rows: Sequence[int], protocols: Sequence[str]) -> str:
-    summary = summarise(cells)
+    summary = cells.summary
     parts = []
     for index in rows:
         values = (

@@ -31,6 +31,10 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         yield "known one: mean and SD over all pairs of a normal class and the one anomaly class that is known."
     if (summary["classes"] < summary["classes_wanted"]).any():
         yield "*: classes without a run are left out of this mean; it is not compared."
+    sources = sorted(set(summary.loc[summary["paper_avg"].notna(), "paper_table"]))
+    if len(sources) > 1:
+        tables = " and ".join(name.replace("table", "Table ") for name in sources)
+        yield f"The paper's numbers are from {tables}."
     if summary["verdict"].notna().any():
         yield (
             "diff: ours minus the paper's, in points. verdict: inside, above or below the paper's ± the 95% interval "

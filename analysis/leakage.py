@@ -15,7 +15,6 @@ from analysis import formats, stats
 from analysis.cells import HEADLINE, Cells
 from analysis.formats import GAP
 from analysis.sheet import KEY, OURS, PAPER, Sheet
-from analysis.summary import summarise
 from analysis.tables import fewest_fields, heading, key_text
 
 PROTOCOLS = ("eval_recal", "eval", "batch_shuffled", "batch_class_sorted", "batch_normals_first", "batch1")
@@ -75,7 +74,7 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     protocols = scored(cells)
     if len(protocols) < 2:
         return None
-    summary, best, fields = summarise(cells), oracle(cells, curves), fewest_fields(cells)
+    summary, best, fields = cells.summary, oracle(cells, curves), fewest_fields(cells)
     gained = gains(cells)
     lines, data = [], []
     for index, values in enumerate(cells.rows):

@@ -155,7 +155,9 @@ nav li { break-inside: avoid; padding: .1rem 0; }
 table {
   border-collapse: collapse; font-size: .8125rem; line-height: 1.35; font-variant-numeric: tabular-nums lining-nums;
 }
-caption { text-align: left; font-weight: 600; font-size: .875rem; padding: 0 0 .5rem; color: var(--ink); }
+caption {
+  text-align: left; white-space: nowrap; font-weight: 600; font-size: .875rem; padding: 0 0 .5rem; color: var(--ink);
+}
 caption.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 th, td { padding: .24rem .6rem; text-align: right; white-space: nowrap; font-weight: 400; vertical-align: baseline; }
 th.key, td.key, th.note, td.note { text-align: left; }
@@ -190,6 +192,7 @@ summary:hover { color: var(--ink); }
   section { margin-top: 2.5rem; }
   .drawing svg { min-width: 38rem; }
   th, td { padding: .24rem .45rem; }
+  caption { white-space: normal; }
   tbody th:first-child { min-width: 7.5rem; white-space: normal; }
 }
 @media print {

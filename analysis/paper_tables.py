@@ -20,15 +20,15 @@ from analysis.formats import GAMMA, GAP
 from analysis.load import spec_defaults
 from analysis.paper import PaperRow
 from analysis.sheet import CHECK, KEY, NOTE, OURS, PAPER, Sheet
-from analysis.summary import summarise
-from analysis.tables import key_text
+from analysis.tables import heading, key_text
 
 VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stats.NOT_ENOUGH: "?"}
 """Behind a number of ours: where it lies as against the paper's."""
 
+STAR_LEGEND = "*: some classes have no run yet."
 MARK_LEGEND = (
     "Behind a number of ours: = inside the paper's ± the 95% interval of the difference, ↑ above, ↓ below, ? not "
-    "enough runs for a verdict. *: some classes have no run yet."
+    f"enough runs for a verdict. {STAR_LEGEND}"
 )
 OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly class at a time, SD over the 90 pairs."
 BACKBONES = {"naive": "Naive", "unet": "UNet", "unetpp": "UNet++"}
@@ -97,13 +97,14 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
     for settings in sorted(chosen, key=lambda names: (len(names), names)):
         part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))
         if part:
-            found.append(OurTable(table, settings, part, _verdicts_on_whole_rows(part, summarise(part))))
+            found.append(OurTable(table, settings, part, _verdicts_on_whole_rows(part, part.summary)))
     return found
 
 
 def _verdicts_on_whole_rows(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:
     """Without the verdicts on a part of a row's classes: a table of the paper has all of them."""
     wanted = [paper.CLASS_COUNTS[match.row.dataset] if match else 0 for match in cells.matches]
+    summary = summary.copy()
     part = (summary["classes"] < wanted) & summary["verdict"].notna()
     summary.loc[part, "verdict"] = stats.NOT_ENOUGH
     summary.loc[part, ["difference", "half_width"]] = None
@@ -161,8 +162,7 @@ def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow]) -> Iterator[str]:
     yield "AUROC in %. SD: among classes; ddof 0 in AGAD's and ADGAN's lines, ddof 1 in the other borrowed ones."
     if any(row.origin == paper.RERUN for row in rows):
         yield "(rerun): run by AGAD's authors; other methods are borrowed."
-    if not ours.settings:
-        yield MARK_LEGEND
+    yield STAR_LEGEND if ours.settings else MARK_LEGEND
     for row in rows:
         if row.is_misprinted and row.classes:
             mean = sum(row.classes) / len(row.classes)
@@ -204,7 +204,10 @@ def _methods(ours: OurTable) -> Iterator[Sheet]:
         columns=("dataset", GAMMA, *(f"{m}†" for m in methods), "AGAD, paper", "AGAD, here", "diff", "verdict", "n"),
         kinds=(KEY, KEY, *[PAPER] * (len(methods) + 1), OURS, OURS, NOTE, OURS),
         lines=tuple(lines),
-        notes=("AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own).", OTHER_PROTOCOL),
+        notes=(
+            f"AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own). {STAR_LEGEND}",
+            OTHER_PROTOCOL,
+        ),
         data=pd.DataFrame(data),
     )
 
@@ -330,44 +333,71 @@ def _network_line(network: paper.PaperNetwork, norm: str, channels: int, number:
     return (*printed, norm, str(channels or GAP), f"{number:,}", f"{number / 1e6:.2f}", f"{number / 2**20:.2f}")
 
 
-def one_known(cells: Cells) -> Sheet | None:
+def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
     """Table 2 under the borrowed methods' own protocol: one anomaly class is known at a time.
 
     None where no cell is of that protocol.
+
+    Args:
+        cells: the runs.
+        split: see curves.read_known_split; None leaves its columns empty.
     """
-    part = cells.restrict(
-        lambda index: cells.rows[index]["known_anomaly_classes"] == ONE_KNOWN, "Table 2, one known anomaly class", ()
-    )
+    part = known_part(cells)
     if part is None:
         return None
-    summary = summarise(part)
+    summary = part.summary
+    halves = _split_means(part, split)
     methods = ("Deep SAD", "ESAD")
     lines, data = [], []
-    for values, line in zip(part.rows, summary.to_dict("records"), strict=True):
+    for index, (values, line) in enumerate(zip(part.rows, summary.to_dict("records"), strict=True)):
         borrowed = [paper.paper_row("table2", values["dataset"], values["gamma"], method) for method in methods]
-        average = formats.mean_and_spread(line["avg"], line["sd_classes"])
+        seen, unseen = halves.get(index, (None, None))
         key = [key_text(name, values[name]) for name in part.fields]
         lines.append(
             (
                 *key,
                 *map(_printed, borrowed),
-                average,
+                formats.mean_and_spread(line["avg"], line["sd_classes"]),
+                formats.auroc(seen),
+                formats.auroc(unseen),
                 f"{line['classes']}/{line['classes_wanted']}",
                 f"{line['ok']}/{line['wanted']}",
             )
         )
-        data.append({**{name: values[name] for name in part.fields}, **{str(k): v for k, v in line.items()}})
+        numbers = {str(name): value for name, value in line.items()}
+        data.append({**dict(zip(part.fields, key, strict=True)), **numbers, "seen": seen, "unseen": unseen})
     return Sheet(
         name="table2_one",
         caption="Table 2 with one known anomaly class: the borrowed methods' own protocol",
-        columns=(*("dataset", GAMMA), *part.fields[2:], *methods, "AGAD, here", "pairs", "n"),
-        kinds=(KEY,) * len(part.fields) + (PAPER, PAPER, OURS, OURS, OURS),
+        columns=(*map(heading, part.fields), *methods, "AGAD, here", "seen", "unseen", "pairs", "n"),
+        kinds=(KEY,) * len(part.fields) + (PAPER, PAPER, OURS, OURS, OURS, OURS, OURS),
         lines=tuple(lines),
         notes=(
-            "AUROC in %, mean±SD over all pairs of a normal and a known anomaly class. The paper has no such AGAD.",
+            "AUROC in %, mean±SD over all pairs of a normal and a known anomaly class (ddof 0). seen, unseen: against "
+            "test images of the known anomaly class, and of the others. The paper has no such AGAD.",
         ),
         data=pd.DataFrame(data),
     )
+
+
+def known_part(cells: Cells) -> Cells | None:
+    """The cells that know one anomaly class, a different one each; None where there are none."""
+    return cells.restrict(
+        lambda index: cells.rows[index]["known_anomaly_classes"] == ONE_KNOWN, "Table 2, one known anomaly class", ()
+    )
+
+
+def _split_means(part: Cells, split: pd.DataFrame | None) -> dict[int, tuple[float, float]]:
+    """Row -> mean over pairs of the means over seeds, against seen and unseen anomalies."""
+    if split is None or split.empty:
+        return {}
+    runs = part.runs.merge(split, on="run_id")
+    means = [
+        stats.over_classes(stats.class_means(runs, half, ["row"], of=["class", "known"]), ["row"])
+        for half in ("seen", "unseen")
+    ]
+    seen, unseen = (dict(zip(half["row"], half["avg"], strict=True)) for half in means)
+    return {int(row): (seen[row], unseen.get(row, float("nan"))) for row in seen}
 
 
 # -- texts ---------------------------------------------------------------------------------------------------------
@@ -440,7 +470,7 @@ def _avg_sd_n(row: PaperRow, line: Mapping[str, Any] | None) -> tuple[str, str, 
 
 
 def _marks(ours: OurTable) -> Iterable[str]:
-    return () if ours.settings else (MARK_LEGEND,)
+    return (STAR_LEGEND if ours.settings else MARK_LEGEND,)
 
 
 def _record(row: PaperRow, line: Mapping[Any, Any] | None) -> dict[str, Any]:

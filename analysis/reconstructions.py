@@ -140,7 +140,7 @@ def drawings(cells: Cells, kept: Mapping[str, Kept]) -> Iterator[Drawing]:
 def _drawing(group: Group, lines: Mapping[str, Kept]) -> Drawing:
     source = next(iter(lines.values()))
     normals = source.label.count(0)
-    picture = np.concatenate([_strip(source.x, normals), *(_strip(k.x_hat, normals) for k in lines.values())])
+    picture = np.concatenate([strip(source.x, normals), *(strip(k.x_hat, normals) for k in lines.values())])
     height = picture.shape[0] / (len(lines) + 1)
     across = picture.shape[1] / height
     with mpl.rc_context(style()):
@@ -184,7 +184,7 @@ def _alt(group: Group, lines: Mapping[str, Kept]) -> str:
     )
 
 
-def _strip(images: Images, normals: int) -> NDArray[np.uint8]:
+def strip(images: Images, normals: int) -> NDArray[np.uint8]:
     """(K, C, H, W) images side by side as (H + 2, …, 4) RGBA, a gap between the normal and the anomalous ones."""
     count, channels, height, _ = images.shape
     if height > LARGEST:

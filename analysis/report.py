@@ -40,7 +40,6 @@ from analysis.load import find_plan, load_plan, open_store, spec_defaults
 from analysis.page import Section, render
 from analysis.paper_tables import OurTable
 from analysis.sheet import KEY, NOTE, OURS, Sheet
-from analysis.summary import summarise
 
 PAGE = "index.html"
 
@@ -63,12 +62,12 @@ def write_report(results: str | Path, out: str | Path, plan: str | Path | None =
         for drawing in section.figures:
             drawing.save(target / "figures")
     page = target / PAGE
-    page.write_text(render(f"AGAD: {cells.title}", _lead(cells), sections), encoding="utf-8")
+    page.write_text(render("AGAD beside its paper", _lead(cells), sections), encoding="utf-8")
     return page
 
 
 def _lead(cells: Cells) -> str:
-    return f"What the runs say beside what the paper prints. {footnotes.coverage(cells, summarise(cells))}"
+    return f"{cells.title}. {footnotes.coverage(cells, cells.summary)}"
 
 
 def _sections(store: Any, cells: Cells) -> list[Section]:
@@ -80,7 +79,7 @@ def _sections(store: Any, cells: Cells) -> list[Section]:
             sections.append(_table8(cells))
         if found:
             sections.append(_paper_table(table, found))
-    sections += [*_one_known(cells), *_others(cells, ours)]
+    sections += [*_one_known(store, cells), *_others(cells, ours)]
     sections += [*_leakage(cells, points), *_curves(cells, points), *_boxes(store, cells)]
     return [*sections, *_reconstructions(store, cells), _failures(cells), _provenance(cells)]
 
@@ -101,7 +100,12 @@ def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
         sure = comparisons.uncertainty(one.cells, f"{one.name}-uncertainty", one.title)
         folded += [sure] if sure else []
         folded += _by_class(one.cells, one.name) if table not in ("table1", "table9") else []
-    other = [f"Not compared with the paper: {one.title}." for one in found if one.settings]
+    other = [
+        f"Not compared with the paper, as they leave this project's settings where the paper is silent: the runs with "
+        f"{', '.join(one.settings)}."
+        for one in found
+        if one.settings
+    ]
     return Section(table, paper.TITLES[table], words=tuple(other), sheets=tuple(sheets), folded=tuple(folded))
 
 
@@ -113,8 +117,13 @@ def _table8(cells: Cells) -> Section:
     return Section("table8", paper.TITLES["table8"], sheets=(paper_tables.networks(cells),))
 
 
-def _one_known(cells: Cells) -> list[Section]:
-    sheet = paper_tables.one_known(cells)
+def _one_known(store: Any, cells: Cells) -> list[Section]:
+    part = paper_tables.known_part(cells)
+    if part is None:
+        return []
+    ok = part.runs[part.runs["status"] == "ok"]
+    split = curves.read_known_split(store, dict(zip(ok["run_id"], ok["known"], strict=True)))
+    sheet = paper_tables.one_known(cells, split)
     return [Section("table2_one", "One known anomaly class", sheets=(sheet,))] if sheet else []
 
 
@@ -192,7 +201,7 @@ def _failures(cells: Cells) -> Section:
 
 def _provenance(cells: Cells) -> Section:
     """How the numbers were made: code, machines, data, and every setting that all runs share."""
-    words = tuple(note for note in footnotes.notes(cells, summarise(cells)))
+    words = tuple(note for note in footnotes.notes(cells, cells.summary))
     ok = cells.runs[cells.runs["status"] == "ok"]
     hours = ok["train_seconds"].sum() / 3600
     if hours > 0:

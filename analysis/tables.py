@@ -24,7 +24,6 @@ from analysis.cells import HEADLINE, Cells, read
 from analysis.formats import GAMMA, GAP, RANGE
 from analysis.load import PlanView, find_plan, load_plan
 from analysis.sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
-from analysis.summary import summarise
 
 if TYPE_CHECKING:
     from agad.store import ResultStore
@@ -72,7 +71,7 @@ def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -
 
 def table(cells: Cells) -> Table:
     """The table of cells that have been read."""
-    summary = summarise(cells)
+    summary = cells.summary
     return Table(
         title=cells.title,
         sheets=(averages(cells, summary), *classes(cells)),

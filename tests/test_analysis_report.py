@@ -20,7 +20,7 @@ from PIL import Image
 from agad.schema import LIGHT_COLUMNS, SCHEMA
 from agad.spec import EVAL_PROTOCOLS, SEMANTICS_VERSION, RunSpec
 from agad.store import ResultStore
-from analysis import comparisons, curves, figures, leakage, paper, paper_tables, synthetic
+from analysis import comparisons, curves, figures, leakage, paper, paper_tables, reconstructions, synthetic
 from analysis.cells import ONE_KNOWN, of_rows, read, read_all
 from analysis.coverage import coverage
 from analysis.errors import AnalysisError
@@ -129,7 +129,25 @@ def test_pairs_of_one_known_class_make_one_row(tmp_path):
         assert line["sd_classes"] == pytest.approx(np.std(list(of_pair.values())))  # over the pairs, as Deep SAD's
         assert (line["classes"], line["classes_wanted"], line["ok"]) == (6, 6, 12)
     sheet = paper_tables.one_known(cells)
-    assert sheet.lines[0][-3:] == ("65.0±17.08", "6/6", "12/12")
+    assert sheet.lines[0][-5:] == ("65.0±17.08", "—", "—", "6/6", "12/12")
+
+
+def test_aurocs_against_seen_and_unseen_anomalies(tmp_path):
+    """By hand. Normal scores 1 3; class 1 has 2 4 (3 of 4 pairs won), class 2 has 0 3 (1.5 of 4)."""
+    runs = [
+        RunSpec(dataset="digits", normal_class=0, gamma=0.05, known_anomaly_classes=(known,), seed=0)
+        for known in (1, 2)
+    ]
+    store = ResultStore(tmp_path)
+    values = {"test_class": [0, 0, 1, 1, 2, 2], "test_label": [0, 0, 1, 1, 1, 1], "scores_eval": [1, 3, 2, 4, 0, 3]}
+    for spec in runs:
+        store.commit(ok_row(spec, 0.5, **values))
+    cells = read_all(tmp_path)
+    split = curves.read_known_split(tmp_path, dict(zip(cells.runs["run_id"], cells.runs["known"], strict=True)))
+    first, second = (split.set_index("run_id").loc[spec.run_id].tolist() for spec in runs)
+    assert (first, second) == ([0.75, 0.375], [0.375, 0.75])
+    (line,) = paper_tables.one_known(cells, split).lines
+    assert line[-4:-2] == ("56.2", "56.2")  # .5625 each, rounded half to even
 
 
 def test_one_and_the_same_known_class_stays_named(tmp_path):
@@ -329,6 +347,8 @@ def test_boxes_are_tukeys():
     found = curves.box(np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 100], np.float32))
     assert (found["q1"], found["med"], found["q3"]) == (3.25, 5.5, 7.75)
     assert (found["whislo"], found["whishi"], found["fliers"]) == (1.0, 9.0, [])
+    mirrored = curves.box(-np.array([1, 2, 3, 4, 5, 6, 7, 8, 9, 100], np.float32))
+    assert (mirrored["whislo"], mirrored["whishi"]) == (-9.0, -1.0)
 
 
 def test_boxes_compare_the_papers_shares_where_they_are_there(tmp_path):
@@ -360,6 +380,45 @@ def test_svgs_take_the_pages_colour_and_share_no_ids(demo):
     for text in texts:
         assert figures.INK not in text
         assert "currentColor" in text
+
+
+def with_images(spec, error):
+    """A row whose two normal images come back exactly, and whose anomalous one is off by `error`."""
+    x = np.full((3, 1, 32, 32), 100, np.uint8)
+    x_hat = x + np.array([0, 0, error], np.uint8)[:, None, None, None]
+    values = {"recon_index": [5, 7, 2], "recon_label": [0, 0, 1], "recon_shape": [1, 32, 32]}
+    return ok_row(spec, 0.9, **values, recon_x=x.tobytes(), recon_x_hat=x_hat.tobytes())
+
+
+def test_figure_2_has_ganomaly_and_agad_without_and_with_anomalies(tmp_path):
+    of_class = RunSpec(dataset="fashion_mnist", protocol="leave_one_out", abnormal_class=9)
+    store = ResultStore(tmp_path)
+    store.commit(with_images(of_class.replace(method="ganomaly"), 10))
+    for gamma, error in ((0.0, 20), (0.1, 30)):
+        store.commit(with_images(of_class.replace(backbone="unetpp", gamma=gamma), error))
+    cells = read_all(tmp_path)
+    (group,) = reconstructions.groups(cells)
+    assert list(group.run_ids) == ["GANomaly", "AGAD unetpp, γ .00", "AGAD unetpp, γ .10"]
+    kept = reconstructions.read(tmp_path, group.run_ids.values())
+    (drawing,) = reconstructions.drawings(cells, kept)
+    assert drawing.name == "reconstructions-fashion_mnist-leave_one_out"
+    assert "anomalous class Ankle boot" in drawing.caption
+    assert "GANomaly 0 and 10; AGAD unetpp, γ .00 0 and 20; AGAD unetpp, γ .10 0 and 30" in drawing.alt
+
+
+def test_large_images_are_halved_by_their_means():
+    image = np.zeros((1, 1, 128, 128), np.uint8)
+    image[..., 0::2, :] = 200
+    strip = reconstructions.strip(image, 1)
+    assert strip.shape[0] == 64 + 2  # a transparent pixel on each side
+    assert set(strip[1:65, 1:65, 0].flat) == {100}
+
+
+def test_ganomaly_is_never_held_against_agads_numbers(tmp_path):
+    runs = [RunSpec(dataset="mnist", normal_class=c, method="ganomaly") for c in range(10)]
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    cells = read_all(tmp_path)
+    assert cells.matches == (None,)
 
 
 # -- the page ------------------------------------------------------------------------------------------------------
