@@ -102,11 +102,13 @@ def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         f"The paper does not say how long it trains: here {', '.join(map(str, lengths))} updates. Whatever else it "
         "leaves open is at this project's defaults (docs/design.md) unless the title says otherwise."
     )
-    for table_name, fields in paper.STATED_EXCEPTIONS.items():
-        if (summary["paper_table"] == table_name).any():
-            for name in fields:
-                values = sorted({row[name] for row in cells.rows})
-                yield f"{name} is {', '.join(map(str, values))}; the paper states {paper.STATED_DEFAULTS[name]}."
+    for table_name, names in paper.STATED_EXCEPTIONS.items():
+        rows = [row for row, m in zip(cells.rows, cells.matches, strict=True) if m and m.row.table == table_name]
+        for name in names:
+            others = {row[name] for row in rows} - {paper.STATED_DEFAULTS[name]}
+            for value in sorted(others):
+                title = table_name.replace("table", "Table ")
+                yield f"{title} is made with {name}={value}; the paper states {paper.STATED_DEFAULTS[name]}."
 
 
 def _provenance(cells: Cells) -> Iterator[str]:

@@ -43,6 +43,9 @@ from analysis.sheet import KEY, NOTE, OURS, Sheet
 
 PAGE = "index.html"
 
+MOST_OPEN_LINES = 20
+"""Failures above which the table of them is folded."""
+
 
 def write_report(results: str | Path, out: str | Path, plan: str | Path | None = None) -> Path:
     """Write the report of a results folder, or of one plan in it; the path of the page.
@@ -180,23 +183,25 @@ def _failures(cells: Cells) -> Section:
     if failed.empty:
         return Section("failures", "Failures", words=("No run has failed.",))
     columns = ("run_id", "attempt", "failure_kind", "failure_update", "failure_message")
+    fields = tables.fewest_fields(cells)
     lines, data = [], []
     for run in failed.sort_values(["row", "class", "seed"]).to_dict("records"):
         values = cells.rows[run["row"]]
-        key = [tables.key_text(name, values[name]) for name in cells.fields]
+        key = [tables.key_text(name, values[name]) for name in fields]
         texts = [_text(run[name]) for name in columns]
         lines.append((*key, str(run["class"]), str(run["seed"]), *texts))
-        data.append({**dict(zip(cells.fields, key, strict=True)), **{n: run[n] for n in ("class", "seed", *columns)}})
+        data.append({**dict(zip(fields, key, strict=True)), **{n: run[n] for n in ("class", "seed", *columns)}})
     sheet = Sheet(
         name="failures",
         caption=f"Runs that failed: {len(failed)}",
-        columns=(*map(tables.heading, cells.fields), "class", "seed", "run", "try", "kind", "update", "message"),
-        kinds=(KEY,) * len(cells.fields) + (OURS, OURS, NOTE, OURS, NOTE, OURS, NOTE),
+        columns=(*map(tables.heading, fields), "class", "seed", "run", "try", "kind", "update", "message"),
+        kinds=(KEY,) * len(fields) + (OURS, OURS, NOTE, OURS, NOTE, OURS, NOTE),
         lines=tuple(lines),
         notes=("A failed run is in no mean; it counts as missing in every n.",),
         data=pd.DataFrame(data),
     )
-    return Section("failures", "Failures", sheets=(sheet,))
+    many = len(lines) > MOST_OPEN_LINES
+    return Section("failures", "Failures", sheets=() if many else (sheet,), folded=(sheet,) if many else ())
 
 
 def _provenance(cells: Cells) -> Section:

@@ -68,16 +68,14 @@ class Sheet:
         """A booktabs table."""
         align = "".join("l" if kind in (KEY, NOTE) else "r" for kind in self.kinds)
         body = [
-            " & ".join(_latex(cell) for cell in line)
-            if kind != PAPER
-            else " & ".join(rf"\textit{{{_latex(cell)}}}" for cell in line)
-            for line, kind in zip(self.lines, self.kinds_of_lines, strict=True)
+            " & ".join(_latex_cell(cell, kind, line_kind) for cell, kind in zip(line, self.kinds, strict=True))
+            for line, line_kind in zip(self.lines, self.kinds_of_lines, strict=True)
         ]
         rows = "".join(f"    {line} \\\\\n" for line in body)
         heading = " & ".join(_latex(column) for column in self.columns)
         notes = "".join(f"  \\par\\footnotesize {_latex(note)}\n" for note in self.notes)
         return (
-            "% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n"
+            "% needs \\usepackage{booktabs,amssymb}\n\\begin{table}\n  \\centering\n"
             f"  \\caption{{{_latex(self.caption)}}}\n  \\label{{tab:{self.name}}}\n"
             f"  \\begin{{tabular}}{{{align}}}\n    \\toprule\n    {heading} \\\\\n    \\midrule\n{rows}"
             f"    \\bottomrule\n  \\end{{tabular}}\n{notes}\\end{{table}}\n"
@@ -165,9 +163,22 @@ _LATEX = {
     "—": "--",
     "\N{EN DASH}": "--",
     "≥": r"$\ge$",
+    "…": r"\ldots{}",
+    "†": r"\textdagger{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "²": "$^2$",
+    "⁰": "$^0$",
+    "⁶": "$^6$",
     CHECK: r"\checkmark{}",
 }
 _LATEX |= {chr(0x2080 + digit): f"$_{digit}$" for digit in range(10)}
+
+
+def _latex_cell(cell: str, kind: str, line_kind: str) -> str:
+    """The cell's LaTeX; the paper's numbers in italics."""
+    of_paper = cell and kind != KEY and PAPER in (kind, line_kind)
+    return rf"\textit{{{_latex(cell)}}}" if of_paper else _latex(cell)
 
 
 def _latex(text: str) -> str:

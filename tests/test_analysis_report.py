@@ -498,6 +498,16 @@ def test_each_table_is_three_files_and_each_figure_two(report):
     }
 
 
+def test_latex_has_no_letter_that_latex_lacks(report, paper_cells):
+    sheets = [
+        sheet for name in ("table1", "table5", "table9") for sheet in paper_tables.sheets(our_table(paper_cells, name))
+    ]
+    texts = [sheet.to_latex() for sheet in (*sheets, paper_tables.networks(paper_cells))]
+    for text in (*texts, *(path.read_text() for path in (report / "tables").glob("*.tex"))):
+        assert text.isascii()
+        assert text.count("{") == text.count("}")
+
+
 def test_the_csv_of_the_report_has_the_runs_numbers(demo, report):
     with (report / "tables" / "others-averages.csv").open() as file:
         lines = list(csv.DictReader(file))
