@@ -21,7 +21,7 @@ NEEDS_DATA = "dataset=mnist"
 
 
 def test_the_commands_were_found() -> None:
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 7
 
 
 @pytest.fixture(scope="module")
