@@ -59,7 +59,6 @@ _STYLE: Any = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
     "svg.fonttype": "none",
-    "pdf.fonttype": 42,
 }
 
 

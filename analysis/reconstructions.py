@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ from agad import datasets
 from agad.schema import RECONSTRUCTION_COLUMNS
 from analysis import formats
 from analysis.cells import Cells
-from analysis.figures import Drawing, file_name, is_plain, style
+from analysis.figures import Drawing, is_plain, style
 from analysis.formats import GAMMA
 from analysis.load import open_store
 
@@ -124,64 +125,126 @@ def _title(backbone: str, gamma: float) -> str:
 
 
 def drawings(cells: Cells, kept: Mapping[str, Kept]) -> Iterator[Drawing]:
-    """Figures 2 and 3: a line of images as they are, below it a line for each generator.
+    """Figures 2 and 3: a line of images as they are, below it a line for each generator, data set by data set.
+
+    Leave-one-out (Figure 2), larger images (Figure 3) and the others have a drawing each.
 
     Args:
         cells: the runs.
         kept: run_id -> images, of the runs of `groups`.
     """
+    sets: dict[str, list[_Shown]] = {}
     for group in groups(cells):
         lines = {title: kept[run_id] for title, run_id in group.run_ids.items() if run_id in kept}
         whole = {title: k for title, k in lines.items() if k.index == next(iter(lines.values())).index}
         if whole:
-            yield _drawing(group, whole)
+            shown = _Shown(group, whole)
+            sets.setdefault(shown.figure, []).append(shown)
+    for name in sorted(sets):
+        yield _drawing(name, sets[name])
 
 
-def _drawing(group: Group, lines: Mapping[str, Kept]) -> Drawing:
-    source = next(iter(lines.values()))
-    normals = source.label.count(0)
-    picture = np.concatenate([strip(source.x, normals), *(strip(k.x_hat, normals) for k in lines.values())])
-    height = picture.shape[0] / (len(lines) + 1)
-    across = picture.shape[1] / height
+@dataclass(frozen=True)
+class _Shown:
+    """A group with its images.
+
+    Attributes:
+        group: what is shown.
+        lines: title of a generator -> its images; all keep the same ones.
+    """
+
+    group: Group
+    lines: Mapping[str, Kept]
+
+    @property
+    def source(self) -> Kept:
+        """The images as they are."""
+        return next(iter(self.lines.values()))
+
+    @property
+    def figure(self) -> str:
+        """The drawing that the group belongs in."""
+        if self.group.protocol == "leave_one_out":
+            return "reconstructions-leave_one_out"
+        return "reconstructions-large" if self.source.x.shape[-1] > LARGEST else "reconstructions"
+
+    @property
+    def title(self) -> str:
+        """Data set and class."""
+        role = "normal" if self.group.protocol == "one_vs_rest" else "anomalous"
+        return f"{datasets.title(self.group.dataset)}, {role}: {self._target}"
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Above the normal and above the anomalous images."""
+        dataset = datasets.title(self.group.dataset)
+        if self.group.protocol == "one_vs_rest":
+            return f"{dataset}: normal ({self._target})", "anomalous"
+        return f"{dataset}: normal", f"anomalous ({self._target})"
+
+    @property
+    def _target(self) -> str:
+        facts = datasets.DATASETS.get(self.group.dataset)
+        names = facts.class_names if facts else ()
+        return names[self.group.target] if self.group.target < len(names) else str(self.group.target)
+
+    @property
+    def picture(self) -> Images:
+        """(H, W, 4) the images, and below them the generators' lines."""
+        normals = self.source.label.count(0)
+        return np.concatenate([strip(self.source.x, normals), *(strip(k.x_hat, normals) for k in self.lines.values())])
+
+    def errors(self) -> str:
+        """Mean absolute error of each generator on normal and on anomalous images, of 255."""
+        parts = []
+        label = np.array(self.source.label)
+        for title, k in self.lines.items():
+            error = np.abs(k.x.astype(float) - k.x_hat).mean(axis=(1, 2, 3))
+            means = " and ".join(f"{error[label == of].mean():.0f}" for of in (0, 1) if (label == of).any())
+            parts.append(f"{title} {means}")
+        return f"{self.title}: {'; '.join(parts)}"
+
+
+def _drawing(name: str, sets: Sequence[_Shown]) -> Drawing:
+    left, line, head, foot = 1.35, 0.42, 0.42, 0.08  # inches
+    pictures = [shown.picture for shown in sets]
+    deep = [line * (len(shown.lines) + 1) for shown in sets]
+    across = max(line * p.shape[1] * (len(s.lines) + 1) / p.shape[0] for p, s in zip(pictures, sets, strict=True))
+    width, height = left + across + 0.1, sum(deep) + head * len(sets) + foot
     with mpl.rc_context(style()):
-        left, top, line = 1.35, 0.3, 0.42
-        width, deep = left + line * across + 0.1, top + line * (len(lines) + 1) + 0.08
-        figure = Figure(figsize=(width, deep))
-        panel = figure.add_axes((left / width, 0.08 / deep, line * across / width, line * (len(lines) + 1) / deep))
-        panel.imshow(picture, interpolation="none", aspect="auto")
-        panel.set_yticks([height * (number + 0.5) for number in range(len(lines) + 1)], ["image", *lines])
-        panel.set_xticks([])
-        panel.tick_params(length=0)
-        for spine in panel.spines.values():
-            spine.set_visible(False)
-        for start, word in ((0, "normal"), (normals * height + _gap(height), "anomalous")):
-            panel.text(start, -0.12 * height, word, va="bottom")
-    role = "normal" if group.protocol == "one_vs_rest" else "anomalous"
-    names = datasets.DATASETS[group.dataset].class_names if group.dataset in datasets.DATASETS else ()
-    target = names[group.target] if group.target < len(names) else str(group.target)
-    suffix = "" if group.protocol == "one_vs_rest" else "-leave_one_out"
+        figure = Figure(figsize=(width, height))
+        top = height
+        for shown, picture, inches in zip(sets, pictures, deep, strict=True):
+            top -= head + inches
+            wide = inches * picture.shape[1] / picture.shape[0]
+            panel = figure.add_axes((left / width, top / height, wide / width, inches / height))
+            _fill(panel, shown, picture)
     return Drawing(
-        name=f"reconstructions-{file_name(group.dataset)}{suffix}",
+        name=name,
         caption=(
-            f"{datasets.title(group.dataset)}, {role} class {target}: test images, drawn by lot, and what each "
-            "generator makes of them under eval at the last update (seed 0)."
+            "Test images, drawn by lot, and what each generator makes of them under eval at the last update (seed 0). "
+            f"{'; '.join(shown.title for shown in sets)}."
         ),
-        alt=_alt(group, lines),
+        alt=(
+            "Images and their reconstructions. Mean absolute error, of 255, on normal and on anomalous images. "
+            f"{'. '.join(shown.errors() for shown in sets)}."
+        ),
         figure=figure,
     )
 
 
-def _alt(group: Group, lines: Mapping[str, Kept]) -> str:
-    parts = []
-    for title, k in lines.items():
-        error = np.abs(k.x.astype(float) - k.x_hat).mean(axis=(1, 2, 3))
-        label = np.array(k.label)
-        means = " and ".join(f"{error[label == of].mean():.0f}" for of in (0, 1) if (label == of).any())
-        parts.append(f"{title} {means}")
-    return (
-        f"Images of {datasets.title(group.dataset)} and their reconstructions. Mean absolute error of 255, normal and "
-        f"anomalous images: {'; '.join(parts)}."
-    )
+def _fill(panel: Axes, shown: _Shown, picture: Images) -> None:
+    lines = len(shown.lines) + 1
+    height = picture.shape[0] / lines
+    panel.imshow(picture, interpolation="none", aspect="auto")
+    panel.set_yticks([height * (number + 0.5) for number in range(lines)], ["image", *shown.lines])
+    panel.set_xticks([])
+    panel.tick_params(length=0)
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+    normals = shown.source.label.count(0)
+    for start, word in zip((0.0, normals * height + _gap(height)), shown.words, strict=True):
+        panel.text(start, -0.12 * height, word, va="bottom")
 
 
 def strip(images: Images, normals: int) -> NDArray[np.uint8]:

@@ -401,8 +401,8 @@ def test_figure_2_has_ganomaly_and_agad_without_and_with_anomalies(tmp_path):
     assert list(group.run_ids) == ["GANomaly", "AGAD unetpp, γ .00", "AGAD unetpp, γ .10"]
     kept = reconstructions.read(tmp_path, group.run_ids.values())
     (drawing,) = reconstructions.drawings(cells, kept)
-    assert drawing.name == "reconstructions-fashion_mnist-leave_one_out"
-    assert "anomalous class Ankle boot" in drawing.caption
+    assert drawing.name == "reconstructions-leave_one_out"
+    assert "Fashion-MNIST, anomalous: Ankle boot" in drawing.caption
     assert "GANomaly 0 and 10; AGAD unetpp, γ .00 0 and 20; AGAD unetpp, γ .10 0 and 30" in drawing.alt
 
 
@@ -494,7 +494,7 @@ def test_each_table_is_three_files_and_each_figure_two(report):
         "leakage",
         "curves-digits",
         "boxes-digits",
-        "reconstructions-digits",
+        "reconstructions",
     }
 
 
