@@ -76,8 +76,7 @@ class ClaimRecord:
         released: whether the owner has given it back.
         update: the update that the run had reached at the last heartbeat.
         updates: the run's length.
-        saved_update: the update of the newest checkpoint that this owner has read or written.
-        seconds: since the claim was taken, on the owner's clock.
+        saved: how much the newest checkpoint that this owner has read or written keeps (agad.trainer.Progress).
     """
 
     owner: Owner
@@ -85,8 +84,7 @@ class ClaimRecord:
     released: bool = False
     update: int = 0
     updates: int = 0
-    saved_update: int = 0
-    seconds: float = 0.0
+    saved: int = 0
 
     def to_bytes(self) -> bytes:
         """The record as JSON, padded to one size."""
@@ -97,7 +95,8 @@ class ClaimRecord:
         """The inverse; None for a record that was torn by a crash or is being rewritten."""
         try:
             values = json.loads(content)
-            return cls(**{**values, "owner": Owner(**values["owner"])})
+            known = {one.name: values[one.name] for one in dataclasses.fields(cls) if one.name in values}
+            return cls(**{**known, "owner": Owner(**values["owner"])})  # another version may write more
         except (ValueError, TypeError, KeyError):
             return None
 
@@ -111,17 +110,16 @@ class Claim:
         self.generation = generation
         self._record = record
         self._lock = threading.Lock()
-        self._started = time.monotonic()
 
     @property
     def record(self) -> ClaimRecord:
         """What this process knows of the claim: newer than what the file says."""
         return self._record
 
-    def note(self, *, update: int, updates: int, saved_update: int) -> None:
+    def note(self, *, update: int, updates: int, saved: int) -> None:
         """Remember how far the run is, for the next heartbeat. Costs no file operation."""
         with self._lock:
-            self._record = dataclasses.replace(self._record, update=update, updates=updates, saved_update=saved_update)
+            self._record = dataclasses.replace(self._record, update=update, updates=updates, saved=saved)
 
     def beat(self) -> None:
         """Rewrite the counter. Raises OSError where the folder cannot be written."""
@@ -143,12 +141,7 @@ class Claim:
         with self._lock:
             if self._record.released and not released:
                 return  # a heartbeat that comes after the release must not take it back
-            self._record = dataclasses.replace(
-                self._record,
-                counter=self._record.counter + 1,
-                released=released,
-                seconds=round(time.monotonic() - self._started, 3),
-            )
+            self._record = dataclasses.replace(self._record, counter=self._record.counter + 1, released=released)
             descriptor = os.open(self.path, os.O_WRONLY)
             try:
                 os.pwrite(descriptor, self._record.to_bytes(), 0)
@@ -236,7 +229,7 @@ class ClaimBoard:
         records = [self.read(run_id, generation) for generation in ordered]
         deaths, furthest = 0, 0
         for record in records:
-            saved = record.saved_update if record else 0
+            saved = record.saved if record else 0
             ended_well = record is not None and record.released
             # Against the furthest so far: a worker that dies before its first heartbeat has told of no checkpoint.
             deaths = 0 if ended_well or saved > furthest else deaths + 1

@@ -45,13 +45,14 @@ class Progress:
         update: updates done.
         updates: updates in all.
         phase: `train`, or `eval` while a point of the curve is scored.
-        last_checkpoint_update: updates in the newest checkpoint written or read; 0: none.
+        saved: how much the newest checkpoint keeps, in updates and in test sets scored; 0: there is none. It grows with
+            every checkpoint, in training as in a long scoring.
     """
 
     update: int
     updates: int
     phase: str
-    last_checkpoint_update: int
+    saved: int
 
 
 Control = Callable[[Progress], Action]
@@ -170,7 +171,6 @@ class _Session:
         self._clock = _Clock()
         self._saved_at = time.monotonic()
         self._saved_mark = self._mark()  # a run that has done nothing needs no checkpoint
-        self._saved_update = 0
 
     def resume(self) -> None:
         """Take up the newest checkpoint, whichever attempt wrote it."""
@@ -182,7 +182,6 @@ class _Session:
             self._load_state(checkpoint.state)
             self._resumes += 1
             self._saved_mark = self._mark()
-            self._saved_update = checkpoint.update
 
     def run(self) -> None:
         """Train to the last update, scoring each point of the curve when it is reached."""
@@ -250,7 +249,7 @@ class _Session:
     def _ask(self, phase: str) -> Action:
         if self._control is None:
             return Action.CONTINUE
-        progress = Progress(self._training.update, self._spec.updates, phase, self._saved_update)
+        progress = Progress(self._training.update, self._spec.updates, phase, self._saved_mark)
         return self._control(progress)
 
     def _save(self) -> None:
@@ -262,11 +261,12 @@ class _Session:
         save_checkpoint(folder, self._spec, self._options.attempt, self._data.digest, checkpoint)
         self._saved_at = time.monotonic()
         self._saved_mark = self._mark()
-        self._saved_update = self._training.update
 
-    def _mark(self) -> tuple[int, int, int]:
-        """What grows whenever there is something new to keep."""
-        return self._training.update, len(self._curve), len(self._scores)
+    def _mark(self) -> int:
+        """What grows whenever there is something new to keep: updates, points of the curve and test sets scored."""
+        scored = sum(1 + len(point["auroc"]) for point in self._curve)
+        under_way = 0 if self._is_scored(self._training.update) else len(self._scores)
+        return self._training.update + scored + under_way
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,6 @@ docs/benchmarks.md.
 
 from __future__ import annotations
 
-import enum
 import itertools
 import resource
 import statistics
@@ -37,12 +36,6 @@ _REPEAT = 5
 _TEST_IMAGES = 10_000
 
 
-class _Action(enum.Enum):
-    CONTINUE = 0
-    STOP = 1
-    ABANDON = 2
-
-
 class InstantWorker(Worker):
     """A worker whose runs take no time: what is left is the sweep's own cost.
 
@@ -60,7 +53,7 @@ class InstantWorker(Worker):
 
     def _load_trainer(self) -> None:
         super()._load_trainer()
-        self._trainer = SimpleNamespace(train=_instant, Action=_Action, Interrupted=KeyboardInterrupt)
+        self._trainer = SimpleNamespace(train=_instant, Action=self._trainer.Action, Interrupted=KeyboardInterrupt)
 
     def _open_data(self, *_: Any) -> None:
         return None
@@ -68,7 +61,7 @@ class InstantWorker(Worker):
 
 def _instant(spec: RunSpec, options: RunOptions, *, data: Any, control: Callable[[Any], Any]) -> RunRecord:
     del data
-    control(SimpleNamespace(update=1, updates=spec.updates, last_checkpoint_update=0))
+    control(SimpleNamespace(update=1, updates=spec.updates, saved=0))
     return full_record(spec, options.attempt)
 
 

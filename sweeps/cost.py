@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from agad.spec import RunSpec
+from agad.store import ResultStore
 
 _BACKBONE_COST = {"naive": 1.0, "unet": 2.1, "unetpp": 5.0}
 """Seconds of one update at batch 256 on one CPU core, relative to the naive generator's (docs/benchmarks.md)."""
@@ -25,6 +26,13 @@ def cost_per_update(spec: RunSpec) -> float:
     """Cost of one update, in the same unit."""
     passes = _GANOMALY_COST if spec.method == "ganomaly" else 1.0 if spec.adversarial_context != "off" else 0.6
     return _BACKBONE_COST[spec.backbone] * (spec.batch_size / 256) * (spec.image_size / 32) ** 2 * passes
+
+
+def measured_seconds(store: ResultStore, done: Iterable[RunSpec]) -> dict[RunSpec, float]:
+    """Worker-seconds that finished runs took, training and scoring, from their rows."""
+    by_id = {spec.run_id: spec for spec in done}
+    rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=by_id).to_pylist() if by_id else []
+    return {by_id[row["run_id"]]: (row["train_seconds"] or 0.0) + (row["eval_seconds"] or 0.0) for row in rows}
 
 
 def seconds_left(open_specs: Iterable[RunSpec], measured: Mapping[RunSpec, float]) -> float | None:

@@ -32,6 +32,7 @@ from agad.claims import DEFAULT_LEASE
 from agad.errors import AgadError, StoreError
 from agad.provenance import code_digest
 from agad.store import ResultStore
+from sweeps import children
 from sweeps.arguments import (
     Parser,
     add_plan_arguments,
@@ -42,7 +43,7 @@ from sweeps.arguments import (
     positive,
     say,
 )
-from sweeps.cost import seconds_left
+from sweeps.cost import measured_seconds, seconds_left
 from sweeps.devices import default_workers, resolve_device
 from sweeps.grids import grid_names, load_grid
 from sweeps.picking import Census, Picker
@@ -167,30 +168,15 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     print(
         f"{plan.title}: {len(plan.specs)} runs, {count['done']} done, {count['failed']} failed, {count['open']} to do"
     )
-    for name, values in _axes(plan).items():
+    for name, values in plan.axes.items():
         print(f"  {name}: {', '.join(values)}")
     if count["open"]:
         print(f"  {_forecast(options, store, states)}")
     return EXIT_COMPLETE
 
 
-def _axes(plan: Plan) -> dict[str, list[str]]:
-    """The fields in which the plan's runs differ, with their values."""
-    columns: dict[str, dict[str, None]] = {}
-    for spec in plan.specs:
-        for name, value in spec.to_dict().items():
-            columns.setdefault(name, {})[_shown(value)] = None
-    return {name: list(values) for name, values in columns.items() if len(values) > 1}
-
-
-def _shown(value: Any) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any, str]) -> str:
-    by_id = {spec.run_id: spec for spec, state in states.items() if state == "done"}
-    rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=by_id).to_pylist() if by_id else []
-    measured = {by_id[row["run_id"]]: (row["train_seconds"] or 0.0) + (row["eval_seconds"] or 0.0) for row in rows}
+    measured = measured_seconds(store, [spec for spec, state in states.items() if state == "done"])
     seconds = seconds_left([spec for spec, state in states.items() if state == "open"], measured)
     if seconds is None:
         return "time: unknown until a run has finished here"
@@ -206,12 +192,7 @@ def _prepare(plan_path: Path, options: argparse.Namespace, *, download: bool) ->
     command = [sys.executable, "-m", "sweeps.prepare", "--plan", str(plan_path), "--data", options.data]
     command += ["--cache", options.cache] if options.cache else []
     command += ["--download", "--list"] if download else []
-    root = str(Path(__file__).resolve().parents[1])
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
-    }
-    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=children.environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"preparing the data ended with status {done.returncode}"]
         raise AgadError(lines[-1])
@@ -276,7 +257,7 @@ def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
     if outcome.error:
         say(f"launch.py: error: {outcome.error}")
     if census.failed:
-        _say_failures(picker)
+        _say_failures(picker, set(census.failed))
     if census.open:
         say(f"{len(census.done)} of {len(sweep.plan.specs)} runs are done, {len(census.open)} are to do. Go on with:")
         say(f"  {_command_to_go_on()}")
@@ -294,9 +275,8 @@ def _drop_checkpoints(results: Path, census: Census) -> None:
             path.unlink(missing_ok=True)
 
 
-def _say_failures(picker: Picker) -> None:
+def _say_failures(picker: Picker, failed: set[str]) -> None:
     """Name the failed runs, a few of them with their message and log."""
-    failed = set(picker.census().failed)
     specs = {spec.run_id: spec for spec in picker.plan.specs}
     columns = ["run_id", "failure_kind", "failure_message", "log"]
     rows = picker.store.read(columns, run_ids=failed).to_pylist()

@@ -56,6 +56,11 @@ class Plan:
         """The plan file's name without its ending; also that of its log folder."""
         return f"{self.grid}-{self.digest}"
 
+    @property
+    def axes(self) -> dict[str, list[str]]:
+        """The fields in which the plan's runs differ, with their values."""
+        return axes(self.specs)
+
     def to_json(self) -> str:
         """The plan file's text."""
         content = {
@@ -89,6 +94,19 @@ class Plan:
         put = files.replace_atomically if anew else files.create_atomically
         put(path, lambda temporary: temporary.write_text(self.to_json()))
         return path
+
+
+def axes(specs: Iterable[RunSpec]) -> dict[str, list[str]]:
+    """The fields in which specs differ, with their values in the order in which they come."""
+    columns: dict[str, dict[str, None]] = {}
+    for spec in specs:
+        for name, value in spec.to_dict().items():
+            columns.setdefault(name, {})[_shown(value)] = None
+    return {name: list(values) for name, values in columns.items() if len(values) > 1}
+
+
+def _shown(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _spec(values: dict[str, Any]) -> RunSpec:

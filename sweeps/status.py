@@ -33,9 +33,9 @@ from sweeps.arguments import (
     plan_of,
     say,
 )
-from sweeps.cost import seconds_left
+from sweeps.cost import measured_seconds, seconds_left
 from sweeps.picking import Census, Picker
-from sweeps.plan import Plan, RetryPolicy
+from sweeps.plan import Plan, RetryPolicy, axes
 from sweeps.progress import Running, Watch, describe, duration
 
 _CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
@@ -103,7 +103,7 @@ def _report(
 def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
     """A line per row of the table: for each class, how many of its seeds are done."""
     specs = list(specs)
-    differing = _differing_fields(specs)
+    differing = [name for name in axes(specs) if name not in (*_CLASS_FIELDS, *_NAMED_FIELDS)]
     rows: dict[tuple[str, ...], dict[int, list[bool]]] = {}
     for spec in specs:
         key = (title(spec.dataset), f"γ {spec.gamma:g}", *(str(getattr(spec, name)) for name in differing))
@@ -113,24 +113,13 @@ def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
         yield f"  {'  '.join(key)}   {cells}"
 
 
-def _differing_fields(specs: list[RunSpec]) -> list[str]:
-    """The fields in which the plan's runs differ, but for those that every line shows anyway."""
-    values: dict[str, set[str]] = {}
-    for spec in specs:
-        for name, value in spec.to_dict().items():
-            values.setdefault(name, set()).add(str(value))
-    shown = (*_CLASS_FIELDS, *_NAMED_FIELDS)
-    return [name for name, found in values.items() if len(found) > 1 and name not in shown]
-
-
 def _last_failure(tries: tuple[Try, ...]) -> str:
     return max((one for one in tries if one.status == "failed"), key=lambda one: one.attempt).failure_kind or "error"
 
 
 def _time_left(plan: Plan, census: Census, store: ResultStore, workers: int) -> str:
     by_id = {spec.run_id: spec for spec in plan.specs}
-    rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=census.done).to_pylist()
-    measured = {by_id[row["run_id"]]: (row["train_seconds"] or 0.0) + (row["eval_seconds"] or 0.0) for row in rows}
+    measured = measured_seconds(store, [by_id[run_id] for run_id in census.done])
     seconds = seconds_left([by_id[run_id] for run_id in census.open], measured)
     if not census.open or seconds is None:
         return ""

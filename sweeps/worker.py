@@ -228,7 +228,7 @@ class Worker:
         def control(progress: Any) -> Any:
             if progress.update > 0:
                 self._commit_withheld()  # this run gets further: the failure before was the other run's own
-            claim.note(update=progress.update, updates=progress.updates, saved_update=progress.last_checkpoint_update)
+            claim.note(update=progress.update, updates=progress.updates, saved=progress.saved)
             if self.heartbeat.is_stolen(claim):
                 log.warning("run %s was taken over by another worker", claim.run_id)
                 return action.ABANDON

@@ -171,12 +171,12 @@ def test_the_robbed_sees_the_thief(mine: ClaimBoard, far: ClaimBoard) -> None:
 def test_notes_reach_observers_with_the_next_beat(mine: ClaimBoard, far: ClaimBoard) -> None:
     claim = mine.take(RUN, 1)
     assert claim is not None
-    claim.note(update=7, updates=60, saved_update=5)
+    claim.note(update=7, updates=60, saved=5)
     claim.beat()
 
     seen = far.read(RUN, 1)
     assert seen is not None
-    assert (seen.update, seen.updates, seen.saved_update, seen.owner.worker) == (7, 60, 5, "me")
+    assert (seen.update, seen.updates, seen.saved, seen.owner.worker) == (7, 60, 5, "me")
 
 
 def test_a_shorter_record_leaves_no_tail() -> None:
@@ -189,7 +189,7 @@ def test_a_shorter_record_leaves_no_tail() -> None:
 def _die(board: ClaimBoard, generation: int, *, saved: int, released: bool = False) -> None:
     claim = board.take(RUN, generation)
     assert claim is not None
-    claim.note(update=saved, updates=100, saved_update=saved)
+    claim.note(update=saved, updates=100, saved=saved)
     claim.release() if released else claim.beat()
 
 

@@ -42,7 +42,7 @@ def test_done_running_and_failed(status, tmp_path: Path) -> None:
     store.commit(record(SPECS[1], status="failed", failure_kind="nan"))
     claim = board.take(SPECS[2].run_id, 1)
     assert claim is not None
-    claim.note(update=7, updates=16, saved_update=0)
+    claim.note(update=7, updates=16, saved=0)
     claim.beat()
     code, output, _ = status()
 

@@ -54,7 +54,7 @@ def rows(folder: Path) -> dict[int, tuple[str, str | None]]:
 
 def trained(control: Callable[..., Any], update: int = 1) -> Any:
     """What the trainer tells its caller after an update."""
-    return control(SimpleNamespace(update=update, updates=4, last_checkpoint_update=0))
+    return control(SimpleNamespace(update=update, updates=4, saved=0))
 
 
 def held(folder: Path) -> list[str]:

@@ -11,10 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeps import children
 from sweeps.worker import WorkerOptions
-
-_ROOT = Path(__file__).resolve().parents[2]
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,7 @@ class LocalWorkers:
         name = f"{os.uname().nodename}-{os.getpid()}-{self._started}"
         log = self._logs / f"{name}.log"
         options = dataclasses.replace(self._options, name=name, log=str(log), parent=os.getpid())
-        environment = {**os.environ, "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"}
-        environment.update(dict.fromkeys(_THREAD_VARIABLES, str(options.threads)))
+        environment = {**children.environment(options.threads), "PYTHONUNBUFFERED": "1"}
         if self._gpus:
             self._gpu_of[name] = environment["CUDA_VISIBLE_DEVICES"] = self._freest_gpu()
         with log.open("ab") as output:
@@ -117,11 +114,6 @@ class LocalWorkers:
     def _signal(self, number: int) -> None:
         for process in self._running:
             process.send_signal(number)
-
-
-def _python_path() -> str:
-    inherited = os.environ.get("PYTHONPATH")
-    return f"{_ROOT}{os.pathsep}{inherited}" if inherited else str(_ROOT)
 
 
 def _last_line(log: Path) -> str:

@@ -1,0 +1,19 @@
+"""The environment of processes that are started with this agad."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The repository: what `import agad` and `import sweeps` must find."""
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def environment(threads: int | None = None) -> dict[str, str]:
+    """This process's environment, with this agad importable and, where given, so many threads for each library."""
+    inherited = os.environ.get("PYTHONPATH")
+    path = f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT)
+    limits = {} if threads is None else dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    return {**os.environ, "PYTHONPATH": path, **limits}
