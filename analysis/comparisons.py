@@ -11,8 +11,8 @@ from agad import datasets
 from analysis import formats, stats
 from analysis.cells import HEADLINE, Cells
 from analysis.formats import GAMMA, GAP
+from analysis.our_tables import OurTable
 from analysis.paper import PaperRow
-from analysis.paper_tables import OurTable
 from analysis.sheet import KEY, OURS, Sheet
 from analysis.tables import heading, key_text
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import paper, stats
-from analysis.paper_tables import OurTable
+from analysis.our_tables import OurTable
 from analysis.sheet import KEY, NOTE, OURS, Sheet
 
 
@@ -16,7 +16,7 @@ def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:
     """For each table of the paper: cells with all three runs, runs, verdicts.
 
     Args:
-        tables: the paper's table -> ours of it (paper_tables.our_tables).
+        tables: the paper's table -> ours of it (our_tables.our_tables).
     """
     lines, data = [], []
     for table, ours in tables.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from analysis.figures import Drawing
+from analysis.drawing import Drawing
 from analysis.sheet import Sheet
 
 

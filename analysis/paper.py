@@ -101,6 +101,9 @@ class PaperNetwork:
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table8", "table9")
 
+BACKBONES = {"naive": "Naive", "unet": "UNet", "unetpp": "UNet++"}
+"""As Tables 8 and 9 call them."""
+
 TITLES = {
     "table1": "Table 1: one class, no anomaly in training",
     "table2": "Table 2: one class, with increased supervision",

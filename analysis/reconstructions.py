@@ -17,7 +17,8 @@ from agad import datasets
 from agad.schema import RECONSTRUCTION_COLUMNS
 from analysis import formats
 from analysis.cells import Cells
-from analysis.figures import Drawing, is_plain, style
+from analysis.drawing import STYLE, Drawing
+from analysis.figure_rows import is_plain
 from analysis.formats import GAMMA
 from analysis.load import open_store
 
@@ -211,7 +212,7 @@ def _drawing(name: str, sets: Sequence[_Shown]) -> Drawing:
     deep = [line * (len(shown.lines) + 1) for shown in sets]
     across = max(line * p.shape[1] * (len(s.lines) + 1) / p.shape[0] for p, s in zip(pictures, sets, strict=True))
     width, height = left + across + 0.1, sum(deep) + head * len(sets) + foot
-    with mpl.rc_context(style()):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         top = height
         for shown, picture, inches in zip(sets, pictures, deep, strict=True):

@@ -26,7 +26,6 @@ from analysis import (
     comparisons,
     coverage,
     curves,
-    figures,
     footnotes,
     leakage,
     paper,
@@ -34,11 +33,16 @@ from analysis import (
     reconstructions,
     tables,
 )
+from analysis.box_figures import box_figures, box_rows
 from analysis.cells import ONE_KNOWN, Cells, read, read_all
+from analysis.curve_figures import curve_figures
 from analysis.formats import GAP
+from analysis.leakage_figure import leakage_figure
 from analysis.load import find_plan, load_plan, open_store, spec_defaults
+from analysis.networks import networks
+from analysis.one_known import known_part, one_known
+from analysis.our_tables import OurTable, matches, our_tables
 from analysis.page import Section, render
-from analysis.paper_tables import OurTable
 from analysis.sheet import KEY, NOTE, OURS, Sheet
 
 PAGE = "index.html"
@@ -74,7 +78,7 @@ def _lead(cells: Cells) -> str:
 
 
 def _sections(store: Any, cells: Cells) -> list[Section]:
-    ours = {table: paper_tables.our_tables(cells, table) for table in paper.TABLES if table != "table8"}
+    ours = {table: our_tables(cells, table) for table in paper.TABLES if table != "table8"}
     points = curves.read(store, set(cells.runs["run_id"]))
     sections = [_coverage(ours)] if any(ours.values()) else []
     for table, found in ours.items():
@@ -117,22 +121,22 @@ def _by_class(cells: Cells, name: str) -> list[Sheet]:
 
 
 def _table8(cells: Cells) -> Section:
-    return Section("table8", paper.TITLES["table8"], sheets=(paper_tables.networks(cells),))
+    return Section("table8", paper.TITLES["table8"], sheets=(networks(cells),))
 
 
 def _one_known(store: Any, cells: Cells) -> list[Section]:
-    part = paper_tables.known_part(cells)
+    part = known_part(cells)
     if part is None:
         return []
     ok = part.runs[part.runs["status"] == "ok"]
     split = curves.read_known_split(store, dict(zip(ok["run_id"], ok["known"], strict=True)))
-    sheet = paper_tables.one_known(cells, split)
+    sheet = one_known(cells, split)
     return [Section("table2_one", "One known anomaly class", sheets=(sheet,))] if sheet else []
 
 
 def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Section]:
     """Cells that are in no table of the paper."""
-    in_paper = {index for table in ours for index, match in enumerate(paper_tables.matches(cells, table)) if match}
+    in_paper = {index for table in ours for index, match in enumerate(matches(cells, table)) if match}
     others = cells.restrict(
         lambda index: index not in in_paper and cells.rows[index]["known_anomaly_classes"] != ONE_KNOWN,
         "Cells outside the paper",
@@ -150,7 +154,7 @@ def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Sectio
 
 
 def _leakage(cells: Cells, points: pd.DataFrame) -> list[Section]:
-    sheet, figure = leakage.table(cells, points), figures.leakage_figure(cells)
+    sheet, figure = leakage.table(cells, points), leakage_figure(cells)
     if sheet is None or figure is None:
         return []
     words = (
@@ -161,14 +165,14 @@ def _leakage(cells: Cells, points: pd.DataFrame) -> list[Section]:
 
 
 def _curves(cells: Cells, points: pd.DataFrame) -> list[Section]:
-    drawn = tuple(figures.curve_figures(cells, points))
+    drawn = tuple(curve_figures(cells, points))
     return [Section("curves", "Learning curves (Figure 6)", figures=drawn)] if drawn else []
 
 
 def _boxes(store: Any, cells: Cells) -> list[Section]:
-    rows = {row for pair in figures.box_rows(cells).values() for row in pair}
+    rows = {row for pair in box_rows(cells).values() for row in pair}
     run_ids = set(cells.runs.loc[cells.runs["row"].isin(rows) & (cells.runs["status"] == "ok"), "run_id"])
-    drawn = tuple(figures.box_figures(cells, curves.read_scores(store, run_ids))) if run_ids else ()
+    drawn = tuple(box_figures(cells, curves.read_scores(store, run_ids))) if run_ids else ()
     return [Section("boxes", "Scores by class (Figure 4)", figures=drawn)] if drawn else []
 
 

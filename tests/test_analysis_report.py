@@ -20,11 +20,18 @@ from PIL import Image
 from agad.schema import LIGHT_COLUMNS, SCHEMA
 from agad.spec import EVAL_PROTOCOLS, SEMANTICS_VERSION, RunSpec
 from agad.store import ResultStore
-from analysis import comparisons, curves, figures, leakage, paper, paper_tables, reconstructions, synthetic
+from analysis import comparisons, curves, leakage, paper, paper_tables, reconstructions, synthetic
+from analysis.box_figures import box_rows
 from analysis.cells import ONE_KNOWN, of_rows, read, read_all
 from analysis.coverage import coverage
+from analysis.curve_figures import curve_figures
+from analysis.drawing import INK
 from analysis.errors import AnalysisError
+from analysis.leakage_figure import leakage_figure
 from analysis.load import PlanView
+from analysis.networks import networks
+from analysis.one_known import one_known
+from analysis.our_tables import our_tables
 from analysis.report import main, write_report
 from analysis.summary import summarise
 from tests.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
@@ -128,7 +135,7 @@ def test_pairs_of_one_known_class_make_one_row(tmp_path):
         assert line["avg"] == pytest.approx(np.mean(list(of_pair.values())))
         assert line["sd_classes"] == pytest.approx(np.std(list(of_pair.values())))  # over the pairs, as Deep SAD's
         assert (line["classes"], line["classes_wanted"], line["ok"]) == (6, 6, 12)
-    sheet = paper_tables.one_known(cells)
+    sheet = one_known(cells)
     assert sheet.lines[0][-5:] == ("65.0±17.08", "—", "—", "6/6", "12/12")
 
 
@@ -146,7 +153,7 @@ def test_aurocs_against_seen_and_unseen_anomalies(tmp_path):
     split = curves.read_known_split(tmp_path, dict(zip(cells.runs["run_id"], cells.runs["known"], strict=True)))
     first, second = (split.set_index("run_id").loc[spec.run_id].tolist() for spec in runs)
     assert (first, second) == ([0.75, 0.375], [0.375, 0.75])
-    (line,) = paper_tables.one_known(cells, split).lines
+    (line,) = one_known(cells, split).lines
     assert line[-4:-2] == ("56.2", "56.2")  # .5625 each, rounded half to even
 
 
@@ -182,7 +189,7 @@ def paper_cells(tmp_path_factory):
 
 
 def our_table(cells, name):
-    (found,) = paper_tables.our_tables(cells, name)
+    (found,) = our_tables(cells, name)
     return found
 
 
@@ -243,7 +250,7 @@ def test_borrowed_columns_of_table_2_stand_marked_beside_ours(tmp_path):
 def test_other_settings_have_a_sheet_of_their_own_without_a_verdict(tmp_path):
     runs = [*specs(), *specs(updates=200)]
     commit_all(ResultStore(tmp_path), runs, drawn)
-    own, other = paper_tables.our_tables(read_all(tmp_path), "table1")
+    own, other = our_tables(read_all(tmp_path), "table1")
     assert (own.settings, other.settings) == ((), ("updates=200",))
     assert other.name == "table1-updates=200"
     (sheet,) = paper_tables.sheets(other)
@@ -254,12 +261,12 @@ def test_of_runs_trained_alike_those_with_more_seeds_stand_for_the_row(tmp_path)
     store = ResultStore(tmp_path)
     commit_all(store, specs(seeds=(0,), curve_protocols=EVAL_PROTOCOLS[:5]), lambda spec: 0.1)
     commit_all(store, specs(seeds=range(3)), lambda spec: 0.9)
-    (found,) = paper_tables.our_tables(read_all(tmp_path), "table1")
+    (found,) = our_tables(read_all(tmp_path), "table1")
     assert found.summary["avg"].tolist() == [pytest.approx(0.9)]
 
 
 def test_coverage_counts_against_the_paper(paper_cells):
-    tables = {name: paper_tables.our_tables(paper_cells, name) for name in paper.TABLES if name != "table8"}
+    tables = {name: our_tables(paper_cells, name) for name in paper.TABLES if name != "table8"}
     lines = {line[0]: line[1:] for line in coverage(tables).lines}
     assert lines[paper.TITLES["table1"]] == ("0/50", "32/150", "0", "0", "0", "0", "4", "")
     assert lines[paper.TITLES["table3"]][:2] == ("0/38", "0/114")
@@ -324,7 +331,7 @@ def test_without_other_protocols_there_is_no_leakage_table(tmp_path):
         store.commit(ok_row(spec, 0.5, auroc_eval_recal=None))
     cells = read_all(tmp_path)
     assert leakage.table(cells, curves.read(tmp_path, cells.runs["run_id"])) is None
-    assert figures.leakage_figure(cells) is None
+    assert leakage_figure(cells) is None
 
 
 def test_curves_keep_only_the_points_that_were_scored(tmp_path):
@@ -356,13 +363,13 @@ def test_boxes_compare_the_papers_shares_where_they_are_there(tmp_path):
     runs += specs((0,), seeds=(0,), gamma=0.05) + specs((0,), seeds=(0,), gamma=0.1)
     commit_all(ResultStore(tmp_path), runs, drawn)
     cells = read_all(tmp_path)
-    shares = {d: tuple(cells.rows[i]["gamma"] for i in pair) for d, pair in figures.box_rows(cells).items()}
+    shares = {d: tuple(cells.rows[i]["gamma"] for i in pair) for d, pair in box_rows(cells).items()}
     assert shares == {"digits": (0.05, 0.2), "mnist": (0.05, 0.1)}
 
 
 def test_figures_say_in_words_what_they_show(demo):
     cells = read_all(demo)
-    (drawing,) = figures.curve_figures(cells, curves.read(demo, cells.runs["run_id"]))
+    (drawing,) = curve_figures(cells, curves.read(demo, cells.runs["run_id"]))
     ends = 100 * cells.runs.loc[cells.runs["row"] == 0, "auroc"]
     assert f"γ .00 ends between {ends.min():.0f} and {ends.max():.0f}" in drawing.alt
     svg = ElementTree.fromstring(drawing.to_svg())  # noqa: S314 - our own text
@@ -373,12 +380,12 @@ def test_figures_say_in_words_what_they_show(demo):
 def test_svgs_take_the_pages_colour_and_share_no_ids(demo):
     cells = read_all(demo)
     points = curves.read(demo, cells.runs["run_id"])
-    texts = [d.to_svg() for d in (figures.leakage_figure(cells), *figures.curve_figures(cells, points))]
+    texts = [d.to_svg() for d in (leakage_figure(cells), *curve_figures(cells, points))]
     ids = [set(re.findall(r' id="([^"]+)"', text)) for text in texts]
     assert ids[0]
     assert not ids[0] & ids[1]
     for text in texts:
-        assert figures.INK not in text
+        assert INK not in text
         assert "currentColor" in text
 
 
@@ -502,7 +509,7 @@ def test_latex_has_no_letter_that_latex_lacks(report, paper_cells):
     sheets = [
         sheet for name in ("table1", "table5", "table9") for sheet in paper_tables.sheets(our_table(paper_cells, name))
     ]
-    texts = [sheet.to_latex() for sheet in (*sheets, paper_tables.networks(paper_cells))]
+    texts = [sheet.to_latex() for sheet in (*sheets, networks(paper_cells))]
     for text in (*texts, *(path.read_text() for path in (report / "tables").glob("*.tex"))):
         assert text.isascii()
         assert text.count("{") == text.count("}")

@@ -1,0 +1,179 @@
+"""Drawing: a figure with its words, and what all figures share: colours, type, panels, legend.
+
+Drawn without a display and without pyplot. Words and axes are all in INK, which an SVG on the page takes over as the
+page's own text colour, so one drawing serves paper, light and dark.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#26282c"
+PAPER_COLOUR = "#b07a2a"
+COLOURS = ("#2f6fb0", "#c2463f", "#3c8d5a", "#8a63a8", "#c98a1b")
+"""In this order: blue, red, green, purple, ochre; all readable on white and on dark, apart for the colour-blind."""
+
+MOST_PANELS = 20
+"""More panels than this in one figure cannot be read."""
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "svg.fonttype": "none",
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its words.
+
+    Attributes:
+        name: file name without suffix.
+        caption: what it shows.
+        alt: what a reader who cannot see it must know.
+        figure: the drawing.
+    """
+
+    name: str
+    caption: str
+    alt: str
+    figure: Figure
+
+    def save(self, folder: Path) -> None:
+        """Write `name`.png and `name`.pdf, on white."""
+        with mpl.rc_context(STYLE):
+            self.figure.savefig(folder / f"{self.name}.png")
+            self.figure.savefig(folder / f"{self.name}.pdf", metadata={"CreationDate": None})
+
+    def to_svg(self) -> str:
+        """An svg element for a page: transparent, in the page's text colour, with nothing that needs a network."""
+        buffer = io.StringIO()
+        with mpl.rc_context({**STYLE, "svg.hashsalt": self.name}):
+            self.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        return _for_page(buffer.getvalue(), self.alt, round(_PAGE_DPI * self.figure.get_figwidth()))
+
+    def _repr_html_(self) -> str:
+        return self.to_svg()
+
+
+_PAGE_DPI = 112
+"""Pixels of the page per inch: the figures' words are then as large as the tables'."""
+
+
+def _for_page(svg: str, alt: str, width: int) -> str:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", svg))
+    svg = re.sub(r' id="([^"]+)"', lambda match: match.group() if match.group(1) in used else "", svg)
+    svg = svg.replace(INK, "currentColor").replace("'DejaVu Sans'", "inherit")
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    label = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}" style="max-width:{width}px"', 1)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Panels side by side, in inches. Set by hand: finding margins by drawing takes longer than the drawing.
+
+    Attributes:
+        columns: panels in a line, at most.
+        width: of a panel.
+        height: of a panel.
+        bottom: for tick labels and the x label.
+        between: two lines of panels, for the lower one's title.
+        left: for tick labels and the y label.
+        top: for the legend and the titles.
+    """
+
+    columns: int
+    width: float
+    height: float
+    bottom: float
+    between: float = 0.28
+    left: float = 0.55
+    top: float = 0.55
+
+    def panels(self, count: int) -> tuple[Figure, list[Axes]]:
+        """A figure with a strip for a legend on top, and its `count` panels."""
+        left, right, top, gap = self.left, 0.15, self.top, 0.16
+        columns = min(self.columns, count)
+        lines = -(-count // columns)
+        width = max(left + columns * self.width + (columns - 1) * gap + right, 5.6)
+        height = top + lines * self.height + (lines - 1) * self.between + self.bottom
+        figure = Figure(figsize=(width, height))
+        grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+        figure.subplots_adjust(
+            left=left / width,
+            right=1 - right / width,
+            bottom=self.bottom / height,
+            top=1 - top / height,
+            wspace=gap / self.width,
+            hspace=self.between / self.height,
+        )
+        axes = list(grid.flat)
+        for unused in axes[count:]:
+            unused.set_axis_off()
+        for number, panel in enumerate(axes[:count]):
+            panel.yaxis.grid(visible=True, linewidth=0.3, alpha=0.5, color=INK)
+            panel.set_axisbelow(True)
+            if number + columns >= count:  # the last of its column, though perhaps not in the last line
+                panel.xaxis.set_tick_params(labelbottom=True)
+        return figure, axes[:count]
+
+    def label(self, axes: Sequence[Axes], x: str, y: str) -> None:
+        """Label the outer panels."""
+        for number, panel in enumerate(axes):
+            if number % self.columns == 0:
+                panel.set_ylabel(y)
+            if number + self.columns >= len(axes):
+                panel.set_xlabel(x, labelpad=2)
+
+
+def legend_on_top(figure: Figure, handles: list[Any]) -> None:
+    """Put a legend of one line into the strip that Panels leaves at the top."""
+    figure.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles), borderaxespad=0.3)
+
+
+def ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Two to five round places and their words. Set by hand, as each of many panels would find the same ones anew."""
+    step = 10.0 ** math.floor(math.log10(max(high - low, 1e-9)))
+    while (high - low) / step > 5:
+        step *= 2
+    while (high - low) / step < 2:
+        step /= 2
+    places = [step * number for number in range(math.ceil(low / step), math.floor(high / step + 1e-9) + 1)]
+    return places, [f"{place:g}" for place in places]
+
+
+def file_name(dataset: str) -> str:
+    """A data set's name as part of a file's."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", dataset)

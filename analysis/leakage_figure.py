@@ -1,0 +1,87 @@
+"""The figure of leakage: the same weights under every evaluation protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+
+from analysis import formats, leakage
+from analysis.cells import Cells
+from analysis.drawing import COLOURS, INK, MOST_PANELS, PAPER_COLOUR, STYLE, Drawing, Panels, legend_on_top, ticks
+from analysis.figure_rows import plain_rows, row_title
+
+
+def leakage_figure(cells: Cells) -> Drawing | None:
+    """The protocol on the x axis, a line per class, a panel per row; None where all is eval.
+
+    Of many rows, those without anomalies in training and with the paper's own batch norm and context are shown.
+    """
+    protocols = leakage.scored(cells)
+    if len(protocols) < 2:
+        return None
+    rows = plain_rows(cells)[:MOST_PANELS]
+    summary = cells.summary
+    with mpl.rc_context(STYLE):
+        layout = Panels(columns=4, width=1.75, height=1.7, bottom=0.75)
+        figure, axes = layout.panels(len(rows))
+        for panel, index in zip(axes, rows, strict=False):
+            _leakage_panel(panel, cells, index, protocols)
+            printed = summary["paper_avg"].iloc[index]
+            if not formats.is_missing(printed):
+                panel.axhline(printed, color=PAPER_COLOUR, linewidth=1, linestyle=(0, (4, 2)))
+            panel.set_title(row_title(cells, index))
+        low = min(10 * math.floor(panel.get_ylim()[0] / 10) for panel in axes)
+        for panel in axes:
+            panel.set_ylim(low, 101.5)
+            panel.set_yticks(*ticks(low, 100))
+        layout.label(axes, "", "AUROC, %")
+        legend_on_top(figure, _leakage_handles())
+    return Drawing(
+        name="leakage",
+        caption=(
+            "The same weights under every evaluation protocol, last update. Thin lines: one class each, mean over "
+            "seeds; thick: mean over classes; dashed: the paper's mean."
+        ),
+        alt=_leakage_alt(cells, rows, protocols),
+        figure=figure,
+    )
+
+
+def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[str]) -> None:
+    runs = cells.runs[cells.runs["row"] == index]
+    columns = [leakage.column(protocol) for protocol in protocols]
+    of_class = 100 * runs.groupby("class")[columns].mean()
+    for _, line in of_class.iterrows():
+        panel.plot(range(len(columns)), line.to_numpy(), color=COLOURS[0], linewidth=0.6, alpha=0.55)
+    panel.plot(
+        range(len(columns)), of_class.mean().to_numpy(), color=COLOURS[0], linewidth=2.2, marker="o", markersize=3
+    )
+    panel.axhline(50, color=INK, linewidth=0.4, alpha=0.4)
+    panel.set_xticks(range(len(columns)), [leakage.LABELS[p] for p in protocols], rotation=40, ha="right")
+    panel.set_xlim(-0.3, len(columns) - 0.7)
+
+
+def _leakage_handles() -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D([], [], color=COLOURS[0], linewidth=0.8, alpha=0.6, label="class"),
+        Line2D([], [], color=COLOURS[0], linewidth=2.2, marker="o", markersize=3, label="mean over classes"),
+        Line2D([], [], color=PAPER_COLOUR, linewidth=1, linestyle=(0, (4, 2)), label="the paper's mean"),
+    ]
+
+
+def _leakage_alt(cells: Cells, rows: Sequence[int], protocols: Sequence[str]) -> str:
+    summary = cells.summary
+    parts = []
+    for index in rows:
+        values = (
+            f"{leakage.LABELS[p]} {formats.auroc(summary['avg' + leakage.column(p).removeprefix('auroc')].iloc[index])}"
+            for p in protocols
+        )
+        parts.append(f"{row_title(cells, index)}: {', '.join(values)}")
+    return "Mean AUROC in percent by protocol. " + "; ".join(parts) + "."
