@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from agad import datasets
-from agad.schema import SPEC_COLUMNS
+from agad.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 from agad.spec import EVAL_PROTOCOLS
 from analysis import paper, stats
 from analysis.errors import AnalysisError
@@ -42,6 +42,7 @@ _ROW_COLUMNS = (
     *AUROC_COLUMNS,
     *MIXTURE_COLUMNS,
     *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
+    *MEASURED_COLUMNS,
 )
 _NOT_OF_A_ROW = ("seed", "normal_class", "abnormal_class")
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
@@ -62,7 +63,7 @@ class Cells:
         rows: the spec values of each table row, class and seed taken out; lists as in a plan file.
         runs: one line per run that is wanted: `run_id`, `row` (index into rows), `class`, `known` (the one known
             anomaly class that is part of the cell, or NO_CLASS), `seed`, `status` (missing where there is no row
-            yet), AUROC_COLUMNS in [0, 1] (NaN unless ok), failure, provenance.
+            yet), AUROC_COLUMNS in [0, 1] and MEASURED_COLUMNS in ms (NaN unless ok), failure, provenance.
         tables: of the paper, in which a row is looked up, the first first.
         damaged: files of the results folder that could not be read, as text.
         plan_code_digest: of the sources that made the plan; None if unknown.
@@ -101,6 +102,12 @@ class Cells:
     def class_means(self, value: str = HEADLINE) -> pd.DataFrame:
         """`row`, `class`, `known`, `mean`, `sd` (ddof 1) and `n` of each cell that has a run."""
         return stats.class_means(self.runs, value, ["row"], of=["class", "known"])
+
+    def of_task(self, task: str) -> Cells | None:
+        """The cells that train, or those that time a generator (RunSpec.task); None where there is none."""
+        if all(values["task"] == task for values in self.rows):
+            return self
+        return self.restrict(lambda index: self.rows[index]["task"] == task, self.title)
 
     def restrict(self, keep: Callable[[int], bool], title: str, tables: tuple[str, ...] | None = None) -> Cells | None:
         """The cells of some table rows, by their index; None where none is left."""
@@ -246,7 +253,7 @@ def _telling_fields(table_rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def _checked(cells: Cells) -> Cells:
     """Take the numbers of runs that are not ok out, and refuse rows of different data."""
-    cells.runs.loc[cells.runs["status"] != "ok", list(AUROC_COLUMNS)] = np.nan
+    cells.runs.loc[cells.runs["status"] != "ok", [*AUROC_COLUMNS, *MEASURED_COLUMNS]] = np.nan
     digests: dict[tuple[str, int], Counter[str]] = {}
     counts = cells.runs.groupby(["row", "data_digest"], as_index=False).size()
     for row, digest, count in zip(counts["row"], counts["data_digest"], counts["size"], strict=True):

@@ -45,6 +45,11 @@ def difference(points: float | None) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
 
 
+def milliseconds(value: float | None) -> str:
+    """A time to .01 ms."""
+    return GAP if is_missing(value) else f"{value:.2f}"
+
+
 def p_value(value: float | None) -> str:
     """A p value to .001; `<.001` below."""
     if is_missing(value):

@@ -115,6 +115,7 @@ TITLES = {
 }
 
 STATED_DEFAULTS: Mapping[str, Any] = {
+    "task": "train",
     "method": "agad",
     "protocol": "one_vs_rest",
     "image_size": 32,

@@ -78,17 +78,26 @@ def _lead(cells: Cells) -> str:
 
 
 def _sections(store: Any, cells: Cells) -> list[Section]:
+    trained = cells.of_task("train")
+    sections = _of_training(store, trained) if trained else []
+    if trained is None or cells.runs["parameters_g"].notna().any():
+        # Where the paper has it: behind Tables 1 to 5, before Table 9 and the figures.
+        before = [number for number, section in enumerate(sections) if section.anchor in _BEFORE_TABLE8]
+        sections.insert(max(before, default=-1) + 1, _table8(cells))
+    return [*sections, _failures(cells), _provenance(cells)]
+
+
+_BEFORE_TABLE8 = ("coverage", "table1", "table2", "table3", "table4", "table5")
+
+
+def _of_training(store: Any, cells: Cells) -> list[Section]:
     ours = {table: our_tables(cells, table) for table in paper.TABLES if table != "table8"}
     points = curves.read(store, set(cells.runs["run_id"]))
     sections = [_coverage(ours)] if any(ours.values()) else []
-    for table, found in ours.items():
-        if table == "table9" and cells.runs["parameters_g"].notna().any():
-            sections.append(_table8(cells))
-        if found:
-            sections.append(_paper_table(table, found))
+    sections += [_paper_table(table, found) for table, found in ours.items() if found]
     sections += [*_one_known(store, cells), *_others(cells, ours)]
     sections += [*_leakage(cells, points), *_curves(cells, points), *_boxes(store, cells)]
-    return [*sections, *_reconstructions(store, cells), _failures(cells), _provenance(cells)]
+    return [*sections, *_reconstructions(store, cells)]
 
 
 # -- sections ------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from analysis import footnotes, formats, stats
 from analysis.cells import HEADLINE, Cells, read
 from analysis.formats import GAMMA, GAP, RANGE
 from analysis.load import PlanView, find_plan, load_plan
+from analysis.networks import networks
 from analysis.sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
 
 if TYPE_CHECKING:
@@ -70,12 +71,13 @@ def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -
 
 
 def table(cells: Cells) -> Table:
-    """The table of cells that have been read."""
-    summary = cells.summary
+    """The table of cells that have been read: AUROCs of those that train, times of those that are timed."""
+    trained, timed = cells.of_task("train"), cells.of_task("inference")
+    sheets = (averages(trained, trained.summary), *classes(trained)) if trained else ()
     return Table(
         title=cells.title,
-        sheets=(averages(cells, summary), *classes(cells)),
-        notes=tuple(footnotes.notes(cells, summary)),
+        sheets=(*sheets, networks(timed)) if timed else sheets,
+        notes=tuple(footnotes.notes(cells, cells.summary)),
         complete=cells.complete,
     )
 
