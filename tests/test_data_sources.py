@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import struct
 import urllib.error
 import zipfile
 
@@ -15,6 +14,7 @@ from agad.data.prepared import open_prepared
 from agad.data.resize import fit
 from agad.datasets import DATASETS
 from agad.errors import DataError
+from tests.raw_data import random_images, write_cifar10, write_cifar100, write_idx
 
 
 @pytest.fixture
@@ -31,23 +31,7 @@ def refuse(dataset, places, message):
     assert not places["cache"].exists() or not list(places["cache"].iterdir())
 
 
-def random_images(*shape):
-    return np.random.default_rng(sum(shape)).integers(0, 256, shape, dtype=np.uint8)
-
-
 # -- idx: MNIST and Fashion-MNIST --------------------------------------------------------------------------------------
-
-
-def write_idx(data, folder="MNIST", counts=(20, 10)):
-    raw = data / folder / "raw"
-    raw.mkdir(parents=True, exist_ok=True)
-    arrays = {}
-    for prefix, count in zip(("train", "t10k"), counts, strict=True):
-        images, labels = random_images(count, 28, 28), (np.arange(count) * 3 % 10).astype(np.uint8)
-        (raw / f"{prefix}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 2051, *images.shape) + images.tobytes())
-        (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 2049, count) + labels.tobytes())
-        arrays[prefix] = images, labels
-    return raw, arrays
 
 
 @pytest.mark.parametrize(("dataset", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
@@ -103,51 +87,6 @@ def test_a_missing_idx_file_is_named_with_what_to_do(places):
 
 
 # -- CIFAR-10 and CIFAR-100 --------------------------------------------------------------------------------------------
-
-
-class OldPickler(pickle.Pickler):
-    """Pickles arrays as the numpy of 2009 did, in whose pickles the published files are."""
-
-    def reducer_override(self, value):
-        if isinstance(value, np.dtype):
-            return np.dtype, (value.str[1:], 0, 1), (3, "|", None, None, None, -1, -1, 0)
-        if isinstance(value, np.ndarray):
-            rebuild = np._core.multiarray._reconstruct
-            state = (1, value.shape, value.dtype, False, value.tobytes().decode("latin1"))
-            return rebuild, (np.ndarray, (0,), "b"), state
-        return NotImplemented
-
-
-def write_batch(path, batch):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        OldPickler(file, protocol=2).dump(batch)
-    # The module's name of then, as in the published files.
-    path.write_bytes(path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
-
-
-def write_cifar10(data, counts=(20, 10)):
-    train, test = random_images(counts[0], 3072), random_images(counts[1], 3072)
-    share = counts[0] // 5
-    for index in range(5):
-        part = train[index * share : (index + 1) * share]
-        batch = {"data": part, "labels": [(index * share + i) % 10 for i in range(share)], "batch_label": "one"}
-        write_batch(data / "cifar-10-batches-py" / f"data_batch_{index + 1}", batch)
-    write_batch(
-        data / "cifar-10-batches-py" / "test_batch", {"data": test, "labels": [i % 10 for i in range(counts[1])]}
-    )
-    return train, test
-
-
-def write_cifar100(data, **changes):
-    train, test = random_images(40, 3072), random_images(20, 3072)
-    test[4] = train[9]
-    parts = {"train": train, "test": test}
-    for name, images in parts.items():
-        fine = [(7 * i) % 100 for i in range(len(images))]
-        batch = {"data": images, "fine_labels": fine, "coarse_labels": [i % 20 for i in range(len(images))]}
-        write_batch(data / "cifar-100-python" / name, batch | changes.get(name, {}))
-    return train, test
 
 
 def test_cifar10_is_read_from_torchvisions_batches(places):

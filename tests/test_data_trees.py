@@ -16,25 +16,13 @@ from agad.data.split import one_class_split
 from agad.datasets import DATASETS
 from agad.errors import DataError
 from agad.spec import RunSpec
+from tests.raw_data import fill, picture, unpack, unpack_lung
 
 
 @pytest.fixture
 def places(tmp_path):
     (tmp_path / "data").mkdir()
     return {"data_root": tmp_path / "data", "cache": tmp_path / "cache"}
-
-
-def picture(number, mode="L", size=(9, 7)):
-    """An image that no other number gives."""
-    shape = (size[1], size[0], 3) if mode == "RGB" else (size[1], size[0])
-    return Image.fromarray(np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8))
-
-
-def fill(folder, count, first, mode="L", suffix=".png"):
-    """`count` images with numbers from `first` on, in names whose order is that of the numbers."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(first, first + count):
-        picture(number, mode).save(folder / f"{number:05d}{suffix}")
 
 
 def refuse(dataset, places, message):
@@ -286,15 +274,6 @@ def test_pixels_without_a_known_range_are_damaged(tmp_path):
 SPLIT = [name for name, archive in ARCHIVES.items() if archive.test_parts]
 
 
-def unpack(dataset, top, sizes=(3, 2, 1)):
-    """A small tree as the archive has it: so many images per class in train, test and val."""
-    archive, mode = ARCHIVES[dataset], "RGB" if DATASETS[dataset].channels == 3 else "L"
-    for part, size in zip(("train", *archive.test_parts), sizes, strict=False):
-        for index, folder in enumerate(archive.folders):
-            first = 1000 * index + 100 * ("train", "test", "val").index(part)
-            fill(top / part / folder, size + index, first, mode)
-
-
 @pytest.mark.parametrize("dataset", SPLIT)
 def test_the_archives_with_a_split(dataset, places):
     unpack(dataset, places["data_root"] / dataset)
@@ -354,19 +333,6 @@ def test_an_edition_without_val_is_noted(places):
     unpack("chest_xray", places["data_root"] / "chest_xray", sizes=(3, 2))
     notes = open_prepared("chest_xray", 32, **places).notes
     assert "there is no val folder, which the paper counts among the test images" in notes
-
-
-def unpack_lung(top, count):
-    """LC25000's names, whose order by name is not that of the numbers; images 1, 10 and 100 of each class differ."""
-    picture(0, "RGB", (4, 4)).save(top.parent / "other.jpeg")
-    for index, folder in enumerate(ARCHIVES["lung_histopathology"].folders):
-        (top / folder).mkdir(parents=True)
-        for number in range(1, count + 1):
-            path = top / folder / f"{folder.replace('_', '')}{number}.jpeg"
-            if number in {1, 10, 100}:
-                picture(1000 * index + number, "RGB", (4, 4)).save(path)
-            else:
-                path.hardlink_to(top.parent / "other.jpeg")
 
 
 def test_the_last_500_by_name_of_each_lung_class_are_test_images(places):
