@@ -16,9 +16,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from agad import files
-from agad.errors import AgadError
 from agad.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
 from agad.store import FILE_METADATA, ResultStore
+from analysis.command import exit_status
 from analysis.errors import AnalysisError
 from analysis.load import PLANS, load_plan
 
@@ -52,12 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    try:
-        count = publish(options.results, options.plan, options.out)
-    except (AgadError, OSError) as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        return 2
-    print(f"{count} rows in {options.out}")
+    return exit_status(lambda: _publish(options))
+
+
+def _publish(options: argparse.Namespace) -> int:
+    print(f"{publish(options.results, options.plan, options.out)} rows in {options.out}")
     return 0
 
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agad import datasets
-from agad.errors import AgadError
 from analysis import footnotes, formats, stats
 from analysis.cells import HEADLINE, Cells, read
+from analysis.command import exit_status
 from analysis.formats import GAMMA, GAP, RANGE
 from analysis.load import PlanView, find_plan, load_plan
 from analysis.networks import networks
@@ -243,14 +243,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
     parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")
     options = parser.parse_args(arguments)
-    try:
-        plan = load_plan(options.plan or find_plan(options.results, options.grid))
-        made = plan_table(options.results, plan)
-        if options.out:
-            Path(options.out).write_text(made.to_markdown(), encoding="utf-8")
-    except (AgadError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return exit_status(lambda: _print(options))
+
+
+def _print(options: argparse.Namespace) -> int:
+    plan = load_plan(options.plan or find_plan(options.results, options.grid))
+    made = plan_table(options.results, plan)
+    if options.out:
+        Path(options.out).write_text(made.to_markdown(), encoding="utf-8")
     print(made.to_markdown())
     return 0 if made.complete else 1
 

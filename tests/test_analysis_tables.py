@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from agad.schema import SCHEMA_VERSION
+from agad.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
 from agad.spec import SEMANTICS_VERSION, RunSpec
 from agad.store import ResultStore
 from analysis import formats
+from analysis.cells import read_all
 from analysis.errors import AnalysisError
-from analysis.load import PlanView
+from analysis.load import PlanView, find_plan
 from analysis.sheet import KEY, OURS, PAPER, Sheet
 from analysis.tables import main, plan_table
 from tests.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
@@ -139,7 +143,7 @@ def test_a_failed_row_counts_as_failed_even_where_it_carries_a_number(tmp_path):
     record = failed_row(runs[1])
     record.values["auroc"] = 0.1
     store.commit(record)
-    assert averages_line(plan_table(tmp_path, view(runs, "demo")))["avg±SD"] == "80.0±0.00*"
+    assert averages_line(plan_table(tmp_path, view(runs, "demo")))["avg±SD"] == "80.0*"
 
 
 def test_an_empty_folder_gives_a_table_of_gaps(tmp_path):
@@ -288,6 +292,20 @@ SHEET = Sheet(
 )
 
 
+@pytest.mark.parametrize(
+    ("caption", "shown"),
+    [
+        ("Table 1: MNIST", "MNIST"),
+        ("Table 1 (updates=9): MNIST", "updates=9: MNIST"),
+        ("Table 1 (updates=9)", "updates=9"),
+        ("Table 1", ""),
+        ("Other words", "Other words"),
+    ],
+)
+def test_a_caption_leaves_out_what_the_heading_says(caption, shown):
+    assert replace(SHEET, caption=caption).shown_caption("Table 1") == shown
+
+
 def test_markdown_lines_up():
     lines = [line for line in SHEET.to_markdown().splitlines() if line.startswith("|")]
     assert len({len(line) for line in lines}) == 1
@@ -354,6 +372,14 @@ def newer_schema(tmp_path):
     write_plan(tmp_path, [spec])
 
 
+def newer_schema_in_base(tmp_path):
+    newer_schema(tmp_path)
+    store = ResultStore(tmp_path)
+    store.base.mkdir()
+    (path,) = store.inbox.iterdir()
+    path.rename(store.base / "rows-1.parquet")
+
+
 def other_data(tmp_path):
     runs = specs((0,))
     for number, spec in enumerate(runs):
@@ -364,13 +390,14 @@ def other_data(tmp_path):
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (newer_schema, "newer"),
+        (newer_schema, "written by a newer agad"),
+        (newer_schema_in_base, "written by a newer agad"),
         (other_data, "different MNIST data"),
         (lambda tmp_path: None, "no plan"),
         (lambda tmp_path: write_plan(tmp_path, specs()).write_text("{"), "damaged"),
         (lambda tmp_path: tmp_path.rmdir(), "no plan"),
     ],
-    ids=["newer schema", "other data", "empty folder", "damaged plan", "no folder"],
+    ids=["newer schema", "newer schema, compacted", "other data", "empty folder", "damaged plan", "no folder"],
 )
 def test_bad_input_is_one_clear_line_and_exit_status_2(tmp_path, prepare, message):
     prepare(tmp_path)
@@ -381,6 +408,39 @@ def test_bad_input_is_one_clear_line_and_exit_status_2(tmp_path, prepare, messag
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
     assert message in line
+
+
+def test_rows_of_an_older_schema_are_read_and_what_they_lack_is_missing(tmp_path):
+    """As written before there were tasks, methods, times and reconstructions."""
+    store = ResultStore(tmp_path)
+    runs = specs()
+    commit_all(store, runs, drawn, {"auroc_eval_recal": None})
+    (path,) = store.base.iterdir()
+    rows = pq.read_table(path)
+    later = ["task", "method", "parameters_g", "auroc_eval_recal", *MEASURED_COLUMNS, *RECONSTRUCTION_COLUMNS]
+    older = rows.drop_columns(later)
+    pq.write_table(older.replace_schema_metadata({"agad_schema_version": "0"}), path)
+    write_plan(tmp_path, runs)
+    table = plan_table(tmp_path, find_plan(tmp_path))
+    line = averages_line(table)
+    mean = statistics.fmean(drawn(spec) for spec in runs)
+    assert (line["avg±SD"].partition("±")[0], line["n"], line["recal"]) == (f"{100 * mean:.1f}", "30/30", "—")
+    assert line["verdict"] == "below"
+    alone = read_all(shutil.copytree(tmp_path / "base", tmp_path / "alone" / "base").parent)
+    assert [(row["task"], row["method"]) for row in alone.rows] == [("train", "agad")]
+    assert alone.runs["inference_ms_batch1"].isna().all()
+
+
+def test_a_reader_that_has_read_enough_is_no_error(tmp_path):
+    runs = specs((0,), dataset="digits")
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    write_plan(tmp_path, runs)
+    command = [sys.executable, "-m", "analysis.tables", "--results", str(tmp_path)]
+    reading, writing = os.pipe()
+    os.close(reading)  # gone before the first line
+    with os.fdopen(writing, "w") as gone:
+        result = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, "")
 
 
 def test_leave_one_out_is_named_as_such(tmp_path):
