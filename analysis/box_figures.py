@@ -70,8 +70,10 @@ def _add_boxes(
 
 def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[int, int]], boxes: _Boxes) -> Drawing:
     targets = sorted(boxes, key=lambda key: (group.index(key[0]), key[1]))
+    names = [datasets.title(d) if len(group) > 1 else f"{t} {class_name(d, t)}".strip() for d, t in targets]
     with mpl.rc_context(STYLE):
-        layout = Panels(columns=1, width=max(4.0, 0.42 * len(targets)), height=1.9, bottom=0.95, left=0.95, top=0.35)
+        width, bottom = max(4.0, 0.42 * len(targets)), 0.3 + 0.036 * max(map(len, names))  # for names that lean
+        layout = Panels(columns=1, width=width, height=1.9, bottom=bottom, left=0.95, top=0.35)
         figure, (panel,) = layout.panels(1)
         for offset, (share, label) in enumerate((share, label) for share in (0, 1) for label in (0, 1)):
             colour = COLOURS[share]
@@ -87,7 +89,6 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
                 whiskerprops={"color": colour, "linewidth": 0.6},
                 capprops={"color": colour, "linewidth": 0.6},
             )
-        names = [datasets.title(d) if len(group) > 1 else f"{t} {class_name(d, t)}".strip() for d, t in targets]
         panel.set_xticks(range(len(targets)), names, rotation=35, ha="right")
         panel.set_xlim(-0.6, len(targets) - 0.4)
         layout.label([panel], "", "anomaly score")

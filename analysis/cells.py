@@ -177,7 +177,7 @@ def _damaged(store: ResultStore) -> tuple[str, ...]:
 
 def _union(plans: Sequence[PlanView]) -> PlanView:
     specs = {run_id: spec for plan in plans for run_id, spec in zip(plan.run_ids, plan.specs, strict=True)}
-    title = "; ".join(dict.fromkeys(plan.title for plan in plans))
+    title = " + ".join(dict.fromkeys(plan.title for plan in plans))
     return PlanView("all plans", title, (), tuple(specs.values()), tuple(specs))
 
 

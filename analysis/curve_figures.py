@@ -102,7 +102,13 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
                     linewidth=0,
                 )
                 panel.plot(by_update.index, by_update["mean"], color=lines.colours[row], linewidth=1.1)
-            panel.set_title(datasets.title(key[0]) if len(group) > 1 else f"{key[1]} {class_name(*key)}".strip())
+            panel.set_title(
+                datasets.title(key[0])
+                if len(group) > 1
+                else f"{key[1]} {class_name(*key)}"
+                if class_name(*key)
+                else f"class {key[1]}"
+            )
             panel.set_ylim(floor, 101)
             panel.set_yticks(*ticks(floor, 100))
             panel.set_xticks(*ticks(0, float(points["update"].max())))

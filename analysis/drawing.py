@@ -97,7 +97,7 @@ def _for_page(svg: str, alt: str, width: int) -> str:
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     label = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{label}" style="max-width:{width}px"', 1)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{label}" style="--width:{width}px;max-width:{width}px"', 1)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Panels:
 
 def legend_on_top(figure: Figure, handles: list[Any]) -> None:
     """Put a legend of one line into the strip that Panels leaves at the top."""
-    figure.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles), borderaxespad=0.3)
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.0, 1.0), ncols=len(handles), borderaxespad=0.3)
 
 
 def ticks(low: float, high: float) -> tuple[list[float], list[str]]:

@@ -23,8 +23,8 @@ def leakage_figure(cells: Cells) -> Drawing | None:
     protocols = leakage.scored(cells)
     if len(protocols) < 2:
         return None
-    rows = plain_rows(cells)[:MOST_PANELS]
     summary = cells.summary
+    rows = [row for row in plain_rows(cells) if summary["ok"].iloc[row]][:MOST_PANELS]
     with mpl.rc_context(STYLE):
         layout = Panels(columns=4, width=1.75, height=1.7, bottom=0.75)
         figure, axes = layout.panels(len(rows))

@@ -190,7 +190,7 @@ summary:hover { color: var(--ink); }
   body { padding: 1.5rem 1rem 4rem; }
   h1 { font-size: 1.4rem; }
   section { margin-top: 2.5rem; }
-  .drawing svg { min-width: 38rem; }
+  .drawing svg { min-width: calc(.8 * var(--width)); }
   th, td { padding: .24rem .45rem; }
   caption { white-space: normal; }
   tbody th:first-child { min-width: 7.5rem; white-space: normal; }

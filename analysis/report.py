@@ -21,7 +21,6 @@ if __name__ == "__main__" and not __package__:  # run as a script: this folder i
 import pandas as pd
 
 from agad import datasets
-from agad.errors import AgadError
 from analysis import (
     comparisons,
     coverage,
@@ -35,6 +34,7 @@ from analysis import (
 )
 from analysis.box_figures import box_figures, box_rows
 from analysis.cells import ONE_KNOWN, Cells, read, read_all
+from analysis.command import exit_status
 from analysis.curve_figures import curve_figures
 from analysis.formats import GAP
 from analysis.leakage_figure import leakage_figure
@@ -156,7 +156,7 @@ def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Sectio
     return [
         Section(
             "others",
-            "Cells that are in no table of the paper" if in_paper else cells.title,
+            "Runs that are in no table of the paper",
             sheets=tuple(tables.renamed(sheet, f"others-{sheet.name}") for sheet in table.sheets),
         )
     ]
@@ -221,9 +221,10 @@ def _provenance(cells: Cells) -> Section:
     """How the numbers were made: code, machines, data, and every setting that all runs share."""
     words = tuple(note for note in footnotes.notes(cells, cells.summary))
     ok = cells.runs[cells.runs["status"] == "ok"]
-    hours = ok["train_seconds"].sum() / 3600
-    if hours > 0:
-        words += (f"Training took {hours:,.1f} hours of processes in all.",)
+    seconds = ok["train_seconds"].sum()
+    if seconds > 0:
+        long = f"{seconds / 3600:,.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+        words += (f"Training took {long} of processes in all.",)
     return Section("provenance", "How it was made", words, folded=(_settings(cells), _data(cells)))
 
 
@@ -287,13 +288,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which.add_argument("--grid", metavar="NAME", help="the plan of this grid in DIR/plans only")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the report is written")
     options = parser.parse_args(arguments)
-    try:
-        plan = find_plan(options.results, options.grid) if options.grid else options.plan
-        page = write_report(options.results, options.out, plan)
-    except (AgadError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(page)
+    return exit_status(lambda: _write(options))
+
+
+def _write(options: argparse.Namespace) -> int:
+    plan = find_plan(options.results, options.grid) if options.grid else options.plan
+    print(write_report(options.results, options.out, plan))
     return 0
 
 

@@ -117,7 +117,9 @@ class Sheet:
         """The caption without what the heading above says already; empty where that is all of it."""
         if not heading or not self.caption.startswith(heading):
             return self.caption
-        return self.caption.removeprefix(heading).lstrip(": ")
+        rest = self.caption.removeprefix(heading).lstrip(": ")
+        # Settings in brackets behind a title stand alone without the title.
+        return rest.removeprefix("(").replace(")", "", 1) if rest.startswith("(") else rest
 
     def _repr_html_(self) -> str:
         return self.to_html()

@@ -49,15 +49,15 @@ def over_classes(means: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """What the paper prints of each table row, from `class_means`.
 
     Returns:
-        columns `by`; `avg`, mean over classes of the means over seeds; `sd_classes`, their SD with ddof 0;
-        `sd_seeds`, the SD among seeds with ddof 1, pooled over classes by degrees of freedom, NaN without a second
-        seed; `classes`, how many have a run; `runs`.
+        columns `by`; `avg`, mean over classes of the means over seeds; `sd_classes`, their SD with ddof 0, NaN of one
+        class; `sd_seeds`, the SD among seeds with ddof 1, pooled over classes by degrees of freedom, NaN without a
+        second seed; `classes`, how many have a run; `runs`.
     """
     degrees = means["n"] - 1
     work = means.assign(_ss=(means["sd"].fillna(0.0) ** 2) * degrees, _df=degrees)
     groups = work.groupby(list(by), sort=True, observed=True)
     result = groups.agg(avg=("mean", "mean"), classes=("mean", "size"), runs=("n", "sum"), ss=("_ss", "sum"))
-    result["sd_classes"] = groups["mean"].std(ddof=0)
+    result["sd_classes"] = groups["mean"].std(ddof=0).where(result["classes"] > 1)
     freedom = groups["_df"].sum()
     result["sd_seeds"] = np.sqrt(result.pop("ss") / freedom.where(freedom > 0))
     return result.reset_index()

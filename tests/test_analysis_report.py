@@ -172,7 +172,7 @@ def test_all_plans_of_a_folder_together(tmp_path):
         path.write_text(json.dumps({"grid": name, "title": name, "overrides": [], "specs": content}))
     commit_all(ResultStore(tmp_path), first, drawn)
     cells = read_all(tmp_path)
-    assert (cells.title, len(cells.runs)) == ("a; b", 9)  # what both plans want is one run
+    assert (cells.title, len(cells.runs)) == ("a + b", 9)  # what both plans want is one run
     assert summarise(cells).loc[0, ["ok", "missing"]].tolist() == [6, 3]
 
 
@@ -323,6 +323,13 @@ def test_leakage_table_by_hand(tmp_path):
     assert line["eval"] == "61.0 / 71.0"
     assert line["normals first"] == "90.0"
     assert line["gain"] == "+29.0"
+
+
+def test_leakage_shows_no_panel_without_a_run(tmp_path):
+    there, missing = specs((0,), seeds=(0,)), specs((0,), seeds=(0,), dataset="fashion_mnist")
+    commit_all(ResultStore(tmp_path), there, drawn)
+    drawing = leakage_figure(read(tmp_path, PlanView.from_specs("table1", "both", [*there, *missing])))
+    assert [panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison] == ["MNIST, naive"]
 
 
 def test_without_other_protocols_there_is_no_leakage_table(tmp_path):

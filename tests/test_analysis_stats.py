@@ -39,6 +39,8 @@ def test_one_seed_has_no_spread_among_seeds_and_a_missing_value_is_no_run():
     (over,) = stats.over_classes(means, ["row"]).to_dict("records")
     assert over["avg"] == pytest.approx(0.85)
     assert math.isnan(over["sd_seeds"])
+    (alone,) = stats.over_classes(means[means["class"] == 0], ["row"]).to_dict("records")
+    assert math.isnan(alone["sd_classes"]), "one class has no spread among classes: 0.00 would claim one"
 
 
 def test_half_width_is_the_formula_of_equal_numbers_of_runs():
