@@ -80,9 +80,9 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def command_line(arguments: list[str]) -> str:
-    """A command of this Python, quoted for a shell."""
-    return shlex.join([sys.executable, *arguments])
+def command_line(arguments: list[str], *, python: bool = True) -> str:
+    """A command, of this Python where not told otherwise, quoted for a shell."""
+    return shlex.join([sys.executable, *arguments] if python else arguments)
 
 
 def drop_output() -> None:

@@ -50,13 +50,24 @@ def default_workers(device: str, threads: int) -> int:
 
 
 def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use; in a job of Slurm no more than it was given, which not every site enforces."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
+    return min(there, _allocated("SLURM_CPUS_ON_NODE") or there)
+
+
+def _allocated(name: str) -> int | None:
+    """A number that Slurm has put into the environment; None outside of its jobs."""
+    value = os.environ.get(name, "")
+    return int(value) if value.isdigit() and int(value) > 0 else None
 
 
 def _available_bytes() -> int:
+    there = _free_bytes()
+    megabytes = _allocated("SLURM_MEM_PER_NODE") or (_allocated("SLURM_MEM_PER_CPU") or 0) * _cores()
+    return min(there, megabytes * 2**20 or there)
+
+
+def _free_bytes() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:  # not on macOS

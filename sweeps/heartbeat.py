@@ -8,30 +8,9 @@ import threading
 import time
 
 from agad.claims import Claim
+from sweeps.stopping import Stopping
 
 log = logging.getLogger("agad.worker")
-
-
-class Stopping:
-    """Whether the worker is to stop, and why. Set by signal handlers, the heartbeat thread and the deadline.
-
-    Args:
-        deadline: seconds from now after which it stops by itself; None: never.
-    """
-
-    def __init__(self, deadline: float | None = None) -> None:
-        self.reason: str | None = None
-        self._ends = None if deadline is None else time.monotonic() + deadline
-
-    def stop(self, reason: str) -> None:
-        """Ask for a stop at the next update; the first reason stays."""
-        self.reason = self.reason or reason
-
-    def is_set(self) -> bool:
-        """Whether to stop now."""
-        if self._ends is not None and time.monotonic() >= self._ends:
-            self.stop("its deadline is near")
-        return self.reason is not None
 
 
 class Heartbeat(threading.Thread):

@@ -4,8 +4,8 @@
     python sweeps/launch.py --grid demo --results results/demo
     python sweeps/launch.py --grid table2 --data data --select dataset=mnist --set updates=100
 
-Called again with the same options it goes on where it was. Exit status: 0 complete, 1 some runs failed or are missing,
-2 a usage error.
+Called again with the same options it goes on where it was. Exit status: 0 complete (or, with --executor slurm and
+without --wait, submitted), 1 some runs failed or are missing, 2 a usage error.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import Any
 
 from agad import files
 from agad.claims import DEFAULT_LEASE
+from agad.data.cache import cache_root, prepared_folders
 from agad.errors import AgadError, StoreError
 from agad.provenance import code_digest
 from agad.store import ResultStore
@@ -39,6 +40,7 @@ from sweeps.arguments import (
     add_results_argument,
     command_line,
     drop_output,
+    plan_arguments,
     plan_of,
     positive,
     say,
@@ -49,6 +51,9 @@ from sweeps.grids import grid_names, load_grid
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
 from sweeps.progress import Display, describe, duration
+from sweeps.slurm.options import DEFAULT_TASKS, add_slurm_arguments, slurm_options
+from sweeps.slurm.task import Task, margin
+from sweeps.stopping import Stopping
 from sweeps.sweep import EXECUTOR_NAMES, Outcome, Sweep, load_executor
 from sweeps.worker import WorkerOptions
 
@@ -77,7 +82,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     how = parser.add_argument_group("how")
     how.add_argument("--executor", choices=EXECUTOR_NAMES, default="local")
-    how.add_argument("--workers", metavar="N", type=positive, help="worker processes (one per GPU, or per core)")
+    how.add_argument(
+        "--workers", metavar="N", type=positive,
+        help="worker processes (one per GPU, or per core); with --executor slurm tasks of the job array (8)",
+    )  # fmt: skip
     how.add_argument("--threads", metavar="N", type=positive, default=1, help="torch threads per worker (1)")
     how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     how.add_argument(
@@ -87,8 +95,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--lease", metavar="SECONDS", type=_lease, default=DEFAULT_LEASE,
         help=f"silence after which a worker of another host counts as dead ({DEFAULT_LEASE:.0f})",
     )  # fmt: skip
+    how.add_argument(
+        "--deadline", metavar="SECONDS", type=_seconds,
+        help="until this machine is taken away; runs are checkpointed up to 180 s before (in a job: as Slurm says)",
+    )  # fmt: skip
     how.add_argument("--keep-weights", action="store_true", help="keep the weights of finished runs")
     how.add_argument("--allow-code-change", action="store_true", help="go on although agad/ has changed")
+    add_slurm_arguments(parser)
     return parser
 
 
@@ -121,14 +134,23 @@ def _main(options: argparse.Namespace) -> int:
     if options.prepare_data:
         _prepare(path, options, download=True)
         return EXIT_COMPLETE
+    task = _begin_task(options, plan) if options.slurm_task else None
     outcome = Outcome()
-    with Display() as display, _retry_file(options, plan) as (policy, retry_path):
-        sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path)
+    with Display() as display, _retry_file(options, plan, task) as (policy, retry_path):
+        sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path, task=task)
         if sweep.picker().census().open:
             _check_code(sweep, path, allow_change=options.allow_code_change)
-            _prepare(path, options, download=False)
+            if not _is_submitted(options) or not _are_prepared(plan, options):
+                _prepare(path, options, download=False)
             outcome = execute(sweep)
-    return _conclude(sweep, path, outcome)
+    if outcome.left_to:
+        return _say_left(options, outcome)
+    if task is not None and sweep.picker().census().open:
+        return _end_task(task, sweep, outcome)
+    status = _conclude(sweep, path, outcome)
+    if task is not None:
+        task.leave()
+    return status
 
 
 # -- the plan -----------------------------------------------------------------------------------------------------
@@ -172,6 +194,13 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
         print(f"  {name}: {', '.join(values)}")
     if count["open"]:
         print(f"  {_forecast(options, store, states)}")
+    if count["open"] and _is_submitted(options):
+        rehearse = importlib.import_module("sweeps.executors.slurm").rehearse
+        with Display() as display:
+            path = options.results / "plans" / f"{plan.name}.json"
+            sweep = _sweep(options, plan, path, display=display, policy=policy, retry=None, task=None)
+            for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
+                print(line)
     return EXIT_COMPLETE
 
 
@@ -199,12 +228,18 @@ def _prepare(plan_path: Path, options: argparse.Namespace, *, download: bool) ->
 
 
 @contextlib.contextmanager
-def _retry_file(options: argparse.Namespace, plan: Plan) -> Iterator[tuple[RetryPolicy, Path | None]]:
+def _retry_file(
+    options: argparse.Namespace, plan: Plan, task: Task | None
+) -> Iterator[tuple[RetryPolicy, Path | None]]:
     """The retry policy, and the file that tells workers which failed runs are to be tried again."""
     if not options.retry_failed:
         yield RetryPolicy(), None
         return
     policy = RetryPolicy.retrying(ResultStore(options.results).tries())
+    if task is not None:  # what had failed when the array began: not anew at every requeue
+        path = task.once("retry.json", json.dumps(dict(policy.until_attempt)))
+        yield RetryPolicy(until_attempt=json.loads(path.read_text())), path
+        return
     path = (
         options.results
         / "plans"
@@ -218,7 +253,14 @@ def _retry_file(options: argparse.Namespace, plan: Plan) -> Iterator[tuple[Retry
 
 
 def _sweep(
-    options: argparse.Namespace, plan: Plan, path: Path, *, display: Display, policy: RetryPolicy, retry: Path | None
+    options: argparse.Namespace,
+    plan: Plan,
+    path: Path,
+    *,
+    display: Display,
+    policy: RetryPolicy,
+    retry: Path | None,
+    task: Task | None,
 ) -> Sweep:
     worker = WorkerOptions(
         plan=str(path),
@@ -226,7 +268,7 @@ def _sweep(
         data=options.data,
         cache=options.cache,
         executor=options.executor,
-        device=resolve_device(options.device),
+        device=options.device if _is_submitted(options) else resolve_device(options.device),
         threads=options.threads,
         checkpoint_every=options.checkpoint_every,
         lease=options.lease,
@@ -236,8 +278,21 @@ def _sweep(
         allow_code_change=options.allow_code_change,
     )
     return Sweep(
-        plan=plan, results=options.results, worker=worker, workers=options.workers, policy=policy, display=display
+        plan=plan,
+        results=options.results,
+        worker=worker,
+        workers=options.workers,
+        policy=policy,
+        display=display,
+        stopping=_stopping(options.deadline) if task is None else task.stopping,
+        leaves=task is not None,
+        slurm=slurm_options(options),
+        task=tuple(_task_arguments(options, path)),
     )
+
+
+def _stopping(deadline: float | None) -> Stopping:
+    return Stopping(None if deadline is None else deadline - margin(deadline))
 
 
 def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
@@ -306,6 +361,59 @@ def _print_table(sweep: Sweep, path: Path) -> None:
 
 def _command_to_go_on() -> str:
     return command_line(sys.argv)
+
+
+# -- Slurm --------------------------------------------------------------------------------------------------------
+
+
+def _is_submitted(options: argparse.Namespace) -> bool:
+    """Whether runs are made by jobs, on other machines than this one."""
+    return bool(options.executor == "slurm")
+
+
+def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
+    """Whether the cache has some preparation of each data set: jobs look whether it is the right one."""
+    root = cache_root(options.cache)
+    wanted = {(spec.dataset, spec.image_size) for spec in plan.specs}
+    return all(prepared_folders(root, dataset, image_size) for dataset, image_size in wanted)
+
+
+def _task_arguments(options: argparse.Namespace, path: Path) -> list[str]:
+    """The command line of launch.py by which a job works at this sweep: paths without a working folder."""
+    arguments = [str(children.ROOT / "sweeps" / "launch.py"), "--slurm-task", "--executor", "local"]
+    arguments += ["--plan", str(path.resolve()), "--results", str(options.results.resolve())]
+    arguments += ["--data", str(Path(options.data).resolve())]
+    arguments += ["--cache", str(Path(options.cache).resolve())] if options.cache else []
+    arguments += ["--threads", str(options.threads), "--device", options.device]
+    arguments += ["--checkpoint-every", str(options.checkpoint_every), "--lease", str(options.lease)]
+    arguments += ["--deadline", str(options.deadline)] if options.deadline is not None else []
+    for flag in ("retry_failed", "keep_weights", "allow_code_change"):
+        arguments += [f"--{flag.replace('_', '-')}"] if getattr(options, flag) else []
+    return arguments
+
+
+def _begin_task(options: argparse.Namespace, plan: Plan) -> Task:
+    task = Task.here(options.results / "slurm" / plan.name, options.deadline)
+    task.begin(options.results / "logs" / plan.name / f"task-{task.job.name}.log")
+    return task
+
+
+def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:
+    """Leave the sweep to other tasks, or to this one when it comes back; the exit status of a job that did its part."""
+    if outcome.error:
+        say(f"launch.py: error: {outcome.error}")
+        return EXIT_INCOMPLETE
+    say("Others are at the runs that are left." if outcome.stopped is None else f"Stopped: {outcome.stopped}.")
+    task.requeue(sweep.picker())
+    return EXIT_COMPLETE
+
+
+def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
+    """What goes on without this process, and how to look at it."""
+    say(f"The sweep goes on in Slurm (job {', '.join(outcome.left_to)}). Look at it with:")
+    status = [str(Path(__file__).with_name("status.py")), "--results", str(options.results), *plan_arguments(options)]
+    print(command_line(status))
+    return EXIT_COMPLETE
 
 
 # -- small things -------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from sweeps.cost import measured_seconds, seconds_left
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, axes
 from sweeps.progress import Running, Watch, describe, duration
+from sweeps.slurm.view import slurm_lines
 
 _CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
 _NAMED_FIELDS = ("dataset", "gamma")
@@ -72,6 +73,8 @@ def _main(options: argparse.Namespace) -> int:
     damaged = store.damaged
     for line in _report(plan, snapshot.census, snapshot.running, store, tries):
         print(line)
+    for line in slurm_lines(options.results / "slurm" / plan.name):
+        print(f"  slurm: {line}")
     for one in damaged:
         print(f"  passed over {one.path}: {one.reason}")
     if len(snapshot.census.done) == len(plan.specs):

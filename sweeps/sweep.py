@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agad.claims import ClaimBoard, Owner
@@ -13,9 +13,11 @@ from agad.store import ResultStore
 from sweeps.picking import Picker
 from sweeps.plan import Plan, RetryPolicy
 from sweeps.progress import Display
+from sweeps.slurm.options import SlurmOptions
+from sweeps.stopping import Stopping
 from sweeps.worker import WorkerOptions
 
-EXECUTORS = {"local": "sweeps.executors.local"}
+EXECUTORS = {"local": "sweeps.executors.local", "slurm": "sweeps.executors.slurm"}
 """Name -> module with `execute(sweep) -> Outcome`. Resolved when asked for: each may need a library of its own."""
 
 EXECUTOR_NAMES = ("local", "ray", "slurm")
@@ -32,6 +34,10 @@ class Sweep:
         workers: how many to start; None: what the machine carries.
         policy: which failed runs are tried again.
         display: shows progress.
+        stopping: when this process is to end its workers and itself.
+        leaves: whether it ends when others are at all that is left, instead of waiting for them.
+        slurm: what jobs of Slurm are asked for.
+        task: launch.py and its arguments, by which such a job works at this sweep.
     """
 
     plan: Plan
@@ -40,11 +46,20 @@ class Sweep:
     workers: int | None
     policy: RetryPolicy
     display: Display
+    stopping: Stopping = field(default_factory=Stopping)
+    leaves: bool = False
+    slurm: SlurmOptions = field(default_factory=SlurmOptions)
+    task: tuple[str, ...] = ()
 
     @property
     def logs(self) -> Path:
         """Folder of this sweep's logs."""
         return self.results / "logs" / self.plan.name
+
+    @property
+    def jobs(self) -> Path:
+        """Folder of what this sweep knows of its jobs in Slurm."""
+        return self.results / "slurm" / self.plan.name
 
     def picker(self) -> Picker:
         """An observer's view of the plan's runs."""
@@ -58,9 +73,13 @@ class Outcome:
 
     Attributes:
         error: an error of place that ended it, one line; None if there was none.
+        stopped: why it was stopped before its time; None if it was not.
+        left_to: the jobs to which the sweep was left, for an executor that does not wait for its end.
     """
 
     error: str | None = None
+    stopped: str | None = None
+    left_to: tuple[str, ...] = ()
 
 
 def load_executor(name: str) -> Callable[[Sweep], Outcome]:

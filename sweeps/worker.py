@@ -27,9 +27,10 @@ from agad.schema import RunRecord
 from agad.spec import RunOptions, RunSpec
 from agad.store import ResultStore
 from sweeps.failures import PlaceError, errors_of_place, failure_kind, is_of_place
-from sweeps.heartbeat import Heartbeat, Stopping
+from sweeps.heartbeat import Heartbeat
 from sweeps.picking import Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
+from sweeps.stopping import Stopping
 
 EXIT_NOTHING_LEFT = 0
 EXIT_STOPPED = 3

@@ -9,6 +9,7 @@ from agad import files
 from agad.errors import AgadError
 from sweeps.devices import default_workers, visible_gpus
 from sweeps.executors.processes import Exit, LocalWorkers
+from sweeps.picking import Census
 from sweeps.plan import DEATHS_UNTIL_FAILED
 from sweeps.progress import Watch
 from sweeps.sweep import Outcome, Sweep
@@ -58,10 +59,13 @@ class _Supervisor:
         self._error: str | None = None
         self._crashes = 0
         self._ended_runs = 0
+        self._idle_since: float | None = None
 
     def run(self) -> Outcome:
         look_due = 0.0
         while True:
+            if self._sweep.stopping.is_set():
+                return self._stop()
             ended = self._workers.poll()
             for one in ended:
                 self._note(one)
@@ -71,10 +75,28 @@ class _Supervisor:
                 self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
                 look_due = time.monotonic() + _LOOK_EVERY
                 self._compact_if_many()
-                if not self._workers.running and (not snapshot.census.open or self._error):
+                if not self._workers.running and (
+                    not snapshot.census.open or self._error or self._leaves(snapshot.census)
+                ):
                     return Outcome(error=self._error if snapshot.census.open else None)
                 self._start_missing(snapshot.census.free)
             time.sleep(_POLL_EVERY)
+
+    def _stop(self) -> Outcome:
+        reason = self._sweep.stopping.reason
+        self._sweep.display.say(f"Stopping, for {reason}: workers finish their update and write checkpoints.")
+        self._workers.stop(_PATIENCE)
+        return Outcome(stopped=reason)
+
+    def _leaves(self, census: Census) -> bool:
+        """Whether others have been at all that is left for longer than a dead one's claim would stand."""
+        if census.free or not self._sweep.leaves:
+            self._idle_since = None
+            return False
+        if self._idle_since is None:
+            self._idle_since = time.monotonic()
+        worker = self._sweep.worker
+        return time.monotonic() - self._idle_since > worker.lease + 2 * worker.heartbeat
 
     def _start_missing(self, free: int) -> None:
         """Start workers for runs that nobody is at: at first, and when one has died or another host's claim has."""

@@ -1,0 +1,60 @@
+#!/bin/bash
+# A sweep as an array of Slurm jobs: each task runs workers, one per GPU that it sees, which take the next open run of
+# the grid until none is left. An array index decides nothing, so any number of tasks will do, and more may be added.
+#
+#     sbatch slurm/array.sh                                          # the grid table2
+#     sbatch --array=0-31 slurm/array.sh --grid full --results /shared/agad
+#     sbatch --partition=a40 --time=12:00:00 slurm/array.sh --grid demo --set updates=200
+#
+# From the repository's top folder. sbatch's own options come before the script's name, launch.py's after it.
+# `launch.py --executor slurm` asks for what stands here too, where nothing else is said.
+# Lines to be run before Python (module load, activate): slurm/setup.sh, or the file that $AGAD_SLURM_SETUP names.
+# Python: $AGAD_PYTHON, else .venv/bin/python, else python3.
+
+#SBATCH --job-name=agad
+#SBATCH --array=0-7
+#SBATCH --output=slurm/logs/%x-%A_%a.out
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@180
+#SBATCH --time=04:00:00
+#SBATCH --gres=gpu:1
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=16G
+
+set -euo pipefail
+
+# sbatch runs a copy of this script from its spool folder: the repository is where it was submitted, or above.
+repository=${AGAD_REPOSITORY:-${SLURM_SUBMIT_DIR:-$PWD}}
+[[ -f $repository/sweeps/launch.py ]] || repository=$(dirname "$repository")
+if [[ ! -f $repository/sweeps/launch.py ]]; then
+    echo "array.sh: error: no sweeps/launch.py in ${SLURM_SUBMIT_DIR:-$PWD}; submit from agad's top folder" >&2
+    exit 2
+fi
+
+setup=${AGAD_SLURM_SETUP:-$repository/slurm/setup.sh}
+if [[ -f $setup ]]; then
+    set +eu # other people's lines need not be so strict
+    # shellcheck disable=SC1090
+    source "$setup"
+    set -eu
+elif [[ -n ${AGAD_SLURM_SETUP:-} ]]; then
+    echo "array.sh: error: AGAD_SLURM_SETUP names $setup, and there is no such file" >&2
+    exit 2
+fi
+
+if [[ -n ${AGAD_PYTHON:-} ]]; then
+    python=$AGAD_PYTHON
+elif [[ -x $repository/.venv/bin/python ]]; then
+    python=$repository/.venv/bin/python
+else
+    python=python3
+fi
+
+case " $* " in
+    *" --grid"* | *" --plan"*) ;;
+    *) set -- --grid table2 "$@" ;;
+esac
+
+# exec: Slurm's warning goes to the process of this script, which must be the one that understands it.
+exec "$python" "$repository/sweeps/launch.py" --executor local --slurm-task "$@"

@@ -1,0 +1,248 @@
+"""The Slurm executor: arrays of jobs, submitted by submitit, whose tasks are `launch.py --slurm-task`.
+
+What a task runs is one command, the same that slurm/array.sh runs: submitit's pickle only replaces its own process by
+it, so its checkpoints, time limits and results play no part. Rows are the truth; the launcher may go away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agad.errors import AgadError
+from sweeps.children import ROOT
+from sweeps.progress import Watch
+from sweeps.slurm import queue
+from sweeps.slurm.commands import SlurmError, call, complaint, run
+from sweeps.slurm.ledger import Ledger, Submission
+from sweeps.slurm.options import DEFAULT_TASKS, SlurmOptions
+from sweeps.slurm.task import MARGIN
+from sweeps.sweep import Outcome, Sweep
+
+if TYPE_CHECKING:
+    import submitit
+
+_LOOK_EVERY = 2.0
+"""Seconds between two looks at the sweep's files while following it."""
+_SETTLING = 5.0
+"""Seconds in which a job that was asked for just now may not be in the queue yet."""
+_SUBMIT_LIMIT = re.compile(r"submit limit|MaxSubmit", re.IGNORECASE)
+
+
+def execute(sweep: Sweep) -> Outcome:
+    """Bring as many tasks into the queue as are wanted; with --wait, follow them to the end of the sweep."""
+    arrays = _Arrays(sweep)
+    with arrays.ledger.locked():
+        arrays.settle()
+        arrays.fill()
+    jobs = tuple(sorted(arrays.ledger.jobs(), key=int))
+    if not sweep.slurm.wait:
+        return Outcome(left_to=jobs)
+    try:
+        return _follow(sweep, arrays)
+    except KeyboardInterrupt:
+        sweep.display.say("Following no more; the jobs go on.")
+        return Outcome(left_to=jobs)
+
+
+def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
+    """The script that would be submitted, and what Slurm says to it. Raises SlurmError where it is refused."""
+    sizes = _chunks(tasks, _max_array_size())
+    with tempfile.TemporaryDirectory() as folder:
+        executor = _executor(sweep.slurm, Path(folder), f"agad-{sweep.plan.grid}-TOKEN")
+        text = _script(executor, sizes[0]).replace(folder, str(sweep.jobs))
+        yield f"{tasks} tasks in {len(sizes)} arrays of at most {sizes[0]}, each task running:"
+        yield f"  {shlex.join([sys.executable, *sweep.task])}"
+        yield text
+        script = Path(folder) / "script.sh"
+        script.write_text(text)
+        yield "".join(run(["sbatch", "--test-only", str(script)])).strip()
+
+
+class _Arrays:
+    """The arrays of one sweep."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.ledger = Ledger(sweep.jobs)
+        self._sweep = sweep
+
+    def settle(self) -> None:
+        """Find the jobs that a launch asked for and did not live to note; what Slurm does not know is forgotten."""
+        for entry in self.ledger.entries():
+            if entry.job is not None:
+                continue
+            job = self._find(entry)
+            if job is None:
+                self.ledger.remove(entry)
+                continue
+            self._adopt(entry, job)
+            self._sweep.display.say(f"Found job {job} ({entry.tasks} tasks) of a launch that was cut off.")
+
+    def queued(self) -> list[queue.Queued]:
+        """This sweep's tasks in Slurm's queue, by now."""
+        return queue.of_jobs(queue.ask(), self.ledger.jobs())
+
+    def fill(self) -> None:
+        """Submit what is missing of the wanted tasks, never more than there are runs."""
+        open_runs = len(self._sweep.picker().census().open)
+        wanted = min(self._sweep.workers or DEFAULT_TASKS, open_runs)
+        there = self.queued()
+        if there:
+            jobs = ", ".join(sorted({one.array for one in there}))
+            self._sweep.display.say(f"{len(there)} tasks of this sweep are in the queue already (job {jobs}).")
+        missing = wanted - len(there)
+        size = _max_array_size()
+        while missing > 0:
+            tasks = min(missing, size)
+            try:
+                job = self._submit(tasks)
+            except SlurmError as error:
+                if not _SUBMIT_LIMIT.search(str(error)):
+                    raise
+                if tasks == 1:
+                    self._sweep.display.say(f"Slurm takes no more tasks now ({error}); call again to add {missing}.")
+                    return
+                size = tasks // 2
+                continue
+            self._sweep.display.say(f"Submitted job {job}: {tasks} tasks")
+            missing -= tasks
+
+    def _submit(self, tasks: int) -> str:
+        entry = Submission.new(self._sweep.plan.grid, tasks, (sys.executable, *self._sweep.task))
+        self.ledger.write(entry)
+        executor = _executor(self._sweep.slurm, self.ledger.folder, entry.token)
+        try:
+            jobs = _quietly(lambda: executor.map_array(os.execv, *zip(*_executed(entry), strict=True)))
+        except SlurmError:
+            self.ledger.remove(entry)
+            self._sweep_up()
+            raise
+        job = str(jobs[0].job_id).partition("_")[0]
+        self.ledger.write(Submission(entry.token, tasks, entry.command, job))
+        return job
+
+    def _sweep_up(self) -> None:
+        """What submitit leaves of a submission that was refused."""
+        for pattern in (".submission_file_*.sh", "*.pkl"):
+            for path in self.ledger.folder.glob(pattern):
+                if not path.name.endswith("_submitted.pkl"):
+                    path.unlink(missing_ok=True)
+
+    def _find(self, entry: Submission) -> str | None:
+        while True:
+            found = {one.array for one in queue.ask() if one.name == entry.token}
+            if found:
+                return found.pop()
+            if self.ledger.age(entry) > _SETTLING:
+                return None
+            time.sleep(0.5)
+
+    def _adopt(self, entry: Submission, job: str) -> None:
+        """Give its tasks what they wait for (submitit's tasks look a minute long), and note its id."""
+        from submitit.core.utils import DelayedSubmission, JobPaths
+
+        for index, arguments in enumerate(_executed(entry)):
+            name = job if entry.tasks == 1 else f"{job}_{index}"
+            path = JobPaths(self.ledger.folder, job_id=name).submitted_pickle
+            if not path.exists():
+                DelayedSubmission(os.execv, *arguments).dump(path)
+        self.ledger.write(Submission(entry.token, entry.tasks, entry.command, job))
+
+
+def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
+    """os.execv's arguments, for each task."""
+    return [(entry.command[0], list(entry.command))] * entry.tasks
+
+
+def _follow(sweep: Sweep, arrays: _Arrays) -> Outcome:
+    """Show progress until nothing is open, or nobody is left in the queue to do it."""
+    watch = Watch(sweep.picker())
+    due, gone = time.monotonic() + queue.SQUEUE_EVERY, 0
+    while True:
+        snapshot = watch.look()
+        sweep.display.show(snapshot)
+        if not snapshot.census.open:
+            return Outcome()
+        if time.monotonic() >= due:
+            due = time.monotonic() + queue.SQUEUE_EVERY
+            try:
+                gone = 0 if arrays.queued() else gone + 1
+            except SlurmError as error:
+                sweep.display.say(f"Slurm does not answer ({error}); still looking at the rows.")
+            if gone > 1:
+                return Outcome(error=f"no task of this sweep is left in the queue; their logs are in {sweep.logs}")
+        time.sleep(_LOOK_EVERY)
+
+
+# -- submitit -----------------------------------------------------------------------------------------------------
+
+
+def _executor(options: SlurmOptions, folder: Path, token: str) -> submitit.SlurmExecutor:
+    """Submitit's executor with all that sbatch is to be asked for. Raises AgadError where submitit is not installed."""
+    try:
+        import submitit
+    except ImportError as error:
+        raise AgadError("--executor slurm needs submitit: pip install 'agad[slurm]', or use slurm/array.sh") from error
+    try:
+        executor = submitit.SlurmExecutor(folder)
+    except RuntimeError as error:
+        raise SlurmError("srun is not on the path: this is no machine that speaks to Slurm") from error
+    cpus = options.sbatch.get("cpus-per-task")
+    executor.update_parameters(
+        job_name=token,
+        array_parallelism=options.at_once or sys.maxsize,
+        signal_delay_s=round(MARGIN),
+        stderr_to_stdout=True,
+        setup=_setup_lines(options),
+        # srun inside a job has not taken --cpus-per-task from it since Slurm 22.05.
+        srun_args=[f"--cpus-per-task={cpus}"] if cpus else None,
+        additional_parameters={"requeue": True, **options.sbatch},
+    )
+    return executor
+
+
+def _setup_lines(options: SlurmOptions) -> list[str]:
+    lines = [f"export PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}"]
+    return [f"source {shlex.quote(str(options.setup))}", *lines] if options.setup else lines
+
+
+def _script(executor: submitit.SlurmExecutor, tasks: int) -> str:
+    """The text that submitit would hand to sbatch for that many tasks."""
+    if tasks > 1:
+        executor.parameters["map_count"] = tasks
+    return str(executor._make_submission_file_text(executor._submitit_command_str, ""))
+
+
+def _quietly(submit: Any) -> Any:
+    """Its answer. submitit prints what sbatch complains of and raises it too: here it is one SlurmError."""
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    try:
+        with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return submit()
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise SlurmError(complaint(str(error)) or "sbatch failed and did not say why") from error
+
+
+# -- arrays -------------------------------------------------------------------------------------------------------
+
+
+def _max_array_size() -> int:
+    """How many tasks an array may have here."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", call(["scontrol", "show", "config"]), re.MULTILINE)
+    return max(1, int(found[1])) if found else 1001  # Slurm's default
+
+
+def _chunks(tasks: int, size: int) -> list[int]:
+    return [min(size, tasks - start) for start in range(0, tasks, size)]

@@ -1,0 +1,45 @@
+"""Slurm's own commands, called with a time limit; what they complain of becomes one line."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from agad.errors import AgadError
+
+_TIMEOUT = 60.0
+"""Seconds; a client waits about 9 s for a controller that does not answer, and asks again."""
+
+
+class SlurmError(AgadError):
+    """Slurm is not here, does not answer, or refuses."""
+
+
+def call(command: Sequence[str], *, timeout: float = _TIMEOUT) -> str:
+    """Standard output of a command of Slurm's. Raises SlurmError with Slurm's own words, one line."""
+    return run(command, timeout=timeout)[0]
+
+
+def run(command: Sequence[str], *, timeout: float = _TIMEOUT) -> tuple[str, str]:
+    """Standard output and standard error, likewise: `sbatch --test-only` answers on the latter."""
+    name = command[0]
+    path = shutil.which(name)
+    if path is None:
+        raise SlurmError(f"{name} is not on the path: this is no machine that speaks to Slurm; use --executor local")
+    try:
+        done = subprocess.run([path, *command[1:]], capture_output=True, text=True, timeout=timeout, check=False)  # noqa: S603 - a list, no shell
+    except subprocess.TimeoutExpired as error:
+        raise SlurmError(f"{name} did not answer within {timeout:.0f} s; is slurmctld up?") from error
+    except OSError as error:
+        raise SlurmError(f"{name} cannot be run: {error.strerror}") from error
+    if done.returncode:
+        raise SlurmError(complaint(done.stderr) or f"{name} ended with status {done.returncode}")
+    return done.stdout, done.stderr
+
+
+def complaint(stderr: str) -> str:
+    """The first line that says what is wrong, as Slurm says it: the ones after it are consequences."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    named = [line for line in lines if "error:" in line]
+    return next(iter([*named, *lines]), "")

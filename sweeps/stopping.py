@@ -1,0 +1,32 @@
+"""Stopping: whether this process is to stop, and why."""
+
+from __future__ import annotations
+
+import time
+
+
+class Stopping:
+    """Set by signal handlers, the heartbeat thread and the deadline.
+
+    Args:
+        deadline: seconds from now after which it stops by itself; None: never.
+    """
+
+    def __init__(self, deadline: float | None = None) -> None:
+        self.reason: str | None = None
+        self._ends: float | None = None
+        self.set_deadline(deadline)
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Stop so many seconds from now; None: never."""
+        self._ends = None if seconds is None else time.monotonic() + seconds
+
+    def stop(self, reason: str) -> None:
+        """Ask for a stop at the next update; the first reason stays."""
+        self.reason = self.reason or reason
+
+    def is_set(self) -> bool:
+        """Whether to stop now."""
+        if self._ends is not None and time.monotonic() >= self._ends:
+            self.stop("its deadline is near")
+        return self.reason is not None
