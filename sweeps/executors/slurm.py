@@ -58,9 +58,8 @@ def execute(sweep: Sweep) -> Outcome:
 def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
     """The script that would be submitted, and what Slurm says to it. Raises SlurmError where it is refused."""
     sizes = _chunks(tasks, _max_array_size())
+    text = _script(_executor(sweep.slurm, sweep.jobs, f"agad-{sweep.plan.grid}-TOKEN"), sizes[0])
     with tempfile.TemporaryDirectory() as folder:
-        executor = _executor(sweep.slurm, Path(folder), f"agad-{sweep.plan.grid}-TOKEN")
-        text = _script(executor, sizes[0]).replace(folder, str(sweep.jobs))
         yield f"{tasks} tasks in {len(sizes)} arrays of at most {sizes[0]}, each task running:"
         yield f"  {shlex.join([sys.executable, *sweep.task])}"
         yield text
