@@ -88,11 +88,10 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
     with mpl.rc_context(STYLE):
         layout = Panels(columns=5, width=1.4, height=0.95, bottom=0.5)
         figure, axes = layout.panels(len(shown))
-        floor = _floor(points)
+        spreads = _spreads(points)
         for panel, key in zip(axes, shown, strict=False):
             for row in panels[key]:
-                here = points[(points["class"] == key[1]) & (points["row"] == row)]
-                by_update = here.groupby("update")["auroc"].agg(["mean", "min", "max"]) * 100
+                by_update = spreads.xs((row, key[1]))
                 panel.fill_between(
                     by_update.index,
                     by_update["min"],
@@ -109,9 +108,10 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
                 if class_name(*key)
                 else f"class {key[1]}"
             )
-            panel.set_ylim(floor, 101)
-            panel.set_yticks(*ticks(floor, 100))
-            panel.set_xticks(*ticks(0, float(points["update"].max())))
+        floor = _floor(points)
+        axes[0].set_ylim(floor, 101)  # of all panels, as below: they share their axes
+        axes[0].set_yticks(*ticks(floor, 100))
+        axes[0].set_xticks(*ticks(0, float(points["update"].max())))
         layout.label(axes, "updates", "AUROC, %")
         legend_on_top(figure, _handles(cells, lines))
     titles = ", ".join(map(datasets.title, group))
@@ -134,6 +134,11 @@ def _curve_alt(cells: Cells, points: pd.DataFrame, titles: str, lines: _Lines) -
         own = 100 * ends.loc[ends["row"].isin(rows), "auroc"]
         spans.append(f"{heading(lines.field)} {value} ends between {own.min():.0f} and {own.max():.0f}")
     return f"Learning curves on {titles}, AUROC in percent: {'; '.join(spans)}."
+
+
+def _spreads(points: pd.DataFrame) -> pd.DataFrame:
+    """Mean, min and max over seeds in percent, of each row, class and update."""
+    return 100 * points.groupby(["row", "class", "update"])["auroc"].agg(["mean", "min", "max"])
 
 
 def _floor(points: pd.DataFrame) -> float:

@@ -34,10 +34,14 @@ def leakage_figure(cells: Cells) -> Drawing | None:
             if not formats.is_missing(printed):
                 panel.axhline(printed, color=PAPER_COLOUR, linewidth=1, linestyle=(0, (4, 2)))
             panel.set_title(row_title(cells, index))
-        low = min(10 * math.floor(panel.get_ylim()[0] / 10) for panel in axes)
-        for panel in axes:
-            panel.set_ylim(low, 101.5)
-            panel.set_yticks(*ticks(low, 100))
+        first = axes[0]  # what is set of it is set of all panels: they share their axes
+        low = 10 * math.floor(first.get_ylim()[0] / 10)
+        first.set_ylim(low, 101.5)
+        first.set_yticks(*ticks(low, 100))
+        first.set_xlim(-0.3, len(protocols) - 0.7)
+        first.set_xticks(range(len(protocols)), [leakage.LABELS[protocol] for protocol in protocols])
+        for word in (label for panel in axes for label in panel.get_xticklabels()):
+            word.set(rotation=40, ha="right")
         layout.label(axes, "", "AUROC, %")
         legend_on_top(figure, _leakage_handles())
     return Drawing(
@@ -61,8 +65,6 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
         range(len(columns)), of_class.mean().to_numpy(), color=COLOURS[0], linewidth=2.2, marker="o", markersize=3
     )
     panel.axhline(50, color=INK, linewidth=0.4, alpha=0.4)
-    panel.set_xticks(range(len(columns)), [leakage.LABELS[p] for p in protocols], rotation=40, ha="right")
-    panel.set_xlim(-0.3, len(columns) - 0.7)
 
 
 def _leakage_handles() -> list[Any]:

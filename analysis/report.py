@@ -10,8 +10,10 @@ written, 2 an error.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ if __name__ == "__main__" and not __package__:  # run as a script: this folder i
 import pandas as pd
 
 from agad import datasets
+from agad.store import ResultStore
 from analysis import (
     comparisons,
     coverage,
@@ -56,10 +59,28 @@ def write_report(results: str | Path, out: str | Path, plan: str | Path | None =
 
     AnalysisError, one line, where no honest report can be made.
     """
-    store = open_store(results)
+    with _no_collector():
+        return _write_report(open_store(results), Path(out), plan)
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Without passes of the garbage collector: a fifth of a large report's time, and what it finds is not worth it.
+
+    Everything is kept to the end anyway: the figures and tables that the page is made of.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _write_report(store: ResultStore, target: Path, plan: str | Path | None) -> Path:
     cells = read_all(store) if plan is None else read(store, load_plan(plan))
     sections = _sections(store, cells)
-    target = Path(out)
     for folder in ("tables", "figures"):
         (target / folder).mkdir(parents=True, exist_ok=True)
     for section in sections:
@@ -77,7 +98,7 @@ def _lead(cells: Cells) -> str:
     return f"{cells.title}. {footnotes.coverage(cells, cells.summary)}"
 
 
-def _sections(store: Any, cells: Cells) -> list[Section]:
+def _sections(store: ResultStore, cells: Cells) -> list[Section]:
     trained = cells.of_task("train")
     sections = _of_training(store, trained) if trained else []
     if trained is None or cells.runs["parameters_g"].notna().any():
@@ -90,7 +111,7 @@ def _sections(store: Any, cells: Cells) -> list[Section]:
 _BEFORE_TABLE8 = ("coverage", "table1", "table2", "table3", "table4", "table5")
 
 
-def _of_training(store: Any, cells: Cells) -> list[Section]:
+def _of_training(store: ResultStore, cells: Cells) -> list[Section]:
     ours = {table: our_tables(cells, table) for table in paper.TABLES if table != "table8"}
     points = curves.read(store, set(cells.runs["run_id"]))
     sections = [_coverage(ours)] if any(ours.values()) else []
@@ -133,7 +154,7 @@ def _table8(cells: Cells) -> Section:
     return Section("table8", paper.TITLES["table8"], sheets=(networks(cells),))
 
 
-def _one_known(store: Any, cells: Cells) -> list[Section]:
+def _one_known(store: ResultStore, cells: Cells) -> list[Section]:
     part = known_part(cells)
     if part is None:
         return []
@@ -178,14 +199,14 @@ def _curves(cells: Cells, points: pd.DataFrame) -> list[Section]:
     return [Section("curves", "Learning curves (Figure 6)", figures=drawn)] if drawn else []
 
 
-def _boxes(store: Any, cells: Cells) -> list[Section]:
+def _boxes(store: ResultStore, cells: Cells) -> list[Section]:
     rows = {row for pair in box_rows(cells).values() for row in pair}
     run_ids = set(cells.runs.loc[cells.runs["row"].isin(rows) & (cells.runs["status"] == "ok"), "run_id"])
     drawn = tuple(box_figures(cells, curves.read_scores(store, run_ids))) if run_ids else ()
     return [Section("boxes", "Scores by class (Figure 4)", figures=drawn)] if drawn else []
 
 
-def _reconstructions(store: Any, cells: Cells) -> list[Section]:
+def _reconstructions(store: ResultStore, cells: Cells) -> list[Section]:
     run_ids = {run_id for group in reconstructions.groups(cells) for run_id in group.run_ids.values()}
     drawn = tuple(reconstructions.drawings(cells, reconstructions.read(store, run_ids))) if run_ids else ()
     return [Section("reconstructions", "Reconstructions (Figures 2 and 3)", figures=drawn)] if drawn else []
