@@ -94,6 +94,7 @@ def test_in_the_report_times_are_table_8s_and_are_in_no_table_of_aurocs(tmp_path
     page = write_report(tmp_path / "results", tmp_path / "out").read_text()
     assert {path.stem for path in (tmp_path / "out" / "tables").iterdir()} == {"table8", "settings", "data"}
     assert '<section id="table8">' in page
+    assert "how long it trains" not in page
     trained = RunSpec(dataset="mnist", normal_class=0)
     commit_all(ResultStore(tmp_path / "results"), [trained], lambda spec: 0.9, {"parameters_g": 2_133_632})
     page = write_report(tmp_path / "results", tmp_path / "out").read_text()

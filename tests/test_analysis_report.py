@@ -14,10 +14,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from agad.schema import LIGHT_COLUMNS, SCHEMA
+from agad.schema import LIGHT_COLUMNS, SCHEMA, SCHEMA_VERSION
 from agad.spec import EVAL_PROTOCOLS, SEMANTICS_VERSION, RunSpec
 from agad.store import ResultStore
 from analysis import comparisons, curves, leakage, paper, paper_tables, reconstructions, synthetic
@@ -580,6 +581,14 @@ def torn(results):
     path.write_bytes(path.read_bytes()[:-200])
 
 
+def newer_schema(results):
+    store = ResultStore(results)
+    commit_all(store, specs((0,), seeds=(0,)), drawn)
+    (path,) = store.base.iterdir()
+    rows = pq.read_table(path)
+    pq.write_table(rows.replace_schema_metadata({"agad_schema_version": str(SCHEMA_VERSION + 1)}), path)
+
+
 def other_data(results):
     for number, spec in enumerate(specs((0,))):
         ResultStore(results).commit(ok_row(spec, 0.9, data_digest=str(number)))
@@ -591,6 +600,7 @@ def other_data(results):
         (lambda results: None, [], "no such results folder"),
         (nothing, [], "no plan and no row"),
         (torn, [], "no row that can be read"),
+        (newer_schema, [], "written by a newer agad"),
         (other_data, [], "different MNIST data"),
         (other_data, ["--grid", "table1"], "no plan of grid table1"),
         (other_data, ["--plan", "nowhere.json"], "no such plan file"),
