@@ -124,6 +124,8 @@ def find_plan(results: str | Path, grid: str | None = None) -> Path:
 
     AnalysisError, with those that there are, where none or several fit.
     """
+    if not Path(results).is_dir():
+        raise AnalysisError(f"{results}: there is no such results folder")
     folder = Path(results) / PLANS
     plans = sorted(folder.glob("*.json"))
     fitting = plans if grid is None else [path for path in plans if path.stem.rpartition("-")[0] == grid]
@@ -133,7 +135,7 @@ def find_plan(results: str | Path, grid: str | None = None) -> Path:
     names = ", ".join(path.name for path in (fitting or plans))
     if fitting:
         raise AnalysisError(f"{folder}: more than one {which}; choose one by --plan: {names}")
-    raise AnalysisError(f"{folder}: no {which}" + (f"; there are: {names}" if names else ""))
+    raise AnalysisError(f"{folder}: no {which}; " + (f"there are: {names}" if names else "a launch makes one"))
 
 
 def spec_defaults() -> dict[str, Any]:

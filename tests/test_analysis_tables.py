@@ -395,7 +395,7 @@ def other_data(tmp_path):
         (other_data, "different MNIST data"),
         (lambda tmp_path: None, "no plan"),
         (lambda tmp_path: write_plan(tmp_path, specs()).write_text("{"), "damaged"),
-        (lambda tmp_path: tmp_path.rmdir(), "no plan"),
+        (lambda tmp_path: tmp_path.rmdir(), "no such results folder"),
     ],
     ids=["newer schema", "newer schema, compacted", "other data", "empty folder", "damaged plan", "no folder"],
 )
