@@ -303,7 +303,7 @@ def test_a_warning_that_comes_before_it_can_mean_anything_is_passed_over(
     task = Task(JOB, tmp_path)
     task._warned(signal.SIGUSR1, None)
     assert not task.stopping.is_set()
-    command("squeue", "echo 1:10")
+    command("squeue", "echo 0:15")
     task._warned(signal.SIGUSR1, None)
     assert task.stopping.reason == "it got SIGUSR1"
 

@@ -22,8 +22,8 @@ from sweeps.stopping import Stopping
 MARGIN = 180.0
 """Seconds before the time limit at which workers are told to checkpoint and end; less where the limit is short."""
 _MARGIN_SHARE, _LEAST_MARGIN = 0.15, 10.0
-_EARLY = 60.0
-"""Seconds: Slurm's warning may come this much before it is due."""
+_BEGINNING = 60.0
+"""Seconds in which a warning means that the job is short, and not that it is over: Slurm may warn 60 s too early."""
 REQUEUES_WITHOUT_PROGRESS = 3
 """Requeues in a row after which nothing more was kept than before; the next would bring nothing either."""
 
@@ -80,10 +80,10 @@ class Task:
         return path
 
     def _warned(self, number: int, _: object) -> None:
-        """The time limit or a preemption is near. A warning that is earlier than the whole job is long says nothing."""
-        if time.monotonic() - self._started < _EARLY:
+        """The time limit or a preemption is near. In a job that is shorter than the warning's lead it comes at once."""
+        if time.monotonic() - self._started < _BEGINNING:
             left = self.job.seconds_left()
-            if left is not None and left > self._margin + _EARLY:
+            if left is not None and left > self._margin:
                 say(f"{signal.Signals(number).name} came {left:.0f} s before the time limit: too early, going on")
                 return
         self.stopping.stop(f"it got {signal.Signals(number).name}")
