@@ -10,7 +10,7 @@ demo: $(ENVIRONMENT)
 	$(BIN)/python sweeps/launch.py --grid demo --results results/demo
 
 test: $(ENVIRONMENT)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: $(ENVIRONMENT)
 	$(BIN)/ruff check .
