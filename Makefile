@@ -10,7 +10,7 @@ demo: $(ENVIRONMENT)
 	$(BIN)/python sweeps/launch.py --grid demo --results results/demo
 
 test: $(ENVIRONMENT)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 check: $(ENVIRONMENT)
 	$(BIN)/ruff check .

@@ -36,9 +36,9 @@ from analysis.our_tables import our_tables
 from analysis.report import main, write_report
 from analysis.summary import summarise
 from tests.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
+from tests.notebooks import NOTEBOOKS, code_of, run_notebook
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "analysis" / "notebooks").glob("*.ipynb"))
 
 
 def digits() -> list[RunSpec]:
@@ -642,11 +642,6 @@ def test_synthetic_rows_are_the_papers_in_number_and_a_runs_in_form():
 # -- notebooks -----------------------------------------------------------------------------------------------------
 
 
-def code_of(path):
-    cells = json.loads(path.read_text())["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-
-
 def test_there_are_the_three_notebooks():
     assert [path.stem for path in NOTEBOOKS] == ["figures", "leakage", "tables"]
 
@@ -662,29 +657,5 @@ def test_notebooks_are_committed_without_outputs_and_define_nothing(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_from_their_folder(path, demo):
-    """Each cell in turn, its last expression displayed as a notebook would."""
-    program = """
-import ast, json, sys
-names = {}
-for text in json.loads(sys.stdin.read()):
-    body = ast.parse(text).body
-    last = body.pop() if isinstance(body[-1], ast.Expr) else None
-    exec(compile(ast.Module(body, []), "cell", "exec"), names)
-    if last:
-        value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
-        assert value is not None, text
-        for form in ("_repr_html_", "_repr_markdown_"):
-            if hasattr(value, form):
-                assert getattr(value, form)()
-"""
-    environment = {**os.environ, "AGAD_RESULTS": str(demo), "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        input=json.dumps(code_of(path)),
-        cwd=path.parent,
-        env=environment,
-        text=True,
-        check=False,
-        capture_output=True,
-    )
+    result = run_notebook(path, demo)
     assert result.returncode == 0, result.stderr

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from agad.datasets import DATASETS
 from agad.provenance import code_digest
 from agad.schema import SCHEMA
 from agad.spec import EVAL_PROTOCOLS
-from agad.store import ResultStore
+from agad.store import FILE_METADATA, ResultStore
 from analysis import report, tables
 from sweeps.grids import grid_names, load_grid
 from sweeps.plan import Plan, make_plan
 from tests.cli import launch
+from tests.notebooks import NOTEBOOKS, run_notebook
 from tests.raw_data import unpack, unpack_lung, write_cifar10, write_cifar100, write_idx
 
 NORMALS, OTHERS, LAST = 34, 6, 10
@@ -241,3 +243,15 @@ def test_what_each_grid_is_for_is_in_its_rows(results: Path) -> None:
 def test_shared_runs_are_made_once(results: Path) -> None:
     assert len(run_ids("table4") & run_ids("table5")) == 1
     assert ResultStore(results).read_tries().num_rows == len(set().union(*map(run_ids, GRIDS)))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_on_the_demos_rows(path: Path, results: Path, tmp_path: Path) -> None:
+    plan_of("demo").save(tmp_path)
+    (tmp_path / "base").mkdir()
+    rows = ResultStore(results).read(SCHEMA.names, run_ids=run_ids("demo"))
+    pq.write_table(rows.replace_schema_metadata(FILE_METADATA), tmp_path / "base" / "rows.parquet")
+
+    done = run_notebook(path, tmp_path)
+
+    assert done.returncode == 0, done.stderr
