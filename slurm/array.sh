@@ -24,9 +24,11 @@
 
 set -euo pipefail
 
-# sbatch runs a copy of this script from its spool folder: the repository is where it was submitted, or above.
-repository=${AGAD_REPOSITORY:-${SLURM_SUBMIT_DIR:-$PWD}}
-[[ -f $repository/sweeps/launch.py ]] || repository=$(dirname "$repository")
+# Slurm's warning means nothing to the lines below, and would end them; launch.py listens to it as soon as it is up.
+trap '' USR1 USR2
+
+# sbatch runs a copy of this script from its spool folder: the repository is where it was submitted.
+repository=${SLURM_SUBMIT_DIR:-$PWD}
 if [[ ! -f $repository/sweeps/launch.py ]]; then
     echo "array.sh: error: no sweeps/launch.py in ${SLURM_SUBMIT_DIR:-$PWD}; submit from agad's top folder" >&2
     exit 2
@@ -34,10 +36,13 @@ fi
 
 setup=${AGAD_SLURM_SETUP:-$repository/slurm/setup.sh}
 if [[ -f $setup ]]; then
+    given=("$@") # a sourced file sees the arguments, hands them on to what it sources, and may change them
+    set --
     set +eu # other people's lines need not be so strict
     # shellcheck disable=SC1090
     source "$setup"
     set -eu
+    set -- ${given[@]+"${given[@]}"}
 elif [[ -n ${AGAD_SLURM_SETUP:-} ]]; then
     echo "array.sh: error: AGAD_SLURM_SETUP names $setup, and there is no such file" >&2
     exit 2

@@ -1,8 +1,11 @@
-"""The environment of processes that are started with this agad."""
+"""What processes that are started with this agad share: environment, signals."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,3 +20,17 @@ def environment(threads: int | None = None) -> dict[str, str]:
     path = f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT)
     limits = {} if threads is None else dict.fromkeys(_THREAD_VARIABLES, str(threads))
     return {**os.environ, "PYTHONPATH": path, **limits}
+
+
+_WARNINGS = {signal.SIGUSR1, signal.SIGUSR2}
+"""Slurm sends its warnings to all processes of a step: what they mean is for the launcher to say."""
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Processes that are started meanwhile never get Slurm's warnings; this one gets them at the end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _WARNINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -23,6 +23,7 @@ import json
 import os
 import signal
 import subprocess
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -46,7 +47,7 @@ from sweeps.arguments import (
     say,
 )
 from sweeps.cost import measured_seconds, seconds_left
-from sweeps.devices import default_workers, resolve_device
+from sweeps.devices import default_workers, resolve_device, visible_gpus
 from sweeps.grids import grid_names, load_grid
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
@@ -59,6 +60,10 @@ from sweeps.worker import WorkerOptions
 
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 _FAILURES_SHOWN = 5
+_PATIENCE = 120.0
+"""Seconds that workers get to finish an update and write a checkpoint."""
+_PATIENCE_SHARE = 0.6
+"""Of the time that a Slurm task has between the stop and its end: the requeue must find its place there too."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     where = parser.add_argument_group("where")
     add_results_argument(where)
     where.add_argument(
-        "--data", metavar="DIR", default=os.environ.get("AGAD_DATA", "data"), help="raw data ($AGAD_DATA, else data/)"
+        "--data", metavar="DIR", default=os.environ.get("AGAD_DATA"), help="raw data ($AGAD_DATA, else data/)"
     )
     where.add_argument(
         "--cache",
@@ -126,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _main(options: argparse.Namespace) -> int:
     if options.list_grids:
         return _list_grids()
+    task = Task.here() if options.slurm_task else None
     plan = plan_of(options)
     if options.dry_run:
         return _dry_run(options, plan)
@@ -134,14 +140,15 @@ def _main(options: argparse.Namespace) -> int:
     if options.prepare_data:
         _prepare(path, options, download=True)
         return EXIT_COMPLETE
-    task = _begin_task(options, plan) if options.slurm_task else None
+    if task is not None:
+        _begin(task, options, plan)
     outcome = Outcome()
     with Display() as display, _retry_file(options, plan, task) as (policy, retry_path):
         sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path, task=task)
         if sweep.picker().census().open:
             _check_code(sweep, path, allow_change=options.allow_code_change)
             if not _is_submitted(options) or not _are_prepared(plan, options):
-                _prepare(path, options, download=False)
+                _prepare(path, options, download=False, stopping=sweep.stopping)
             outcome = execute(sweep)
     if outcome.left_to:
         return _say_left(options, outcome)
@@ -149,7 +156,7 @@ def _main(options: argparse.Namespace) -> int:
         return _end_task(task, sweep, outcome)
     status = _conclude(sweep, path, outcome)
     if task is not None:
-        task.leave()
+        task.leave(sweep.picker())
     return status
 
 
@@ -216,15 +223,34 @@ def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any,
 # -- the sweep ----------------------------------------------------------------------------------------------------
 
 
-def _prepare(plan_path: Path, options: argparse.Namespace, *, download: bool) -> None:
-    """Prepare the data in a process of its own, for it imports torch. Raises AgadError with its one line."""
-    command = [sys.executable, "-m", "sweeps.prepare", "--plan", str(plan_path), "--data", options.data]
+def _prepare(plan_path: Path, options: argparse.Namespace, *, download: bool, stopping: Stopping | None = None) -> None:
+    """Prepare the data in a process of its own, for it imports torch. Raises AgadError with its one line.
+
+    Returns early where it is to stop: a preparation that is cut off leaves nothing behind.
+    """
+    command = [sys.executable, "-m", "sweeps.prepare", "--plan", str(plan_path), "--data", _data(options)]
     command += ["--cache", options.cache] if options.cache else []
     command += ["--download", "--list"] if download else []
-    done = subprocess.run(command, env=children.environment(), stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"preparing the data ended with status {done.returncode}"]
+    with children.without_warnings():
+        process = subprocess.Popen(command, env=children.environment(), stderr=subprocess.PIPE, text=True)  # noqa: S603
+    with process:
+        said = _ended(process, stopping or Stopping())
+    if process.returncode and not (stopping and stopping.is_set()):
+        lines = said.strip().splitlines() or [f"preparing the data ended with status {process.returncode}"]
         raise AgadError(lines[-1])
+
+
+def _ended(process: subprocess.Popen[str], stopping: Stopping) -> str:
+    """What a process has written to standard error when it has ended, by itself or because all is to stop."""
+    while True:
+        try:
+            return process.communicate(timeout=0.5)[1]
+        except subprocess.TimeoutExpired:
+            if stopping.is_set():
+                process.terminate()
+        except BaseException:
+            process.kill()
+            raise
 
 
 @contextlib.contextmanager
@@ -232,13 +258,23 @@ def _retry_file(
     options: argparse.Namespace, plan: Plan, task: Task | None
 ) -> Iterator[tuple[RetryPolicy, Path | None]]:
     """The retry policy, and the file that tells workers which failed runs are to be tried again."""
+    if options.retry_until is not None:
+        yield _policy_of(options.retry_until), options.retry_until
+        return
     if not options.retry_failed:
         yield RetryPolicy(), None
         return
     policy = RetryPolicy.retrying(ResultStore(options.results).tries())
+    text = json.dumps(dict(policy.until_attempt))
     if task is not None:  # what had failed when the array began: not anew at every requeue
-        path = task.once("retry.json", json.dumps(dict(policy.until_attempt)))
-        yield RetryPolicy(until_attempt=json.loads(path.read_text())), path
+        path = task.once("retry.json", text)
+        yield _policy_of(path), path
+        return
+    if _is_submitted(options):  # jobs outlive this process
+        path = options.results.absolute() / "slurm" / plan.name / f"retry-{uuid.uuid4().hex[:12]}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace_atomically(path, lambda temporary: temporary.write_text(text))
+        yield policy, path
         return
     path = (
         options.results
@@ -250,6 +286,13 @@ def _retry_file(
         yield policy, path
     finally:
         path.unlink(missing_ok=True)
+
+
+def _policy_of(path: Path) -> RetryPolicy:
+    try:
+        return RetryPolicy(until_attempt=json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read which failed runs are to be tried again: {path}: {error}") from error
 
 
 def _sweep(
@@ -265,7 +308,7 @@ def _sweep(
     worker = WorkerOptions(
         plan=str(path),
         results=str(options.results),
-        data=options.data,
+        data=_data(options),
         cache=options.cache,
         executor=options.executor,
         device=options.device if _is_submitted(options) else resolve_device(options.device),
@@ -285,9 +328,10 @@ def _sweep(
         policy=policy,
         display=display,
         stopping=_stopping(options.deadline) if task is None else task.stopping,
+        patience=_PATIENCE if task is None else min(_PATIENCE, _PATIENCE_SHARE * task.margin),
         leaves=task is not None,
         slurm=slurm_options(options),
-        task=tuple(_task_arguments(options, path)),
+        task=tuple(_task_arguments(options, path, retry)),
     )
 
 
@@ -378,24 +422,30 @@ def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
     return all(prepared_folders(root, dataset, image_size) for dataset, image_size in wanted)
 
 
-def _task_arguments(options: argparse.Namespace, path: Path) -> list[str]:
-    """The command line of launch.py by which a job works at this sweep: paths without a working folder."""
+def _task_arguments(options: argparse.Namespace, path: Path, retry: Path | None) -> list[str]:
+    """The command line of launch.py by which a job works at this sweep.
+
+    Paths are absolute, but links in them stay: what they stand for may differ between nodes. What is not given here,
+    the job's own set-up lines may say ($AGAD_DATA, $AGAD_CACHE).
+    """
     arguments = [str(children.ROOT / "sweeps" / "launch.py"), "--slurm-task", "--executor", "local"]
-    arguments += ["--plan", str(path.resolve()), "--results", str(options.results.resolve())]
-    arguments += ["--data", str(Path(options.data).resolve())]
-    arguments += ["--cache", str(Path(options.cache).resolve())] if options.cache else []
+    arguments += ["--plan", str(path.absolute()), "--results", str(options.results.absolute())]
+    arguments += ["--data", str(Path(options.data).absolute())] if options.data else []
+    arguments += ["--cache", str(Path(options.cache).absolute())] if options.cache else []
+    arguments += ["--retry-until", str(retry)] if retry is not None else []
     arguments += ["--threads", str(options.threads), "--device", options.device]
     arguments += ["--checkpoint-every", str(options.checkpoint_every), "--lease", str(options.lease)]
     arguments += ["--deadline", str(options.deadline)] if options.deadline is not None else []
-    for flag in ("retry_failed", "keep_weights", "allow_code_change"):
+    for flag in ("keep_weights", "allow_code_change"):
         arguments += [f"--{flag.replace('_', '-')}"] if getattr(options, flag) else []
     return arguments
 
 
-def _begin_task(options: argparse.Namespace, plan: Plan) -> Task:
-    task = Task.here(options.results / "slurm" / plan.name, options.deadline)
-    task.begin(options.results / "logs" / plan.name / f"task-{task.job.name}.log")
-    return task
+def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
+    if options.device == "auto":
+        task.check_gpus(visible_gpus())
+    task.begin(options.results / "slurm" / plan.name, options.deadline)
+    task.write_to(options.results / "logs" / plan.name / f"task-{task.job.name}.log")
 
 
 def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:
@@ -417,6 +467,11 @@ def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
 
 
 # -- small things -------------------------------------------------------------------------------------------------
+
+
+def _data(options: argparse.Namespace) -> str:
+    """The folder of the raw data."""
+    return str(options.data or "data")
 
 
 def _seconds(text: str, least: float = 0.0) -> float:

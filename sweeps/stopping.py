@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class Stopping:
@@ -10,10 +11,12 @@ class Stopping:
 
     Args:
         deadline: seconds from now after which it stops by itself; None: never.
+        ask: called whenever somebody wants to know; may call `stop`.
     """
 
-    def __init__(self, deadline: float | None = None) -> None:
+    def __init__(self, deadline: float | None = None, ask: Callable[[], None] | None = None) -> None:
         self.reason: str | None = None
+        self._ask = ask
         self._ends: float | None = None
         self.set_deadline(deadline)
 
@@ -27,6 +30,8 @@ class Stopping:
 
     def is_set(self) -> bool:
         """Whether to stop now."""
+        if self._ask is not None and self.reason is None:
+            self._ask()
         if self._ends is not None and time.monotonic() >= self._ends:
             self.stop("its deadline is near")
         return self.reason is not None

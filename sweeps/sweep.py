@@ -35,6 +35,7 @@ class Sweep:
         policy: which failed runs are tried again.
         display: shows progress.
         stopping: when this process is to end its workers and itself.
+        patience: seconds that workers get to finish an update and write a checkpoint.
         leaves: whether it ends when others are at all that is left, instead of waiting for them.
         slurm: what jobs of Slurm are asked for.
         task: launch.py and its arguments, by which such a job works at this sweep.
@@ -47,6 +48,7 @@ class Sweep:
     policy: RetryPolicy
     display: Display
     stopping: Stopping = field(default_factory=Stopping)
+    patience: float = 120.0
     leaves: bool = False
     slurm: SlurmOptions = field(default_factory=SlurmOptions)
     task: tuple[str, ...] = ()

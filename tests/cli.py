@@ -55,12 +55,12 @@ def claims(results: Path) -> list[ClaimRecord]:
     return [record for record in newest if record is not None]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 300, pause: float = 0.02) -> None:
     """Return when the condition holds; AssertionError when it does not in time."""
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, f"waited {seconds} s in vain"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def one_line(text: str) -> str:

@@ -334,5 +334,5 @@ OPTIONS = {
     "--grid", "--plan", "--list-grids", "--seeds", "--select", "--set", "--retry-failed", "--dry-run",
     "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--device",
     "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
-    "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--slurm-task", "--wait",
+    "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--slurm-task", "--wait", "--retry-until",
 }  # fmt: skip

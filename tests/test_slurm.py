@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agad.claims import ClaimBoard, Owner
-from agad.errors import AgadError
+from agad.errors import AgadError, DeviceError
 from agad.schema import RunRecord
 from agad.store import ResultStore
 from sweeps.grids import load_grid
@@ -74,7 +75,7 @@ def test_time_left_as_slurm_writes_it(text: str, seconds: float | None) -> None:
 def test_a_task_is_named_by_its_array_for_the_last_one_has_the_arrays_own_id() -> None:
     last = {"SLURM_JOB_ID": "12", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "7", "SLURM_RESTART_COUNT": "2"}
 
-    assert Job.here(last) == Job("12_7", "12", 2, None)
+    assert Job.here({**last, "SLURM_JOB_NAME": "x", "SLURM_JOB_GPUS": "0"}) == Job("12_7", "12", 2, None, "x", True)
     assert Job.here({"SLURM_JOB_ID": "40", "SLURM_JOB_END_TIME": "1700000000"}) == Job("40", "40", 0, 1700000000.0)
     assert Job.here({}) is None
 
@@ -129,7 +130,7 @@ def test_both_ways_ask_for_the_same() -> None:
     [
         ("array=0-3", "--workers"), ("nodes=2", "--workers"), ("ntasks=2", "--workers"), ("job_name=x", "its job"),
         ("output=x", "one folder per sweep"), ("=x", "KEY=VALUE"), ("par tition=x", "KEY=VALUE"),
-        ("comment=a\nb", "line break"),
+        ("comment=a\nb", "line break"), ("signal=B:USR1@60", "180 s"), ("no-requeue", "time limit"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_of_sbatch_is_one_line(text: str, words: str, tmp_path: Path) -> None:
@@ -140,7 +141,8 @@ def test_what_cannot_be_asked_of_sbatch_is_one_line(text: str, words: str, tmp_p
 
 
 def test_a_set_up_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    done = launch("--grid", "demo", "--slurm-setup", str(tmp_path / "none.sh"), "--results", str(tmp_path))
+    setup = ["--slurm-setup", str(tmp_path / "none.sh")]
+    done = launch("--grid", "demo", "--executor", "slurm", *setup, "--results", str(tmp_path))
 
     assert done.returncode == 2
     assert "set-up file" in one_line(done.stderr)
@@ -180,6 +182,12 @@ def test_nothing_reaches_a_shell_unquoted(command: Callable[..., Path], tmp_path
 
     assert ran.returncode == 0, ran.stderr
     assert any(word.startswith(f"{odd}/slurm/") for word in words.read_text().splitlines())
+    asked = [text for text in (tmp_path / "script.sh").read_text().splitlines() if text.startswith("#SBATCH")]
+    assert [text.partition("=")[0].removeprefix("#SBATCH --") for text in asked] == [
+        "array", "comment", "cpus-per-task", "gres", "job-name", "mem", "nodes", "open-mode", "output", "requeue",
+        "signal", "time",
+    ]  # fmt: skip
+    assert asked[1] == "#SBATCH --comment='$(touch pwned) `touch pwned`'"
     assert not list(tmp_path.rglob("pwned"))
 
 
@@ -210,6 +218,14 @@ def array(*arguments: str, folder: Path = ROOT, **environment: str) -> subproces
     )
 
 
+def test_array_sh_hands_words_on_as_they_are(tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    said = array("--plan", "x y.json", "--results", "$(touch pwned)", AGAD_PYTHON=str(program)).stdout.splitlines()
+    assert said[-4:] == ["--plan", "x y.json", "--results", "$(touch pwned)"]
+
+
 def test_array_sh_runs_table2_by_default_and_else_what_it_is_given() -> None:
     program = str(ROOT / "sweeps" / "launch.py")
     task = [program, "--executor", "local", "--slurm-task"]
@@ -217,11 +233,9 @@ def test_array_sh_runs_table2_by_default_and_else_what_it_is_given() -> None:
     assert array().stdout.split() == [*task, "--grid", "table2"]
     assert array("--workers", "2").stdout.split() == [*task, "--grid", "table2", "--workers", "2"]
     assert array("--grid", "full").stdout.split() == [*task, "--grid", "full"]
-    assert array("--plan", "x y.json").stdout.rstrip("\n").endswith("--plan x y.json")
 
 
-def test_array_sh_finds_the_repository_from_a_folder_of_it_and_says_where_it_does_not(tmp_path: Path) -> None:
-    assert array(folder=ROOT / "slurm").returncode == 0
+def test_array_sh_says_where_it_is_not_in_the_repository(tmp_path: Path) -> None:
     lost = array(folder=tmp_path)
     assert lost.returncode == 2
     assert "top folder" in one_line(lost.stderr)
@@ -229,9 +243,11 @@ def test_array_sh_finds_the_repository_from_a_folder_of_it_and_says_where_it_doe
 
 def test_array_sh_runs_the_set_up_lines_first(tmp_path: Path) -> None:
     setup = tmp_path / "set up.sh"
-    setup.write_text("false\necho $UNSET\nexport AGAD_PYTHON='echo'\nmkdir -p $HOME; echo ready\n")
+    setup.write_text("false\necho $UNSET\nmkdir -p $HOME; echo ready $#\nset -- clobbered\n")
 
-    assert array(AGAD_SLURM_SETUP=str(setup), HOME=str(tmp_path / "h")).stdout.split()[0] == "ready"
+    done = array("--grid", "full", AGAD_SLURM_SETUP=str(setup), HOME=str(tmp_path / "h"))
+    assert done.stdout.split()[:2] == ["ready", "0"]
+    assert done.stdout.split()[-2:] == ["--grid", "full"]
     missing = array(AGAD_SLURM_SETUP=str(tmp_path / "none"))
     assert missing.returncode == 2
     assert "no such file" in one_line(missing.stderr)
@@ -270,8 +286,11 @@ def test_status_shows_the_queue_by_one_squeue_in_half_a_minute(command: Callable
 
 def test_status_works_where_slurm_does_not_answer(command: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "job-12").touch()
+    calls = command("squeue", "echo 'squeue: error: no such thing' >&2; exit 1")
 
-    assert list(slurm_lines(tmp_path)) == ["not asked: squeue: error: no such thing"]
+    for _ in range(2):
+        assert list(slurm_lines(tmp_path)) == ["not asked: squeue: error: no such thing"]
+    assert calls.read_text().splitlines().count("--me") == 1
 
 
 def test_one_launch_at_a_time_and_a_dead_ones_lock_is_no_obstacle(tmp_path: Path) -> None:
@@ -288,28 +307,52 @@ def test_one_launch_at_a_time_and_a_dead_ones_lock_is_no_obstacle(tmp_path: Path
 # -- the task -----------------------------------------------------------------------------------------------------
 
 
+def a_task(folder: Path, deadline: float | None = 86400, job: Job = JOB) -> Task:
+    task = Task(job)
+    task.begin(folder, deadline)
+    return task
+
+
 def test_near_its_end_a_task_stops(command: Callable[..., Path], tmp_path: Path) -> None:
-    assert not Task(JOB, tmp_path, deadline=11.5).stopping.is_set()
-    assert Task(JOB, tmp_path, deadline=9).stopping.is_set()
-    assert not Task(JOB, tmp_path).stopping.is_set()  # nothing tells when it ends
+    assert not a_task(tmp_path, 11.5).stopping.is_set()
+    assert a_task(tmp_path, 9).stopping.is_set()
+    assert not a_task(tmp_path, None).stopping.is_set()  # nothing tells when it ends
     command("squeue", "echo 0:05")
-    assert Task(JOB, tmp_path).stopping.is_set()
+    assert a_task(tmp_path, None).stopping.is_set()
+    assert Ledger(tmp_path).jobs() == {"12": ""}
 
 
-def test_a_warning_that_comes_before_it_can_mean_anything_is_passed_over(
+def test_a_warning_in_a_job_that_is_shorter_than_its_lead_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = a_task(tmp_path, 120)
+    task.warned(signal.SIGUSR1, None)
+    assert not task.stopping.is_set()
+    monkeypatch.setattr("sweeps.slurm.task._BEGINNING", 0.0)
+    assert not task.stopping.is_set()
+    task.warned(signal.SIGUSR2, None)
+    assert task.stopping.is_set()
+    assert task.stopping.reason == "it got SIGUSR2"
+
+
+def test_a_warning_counts_from_the_start_where_the_end_is_not_known(
     command: Callable[..., Path], tmp_path: Path
 ) -> None:
-    command("squeue", "echo 2:00")
-    task = Task(JOB, tmp_path)
-    task._warned(signal.SIGUSR1, None)
-    assert not task.stopping.is_set()
-    command("squeue", "echo 0:15")
-    task._warned(signal.SIGUSR1, None)
-    assert task.stopping.reason == "it got SIGUSR1"
+    task = a_task(tmp_path, None)
+    task.warned(signal.SIGUSR1, None)
+    assert task.stopping.is_set()
+
+
+def test_a_node_whose_gpus_do_not_work_takes_no_runs(tmp_path: Path) -> None:
+    with_gpus = Task(Job("1", "1", 0, None, has_gpus=True))
+    with pytest.raises(DeviceError, match="--device cpu"):
+        with_gpus.check_gpus([])
+    with_gpus.check_gpus(["0"])
+    Task(JOB).check_gpus([])
 
 
 def stopped(folder: Path) -> Task:
-    task = Task(JOB, folder, deadline=86400)
+    task = a_task(folder)
     task.stopping.stop("its deadline is near")
     return task
 
@@ -320,10 +363,9 @@ def test_requeues_are_capped_only_where_nothing_is_kept(
     requeued = command("scontrol")
     picker = a_picker(tmp_path / "results")
     board, specs = picker.board, picker.plan.specs
-    board.take(specs[0].run_id, 1).note(update=1, updates=9, saved=0)  # type: ignore[union-attr]
 
     for saved in range(1, 6):  # each incarnation keeps a little more: an epoch that is longer than the time limit
-        claim = board.take(specs[0].run_id, saved + 1)
+        claim = board.take(specs[0].run_id, saved)
         assert claim is not None
         claim.note(update=saved, updates=9, saved=saved)
         claim.release()
@@ -346,15 +388,26 @@ def test_requeues_are_capped_only_where_nothing_is_kept(
 def test_a_task_that_was_cancelled_or_is_done_is_not_requeued(command: Callable[..., Path], tmp_path: Path) -> None:
     requeued = command("scontrol")
     picker = a_picker(tmp_path / "results")
-    cancelled = Task(JOB, tmp_path, deadline=86400)
-    cancelled._ended(signal.SIGTERM, None)
+    cancelled = a_task(tmp_path)
+    cancelled.ended(signal.SIGTERM, None)
     cancelled.requeue(picker)
-    Task(JOB, tmp_path, deadline=86400).requeue(picker)  # nothing stopped it: others are at what is left
+    a_task(tmp_path).requeue(picker)  # nothing stopped it: others are at what is left
     for spec in picker.plan.specs:
         picker.store.commit(RunRecord(spec=spec, attempt=1, status="failed", values={"failure_kind": "nan"}))
     stopped(tmp_path).requeue(picker)
 
     assert not requeued.exists()
+
+
+def test_a_busy_controller_is_asked_again(
+    command: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sweeps.slurm.task._REQUEUE_PAUSE", 0.01)
+    asked = command("scontrol", f"[ $(grep -c requeue {tmp_path}/scontrol.log) = 3 ] || exit 1")
+    stopped(tmp_path).requeue(a_picker(tmp_path / "results"))
+
+    assert asked.read_text().splitlines().count("requeue") == 3
+    assert "Not requeued" not in capsys.readouterr().err
 
 
 def test_where_there_is_no_scontrol_the_command_is_said(
@@ -367,11 +420,54 @@ def test_where_there_is_no_scontrol_the_command_is_said(
 
 
 def test_what_an_array_tries_again_is_settled_once(tmp_path: Path) -> None:
-    first = Task(JOB, tmp_path, 86400).once("retry.json", json.dumps({"a": 1}))
-    later = Task(Job("12_4", "12", 1, None), tmp_path, 86400).once("retry.json", json.dumps({"a": 1, "b": 2}))
+    first = a_task(tmp_path).once("retry.json", json.dumps({"a": 1}))
+    later = a_task(tmp_path, job=Job("12_4", "12", 1, None)).once("retry.json", json.dumps({"a": 1, "b": 2}))
 
     assert first == later
     assert json.loads(later.read_text()) == {"a": 1}
+
+
+def test_the_last_task_takes_the_others_out_of_the_queue(command: Callable[..., Path], tmp_path: Path) -> None:
+    """All of them where nothing has failed; else its own, for another array may be there to try failed runs again."""
+    Ledger(tmp_path).write(Submission("agad-demo-1", 3, ("python",), "40"))
+    Ledger(tmp_path).write(Submission("agad-demo-2", 3, ("python",), "41"))
+    answer = [
+        line("12", "4", "agad", "PENDING", "Priority", "", "0"),
+        line("40", "0", "agad-demo-1", "PENDING", "Priority", "", "0"),
+        line("41", "0", "of another cluster", "PENDING", "Priority", "", "0"),
+    ]
+    (tmp_path / "answer").write_text("\n".join(answer) + "\n")
+    command("squeue", f"cat {tmp_path}/answer")
+    cancelled = command("scancel")
+    picker = a_picker(tmp_path / "results")
+    picker.store.commit(
+        RunRecord(spec=picker.plan.specs[0], attempt=1, status="failed", values={"failure_kind": "nan"})
+    )
+    a_task(tmp_path, job=Job("12_3", "12", 0, None, "agad")).leave(picker)
+    assert cancelled.read_text().split() == ["--state=PENDING", "12"]
+
+    a_task(tmp_path, job=Job("12_3", "12", 0, None, "agad")).leave(a_picker(tmp_path / "clean"))
+    assert cancelled.read_text().split()[2:] == ["--state=PENDING", "12", "--state=PENDING", "40"]
+
+
+def test_a_dead_launch_of_another_host_is_waited_for_and_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.slurm.ledger._LOCK_LEASE", 0.5)
+    elsewhere = dataclasses.replace(Owner.this_process("launcher"), host="login2", boot="other")
+    assert ClaimBoard(tmp_path, elsewhere).take("0", 1) is not None
+    with Ledger(tmp_path).locked():
+        assert sorted(path.name for path in (tmp_path / "claims").iterdir())[-1] == "0.2"
+
+
+def test_a_lock_is_held_for_as_long_as_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.slurm.ledger._LOCK_BEAT", 0.1)
+    with Ledger(tmp_path).locked():
+        board = ClaimBoard(tmp_path, Owner.this_process("other"), lease=0.5)
+        ends = time.monotonic() + 1.2
+        while time.monotonic() < ends:
+            assert board.is_held("0", 1)
+            time.sleep(0.1)
 
 
 def test_a_lock_that_is_held_for_long_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from tests.cli import LAUNCH, claims, launch, numbers, one_line, wait_for
 from tests.conftest import ROOT
 
 DEV_CLUSTER = ROOT / "slurm" / "dev_cluster.sh"
-ASKED = ["--slurm", "time=10", "--slurm", "cpus-per-task=1", "--slurm", "mem=3G"]
+ASKED = ["--slurm", "time=10", "--slurm", "cpus-per-task=1", "--slurm", "mem=3G", "--device", "cpu"]
 """Small jobs, so that several run side by side; a stand-in for a GPU each, as slurm/array.sh asks."""
 SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=8", "--set", "batch_size=16"]
 """Six runs of about two seconds."""
@@ -84,7 +84,7 @@ def finish(results: Path, runs: int, seconds: float = 150) -> None:
     def is_complete() -> bool:
         return len(ResultStore(results).read(["run_id"]).to_pylist()) == runs and not tasks_of(results)
 
-    wait_for(is_complete, seconds)
+    wait_for(is_complete, seconds, pause=1)
 
 
 def ok_rows(results: Path) -> Counter[str]:
@@ -98,7 +98,11 @@ def batch_script(*options: str, arguments: list[str], results: Path) -> str:
     """Submit slurm/array.sh; the job's id."""
     command = ["sbatch", "--parsable", "--cpus-per-task=1", "--mem=3G", *options, str(ROOT / "slurm" / "array.sh")]
     done = subprocess.run(
-        [*command, *arguments, "--results", str(results)], capture_output=True, text=True, check=False, cwd=ROOT
+        [*command, *arguments, "--device", "cpu", "--results", str(results)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -129,31 +133,39 @@ def test_requeued_cancelled_killed_and_a_node_away_the_sweep_ends_complete(tmp_p
     (job,) = {one.array for one in tasks_of(tmp_path)}
     wait_for(lambda: sum(record.saved > 0 for record in claims(tmp_path)) >= 3, 90)
 
+    os.kill(next(one.owner.pid for one in claims(tmp_path) if not one.released), signal.SIGKILL)
     subprocess.run(["scontrol", "requeue", f"{job}_0"], check=True)
     subprocess.run(["scancel", f"{job}_1"], check=True)
-    victim = next(record.owner for record in claims(tmp_path) if not record.released and not record.owner.is_gone())
-    os.kill(victim.pid, signal.SIGKILL)
     if shutil.which("slurmd") and os.geteuid() == 0 and "agad-slurm" in os.environ["SLURM_CONF"]:
         subprocess.run([DEV_CLUSTER, "slurmd", "stop"], check=True, capture_output=True)
         subprocess.run([DEV_CLUSTER, "slurmd", "start"], check=True, capture_output=True)
     finish(tmp_path, 6)
 
     assert set(ok_rows(tmp_path).values()) == {1}
+    (log,) = (tmp_path / "logs").glob(f"*/task-{job}_0.log")
+    assert "requeued 1 times before" in log.read_text()
+    assert any(row["resumes"] for row in ResultStore(tmp_path).read(["resumes"]).to_pylist())
     assert launch(*LONG, "--results", str(reference), "--workers", "2").returncode == 0
     assert numbers(tmp_path) == numbers(reference)
 
 
-def test_a_run_that_is_longer_than_the_time_limit_is_finished_over_requeues(tmp_path: Path) -> None:
+def test_a_run_that_is_longer_than_the_time_limit_is_finished_over_requeues_both_ways(tmp_path: Path) -> None:
     one = ["--grid", "demo", "--seeds", "1", "--select", "normal_class=0", "--select", "gamma=0"]
-    one += ["--set", "updates=110", "--set", "batch_size=64", "--set", "curve=60"]
-    job = batch_script("--time=1", "--array=0-0", f"--output={tmp_path}/out", arguments=one, results=tmp_path / "r")
-    finish(tmp_path / "r", 1, 400)
-
-    (row,) = ResultStore(tmp_path / "r").read(["status", "resumes", "attempt"]).to_pylist()
-    assert row["status"] == "ok"
-    assert row["resumes"] >= 1
-    (log,) = (tmp_path / "r" / "logs").glob(f"*/task-{job}_0.log")
-    assert "Requeued: its deadline is near" in log.read_text()
+    one += ["--set", "updates=70", "--set", "batch_size=64", "--set", "curve=60"]
+    job = batch_script(
+        "--time=1", "--array=0-0", f"--output={tmp_path}/out", arguments=one, results=tmp_path / "script"
+    )
+    done = submit(*one, "--workers", "1", "--slurm", "time=1", results=tmp_path / "launch")
+    assert done.returncode == 0, done.stderr
+    for results in (tmp_path / "script", tmp_path / "launch"):
+        finish(results, 1, 400)
+        (row,) = ResultStore(results).read(["status", "resumes", "attempt"]).to_pylist()
+        assert row["status"] == "ok"
+        assert row["resumes"] >= 1
+        (log,) = (results / "logs").glob("*/task-*.log")
+        assert "Requeued: its deadline is near" in log.read_text()
+        assert "requeued 1 times before" in log.read_text()
+    assert [path.name for path in (tmp_path / "script" / "logs").glob("*/task-*")] == [f"task-{job}_0.log"]
 
 
 def test_two_launches_at_once_ask_for_the_tasks_of_one(tmp_path: Path) -> None:
@@ -217,6 +229,17 @@ def test_more_tasks_than_an_array_may_have_are_several_arrays(tmp_path: Path) ->
         assert sorted(Counter(one.array for one in tasks_of(tmp_path)).values()) == [3, 11]
     finally:
         subprocess.run([DEV_CLUSTER, "reconfigure"], check=True, capture_output=True)
+
+
+def test_what_surrounds_a_launch_does_not_reach_its_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that sets sbatch's variables, and a launch from within another job."""
+    monkeypatch.setenv("SBATCH_PARTITION", "nope")
+    monkeypatch.setenv("SBATCH_JOB_NAME", "other")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "1")
+    monkeypatch.setenv("SLURM_CPU_BIND", "mask_cpu:0x1")
+    done = submit(*SHORT, "--workers", "2", "--slurm", "hold", results=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(tasks_of(tmp_path)) == 2
 
 
 def test_a_wrong_partition_is_slurms_own_words_and_leaves_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sweeps.devices import default_workers, visible_gpus
 from sweeps.executors.processes import Exit, LocalWorkers
 from sweeps.picking import Census
 from sweeps.plan import DEATHS_UNTIL_FAILED
-from sweeps.progress import Watch
+from sweeps.progress import Snapshot, Watch
 from sweeps.sweep import Outcome, Sweep
 from sweeps.worker import EXIT_NOTHING_LEFT, EXIT_PLACE
 
@@ -19,8 +19,8 @@ _LOOK_EVERY = 1.0
 """Seconds between two looks at the sweep's files."""
 _POLL_EVERY = 0.05
 """Seconds between two looks at the worker processes."""
-_PATIENCE = 120.0
-"""Seconds that workers get to finish an update and write a checkpoint."""
+_LOOKS_IN_VAIN = 30
+"""Looks in a row that may fail before that is an error: shared file systems have their moments."""
 _COMPACT_ABOVE = 500
 """Inbox files above which the supervisor compacts while workers go on."""
 
@@ -34,12 +34,12 @@ def execute(sweep: Sweep) -> Outcome:
     except KeyboardInterrupt:
         sweep.display.say("Stopping: workers finish their update and write checkpoints (Ctrl-C again: at once).")
         try:
-            workers.stop(_PATIENCE)
+            workers.stop(sweep.patience)
         except KeyboardInterrupt:
             workers.kill()
         return Outcome()
     except (AgadError, OSError) as error:  # of the supervisor's own: its workers' work is not lost with it
-        workers.stop(_PATIENCE)
+        workers.stop(sweep.patience)
         return Outcome(error=" ".join(str(error).split()))
     finally:
         workers.kill()
@@ -60,6 +60,7 @@ class _Supervisor:
         self._crashes = 0
         self._ended_runs = 0
         self._idle_since: float | None = None
+        self._vain = 0
 
     def run(self) -> Outcome:
         look_due = 0.0
@@ -70,22 +71,36 @@ class _Supervisor:
             for one in ended:
                 self._note(one)
             if ended or time.monotonic() >= look_due:
-                snapshot = self._watch.look()
+                snapshot = self._look()
+                if snapshot is None:
+                    look_due = time.monotonic() + _LOOK_EVERY
+                    continue
                 self._sweep.display.show(snapshot)
+                leaves = self._leaves(snapshot.census)
                 self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
                 look_due = time.monotonic() + _LOOK_EVERY
                 self._compact_if_many()
-                if not self._workers.running and (
-                    not snapshot.census.open or self._error or self._leaves(snapshot.census)
-                ):
+                if not self._workers.running and (not snapshot.census.open or self._error or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
                 self._start_missing(snapshot.census.free)
             time.sleep(_POLL_EVERY)
 
+    def _look(self) -> Snapshot | None:
+        """The sweep by now; None where its files cannot be read for a moment. Raises OSError when that lasts."""
+        try:
+            snapshot = self._watch.look()
+        except OSError:
+            self._vain += 1
+            if self._vain > _LOOKS_IN_VAIN:
+                raise
+            return None
+        self._vain = 0
+        return snapshot
+
     def _stop(self) -> Outcome:
         reason = self._sweep.stopping.reason
         self._sweep.display.say(f"Stopping, for {reason}: workers finish their update and write checkpoints.")
-        self._workers.stop(_PATIENCE)
+        self._workers.stop(self._sweep.patience)
         return Outcome(stopped=reason)
 
     def _leaves(self, census: Census) -> bool:

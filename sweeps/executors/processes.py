@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeps import children
 from sweeps.worker import WorkerOptions
-
-_LAUNCHERS_OWN = {signal.SIGUSR1, signal.SIGUSR2}
-"""Slurm sends its warnings to all processes of a step: what they mean is for the launcher to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class LocalWorkers:
         environment = {**children.environment(options.threads), "PYTHONUNBUFFERED": "1"}
         if self._gpus:
             self._gpu_of[name] = environment["CUDA_VISIBLE_DEVICES"] = self._freest_gpu()
-        with log.open("ab") as output, _blocked(_LAUNCHERS_OWN):
+        with log.open("ab") as output, children.without_warnings():
             process = subprocess.Popen(  # noqa: S603 - our own module, arguments passed as a list
                 [sys.executable, "-m", "sweeps.worker", *options.to_arguments()],
                 stdin=subprocess.DEVNULL,
@@ -119,16 +114,6 @@ class LocalWorkers:
     def _signal(self, number: int) -> None:
         for process in self._running:
             process.send_signal(number)
-
-
-@contextlib.contextmanager
-def _blocked(signals: set[signal.Signals]) -> Iterator[None]:
-    """Signals that wait, for this process until the end, for those that are started meanwhile for ever."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _last_line(log: Path) -> str:

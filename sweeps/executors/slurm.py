@@ -34,9 +34,13 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY = 2.0
 """Seconds between two looks at the sweep's files while following it."""
-_SETTLING = 5.0
-"""Seconds in which a job that was asked for just now may not be in the queue yet."""
-_SUBMIT_LIMIT = re.compile(r"submit limit|MaxSubmit", re.IGNORECASE)
+_SETTLING = 10.0
+"""Seconds for which a job that was asked for is looked for in the queue: its sbatch may outlive a killed launch."""
+_SUBMIT_LIMIT = re.compile(r"(Max|Grp)Submit", re.IGNORECASE)
+_UNCLEAR = re.compile(r"timed out|unable to contact|communication|did not answer|make sense", re.IGNORECASE)
+"""Words after which slurmctld may have taken the job all the same."""
+_NOT_FOR_SBATCH = re.compile(r"(SLURM|SLURMD|SRUN|SUBMITIT|SBATCH)_.*")
+_FOR_SBATCH = {"SLURM_CONF"}
 
 
 def execute(sweep: Sweep) -> Outcome:
@@ -45,7 +49,9 @@ def execute(sweep: Sweep) -> Outcome:
     with arrays.ledger.locked():
         arrays.settle()
         arrays.fill()
-    jobs = tuple(sorted(arrays.ledger.jobs(), key=int))
+        jobs = tuple(sorted({one.array for one in arrays.queued()} | set(arrays.submitted), key=int))
+    if not jobs:
+        return Outcome(error=f"no task of this sweep came into the queue; logs of earlier ones are in {sweep.logs}")
     if not sweep.slurm.wait:
         return Outcome(left_to=jobs)
     try:
@@ -58,14 +64,16 @@ def execute(sweep: Sweep) -> Outcome:
 def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
     """The script that would be submitted, and what Slurm says to it. Raises SlurmError where it is refused."""
     sizes = _chunks(tasks, _max_array_size())
-    text = _script(_executor(sweep.slurm, sweep.jobs, f"agad-{sweep.plan.grid}-TOKEN"), sizes[0])
+    executor = _executor(sweep.slurm, sweep.jobs, f"agad-{sweep.plan.grid}-TOKEN", arrays=len(sizes))
+    text = _script(executor, sizes[0])
     with tempfile.TemporaryDirectory() as folder:
         yield f"{tasks} tasks in {len(sizes)} arrays of at most {sizes[0]}, each task running:"
         yield f"  {shlex.join([sys.executable, *sweep.task])}"
         yield text
         script = Path(folder) / "script.sh"
         script.write_text(text)
-        yield "".join(run(["sbatch", "--test-only", str(script)])).strip()
+        with _clean_environment():
+            yield "".join(run(["sbatch", "--test-only", str(script)])).strip()
 
 
 class _Arrays:
@@ -73,6 +81,7 @@ class _Arrays:
 
     def __init__(self, sweep: Sweep) -> None:
         self.ledger = Ledger(sweep.jobs)
+        self.submitted: list[str] = []
         self._sweep = sweep
 
     def settle(self) -> None:
@@ -95,7 +104,7 @@ class _Arrays:
         """Submit what is missing of the wanted tasks, never more than there are runs."""
         open_runs = len(self._sweep.picker().census().open)
         wanted = min(self._sweep.workers or DEFAULT_TASKS, open_runs)
-        there = self.queued()
+        there = [one for one in self.queued() if self._does_as_much(one)]
         if there:
             jobs = ", ".join(sorted({one.array for one in there}))
             self._sweep.display.say(f"{len(there)} tasks of this sweep are in the queue already (job {jobs}).")
@@ -104,7 +113,7 @@ class _Arrays:
         while missing > 0:
             tasks = min(missing, size)
             try:
-                job = self._submit(tasks)
+                job = self._submit(tasks, arrays=len(_chunks(wanted, size)))
             except SlurmError as error:
                 if not _SUBMIT_LIMIT.search(str(error)):
                     raise
@@ -113,19 +122,31 @@ class _Arrays:
                     return
                 size = tasks // 2
                 continue
+            self.submitted.append(job)
             self._sweep.display.say(f"Submitted job {job}: {tasks} tasks")
             missing -= tasks
 
-    def _submit(self, tasks: int) -> str:
+    def _does_as_much(self, one: queue.Queued) -> bool:
+        """Whether a queued task does all that this launch asks for: an older one knows of no failed runs to retry."""
+        if not self._sweep.policy.until_attempt:
+            return True
+        commands = {entry.job: entry.command for entry in self.ledger.entries()}
+        return "--retry-until" in commands.get(one.array, ())
+
+    def _submit(self, tasks: int, arrays: int) -> str:
         entry = Submission.new(self._sweep.plan.grid, tasks, (sys.executable, *self._sweep.task))
         self.ledger.write(entry)
-        executor = _executor(self._sweep.slurm, self.ledger.folder, entry.token)
+        executor = _executor(self._sweep.slurm, self.ledger.folder, entry.token, arrays)
         try:
             jobs = _quietly(lambda: executor.map_array(os.execv, *zip(*_executed(entry), strict=True)))
-        except SlurmError:
-            self.ledger.remove(entry)
+        except SlurmError as error:
+            found = self._find(entry) if _UNCLEAR.search(str(error)) else None
             self._sweep_up()
-            raise
+            if found is None:
+                self.ledger.remove(entry)
+                raise
+            self._adopt(entry, found)
+            return found
         job = str(jobs[0].job_id).partition("_")[0]
         self.ledger.write(Submission(entry.token, tasks, entry.command, job))
         return job
@@ -138,13 +159,14 @@ class _Arrays:
                     path.unlink(missing_ok=True)
 
     def _find(self, entry: Submission) -> str | None:
+        ends = time.monotonic() + _SETTLING
         while True:
             found = {one.array for one in queue.ask() if one.name == entry.token}
             if found:
                 return found.pop()
-            if self.ledger.age(entry) > _SETTLING:
+            if time.monotonic() > ends:
                 return None
-            time.sleep(0.5)
+            time.sleep(1)
 
     def _adopt(self, entry: Submission, job: str) -> None:
         """Give its tasks what they wait for (submitit's tasks look a minute long), and note its id."""
@@ -159,8 +181,9 @@ class _Arrays:
 
 
 def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
-    """os.execv's arguments, for each task."""
-    return [(entry.command[0], list(entry.command))] * entry.tasks
+    """os.execv's arguments, for each task. The shell keeps Slurm's warning away until launch.py listens to it."""
+    command = ["/bin/sh", "-c", "trap '' USR1 USR2; exec \"$@\"", "sh", *entry.command]
+    return [(command[0], command)] * entry.tasks
 
 
 def _follow(sweep: Sweep, arrays: _Arrays) -> Outcome:
@@ -186,7 +209,7 @@ def _follow(sweep: Sweep, arrays: _Arrays) -> Outcome:
 # -- submitit -----------------------------------------------------------------------------------------------------
 
 
-def _executor(options: SlurmOptions, folder: Path, token: str) -> submitit.SlurmExecutor:
+def _executor(options: SlurmOptions, folder: Path, token: str, arrays: int) -> submitit.SlurmExecutor:
     """Submitit's executor with all that sbatch is to be asked for. Raises AgadError where submitit is not installed."""
     try:
         import submitit
@@ -199,7 +222,9 @@ def _executor(options: SlurmOptions, folder: Path, token: str) -> submitit.Slurm
     cpus = options.sbatch.get("cpus-per-task")
     executor.update_parameters(
         job_name=token,
-        array_parallelism=options.at_once or sys.maxsize,
+        time=None,  # submitit's own would be 5 minutes, and its wckey `submitit`
+        wckey=None,
+        array_parallelism=max(1, options.at_once // arrays) if options.at_once else sys.maxsize,
         signal_delay_s=round(MARGIN),
         stderr_to_stdout=True,
         setup=_setup_lines(options),
@@ -227,11 +252,25 @@ def _quietly(submit: Any) -> Any:
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     try:
-        with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        with _clean_environment(), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return submit()
     except (FailedJobError, FailedSubmissionError) as error:
         raise SlurmError(complaint(str(error)) or "sbatch failed and did not say why") from error
+
+
+@contextlib.contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Without what a surrounding job (salloc, srun) or a profile tells sbatch and its jobs; where Slurm is stays."""
+    dropped = {name: os.environ.pop(name) for name in list(os.environ) if _is_not_for_sbatch(name)}
+    try:
+        yield
+    finally:
+        os.environ.update(dropped)
+
+
+def _is_not_for_sbatch(name: str) -> bool:
+    return _NOT_FOR_SBATCH.fullmatch(name) is not None and name not in _FOR_SBATCH
 
 
 # -- arrays -------------------------------------------------------------------------------------------------------

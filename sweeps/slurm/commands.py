@@ -16,6 +16,10 @@ class SlurmError(AgadError):
     """Slurm is not here, does not answer, or refuses."""
 
 
+class SlurmNotHereError(SlurmError):
+    """This machine does not speak to Slurm."""
+
+
 def call(command: Sequence[str], *, timeout: float = _TIMEOUT) -> str:
     """Standard output of a command of Slurm's. Raises SlurmError with Slurm's own words, one line."""
     return run(command, timeout=timeout)[0]
@@ -26,9 +30,13 @@ def run(command: Sequence[str], *, timeout: float = _TIMEOUT) -> tuple[str, str]
     name = command[0]
     path = shutil.which(name)
     if path is None:
-        raise SlurmError(f"{name} is not on the path: this is no machine that speaks to Slurm; use --executor local")
+        raise SlurmNotHereError(
+            f"{name} is not on the path: this is no machine that speaks to Slurm; use --executor local"
+        )
     try:
-        done = subprocess.run([path, *command[1:]], capture_output=True, text=True, timeout=timeout, check=False)  # noqa: S603 - a list, no shell
+        done = subprocess.run(
+            [path, *command[1:]], capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+        )  # noqa: S603 - a list, no shell
     except subprocess.TimeoutExpired as error:
         raise SlurmError(f"{name} did not answer within {timeout:.0f} s; is slurmctld up?") from error
     except OSError as error:

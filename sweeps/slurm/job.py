@@ -20,12 +20,16 @@ class Job:
         array: id of the array that it belongs to; its own where it is in none.
         restarts: how often it was requeued.
         ends: when its time is up, in seconds since 1970, where Slurm has said so in the environment.
+        title: the name that it was given when it was submitted.
+        has_gpus: whether Slurm gave it GPUs.
     """
 
     name: str
     array: str
     restarts: int
     ends: float | None
+    title: str = ""
+    has_gpus: bool = False
 
     @classmethod
     def here(cls, environment: Mapping[str, str] = os.environ) -> Job | None:
@@ -37,7 +41,14 @@ class Job:
         name = f"{array}_{environment.get('SLURM_ARRAY_TASK_ID', '')}" if array else own
         end = environment.get("SLURM_JOB_END_TIME", "")  # Slurm 23.02 and newer
         restarts = environment.get("SLURM_RESTART_COUNT", "0")
-        return cls(name, array or own, int(restarts), float(end) if end.isdigit() else None)
+        return cls(
+            name=name,
+            array=array or own,
+            restarts=int(restarts),
+            ends=float(end) if end.isdigit() else None,
+            title=environment.get("SLURM_JOB_NAME", ""),
+            has_gpus=any(environment.get(name) for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")),
+        )
 
     def seconds_left(self) -> float | None:
         """Until its time limit; None where there is none, or where nothing tells."""

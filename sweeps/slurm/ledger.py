@@ -14,8 +14,11 @@ from pathlib import Path
 from agad import files
 from agad.claims import ClaimBoard, Owner
 from agad.errors import AgadError
+from sweeps.heartbeat import Heartbeat
+from sweeps.stopping import Stopping
 
-_LOCK_LEASE = 300.0
+_LOCK_LEASE, _LOCK_BEAT = 30.0, 5.0
+"""Seconds: the silence after which a launch of another host counts as dead, and how often a living one speaks."""
 _LOCK_PATIENCE = 120.0
 """Seconds to wait for another launch that is submitting the same sweep."""
 
@@ -72,17 +75,15 @@ class Ledger:
                 found.append(Submission(**{**values, "command": tuple(values["command"])}))
         return found
 
-    def jobs(self) -> set[str]:
-        """Ids of all jobs that have ever worked, or were to work, at the sweep: also those that array.sh began."""
-        begun = {path.name.removeprefix("job-") for path in self.folder.glob("job-*")}
-        return begun | {entry.job for entry in self.entries() if entry.job is not None}
+    def note(self, job: str, name: str) -> None:
+        """Remember a job that has begun to work at the sweep, whoever submitted it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files.create_atomically(self.folder / f"job-{job}", lambda temporary: temporary.write_text(name))
 
-    def age(self, submission: Submission) -> float:
-        """Seconds since it was written."""
-        try:
-            return time.time() - (self.folder / f"{submission.token}.json").stat().st_mtime
-        except OSError:
-            return float("inf")
+    def jobs(self) -> dict[str, str]:
+        """Id -> name of all jobs that have ever worked, or were to work, at the sweep."""
+        found = {path.name.removeprefix("job-"): path.read_text() for path in self.folder.glob("job-*")}
+        return found | {entry.job: entry.token for entry in self.entries() if entry.job is not None}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -97,9 +98,13 @@ class Ledger:
             if time.monotonic() > ends:
                 raise AgadError("another launch.py is submitting this sweep; try again when it has ended")
             time.sleep(0.2)
+        heartbeat = Heartbeat(Stopping(), _LOCK_BEAT, None)
+        heartbeat.hold(claim)
+        heartbeat.start()
         try:
             yield
         finally:
+            heartbeat.end()
             claim.release()
             for generation in board.generations().get(_LOCK, []):
                 if generation < claim.generation:  # the newest stays: generations must only rise

@@ -29,11 +29,20 @@ _OWN = {
     "nodes": "a task works on one node; ask for more tasks with --workers",
     "ntasks": "a task starts its own workers; ask for more tasks with --workers",
     "ntasks-per-node": "a task starts its own workers; ask for more tasks with --workers",
+    "signal": "a task knows its end, and is warned 180 s before it",
+    "requeue": "tasks are always requeued after a lost node",
+    "no-requeue": "tasks that are not requeued would lose their sweep's work at the time limit",
+    "chdir": "paths are given to tasks whole",
     "parsable": "its answer is read by launch.py",
     "test-only": "--dry-run asks it",
     "wait": "launch.py --wait follows the sweep",
 }
 """sbatch's options that are decided here, with what to do instead."""
+_INSTEAD = {
+    "mem-per-cpu": "mem", "mem-per-gpu": "mem", "gpus": "gres", "gpus-per-node": "gres", "gpus-per-task": "gres",
+    "cpus-per-gpu": "cpus-per-task",
+}  # fmt: skip
+"""Options that sbatch refuses beside one of slurm/array.sh's, which then gives way."""
 _ARRAY_SCRIPTS_OWN = {"array", "job-name", "output", "open-mode", "signal", "requeue"}
 
 
@@ -67,16 +76,19 @@ def add_slurm_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--wait", action="store_true", help="follow the sweep to its end")
     group.add_argument("--slurm-task", action="store_true", help="be a task of a job, as slurm/array.sh starts it")
+    group.add_argument("--retry-until", metavar="FILE", type=Path, help="what a task is told of --retry-failed")
 
 
 def slurm_options(options: argparse.Namespace) -> SlurmOptions:
     """What the command line asks for. Raises AgadError for an option that cannot be given."""
     asked = dict(_parse(text) for text in options.slurm)
-    sbatch = {**array_defaults(ARRAY_SCRIPT.read_text().splitlines()), **asked}
+    given_way = {_INSTEAD[key] for key in asked if key in _INSTEAD}
+    defaults = array_defaults(ARRAY_SCRIPT.read_text().splitlines())
+    sbatch = {**{key: value for key, value in defaults.items() if key not in given_way}, **asked}
     return SlurmOptions(
         sbatch={key: value for key, value in sbatch.items() if value != ""},
         at_once=options.slurm_at_once,
-        setup=_setup(options.slurm_setup),
+        setup=_setup(options.slurm_setup) if options.executor == "slurm" else None,
         wait=options.wait,
     )
 

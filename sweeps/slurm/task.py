@@ -7,14 +7,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from agad import files
-from agad.errors import AgadError
+from agad.errors import AgadError, DeviceError
 from sweeps.arguments import command_line, say
 from sweeps.picking import Picker
 from sweeps.slurm import queue
-from sweeps.slurm.commands import SlurmError, call
+from sweeps.slurm.commands import SlurmError, SlurmNotHereError, call
 from sweeps.slurm.job import Job
 from sweeps.slurm.ledger import Ledger
 from sweeps.stopping import Stopping
@@ -22,6 +23,7 @@ from sweeps.stopping import Stopping
 MARGIN = 180.0
 """Seconds before the time limit at which workers are told to checkpoint and end; less where the limit is short."""
 _MARGIN_SHARE, _LEAST_MARGIN = 0.15, 10.0
+_REQUEUE_TRIES, _REQUEUE_PAUSE = 5, 3.0
 _BEGINNING = 60.0
 """Seconds in which a warning means that the job is short, and not that it is over: Slurm may warn 60 s too early."""
 REQUEUES_WITHOUT_PROGRESS = 3
@@ -33,37 +35,48 @@ class Task:
 
     Args:
         job: the Slurm job.
-        folder: where the sweep keeps what it knows of its jobs.
-        deadline: seconds from now at which the job ends; None: as Slurm says.
     """
 
-    def __init__(self, job: Job, folder: Path, deadline: float | None = None) -> None:
+    def __init__(self, job: Job) -> None:
         self.job = job
-        self.stopping = Stopping()
-        self._folder = folder
-        self._told_to_end = False
+        self.stopping = Stopping(ask=self._judge)
+        self.margin = MARGIN
+        self._folder = Path()
+        self._ends: float | None = None
         self._started = time.monotonic()
-        left = job.seconds_left() if deadline is None else deadline
-        self._margin = MARGIN if left is None else margin(left)
-        if left is not None:
-            self.stopping.set_deadline(left - self._margin)
+        self._warning: str | None = None
+        self._told_to_end = False
 
     @classmethod
-    def here(cls, folder: Path, deadline: float | None) -> Task:
-        """The task that this process is. Raises AgadError outside of a Slurm job."""
+    def here(cls) -> Task:
+        """The task that this process is, listening to signals from now on. Raises AgadError outside of a Slurm job."""
         job = Job.here()
         if job is None:
             raise AgadError("--slurm-task is for a job of Slurm, and SLURM_JOB_ID is not set; leave it out")
-        return cls(job, folder, deadline)
-
-    def begin(self, log: Path) -> None:
-        """Watch for signals; write to the sweep's own log from now on; note the job, so that status.py knows it."""
+        task = cls(job)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
-            signal.signal(number, self._warned)
+            signal.signal(number, task.warned)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ended)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"job-{self.job.array}").touch()
+            signal.signal(number, task.ended)
+        return task
+
+    def begin(self, folder: Path, deadline: float | None = None) -> None:
+        """Learn when the job ends, and note it for status.py.
+
+        Args:
+            folder: where the sweep keeps what it knows of its jobs.
+            deadline: seconds from now at which the job ends; None: as Slurm says.
+        """
+        self._folder = folder
+        Ledger(folder).note(self.job.array, self.job.title)
+        left = self.job.seconds_left() if deadline is None else deadline
+        if left is not None:
+            self.margin = margin(left)
+            self._ends = time.monotonic() + left
+            self.stopping.set_deadline(left - self.margin)
+
+    def write_to(self, log: Path) -> None:
+        """Write to the sweep's own log from now on."""
         log.parent.mkdir(parents=True, exist_ok=True)
         say(f"The log of this task is {log}")
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -73,50 +86,85 @@ class Task:
         os.close(descriptor)
         say(f"Slurm job {self.job.name} on {os.uname().nodename}, requeued {self.job.restarts} times before")
 
-    def once(self, name: str, text: str) -> Path:
-        """A file of this job's array with that text, or with that of the task that came first; its path."""
-        path = self._folder / f"{self.job.array}-{name}"
-        files.create_atomically(path, lambda temporary: temporary.write_text(text))
-        return path
+    def check_gpus(self, visible: Sequence[str]) -> None:
+        """Raise DeviceError where Slurm has given GPUs and none works: that node's CPU must not take their runs."""
+        if self.job.has_gpus and not visible:
+            raise DeviceError(
+                f"Slurm gave this job GPUs of {os.uname().nodename}, and nvidia-smi shows none: a broken node? "
+                "--device cpu if the CPU is meant"
+            )
 
-    def _warned(self, number: int, _: object) -> None:
-        """The time limit or a preemption is near. In a job that is shorter than the warning's lead it comes at once."""
-        if time.monotonic() - self._started < _BEGINNING:
-            left = self.job.seconds_left()
-            if left is not None and left > self._margin:
-                say(f"{signal.Signals(number).name} came {left:.0f} s before the time limit: too early, going on")
-                return
-        self.stopping.stop(f"it got {signal.Signals(number).name}")
+    def warned(self, number: int, _: object) -> None:
+        """The time limit or a preemption is near, says Slurm. Judged outside of the signal's handler."""
+        self._warning = signal.Signals(number).name
 
-    def _ended(self, number: int, _: object) -> None:
+    def ended(self, number: int, _: object) -> None:
         """Cancelled, requeued by somebody else, or out of time: Slurm has decided what becomes of the job."""
         self._told_to_end = True
         self.stopping.stop(f"it got {signal.Signals(number).name}")
+
+    def _judge(self) -> None:
+        """Stop for a warning; but in a job that is shorter than the warning's lead it comes at once: pass that over."""
+        name, self._warning = self._warning, None
+        if name is None:
+            return
+        if time.monotonic() - self._started < _BEGINNING and self._ends is not None:
+            left = self._ends - time.monotonic()
+            if left > self.margin:
+                say(f"{name} came {left:.0f} s before the end: too early, going on")
+                return
+        self.stopping.stop(f"it got {name}")
 
     def requeue(self, picker: Picker) -> None:
         """Put the job back into the queue, if it is to go on. The last thing that a task does: Slurm then ends it."""
         if self._told_to_end or not self.stopping.is_set() or not picker.census().open:
             return
+        by_hand = command_line(self.job.requeue_command, python=False)
         if self._requeues_without_progress(picker) >= REQUEUES_WITHOUT_PROGRESS:
             say(
                 f"Not requeued: {REQUEUES_WITHOUT_PROGRESS} requeues in a row have kept nothing new. Give the job more "
-                f"time, then: {command_line(self.job.requeue_command, python=False)}"
+                f"time, then: {by_hand}"
             )
             return
         say(f"Requeued: {self.stopping.reason}, and there are runs left.")
-        try:
-            call(self.job.requeue_command)
-        except SlurmError as error:
-            say(f"Not requeued ({error}). Where scontrol is: {command_line(self.job.requeue_command, python=False)}")
+        error = self._ask_for_requeue()
+        if error is not None:
+            say(f"Not requeued ({error}). Where scontrol is: {by_hand}")
 
-    def leave(self) -> None:
-        """The sweep is complete: take its tasks that have not begun out of the queue."""
+    def _ask_for_requeue(self) -> SlurmError | None:
+        """Once and again: tasks of an array meet their time limit in the same second, and slurmctld may be busy."""
+        for remaining in reversed(range(_REQUEUE_TRIES)):
+            try:
+                call(self.job.requeue_command)
+            except SlurmError as error:
+                if self._told_to_end:  # it is being ended for that very requeue, and scontrol with it
+                    return None
+                if isinstance(error, SlurmNotHereError) or not remaining:
+                    return error
+                time.sleep(_REQUEUE_PAUSE)
+            else:
+                return None
+        return None
+
+    def leave(self, picker: Picker) -> None:
+        """The sweep is complete: take its tasks that have not begun out of the queue.
+
+        Where runs have failed, those of this job only: another may be there to try them again.
+        """
         try:
-            tasks = queue.of_jobs(queue.ask(), Ledger(self._folder).jobs())
-            for array in sorted({one.array for one in tasks if one.state == "PENDING"}):
+            jobs = Ledger(self._folder).jobs()
+            tasks = [one for one in queue.of_jobs(queue.ask(), jobs) if one.state == "PENDING"]
+            arrays = {one.array for one in tasks if one.array == self.job.array or not picker.census().failed}
+            for array in sorted(arrays):
                 call(["scancel", "--state=PENDING", array])
         except SlurmError as error:
             say(f"Tasks that are left in the queue will find nothing to do ({error}).")
+
+    def once(self, name: str, text: str) -> Path:
+        """A file of this job's array with that text, or with that of the task that came first; its path."""
+        path = self._folder / f"{self.job.array}-{name}"
+        files.create_atomically(path, lambda temporary: temporary.write_text(text))
+        return path
 
     def _requeues_without_progress(self, picker: Picker) -> int:
         """How many requeues of this job, before the one that is due, kept nothing new. Counts that one from now on."""
