@@ -58,6 +58,22 @@ class Picker:
                 return spec, claim
         return None
 
+    def take(self, run_id: str, dead: int = 0) -> tuple[RunSpec, Claim] | None:
+        """Claim this run of the plan; None if it is closed or somebody is at it.
+
+        Args:
+            run_id: the run.
+            dead: a generation of its claims that another observer has watched stand still for a lease.
+        """
+        tries = self.store.tries().get(run_id, ())
+        of_run = self.board.generations().get(run_id, [])
+        if self.policy.state(run_id, tries) != "open":
+            return None
+        if of_run and of_run[-1] != dead and self.board.is_held(run_id, of_run[-1]):
+            return None
+        claim = self._take(self._specs[run_id], of_run, tries)
+        return None if claim is None else (self._specs[run_id], claim)
+
     def census(self) -> Census:
         """The plan's runs, counted by now."""
         tries = self.store.tries()
