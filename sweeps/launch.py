@@ -45,6 +45,7 @@ from sweeps.arguments import (
 )
 from sweeps.cost import measured_seconds, seconds_left
 from sweeps.devices import default_workers, resolve_device
+from sweeps.executors import ray_options
 from sweeps.grids import grid_names, load_grid
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
@@ -89,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     how.add_argument("--keep-weights", action="store_true", help="keep the weights of finished runs")
     how.add_argument("--allow-code-change", action="store_true", help="go on although agad/ has changed")
+    ray_options.add_arguments(parser)
     return parser
 
 
@@ -236,7 +238,13 @@ def _sweep(
         allow_code_change=options.allow_code_change,
     )
     return Sweep(
-        plan=plan, results=options.results, worker=worker, workers=options.workers, policy=policy, display=display
+        plan=plan,
+        results=options.results,
+        worker=worker,
+        workers=options.workers,
+        policy=policy,
+        display=display,
+        ray=ray_options.from_arguments(options),
     )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agad.claims import ClaimBoard, Owner
 from agad.errors import AgadError
 from agad.store import ResultStore
+from sweeps.executors.ray_options import RayOptions
 from sweeps.picking import Picker
 from sweeps.plan import Plan, RetryPolicy
 from sweeps.progress import Display
 from sweeps.worker import WorkerOptions
 
-EXECUTORS = {"local": "sweeps.executors.local"}
+EXECUTORS = {"local": "sweeps.executors.local", "ray": "sweeps.executors.ray"}
 """Name -> module with `execute(sweep) -> Outcome`. Resolved when asked for: each may need a library of its own."""
 
 EXECUTOR_NAMES = ("local", "ray", "slurm")
@@ -32,6 +33,7 @@ class Sweep:
         workers: how many to start; None: what the machine carries.
         policy: which failed runs are tried again.
         display: shows progress.
+        ray: what the command line says for the Ray executor alone.
     """
 
     plan: Plan
@@ -40,6 +42,7 @@ class Sweep:
     workers: int | None
     policy: RetryPolicy
     display: Display
+    ray: RayOptions = field(default_factory=RayOptions)
 
     @property
     def logs(self) -> Path:
