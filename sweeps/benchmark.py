@@ -47,10 +47,10 @@ class InstantWorker(Worker):
         super().__init__(options)
         self.ended: list[float] = []
 
-    def _run(self, spec: RunSpec, claim: Claim) -> str | None:
-        status = super()._run(spec, claim)
+    def _run(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
+        record = super()._run(spec, claim)
         self.ended.append(time.perf_counter())
-        return status
+        return record
 
     def _load_trainer(self) -> None:
         super()._load_trainer()

@@ -154,8 +154,8 @@ class Worker:
         self._give_back_withheld()
         self.heartbeat.end()
 
-    def make(self, run_id: str, dead: int = 0) -> str | None:
-        """Make this run of the plan, for an executor that chooses; its row's status, or None: it has none.
+    def make(self, run_id: str, dead: int = 0) -> RunRecord | None:
+        """Make this run of the plan, for an executor that chooses; its record, or None: it has none.
 
         None says that the run is closed or somebody is at it, or that this worker was stopped. A failure that may be
         this place's (see below) is settled at once, by whichever run is free. Raises PlaceError.
@@ -166,7 +166,7 @@ class Worker:
         """
         with errors_of_place():
             picked = self.picker.take(run_id, dead)
-        status = None if picked is None else self._run(*picked)
+        record = None if picked is None else self._run(*picked)
         while self._withheld is not None and not self.stopping.is_set():
             with errors_of_place():
                 other = self.picker.next()
@@ -175,7 +175,7 @@ class Worker:
             self._run(*other)
         self._settle_withheld()
         self._give_back_withheld()
-        return status
+        return record
 
     def _settle_withheld(self) -> None:
         """Commit the failure that is withheld, where no other run is left; a stop has shown nothing about it."""
@@ -213,15 +213,15 @@ class Worker:
                 "log": None,
             }
 
-    def _run(self, spec: RunSpec, claim: Claim) -> str | None:
-        """Train, and commit or withhold the row; its status. Raises PlaceError; then the claim is given back."""
+    def _run(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
+        """Train, and commit or withhold the row; its record. Raises PlaceError; then the claim is given back."""
         self.heartbeat.hold(claim)
         try:
             with errors_of_place():
                 record = self._outcome(spec, claim)
                 if record is not None and self._is_suspicious(record, claim):
                     self._withhold(record, claim)
-                    return record.status
+                    return record
                 if record is not None:
                     self._commit_withheld()
                     self._commit(record)
@@ -229,7 +229,7 @@ class Worker:
             self._give_back(claim)
             raise
         self._give_back(claim)
-        return None if record is None else record.status
+        return record
 
     def _outcome(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
         """Train; the record, or None if the run was stopped or stolen. Errors of place pass."""

@@ -187,7 +187,12 @@ class _Launch:
 
         return tune.Tuner(
             RunTrial,
-            tune_config=tune.TuneConfig(search_alg=self._runs, num_samples=-1, reuse_actors=True),
+            tune_config=tune.TuneConfig(
+                search_alg=self._runs,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.config["run_id"]),
+            ),
             run_config=tune.RunConfig(
                 name="tune",
                 storage_path=str(self._folder),

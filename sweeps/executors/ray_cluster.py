@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,12 +89,12 @@ def cluster_at(address: str, *, workers: dict[str, str]) -> Iterator[Any]:
     Raises AgadError, one line, where nothing answers there, or not to this user's token.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
-    if address != "auto":
-        _check_answers(address)
     ray = import_ray()
     try:
         with _one_line(f"--address {address}"):
-            ray.init(address=address, **_connection(workers))
+            found = _resolved(address)
+            _check_answers(found)
+            ray.init(address=found, **_connection(workers))
         yield ray
     finally:
         ray.shutdown()
@@ -123,13 +124,44 @@ def _has_token() -> bool:
     return named or (Path.home() / ".ray" / "auth_token").exists()
 
 
+def _resolved(address: str) -> str:
+    """HOST:PORT as Ray will take it: what `auto` means here, and this node's own address for a loopback one.
+
+    Raises ConnectionError where `auto` means nothing.
+    """
+    found = importlib.import_module("ray._private.services").canonicalize_bootstrap_address(address)
+    if not found:
+        raise ConnectionError("no Ray cluster is running on this machine; leave --address out to start one")
+    return str(found)
+
+
 def _check_answers(address: str) -> None:
-    """Look whether something listens there: Ray itself tries for a minute, then ends the process."""
+    """Look whether a cluster listens there, and takes this token: with a wrong one ray.init was seen never to return.
+
+    Raises OSError, or Ray's AuthenticationError.
+    """
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise AgadError(f"--address {address}: nothing answers there ({error}); is the cluster up?") from error
+        raise ConnectionError(f"nothing answers at {address} ({error}); is the cluster up?") from error
+    client = importlib.import_module("ray._raylet").GcsClient
+    with _quiet():
+        client(address=address)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what C++ code would print of an error that is raised as well."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextlib.contextmanager

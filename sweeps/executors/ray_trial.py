@@ -14,6 +14,7 @@ from typing import Any
 from ray import tune
 
 from agad.errors import AgadError
+from agad.schema import CURVE_COLUMNS, RunRecord
 from agad.spec import RunSpec
 from sweeps.worker import Worker, WorkerOptions
 
@@ -128,13 +129,25 @@ class _Run:
         return self._judged and self._verdicts.get()
 
     def _make(self) -> None:
-        outcome = None
+        record = None
         try:
-            outcome = self._worker.make(self._run_id, self._dead)
+            record = self._worker.make(self._run_id, self._dead)
         except BaseException as error:  # noqa: BLE001 - raised again by next_result
             self._error = error
-        stopped = self._worker.stopping.is_set()
-        self._results.put({"outcome": outcome or ("stopped" if stopped else "elsewhere"), "done": True})
+        if record is None:
+            outcome = "stopped" if self._worker.stopping.is_set() else "elsewhere"
+            self._results.put({"outcome": outcome, "done": True})
+        else:
+            self._results.put({**_last_point(record), "outcome": record.status, "done": True})
+
+
+def _last_point(record: RunRecord) -> dict[str, Any]:
+    """The end of a finished run's curve, which no update follows to tell of it."""
+    values = record.values
+    if record.status != "ok" or not values.get("curve_update"):
+        return {}
+    names = [name for name in CURVE_COLUMNS if values.get(name) and values[name][-1] is not None]
+    return {name.removeprefix("curve_"): values[name][-1] for name in names}
 
 
 def _result_of(point: Any) -> dict[str, Any]:
