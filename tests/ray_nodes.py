@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from tests.conftest import ROOT
 
-TOKEN = "a-token-of-the-tests-alone-0123456789"
+TOKEN = "a-token-of-the-tests-alone-0123456789"  # noqa: S105 - a secret of nobody
 OBJECT_STORE = 80 * 2**20
 
 
@@ -67,6 +67,7 @@ def ray_nodes(*nodes: dict[str, float]) -> Iterator[Nodes]:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rn-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # GPUs are declared, none is there
+        os.environ["RAY_worker_niceness"] = "0"
         os.environ["RAY_TMPDIR"] = folder  # or the address would be left in /tmp/ray, for others to find
         Path(folder, "ray").mkdir()
         from ray.cluster_utils import Cluster

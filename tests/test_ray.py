@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not ins
 RAY = ["--executor", "ray"]
 SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=4", "--set", "batch_size=16", "--set", "curve=2"]
 """Six runs, of which three have anomalies."""
-LONG = [*SMALL, "--set", "updates=60", "--set", "batch_size=16", "--checkpoint-every", "0.2"]
+LONG = [*SMALL, "--set", "updates=30", "--set", "batch_size=16", "--checkpoint-every", "0.2"]
 """Two runs that take some seconds each, with many checkpoints."""
 
 
@@ -76,7 +76,7 @@ def test_again_where_all_is_done_no_trial_is_made(tmp_path: Path, nodes: Nodes) 
 
 def test_shares_of_a_gpu_that_is_declared_bound_how_many_train_at_once(tmp_path: Path, nodes: Nodes) -> None:
     """The node has CPUs for three runs, and its one GPU has room for two halves."""
-    options = ["--resources", "cpu=1,gpu=0.5", "--device", "cpu", "--set", "updates=30"]
+    options = ["--resources", "cpu=1,gpu=0.5", "--device", "cpu", "--set", "updates=12"]
     done = launch(*SHORT, *options, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN)
 
     assert done.returncode == 0, done.stderr

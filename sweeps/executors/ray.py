@@ -29,6 +29,7 @@ _PLACES = ("plan", "results", "data", "cache", "retry_until")
 
 _TUNE_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # Ray's 15 starves runs beside anything else; of a cluster of its own
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints under verbose=0 too
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files for each trial
