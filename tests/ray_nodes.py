@@ -67,7 +67,7 @@ def ray_nodes(*nodes: dict[str, float]) -> Iterator[Nodes]:
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rn-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # GPUs are declared, none is there
-        os.environ["RAY_worker_niceness"] = "0"
+        os.environ |= {"RAY_worker_niceness": "0"}
         os.environ["RAY_TMPDIR"] = folder  # or the address would be left in /tmp/ray, for others to find
         Path(folder, "ray").mkdir()
         from ray.cluster_utils import Cluster

@@ -42,12 +42,20 @@ _TUNE_ENVIRONMENT = {
 
 def execute(sweep: Sweep) -> Outcome:
     """Run the sweep's open runs as trials; returns when none is left, or none that this cluster can do."""
+    return launch(sweep)
+
+
+def launch(sweep: Sweep, trainable: Any = None, at_end: Callable[[Path], None] | None = None) -> Outcome:
+    """`execute`, for a benchmark: with another class of trials, and a look at Tune's folder before it is removed."""
     trial = _Trial.of(sweep)
     os.environ |= _TUNE_ENVIRONMENT
     with _cluster(sweep, trial) as ray, _folder(sweep) as folder:
         room = _room(ray, sweep, trial)
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(room())  # 1 would start a cluster's actors one by one
-        return _Launch(sweep, folder, trial, room).run()
+        outcome = _Launch(sweep, folder, trial, room).run(trainable)
+        if at_end is not None:
+            at_end(folder)
+        return outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -168,10 +176,11 @@ class _Launch:
         shared = {"cpu": trial.cpu, "gpu": trial.gpu, "worker": str(worker), "judged": False}
         self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared)
 
-    def run(self) -> Outcome:
+    def run(self, trainable: Any = None) -> Outcome:
+        """Tune over the open runs, to their end or a signal."""
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # PlanRuns says in one line what Tune says in thirty
         with self._signals():
-            self._tuner().fit()
+            self._tuner(trainable).fit()
         return Outcome(error=self._runs.error)
 
     def _worker_options(self) -> WorkerOptions:
@@ -181,13 +190,13 @@ class _Launch:
         places: dict[str, Any] = {n: str(Path(path).absolute()) for n, path in given.items() if path is not None}
         return dataclasses.replace(worker, **places, bell=bell, log=str(self._sweep.logs.absolute()))
 
-    def _tuner(self) -> Any:
+    def _tuner(self, trainable: Any) -> Any:
         from ray import tune
 
         from sweeps.executors.ray_trial import RunTrial
 
         return tune.Tuner(
-            RunTrial,
+            trainable or RunTrial,
             tune_config=tune.TuneConfig(
                 search_alg=self._runs,
                 num_samples=-1,

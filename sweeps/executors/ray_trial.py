@@ -27,6 +27,8 @@ class RunTrial(tune.Trainable):
     whether a scheduler decides after each point if the run goes on; `cpu` and `gpu`.
     """
 
+    worker_class = Worker
+
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """What Tune reserves for the run."""
@@ -74,7 +76,7 @@ class RunTrial(tune.Trainable):
     def _open_worker(self) -> Worker:
         if self._worker is None:
             options = _own_options(Path(self._config["worker"]))
-            self._worker = Worker(options, self._watch)
+            self._worker = self.worker_class(options, self._watch)
             self._worker.open()
         return self._worker
 
