@@ -42,6 +42,8 @@ cpus=${SLURM_CPUS_PER_TASK:-${SLURM_CPUS_ON_NODE:-1}}
 nodes=${SLURM_JOB_NUM_NODES:-1}
 common=(--block --temp-dir="$folder" --num-cpus="$cpus" --disable-usage-stats --object-store-memory=150000000
     --min-worker-port=0 --max-worker-port=0)
+client=() # Ray refuses the option where ray[client] is not installed, and takes port 10001 where it is
+"$python" -c 'import grpc' 2>/dev/null && client=(--ray-client-server-port="$client_port")
 step=(--overlap --kill-on-bad-exit=1 --cpus-per-task="$cpus" --ntasks-per-node=1)
 
 # Killing an srun ends its own step and nothing else; `ray stop` would end every Ray of this user on the node.
@@ -56,8 +58,7 @@ trap end EXIT
 
 srun "${step[@]}" --nodes=1 --ntasks=1 --nodelist="${SLURMD_NODENAME:-$head}" \
     "$python" -m ray.scripts.scripts start --head --node-ip-address="$address" --port="$gcs_port" \
-    --ray-client-server-port="$client_port" --dashboard-agent-listen-port="$agent_port" \
-    --include-dashboard=false "${common[@]}" > /dev/null &
+    --dashboard-agent-listen-port="$agent_port" --include-dashboard=false "${client[@]}" "${common[@]}" > /dev/null &
 pids+=($!)
 
 ready() { "$python" -m ray.scripts.scripts health-check --address "$address:$gcs_port" > /dev/null 2>&1; }
