@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,22 @@ class Action(enum.Enum):
     CHECKPOINT = "write a checkpoint now and go on"
     STOP = "write a checkpoint and raise Interrupted"
     ABANDON = "raise Interrupted and write nothing"
+    PRUNE = "write a checkpoint and return the record of a run that was given up, of status pruned"
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """A point of the learning curve.
+
+    Attributes:
+        update: the update after which it was scored.
+        auroc: protocol -> AUROC on the test set.
+        terms: loss terms of that update.
+    """
+
+    update: int
+    auroc: Mapping[str, float]
+    terms: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +63,14 @@ class Progress:
         phase: `train`, or `eval` while a point of the curve is scored.
         saved: how much the newest checkpoint keeps, in updates and in test sets scored; 0: there is none. It grows with
             every checkpoint, in training as in a long scoring.
+        point: the newest point of the learning curve; None before the first.
     """
 
     update: int
     updates: int
     phase: str
     saved: int
+    point: CurvePoint | None = None
 
 
 Control = Callable[[Progress], Action]
@@ -68,6 +86,10 @@ class Interrupted(Exception):
     def __init__(self, update: int) -> None:
         super().__init__(f"interrupted after update {update}")
         self.update = update
+
+
+class _Pruned(Exception):
+    """The control function gave the run up."""
 
 
 def train(
@@ -86,7 +108,8 @@ def train(
         control: called between updates, and between the batches of an evaluation; what it returns is done at once.
 
     Returns:
-        A record of status `ok`, without the columns of agad.provenance.
+        A record of status `ok`, or `pruned` where control wished so, without the columns of agad.provenance. A pruned
+        run has its curve so far and no AUROC; called again, it goes on from its checkpoint.
 
     Raises:
         NonFiniteLoss: L_g, L_d, a weight or a score is NaN or infinite. It would be again.
@@ -103,7 +126,10 @@ def train(
             return _inference_record(spec, options, device, data, control)
         session = _Session(spec, options, device, data, control)
         session.resume()
-        session.run()
+        try:
+            session.run()
+        except _Pruned:
+            return session.pruned_record()
         return session.record()
 
 
@@ -205,8 +231,14 @@ class _Session:
             **self._score_columns(),
             **self._reconstruction_columns(),
             **self._circumstances(),
+            "weights": self._keep_weights(),
         }
         return RunRecord(spec=self._spec, attempt=self._options.attempt, status="ok", values=values)
+
+    def pruned_record(self) -> RunRecord:
+        """The row of a run that was given up: its curve so far, and nothing that could pass for its result."""
+        values = {**self._sizes(), **self._curve_columns(), **self._circumstances()}
+        return RunRecord(spec=self._spec, attempt=self._options.attempt, status="pruned", values=values)
 
     # -- evaluation ------------------------------------------------------------------------------------------------
 
@@ -244,13 +276,15 @@ class _Session:
             self._save()
         if action is Action.STOP:
             raise Interrupted(self._training.update)
+        if action is Action.PRUNE:
+            raise _Pruned
         self._clock.lap()  # neither control nor checkpoints count as training
 
     def _ask(self, phase: str) -> Action:
         if self._control is None:
             return Action.CONTINUE
-        progress = Progress(self._training.update, self._spec.updates, phase, self._saved_mark)
-        return self._control(progress)
+        point = CurvePoint(**self._curve[-1]) if self._curve else None
+        return self._control(Progress(self._training.update, self._spec.updates, phase, self._saved_mark, point))
 
     def _save(self) -> None:
         """Write the checkpoint, unless nothing has happened since the last."""
@@ -292,14 +326,21 @@ class _Session:
     # -- the row ---------------------------------------------------------------------------------------------------
 
     def _results(self) -> dict[str, Any]:
-        training, split, final = self._training, self._split, self._curve[-1]["auroc"]
-        sizes = training.batches.sizes
+        final = self._curve[-1]["auroc"]
         oracle = max(self._curve, key=lambda point: point["auroc"]["eval"])  # the first of equals
         return {
             "auroc": final["eval"],
             **{f"auroc_{protocol}": value for protocol, value in final.items() if protocol != "eval"},
             "auroc_oracle": oracle["auroc"]["eval"],
             "oracle_update": oracle["update"],
+            **self._sizes(),
+        }
+
+    def _sizes(self) -> dict[str, Any]:
+        """What a run has from its start, and how far it is."""
+        training, split = self._training, self._split
+        sizes = training.batches.sizes
+        return {
             "n_train_normal": len(split.normal),
             "n_train_anomaly": len(split.anomaly),
             "n_batch_normal": sizes.normal,
@@ -349,7 +390,6 @@ class _Session:
             "eval_seconds": self._seconds["eval"],
             "resumes": self._resumes,
             "peak_memory_bytes": self._peak_memory(),
-            "weights": self._keep_weights(),
             "started_at": self._started_at,
             "finished_at": _now(),
         }

@@ -29,7 +29,7 @@ from agad.spec import RunOptions, RunSpec
 from agad.store import ResultStore
 from sweeps.grids import load_grid
 from sweeps.plan import Plan, make_plan
-from sweeps.worker import Worker, WorkerOptions
+from sweeps.worker import Watcher, Worker, WorkerOptions
 
 _LAUNCH = [sys.executable, str(Path(__file__).with_name("launch.py"))]
 _REPEAT = 5
@@ -43,13 +43,14 @@ class InstantWorker(Worker):
         ended: seconds at which each run was over.
     """
 
-    def __init__(self, options: WorkerOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: WorkerOptions, watcher: Watcher | None = None) -> None:
+        super().__init__(options, watcher)
         self.ended: list[float] = []
 
-    def _run(self, spec: RunSpec, claim: Claim) -> None:
-        super()._run(spec, claim)
+    def _run(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
+        record = super()._run(spec, claim)
         self.ended.append(time.perf_counter())
+        return record
 
     def _load_trainer(self) -> None:
         super()._load_trainer()
@@ -61,7 +62,7 @@ class InstantWorker(Worker):
 
 def _instant(spec: RunSpec, options: RunOptions, *, data: Any, control: Callable[[Any], Any]) -> RunRecord:
     del data
-    control(SimpleNamespace(update=1, updates=spec.updates, saved=0))
+    control(SimpleNamespace(update=1, updates=spec.updates, saved=0, point=None))
     return full_record(spec, options.attempt)
 
 

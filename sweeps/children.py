@@ -18,8 +18,12 @@ def environment(threads: int | None = None) -> dict[str, str]:
     """This process's environment, with this agad importable and, where given, so many threads for each library."""
     inherited = os.environ.get("PYTHONPATH")
     path = f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT)
-    limits = {} if threads is None else dict.fromkeys(_THREAD_VARIABLES, str(threads))
-    return {**os.environ, "PYTHONPATH": path, **limits}
+    return {**os.environ, "PYTHONPATH": path, **({} if threads is None else thread_limits(threads))}
+
+
+def thread_limits(threads: int) -> dict[str, str]:
+    """Variables that give each library so many threads."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 _WARNINGS = {signal.SIGUSR1, signal.SIGUSR2}

@@ -8,6 +8,7 @@ import threading
 import time
 
 from agad.claims import Claim
+from sweeps.bell import Bell
 from sweeps.stopping import Stopping
 
 log = logging.getLogger("agad.worker")
@@ -20,13 +21,15 @@ class Heartbeat(threading.Thread):
         stopping: told when the launcher is gone.
         period: seconds between two beats.
         parent: pid of the launcher; None: the worker lives on its own.
+        bell: by which a launcher on another host says that it stops; None: it has none.
     """
 
-    def __init__(self, stopping: Stopping, period: float, parent: int | None) -> None:
+    def __init__(self, stopping: Stopping, period: float, parent: int | None, bell: Bell | None = None) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self._stopping = stopping
         self._period = period
         self._parent = parent
+        self._bell = bell
         self._claims: dict[str, Claim] = {}
         self._stolen: set[str] = set()
         self._lock = threading.Lock()
@@ -57,6 +60,8 @@ class Heartbeat(threading.Thread):
         while not self._ended.is_set():
             if self._parent is not None and os.getppid() != self._parent:
                 self._stopping.stop("its launcher is gone")
+            if self._bell is not None and self._bell.is_rung():
+                self._stopping.stop("its launcher stops")
             if time.monotonic() >= due:
                 self._beat()
                 due = time.monotonic() + self._period

@@ -48,6 +48,7 @@ from sweeps.arguments import (
 )
 from sweeps.cost import measured_seconds, seconds_left
 from sweeps.devices import default_workers, resolve_device, visible_gpus
+from sweeps.executors import ray_options
 from sweeps.grids import grid_names, load_grid
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
@@ -55,7 +56,7 @@ from sweeps.progress import Display, describe, duration
 from sweeps.slurm.options import DEFAULT_TASKS, add_slurm_arguments, slurm_options
 from sweeps.slurm.task import Task, margin
 from sweeps.stopping import Stopping
-from sweeps.sweep import EXECUTOR_NAMES, Outcome, Sweep, load_executor
+from sweeps.sweep import EXECUTORS, Outcome, Sweep, load_executor
 from sweeps.worker import WorkerOptions
 
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
@@ -86,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="prepared data ($AGAD_CACHE, else ~/.cache)",
     )
     how = parser.add_argument_group("how")
-    how.add_argument("--executor", choices=EXECUTOR_NAMES, default="local")
+    how.add_argument("--executor", choices=EXECUTORS, default="local")
     how.add_argument(
         "--workers", metavar="N", type=positive,
         help="worker processes (one per GPU, or per core); with --executor slurm tasks of the job array (8)",
@@ -107,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     how.add_argument("--keep-weights", action="store_true", help="keep the weights of finished runs")
     how.add_argument("--allow-code-change", action="store_true", help="go on although agad/ has changed")
     add_slurm_arguments(parser)
+    ray_options.add_arguments(parser)
     return parser
 
 
@@ -332,6 +334,7 @@ def _sweep(
         leaves=task is not None,
         slurm=slurm_options(options),
         task=tuple(_task_arguments(options, path, retry)),
+        ray=ray_options.from_arguments(options),
     )
 
 

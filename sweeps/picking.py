@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agad.claims import Claim, ClaimBoard
 from agad.schema import RunRecord
@@ -20,12 +20,14 @@ class Census:
         failed: run_ids with failed rows that are not to be tried again.
         open: run_ids that are neither.
         held: those of `open` that some worker is at, with the generation of its claim.
+        left: those of `open` that a worker has left, by death or otherwise, with the generation of its claim.
     """
 
     done: tuple[str, ...]
     failed: tuple[str, ...]
     open: tuple[str, ...]
     held: dict[str, int]
+    left: dict[str, int] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
@@ -58,6 +60,22 @@ class Picker:
                 return spec, claim
         return None
 
+    def take(self, run_id: str, dead: int = 0) -> tuple[RunSpec, Claim] | None:
+        """Claim this run of the plan; None if it is closed or somebody is at it.
+
+        Args:
+            run_id: the run.
+            dead: a generation of its claims that another observer has watched stand still for a lease.
+        """
+        tries = self.store.tries().get(run_id, ())
+        of_run = self.board.generations().get(run_id, [])
+        if self.policy.state(run_id, tries) != "open":
+            return None
+        if of_run and of_run[-1] != dead and self.board.is_held(run_id, of_run[-1]):
+            return None
+        claim = self._take(self._specs[run_id], of_run, tries)
+        return None if claim is None else (self._specs[run_id], claim)
+
     def census(self) -> Census:
         """The plan's runs, counted by now."""
         tries = self.store.tries()
@@ -65,12 +83,10 @@ class Picker:
         runs: dict[str, list[str]] = {"done": [], "failed": [], "open": []}
         for run_id in self._specs:
             runs[self.policy.state(run_id, tries.get(run_id, ()))].append(run_id)
-        held = {
-            run_id: generations[run_id][-1]
-            for run_id in runs["open"]
-            if run_id in generations and self.board.is_held(run_id, generations[run_id][-1])
-        }
-        return Census(tuple(runs["done"]), tuple(runs["failed"]), tuple(runs["open"]), held)
+        claimed = {run_id: generations[run_id][-1] for run_id in runs["open"] if run_id in generations}
+        held = {run_id: newest for run_id, newest in claimed.items() if self.board.is_held(run_id, newest)}
+        left = {run_id: newest for run_id, newest in claimed.items() if run_id not in held}
+        return Census(tuple(runs["done"]), tuple(runs["failed"]), tuple(runs["open"]), held, left)
 
     def _take(self, spec: RunSpec, of_run: list[int], tries: tuple[Try, ...]) -> Claim | None:
         last_row = max((one.attempt for one in tries), default=0)

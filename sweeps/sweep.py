@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agad.claims import ClaimBoard, Owner
-from agad.errors import AgadError
 from agad.store import ResultStore
+from sweeps.executors.ray_options import RayOptions
 from sweeps.picking import Picker
 from sweeps.plan import Plan, RetryPolicy
 from sweeps.progress import Display
@@ -17,10 +17,12 @@ from sweeps.slurm.options import SlurmOptions
 from sweeps.stopping import Stopping
 from sweeps.worker import WorkerOptions
 
-EXECUTORS = {"local": "sweeps.executors.local", "slurm": "sweeps.executors.slurm"}
+EXECUTORS = {
+    "local": "sweeps.executors.local",
+    "ray": "sweeps.executors.ray",
+    "slurm": "sweeps.executors.slurm",
+}
 """Name -> module with `execute(sweep) -> Outcome`. Resolved when asked for: each may need a library of its own."""
-
-EXECUTOR_NAMES = ("local", "ray", "slurm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Sweep:
         leaves: whether it ends when others are at all that is left, instead of waiting for them.
         slurm: what jobs of Slurm are asked for.
         task: launch.py and its arguments, by which such a job works at this sweep.
+        ray: what the command line says for the Ray executor alone.
     """
 
     plan: Plan
@@ -52,6 +55,7 @@ class Sweep:
     leaves: bool = False
     slurm: SlurmOptions = field(default_factory=SlurmOptions)
     task: tuple[str, ...] = ()
+    ray: RayOptions = field(default_factory=RayOptions)
 
     @property
     def logs(self) -> Path:
@@ -85,8 +89,6 @@ class Outcome:
 
 
 def load_executor(name: str) -> Callable[[Sweep], Outcome]:
-    """The function that runs a sweep on the executor of that name. Raises AgadError if it is not there."""
-    if name not in EXECUTORS:
-        raise AgadError(f"--executor {name} is not there yet; choose from: {', '.join(EXECUTORS)}")
+    """The function that runs a sweep on the executor of that name."""
     function: Callable[[Sweep], Outcome] = importlib.import_module(EXECUTORS[name]).execute
     return function

@@ -26,6 +26,7 @@ from agad.errors import AgadError, NonFiniteLoss
 from agad.schema import RunRecord
 from agad.spec import RunOptions, RunSpec
 from agad.store import ResultStore
+from sweeps.bell import Bell
 from sweeps.failures import PlaceError, errors_of_place, failure_kind, is_of_place
 from sweeps.heartbeat import Heartbeat
 from sweeps.picking import Picker
@@ -68,6 +69,7 @@ class WorkerOptions:
         parent: pid of the launcher, with which the worker ends; None: it lives on its own.
         log: path of the log file, named in failed rows; None: stderr.
         deadline: seconds from the start after which it stops; None: never.
+        bell: path of the file by which the launcher says that it stops; None: it has none.
     """
 
     plan: str
@@ -87,6 +89,7 @@ class WorkerOptions:
     parent: int | None = None
     log: str | None = None
     deadline: float | None = None
+    bell: str | None = None
 
     def to_arguments(self) -> list[str]:
         """The command line of `python -m sweeps.worker` that means these options."""
@@ -101,15 +104,21 @@ class WorkerOptions:
         return arguments
 
 
-class Worker:
-    """One worker at one plan. `work` drives it to its end."""
+Watcher = Callable[[RunSpec, Any], bool]
+"""Told of every agad.trainer.Progress of a run; True: the run is to be pruned."""
 
-    def __init__(self, options: WorkerOptions) -> None:
+
+class Worker:
+    """One worker at one plan. `work` drives it to its end; or `open`, `make` run after run, `close`."""
+
+    def __init__(self, options: WorkerOptions, watcher: Watcher | None = None) -> None:
         self.options = options
         self.plan = Plan.load(Path(options.plan))
         check_code(self.plan, allow_change=options.allow_code_change)
         self.stopping = Stopping(options.deadline)
-        self.heartbeat = Heartbeat(self.stopping, options.heartbeat, options.parent)
+        bell = None if options.bell is None else Bell(Path(options.bell))
+        self.heartbeat = Heartbeat(self.stopping, options.heartbeat, options.parent, bell)
+        self._watcher = watcher
         self.store = ResultStore(options.results)
         owner = Owner.this_process(options.name)
         board = ClaimBoard(options.results, owner, lease=options.lease)
@@ -121,24 +130,59 @@ class Worker:
 
     def work(self) -> int:
         """Work until nothing is left or a stop is asked for; one of the EXIT_ codes. Raises PlaceError."""
-        self.heartbeat.start()
         try:
-            self._load_trainer()
+            self.open()
             while not self.stopping.is_set():
                 picked = self._pick()
                 if picked is None:
                     break
                 self._run(*picked)
-            if not self.stopping.is_set():  # a stop has shown nothing about the failure that is withheld
-                with errors_of_place():
-                    self._commit_withheld()
+            self._settle_withheld()
         finally:
-            self._give_back_withheld()
-            self.heartbeat.end()
+            self.close()
         if self.stopping.is_set():
             log.info("stopped: %s", self.stopping.reason)
             return EXIT_STOPPED
         return EXIT_NOTHING_LEFT
+
+    def open(self) -> None:
+        """Begin to show that it lives, and load what training needs. Raises PlaceError."""
+        self.heartbeat.start()
+        self._load_trainer()
+
+    def close(self) -> None:
+        """Give back what is held, and end."""
+        self._give_back_withheld()
+        self.heartbeat.end()
+
+    def make(self, run_id: str, dead: int = 0) -> RunRecord | None:
+        """Make this run of the plan, for an executor that chooses; its record, or None: it has none.
+
+        None says that the run is closed or somebody is at it, or that this worker was stopped. A failure that may be
+        this place's (see below) is settled at once, by whichever run is free. Raises PlaceError.
+
+        Args:
+            run_id: the run.
+            dead: as in Picker.take.
+        """
+        with errors_of_place():
+            picked = self.picker.take(run_id, dead)
+        record = None if picked is None else self._run(*picked)
+        while self._withheld is not None and not self.stopping.is_set():
+            with errors_of_place():
+                other = self.picker.next()
+            if other is None:
+                break
+            self._run(*other)
+        self._settle_withheld()
+        self._give_back_withheld()
+        return record
+
+    def _settle_withheld(self) -> None:
+        """Commit the failure that is withheld, where no other run is left; a stop has shown nothing about it."""
+        if not self.stopping.is_set():
+            with errors_of_place():
+                self._commit_withheld()
 
     def _pick(self) -> tuple[RunSpec, Claim] | None:
         """Claim a run; None when nothing is open, or what is open has been at by others for a lease."""
@@ -170,15 +214,15 @@ class Worker:
                 "log": None,
             }
 
-    def _run(self, spec: RunSpec, claim: Claim) -> None:
-        """Train, and commit or withhold the row. Raises PlaceError; then the claim is given back."""
+    def _run(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
+        """Train, and commit or withhold the row; its record. Raises PlaceError; then the claim is given back."""
         self.heartbeat.hold(claim)
         try:
             with errors_of_place():
                 record = self._outcome(spec, claim)
                 if record is not None and self._is_suspicious(record, claim):
                     self._withhold(record, claim)
-                    return
+                    return record
                 if record is not None:
                     self._commit_withheld()
                     self._commit(record)
@@ -186,12 +230,13 @@ class Worker:
             self._give_back(claim)
             raise
         self._give_back(claim)
+        return record
 
     def _outcome(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
         """Train; the record, or None if the run was stopped or stolen. Errors of place pass."""
         try:
             data = self._open_data(spec.dataset, spec.image_size)
-            record = self._trainer.train(spec, self._run_options(claim), data=data, control=self._control(claim))
+            record = self._trainer.train(spec, self._run_options(claim), data=data, control=self._control(spec, claim))
         except self._trainer.Interrupted:
             return None
         except Exception as error:
@@ -223,7 +268,7 @@ class Worker:
             weights_dir=str(results / "weights") if self.options.keep_weights else None,
         )
 
-    def _control(self, claim: Claim) -> Callable[[Any], Any]:
+    def _control(self, spec: RunSpec, claim: Claim) -> Callable[[Any], Any]:
         action = self._trainer.Action
 
         def control(progress: Any) -> Any:
@@ -233,6 +278,8 @@ class Worker:
             if self.heartbeat.is_stolen(claim):
                 log.warning("run %s was taken over by another worker", claim.run_id)
                 return action.ABANDON
+            if self._watcher is not None and self._watcher(spec, progress) and not self.stopping.is_set():
+                return action.PRUNE
             return action.STOP if self.stopping.is_set() else action.CONTINUE
 
         return control

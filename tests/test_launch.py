@@ -220,7 +220,6 @@ BAD = [
     (["--grid", "demo", "--plan", "x.json"], "--plan says everything"),
     (["--plan", "/nowhere/x.json"], "cannot read the plan /nowhere/x.json"),
     (["--grid", "demo", "--device", "cuda"], "no CUDA device is visible here"),
-    (["--grid", "demo", "--executor", "ray"], "--executor ray is not there yet"),
     (["--grid", "table2", "--data", "/nowhere", "--select", "dataset=mnist"], "--prepare-data"),
     (["--grid", "demo", "--set", "dataset=npz:mine", "--data", "/nowhere"], "mine.npz"),
 ]

@@ -34,9 +34,9 @@ def run(command: Sequence[str], *, timeout: float = _TIMEOUT) -> tuple[str, str]
             f"{name} is not on the path: this is no machine that speaks to Slurm; use --executor local"
         )
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a list, no shell
             [path, *command[1:]], capture_output=True, text=True, errors="replace", timeout=timeout, check=False
-        )  # noqa: S603 - a list, no shell
+        )
     except subprocess.TimeoutExpired as error:
         raise SlurmError(f"{name} did not answer within {timeout:.0f} s; is slurmctld up?") from error
     except OSError as error:
