@@ -45,7 +45,9 @@ def execute(sweep: Sweep) -> Outcome:
     return launch(sweep)
 
 
-def launch(sweep: Sweep, trainable: Any = None, at_end: Callable[[Path], None] | None = None) -> Outcome:
+def launch(
+    sweep: Sweep, trainable: Callable[[], type] | None = None, at_end: Callable[[Path], None] | None = None
+) -> Outcome:
     """`execute`, for a benchmark: with another class of trials, and a look at Tune's folder before it is removed."""
     trial = _Trial.of(sweep)
     os.environ |= _TUNE_ENVIRONMENT
@@ -177,7 +179,7 @@ class _Launch:
         shared = {"cpu": trial.cpu, "gpu": trial.gpu, "worker": str(worker), "judged": False}
         self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared)
 
-    def run(self, trainable: Any = None) -> Outcome:
+    def run(self, trainable: Callable[[], type] | None = None) -> Outcome:
         """Tune over the open runs, to their end or a signal."""
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # PlanRuns says in one line what Tune says in thirty
         with self._signals():
@@ -191,13 +193,13 @@ class _Launch:
         places: dict[str, Any] = {n: str(Path(path).absolute()) for n, path in given.items() if path is not None}
         return dataclasses.replace(worker, **places, bell=bell, log=str(self._sweep.logs.absolute()))
 
-    def _tuner(self, trainable: Any) -> Any:
+    def _tuner(self, trainable: Callable[[], type] | None) -> Any:
         from ray import tune
 
         from sweeps.executors.ray_trial import RunTrial
 
         return tune.Tuner(
-            trainable or RunTrial,
+            trainable() if trainable else RunTrial,
             tune_config=tune.TuneConfig(
                 search_alg=self._runs,
                 num_samples=-1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import json
 import logging
@@ -41,6 +42,12 @@ def import_ray() -> Any:
     return module
 
 
+@functools.cache
+def _own_token() -> str:
+    """One for this process: Ray remembers the first."""
+    return secrets.token_hex(32)
+
+
 @contextlib.contextmanager
 def own_cluster(*, cpus: float, gpus: int, dashboard_host: str | None, workers: dict[str, str]) -> Iterator[Any]:
     """Start a cluster on this machine that others neither see nor may enter, and end it; gives the ray module.
@@ -54,9 +61,9 @@ def own_cluster(*, cpus: float, gpus: int, dashboard_host: str | None, workers: 
         dashboard_host: the address that the dashboard binds to; None: no dashboard.
         workers: environment variables of its workers.
 
-    Raises AgadError, one line.
+    Raises AgadError, one line. Ray reads how it authenticates when it is imported: nobody may have done so before.
     """
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}
     os.environ.pop("RAY_ADDRESS", None)
     ray = import_ray()
     with _temporary_folder() as folder:
@@ -114,7 +121,7 @@ def _one_line(what: str) -> Iterator[None]:
         text = " ".join(str(error).split()) or type(error).__name__
         if type(error).__name__ == "AuthenticationError" or "nauthenticated" in text:
             raise AgadError(f"{what}: the cluster does not take this token; set RAY_AUTH_TOKEN to its own") from error
-        if "node_ip_address" in text or "No node" in text or "raylet" in text:
+        if what.startswith("--address") and any(words in text for words in ("node_ip_address", "No node", "raylet")):
             text = "no node of that cluster is on this machine; launch on one of its nodes"
         raise AgadError(f"{what}: {text[:300]}") from error
 
