@@ -147,7 +147,7 @@ def test_requeued_cancelled_killed_and_a_node_away_the_sweep_ends_complete(alone
 
 def test_a_run_that_is_longer_than_the_time_limit_is_finished_over_requeues_both_ways(tmp_path: Path) -> None:
     one = ["--grid", "demo", "--seeds", "1", "--select", "normal_class=0", "--select", "gamma=0"]
-    one += ["--set", "updates=70", "--set", "batch_size=64", "--set", "curve=60"]
+    one += ["--set", "updates=110", "--set", "batch_size=64", "--set", "curve=60"]
     job = batch_script(
         "--time=1", "--array=0-0", f"--output={tmp_path}/out", arguments=one, results=tmp_path / "script"
     )
