@@ -147,6 +147,10 @@ class Look(Callback):
         self._runs = runs
         self._then = then
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as of the searcher."""
+        return {}
+
     def on_step_end(self, *_: Any, **__: Any) -> None:
         """Called by Tune some times a second."""
         self._runs.look_if_due()
