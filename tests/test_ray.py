@@ -173,6 +173,16 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert not (tmp_path / "ray").exists()
 
 
+def test_near_its_deadline_a_launch_stops_and_can_go_on(tmp_path: Path, nodes: Nodes) -> None:
+    arguments = [*LONG, *RAY, "--address", nodes.address, "--results", str(tmp_path), "--set", "updates=2000"]
+    done = launch(*arguments, "--deadline", "11", RAY_AUTH_TOKEN=TOKEN)
+
+    assert done.returncode == 1
+    assert "Stopping, for its deadline is near" in done.stderr
+    assert "Go on with:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 BAD = [
     (["--resources", "cpu=two"], "'cpu=two' is not like cpu=2,gpu=0.25"),
     (["--resources", "gpu=1.5"], "above 1, Ray takes whole numbers only"),
