@@ -67,7 +67,7 @@ def reduced(runs: int, *files: str, select: Sequence[str] = (), overrides: Seque
 
 CLASS0 = "normal_class=0"
 GRIDS = {
-    "demo": reduced(2, "tables/others-averages.csv", select=[CLASS0], overrides=["updates=2", *QUICK]),
+    "demo": reduced(2, "tables/others-averages.csv", select=[CLASS0], overrides=["updates=2", "curve=1"]),
     "table1": reduced(
         2,
         "tables/table1-updates=1-mnist.csv",
