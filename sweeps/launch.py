@@ -56,7 +56,7 @@ from sweeps.progress import Display, describe, duration
 from sweeps.slurm.options import DEFAULT_TASKS, add_slurm_arguments, slurm_options
 from sweeps.slurm.task import Task, margin
 from sweeps.stopping import Stopping
-from sweeps.sweep import EXECUTORS, Outcome, Sweep, load_executor
+from sweeps.sweep import EXECUTORS, Outcome, Sweep, jobs_folder, load_executor, logs_folder
 from sweeps.worker import WorkerOptions
 
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
@@ -273,7 +273,7 @@ def _retry_file(
         yield _policy_of(path), path
         return
     if _is_submitted(options):  # jobs outlive this process
-        path = options.results.absolute() / "slurm" / plan.name / f"retry-{uuid.uuid4().hex[:12]}.json"
+        path = jobs_folder(options.results.absolute(), plan) / f"retry-{uuid.uuid4().hex[:12]}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         files.replace_atomically(path, lambda temporary: temporary.write_text(text))
         yield policy, path
@@ -283,7 +283,7 @@ def _retry_file(
         / "plans"
         / f"{files.TEMPORARY_PREFIX}retry-{plan.name}-{os.uname().nodename}-{os.getpid()}.json"
     )
-    path.write_text(json.dumps(dict(policy.until_attempt)))
+    path.write_text(text)
     try:
         yield policy, path
     finally:
@@ -447,8 +447,8 @@ def _task_arguments(options: argparse.Namespace, path: Path, retry: Path | None)
 def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
     if options.device == "auto":
         task.check_gpus(visible_gpus())
-    task.begin(options.results / "slurm" / plan.name, options.deadline)
-    task.write_to(options.results / "logs" / plan.name / f"task-{task.job.name}.log")
+    task.begin(jobs_folder(options.results, plan), options.deadline)
+    task.write_to(logs_folder(options.results, plan) / f"task-{task.job.name}.log")
 
 
 def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:

@@ -38,6 +38,7 @@ from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, axes
 from sweeps.progress import Running, Watch, describe, duration
 from sweeps.slurm.view import slurm_lines
+from sweeps.sweep import jobs_folder
 
 _CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
 _NAMED_FIELDS = ("dataset", "gamma")
@@ -73,7 +74,7 @@ def _main(options: argparse.Namespace) -> int:
     damaged = store.damaged
     for line in _report(plan, snapshot.census, snapshot.running, store, tries):
         print(line)
-    for line in slurm_lines(options.results / "slurm" / plan.name):
+    for line in slurm_lines(jobs_folder(options.results, plan)):
         print(f"  slurm: {line}")
     for one in damaged:
         print(f"  passed over {one.path}: {one.reason}")

@@ -60,17 +60,27 @@ class Sweep:
     @property
     def logs(self) -> Path:
         """Folder of this sweep's logs."""
-        return self.results / "logs" / self.plan.name
+        return logs_folder(self.results, self.plan)
 
     @property
     def jobs(self) -> Path:
         """Folder of what this sweep knows of its jobs in Slurm."""
-        return self.results / "slurm" / self.plan.name
+        return jobs_folder(self.results, self.plan)
 
     def picker(self) -> Picker:
         """An observer's view of the plan's runs."""
         board = ClaimBoard(self.results, Owner.this_process("launcher"), lease=self.worker.lease)
         return Picker(self.plan, ResultStore(self.results), board, self.policy)
+
+
+def logs_folder(results: Path, plan: Plan) -> Path:
+    """Where the logs of a plan's sweeps are."""
+    return results / "logs" / plan.name
+
+
+def jobs_folder(results: Path, plan: Plan) -> Path:
+    """Where it is kept what is known of a plan's jobs in Slurm."""
+    return results / "slurm" / plan.name
 
 
 @dataclass(frozen=True, slots=True)

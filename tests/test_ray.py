@@ -17,7 +17,7 @@ from agad.provenance import code_digest
 from agad.spec import RunSpec
 from agad.store import ResultStore
 from sweeps.plan import Plan
-from tests.cli import LAUNCH, SMALL, claims, launch, numbers, one_line, start, wait_for
+from tests.cli import LAUNCH, SMALL, claims, launch, local_results, numbers, one_line, start, wait_for
 from tests.ray_nodes import TOKEN, Nodes, ray_nodes
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')")
@@ -39,10 +39,7 @@ def nodes() -> Iterator[Nodes]:
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of LONG under the local executor, left in peace."""
-    results = tmp_path_factory.mktemp("uninterrupted")
-    done = launch(*LONG, "--results", str(results), "--workers", "2")
-    assert done.returncode == 0, done.stderr
-    return results
+    return local_results(tmp_path_factory.mktemp("uninterrupted"), *LONG)
 
 
 def files(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ import pytest
 from agad.store import ResultStore
 from sweeps.slurm import queue
 from sweeps.slurm.ledger import Ledger, Submission
-from tests.cli import LAUNCH, claims, launch, numbers, one_line, wait_for
+from tests.cli import LAUNCH, claims, launch, local_results, numbers, one_line, wait_for
 from tests.conftest import ROOT
 
 DEV_CLUSTER = ROOT / "slurm" / "dev_cluster.sh"
@@ -61,10 +61,7 @@ def no_job_is_left(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SHORT's results, by the local executor."""
-    results = tmp_path_factory.mktemp("alone")
-    done = launch(*SHORT, "--results", str(results), "--workers", "2")
-    assert done.returncode == 0, done.stderr
-    return results
+    return local_results(tmp_path_factory.mktemp("alone"), *SHORT)
 
 
 def submit(*arguments: str, results: Path) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ it, so its checkpoints, time limits and results play no part. Rows are the truth
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -104,7 +105,7 @@ class _Arrays:
         """Submit what is missing of the wanted tasks, never more than there are runs."""
         open_runs = len(self._sweep.picker().census().open)
         wanted = min(self._sweep.workers or DEFAULT_TASKS, open_runs)
-        there = [one for one in self.queued() if self._does_as_much(one)]
+        there = self._doing_as_much(self.queued())
         if there:
             jobs = ", ".join(sorted({one.array for one in there}))
             self._sweep.display.say(f"{len(there)} tasks of this sweep are in the queue already (job {jobs}).")
@@ -126,12 +127,12 @@ class _Arrays:
             self._sweep.display.say(f"Submitted job {job}: {tasks} tasks")
             missing -= tasks
 
-    def _does_as_much(self, one: queue.Queued) -> bool:
-        """Whether a queued task does all that this launch asks for: an older one knows of no failed runs to retry."""
+    def _doing_as_much(self, tasks: list[queue.Queued]) -> list[queue.Queued]:
+        """Those that do all that this launch asks for: older ones know of no failed runs to retry."""
         if not self._sweep.policy.until_attempt:
-            return True
-        commands = {entry.job: entry.command for entry in self.ledger.entries()}
-        return "--retry-until" in commands.get(one.array, ())
+            return tasks
+        retrying = {entry.job for entry in self.ledger.entries() if "--retry-until" in entry.command}
+        return [one for one in tasks if one.array in retrying]
 
     def _submit(self, tasks: int, arrays: int) -> str:
         entry = Submission.new(self._sweep.plan.grid, tasks, (sys.executable, *self._sweep.task))
@@ -148,7 +149,7 @@ class _Arrays:
             self._adopt(entry, found)
             return found
         job = str(jobs[0].job_id).partition("_")[0]
-        self.ledger.write(Submission(entry.token, tasks, entry.command, job))
+        self.ledger.write(dataclasses.replace(entry, job=job))
         return job
 
     def _sweep_up(self) -> None:
@@ -177,7 +178,7 @@ class _Arrays:
             path = JobPaths(self.ledger.folder, job_id=name).submitted_pickle
             if not path.exists():
                 DelayedSubmission(os.execv, *arguments).dump(path)
-        self.ledger.write(Submission(entry.token, entry.tasks, entry.command, job))
+        self.ledger.write(dataclasses.replace(entry, job=job))
 
 
 def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
