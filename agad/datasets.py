@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -121,8 +121,15 @@ class CountedSpec(Protocol):
     @property
     def known_anomaly_draw(self) -> int: ...  # noqa: D102
     @property
+    def validation(self) -> float: ...  # noqa: D102
+    @property
+    def validation_anomalies(self) -> int: ...  # noqa: D102
+    @property
+    def validation_anomaly_classes(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
     def seed(self) -> int: ...  # noqa: D102
     def anomalies(self, normals: int) -> int: ...  # noqa: D102
+    def held_out(self, normals: int) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +137,13 @@ class Roles:
     """Which classes play which part in a run, and how many training images that makes.
 
     Attributes:
-        normal: classes whose training images are all used as normals.
+        normal: classes whose training images are normals, all of them trained on but those held out.
         anomalous: all other classes.
         drawn: classes that training anomalies are drawn from; empty at gamma = 0.
-        normals: number of training normals, n.
+        normals: number of training normals, n, without those held out.
         anomalies: number of training anomalies, a.
+        validation_normals: number of normals held out for validation.
+        validation_anomalies: anomalous class -> number of its training images that are set apart for validation.
     """
 
     normal: tuple[int, ...]
@@ -142,6 +151,8 @@ class Roles:
     drawn: tuple[int, ...]
     normals: int
     anomalies: int
+    validation_normals: int
+    validation_anomalies: Mapping[int, int]
 
 
 def check_counts(spec: CountedSpec) -> None:
@@ -158,7 +169,7 @@ def roles(spec: CountedSpec, train_counts: Sequence[int]) -> Roles:
     """The classes' roles in a run on a data set with so many training images per class.
 
     Raises SpecError, one line, for a class that does not exist or has no training image, and for more anomalies than
-    the known anomaly classes have, or none at gamma > 0.
+    the known anomaly classes have, or none at gamma > 0; likewise for the images of a validation.
     """
     classes = range(len(train_counts))
     for index in (spec.target_class, *spec.known_anomaly_classes):
@@ -169,18 +180,22 @@ def roles(spec: CountedSpec, train_counts: Sequence[int]) -> Roles:
     normals = sum(train_counts[c] for c in normal)
     if normals == 0:
         raise SpecError(f"{spec.dataset} has no training image of the normal class {', '.join(map(str, normal))}")
+    held_out, set_apart = _validation(spec, normals, anomalous, train_counts)
+    normals -= held_out
     if spec.gamma == 0:
-        return Roles(normal, anomalous, (), normals, 0)
+        return Roles(normal, anomalous, (), normals, 0, held_out, set_apart)
     drawn = _known_classes(spec, anomalous)
-    anomalies, available = spec.anomalies(normals), sum(train_counts[c] for c in drawn)
+    anomalies = spec.anomalies(normals)
+    available = sum(train_counts[c] - set_apart.get(c, 0) for c in drawn)
     if anomalies == 0:
         raise SpecError(f"{spec.dataset}: gamma={spec.gamma} of {normals} normals gives no anomaly at all; raise gamma")
     if anomalies > available:
         raise SpecError(
             f"{spec.dataset}: gamma={spec.gamma} of {normals} normals asks for {anomalies} anomalies; "
             f"class {', '.join(map(str, drawn))} has {available} training images"
+            + (" beside those set apart for validation" if set_apart else "")
         )
-    return Roles(normal, anomalous, drawn, normals, anomalies)
+    return Roles(normal, anomalous, drawn, normals, anomalies, held_out, set_apart)
 
 
 def draw_key(spec: CountedSpec, *parts: object) -> bytes:
@@ -190,6 +205,29 @@ def draw_key(spec: CountedSpec, *parts: object) -> bytes:
     """
     described = json.dumps([spec.dataset, spec.protocol, spec.target_class, spec.seed, *parts])
     return hashlib.sha256(described.encode()).digest()
+
+
+def _validation(
+    spec: CountedSpec, normals: int, anomalous: tuple[int, ...], train_counts: Sequence[int]
+) -> tuple[int, dict[int, int]]:
+    """How many normals are held out, and how many training images of each anomalous class are set apart."""
+    if spec.validation == 0:
+        return 0, {}
+    held_out = spec.held_out(normals)
+    if held_out == 0:
+        raise SpecError(f"{spec.dataset}: validation={spec.validation} of {normals} normals holds out none; raise it")
+    classes = spec.validation_anomaly_classes or tuple(c for c in anomalous if train_counts[c])
+    if not classes:
+        raise SpecError(f"{spec.dataset} has no training image of an anomalous class, which a validation needs")
+    share, rest = divmod(spec.validation_anomalies or held_out, len(classes))
+    wanted = {c: share + (place < rest) for place, c in enumerate(classes)}
+    for c, count in wanted.items():
+        if count > train_counts[c]:
+            raise SpecError(
+                f"{spec.dataset}: the validation asks for {count} anomalies of class {c}, which has {train_counts[c]} "
+                "training images; lower validation_anomalies or name other validation_anomaly_classes"
+            )
+    return held_out, {c: count for c, count in wanted.items() if count}
 
 
 def _known_classes(spec: CountedSpec, anomalous: tuple[int, ...]) -> tuple[int, ...]:

@@ -57,12 +57,12 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluator:
-    """Scores the test set of one split.
+    """Scores the test set of one split, or its validation images.
 
     Attributes:
         normals: the training normals, for eval_recal.
         recal_batch: images in a batch of eval_recal.
-        test: the test images in their own order.
+        test: the images to score, in their own order.
         test_class: (N,) their class indices.
         test_label: (N,) 0 normal, 1 anomalous.
         batch: images in a batch when scoring.
@@ -79,15 +79,23 @@ class Evaluator:
 
     @classmethod
     def of(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
-        """The evaluator of a run."""
+        """The evaluator of a run's test set."""
+        everything = np.arange(len(split.test_label))
         return cls(
-            normals=ImagePool(data.train_images, split.normal, device),
-            recal_batch=min(spec.batch_size, len(split.normal)),
-            test=ImagePool(data.test_images, np.arange(len(split.test_label)), device),
+            test=ImagePool(data.test_images, everything, device),
             test_class=split.test_class,
             test_label=split.test_label,
-            batch=spec.eval_batch_size,
-            method=method_of(spec),
+            **_common(spec, data, split, device),
+        )
+
+    @classmethod
+    def of_validation(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
+        """That of the training images which the split sets apart; for VALIDATION_PROTOCOLS."""
+        return cls(
+            test=ImagePool(data.train_images, split.validation, device),
+            test_class=data.train_labels[split.validation],
+            test_label=split.validation_label,
+            **_common(spec, data, split, device),
         )
 
     @torch.no_grad()
@@ -139,6 +147,16 @@ class Evaluator:
                 tick()
                 net(self.normals.take(positions))
         return net
+
+
+def _common(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Any]:
+    """What the evaluators of a run share: how they score, whatever they score."""
+    return {
+        "normals": ImagePool(data.train_images, split.normal, device),
+        "recal_batch": min(spec.batch_size, len(split.normal)),
+        "batch": spec.eval_batch_size,
+        "method": method_of(spec),
+    }
 
 
 def score_weights(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from agad.spec import EVAL_PROTOCOLS, SEMANTICS_VERSION, RunSpec, field_names
+from agad.spec import EVAL_PROTOCOLS, SEMANTICS_VERSION, VALIDATION_PROTOCOLS, RunSpec, field_names
 
 SCHEMA_VERSION = 1
 """Version of the row's layout. Readers fill what older rows lack with null and refuse newer ones."""
@@ -27,7 +27,7 @@ GANomaly has three: `adv`, its feature matching in D; `con`; and `lat`, the dist
 _F64, _I32, _I64, _STR = pa.float64(), pa.int32(), pa.int64(), pa.string()
 
 _SPEC_TYPES = {"int": _I64, "float": _F64, "bool": pa.bool_(), "str": _STR}
-_TUPLE_TYPES = {"known_anomaly_classes": pa.list_(_I64), "curve": pa.list_(_I64)}
+_TUPLE_TYPES = {name: pa.list_(_I64) for name in ("known_anomaly_classes", "validation_anomaly_classes", "curve")}
 
 # Numbers that are a function of the spec, the data, torch and the thread count: those of an interrupted run
 # equal those of an uninterrupted one.
@@ -36,12 +36,17 @@ _RESULT_COLUMNS: dict[str, pa.DataType] = {
     **{f"auroc_{protocol}": _F64 for protocol in EVAL_PROTOCOLS if protocol != "eval"},
     "auroc_oracle": _F64,  # best curve point under eval: selected on the test set
     "oracle_update": _I32,
+    "auroc_val": _F64,  # protocol eval, last update, on the validation images: no test image has a part in it
+    "auroc_val_eval_recal": _F64,
     "n_train_normal": _I32,
     "n_train_anomaly": _I32,
     "n_batch_normal": _I32,
     "n_batch_anomaly": _I32,
     "n_test_normal": _I32,
     "n_test_anomaly": _I32,
+    "n_val_normal": _I32,
+    "n_val_anomaly": _I32,
+    "drawn_validation_classes": pa.list_(_I32),  # classes of the labelled anomalies of the validation
     "drawn_anomaly_classes": pa.list_(_I32),  # classes that the training anomalies really come from
     "parameters_g": _I64,
     "parameters_d": _I64,
@@ -61,6 +66,7 @@ _MEASURED_COLUMNS: dict[str, pa.DataType] = {
 _CURVE_COLUMNS: dict[str, pa.DataType] = {
     "curve_update": pa.list_(_I32),
     **{f"curve_auroc_{protocol}": pa.list_(_F64) for protocol in EVAL_PROTOCOLS},
+    **{f"curve_auroc_val_{protocol}": pa.list_(_F64) for protocol in VALIDATION_PROTOCOLS},
     **{f"curve_{term}": pa.list_(_F64) for term in LOSS_TERMS},
 }
 _SCORE_COLUMNS: dict[str, pa.DataType] = {

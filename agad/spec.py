@@ -29,10 +29,20 @@ RUN_ID_LENGTH = 16
 
 # A field added after the first release enters the digest only where it differs from what older code did:
 # {field name: the value that older code behaved like}.
-_ADDED_LATER: dict[str, Any] = {"task": "train", "method": "agad"}
+_ADDED_LATER: dict[str, Any] = {
+    "task": "train",
+    "method": "agad",
+    "validation": 0.0,
+    "validation_anomalies": 0,
+    "validation_anomaly_classes": [],
+    "evaluate_test": True,
+}
 
 EVAL_PROTOCOLS = ("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1")
 """The evaluation protocols; agad/evaluate.py says what each does."""
+
+VALIDATION_PROTOCOLS = ("eval", "eval_recal")
+"""Those that validation images are scored under: what one image gets there owes nothing to the others."""
 
 
 def _choice(default: str, *others: str) -> Any:
@@ -144,6 +154,16 @@ class RunSpec:
     eval_batch_size: int = 256
     """Images in a batch when scoring; it changes scores under the batch_* protocols only."""
 
+    # -- validation ----------------------------------------------------------------------------------------------
+    validation: float = 0.0
+    """Share of the training normals that are held out for a validation score and not trained on; in [0, 1)."""
+    validation_anomalies: int = 0
+    """Labelled anomalies of the training split that are set apart for it; 0: as many as normals are held out."""
+    validation_anomaly_classes: tuple[int, ...] = ()
+    """Classes that those come from, in equal numbers; empty: all anomalous classes with training images."""
+    evaluate_test: bool = True
+    """False: no test image is read, and the row has validation scores alone."""
+
     seed: int = 0
     """One seed, from which every generator of the run is derived."""
 
@@ -153,6 +173,7 @@ class RunSpec:
         _check_class(self)
         _check_numbers(self)
         _check_evaluation(self)
+        _check_validation(self)
         object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
         _check_method(self)
         _check_task(self)
@@ -177,6 +198,10 @@ class RunSpec:
     def anomalies(self, normals: int) -> int:
         """Number of training anomalies, a, beside so many training normals."""
         return anomaly_count(self.gamma, normals)
+
+    def held_out(self, normals: int) -> int:
+        """Number of validation normals, floor(validation n), of so many normals in the training split."""
+        return math.floor(as_fraction(self.validation) * normals)
 
     def canonical(self) -> str:
         """The spec as JSON with sorted keys: the text that `run_id` digests."""
@@ -356,32 +381,53 @@ def _check_class(spec: RunSpec) -> None:
         raise SpecError(f"protocol {spec.protocol} needs {wanted} and takes no {other}")
     facts = DATASETS.get(spec.dataset)
     classes = len(facts.class_names) if facts else None
+    _check_exists(wanted, spec.target_class, spec.dataset, classes)
+    for name in ("known_anomaly_classes", "validation_anomaly_classes"):
+        _check_anomaly_classes(spec, name, classes)
     known = spec.known_anomaly_classes
-    for name, index in [(wanted, spec.target_class), *(("known_anomaly_classes", c) for c in known)]:
-        if index < 0 or (classes is not None and index >= classes):
-            span = f"0..{classes - 1}" if classes else "0 or more"
-            raise SpecError(f"{name}={index} does not exist in {spec.dataset}; the classes are {span}")
-    if len(set(known)) != len(known):
-        raise SpecError(f"known_anomaly_classes={known} names a class twice")
-    object.__setattr__(spec, "known_anomaly_classes", tuple(sorted(known)))
-    if any((c == spec.target_class) == (spec.protocol == "one_vs_rest") for c in known):
-        raise SpecError(f"known_anomaly_classes={known} names a normal class")
     if spec.known_anomaly_draw < 0 or (known and spec.known_anomaly_draw > len(known)):
         raise SpecError(f"known_anomaly_draw={spec.known_anomaly_draw} is more than the classes to draw from")
     if spec.gamma == 0 and (known or spec.known_anomaly_draw):
         raise SpecError("known_anomaly_classes and known_anomaly_draw mean nothing at gamma=0; leave them out")
 
 
+def _check_exists(name: str, index: int, dataset: str, classes: int | None) -> None:
+    if index < 0 or (classes is not None and index >= classes):
+        span = f"0..{classes - 1}" if classes else "0 or more"
+        raise SpecError(f"{name}={index} does not exist in {dataset}; the classes are {span}")
+
+
+def _check_anomaly_classes(spec: RunSpec, name: str, classes: int | None) -> None:
+    """Sort a field of anomalous classes; refuse one that does not exist, stands there twice or is normal."""
+    listed = getattr(spec, name)
+    for index in listed:
+        _check_exists(name, index, spec.dataset, classes)
+    if len(set(listed)) != len(listed):
+        raise SpecError(f"{name}={listed} names a class twice")
+    object.__setattr__(spec, name, tuple(sorted(listed)))
+    if any((c == spec.target_class) == (spec.protocol == "one_vs_rest") for c in listed):
+        raise SpecError(f"{name}={listed} names a normal class")
+
+
 def _check_numbers(spec: RunSpec) -> None:
-    if not 0 <= spec.gamma < 1:
-        raise SpecError(f"gamma={spec.gamma} is outside [0, 1)")
+    for name in ("gamma", "validation"):
+        if not 0 <= getattr(spec, name) < 1:
+            raise SpecError(f"{name}={getattr(spec, name)} is outside [0, 1)")
     if spec.image_size < 16 or spec.image_size % 16:
         raise SpecError(f"image_size={spec.image_size} is not a multiple of 16")
     for name in ("updates", "batch_size", "min_anomalies", "eval_batch_size", "lr", "recip_eps"):
         value = getattr(spec, name)
         if not value > 0 or not math.isfinite(value):
             raise SpecError(f"{name}={value} must be positive")
-    for name in ("lambda_adv", "lambda_con", "lambda_adcon", "lambda_lat", "d_reset_threshold", "seed"):
+    for name in (
+        "lambda_adv",
+        "lambda_con",
+        "lambda_adcon",
+        "lambda_lat",
+        "d_reset_threshold",
+        "validation_anomalies",
+        "seed",
+    ):
         value = getattr(spec, name)
         if not value >= 0 or not math.isfinite(value):
             raise SpecError(f"{name}={value} must be 0 or more")
@@ -414,6 +460,19 @@ def _check_evaluation(spec: RunSpec) -> None:
         raise SpecError(f"final_protocols must contain those of the curve; {', '.join(missing)} is missing")
     if any(point < 1 for point in spec.curve) or list(spec.curve) != sorted(set(spec.curve)):
         raise SpecError(f"curve={spec.curve} must rise, from 1 on")
+
+
+def _check_validation(spec: RunSpec) -> None:
+    if spec.validation == 0:
+        if spec.validation_anomalies or spec.validation_anomaly_classes:
+            raise SpecError("validation_anomalies and validation_anomaly_classes mean nothing at validation=0")
+        if not spec.evaluate_test:
+            raise SpecError("evaluate_test=False leaves nothing to score at validation=0; take validation=0.1")
+    if not spec.evaluate_test:
+        # What only the test set is scored under means nothing: no two specs mean one run.
+        for name in ("curve_protocols", "final_protocols"):
+            kept = tuple(p for p in getattr(spec, name) if p in VALIDATION_PROTOCOLS)
+            object.__setattr__(spec, name, kept)
 
 
 _GANOMALY_IMAGE_SIZE = 32

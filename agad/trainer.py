@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 
 from agad.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
 from agad.data.prepared import Prepared, open_prepared
-from agad.data.split import one_class_split
+from agad.data.split import OneClassSplit, one_class_split
 from agad.device import device_name, open_device, peak_memory_bytes, reset_peak_memory, settings
 from agad.errors import DataError, NonFiniteLoss
 from agad.evaluate import Evaluator, Scores
@@ -24,7 +24,7 @@ from agad.models.build import count_parameters
 from agad.models.weights import Weights, main_state, save_weights
 from agad.reconstructions import reconstruction_columns
 from agad.schema import LOSS_TERMS, RunRecord
-from agad.spec import EVAL_PROTOCOLS, RunOptions, RunSpec
+from agad.spec import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS, RunOptions, RunSpec
 from agad.training import RECIPROCALS, Training
 
 
@@ -44,13 +44,15 @@ class CurvePoint:
 
     Attributes:
         update: the update after which it was scored.
-        auroc: protocol -> AUROC on the test set.
+        auroc: protocol -> AUROC on the test set; empty where none is read.
         terms: loss terms of that update.
+        validation: protocol -> AUROC on the validation images; empty where there are none.
     """
 
     update: int
     auroc: Mapping[str, float]
     terms: Mapping[str, float]
+    validation: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,24 @@ def _machine(device: torch.device) -> dict[str, Any]:
     return {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
 
 
+TEST, VALIDATION = "auroc", "validation"
+"""What is scored: the keys under which a point of the curve has its AUROCs, as CurvePoint has."""
+
+
+def _evaluators(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Evaluator]:
+    """Of the test set and of the validation images, as the spec wants them."""
+    found = {}
+    if spec.evaluate_test:
+        found[TEST] = Evaluator.of(spec, data, split, device)
+    if spec.validation > 0:
+        found[VALIDATION] = Evaluator.of_validation(spec, data, split, device)
+    return found
+
+
+def _of_validation(protocols: Iterable[str]) -> list[str]:
+    return [protocol for protocol in protocols if protocol in VALIDATION_PROTOCOLS]
+
+
 class _Session:
     """One try at a run: training, evaluation, checkpoints and the clock."""
 
@@ -188,7 +208,7 @@ class _Session:
         self._control = control
         self._split = one_class_split(data, spec)
         self._training = Training(spec, data, self._split, device)
-        self._evaluator = Evaluator.of(spec, data, self._split, device)
+        self._evaluators = _evaluators(spec, data, self._split, device)
         self._curve: list[dict[str, Any]] = []
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
@@ -250,18 +270,28 @@ class _Session:
         update, spec = self._training.update, self._spec
         self._training.check_weights()
         last = update == spec.updates
-        for protocol in spec.final_protocols if last else spec.curve_protocols:
-            if protocol not in self._scores:
-                scores = self._evaluator.scores(self._training.generator, protocol, lambda: self._boundary("eval"))
-                if not np.isfinite(scores).all():
-                    raise NonFiniteLoss(update, f"a score under {protocol}")
-                self._scores[protocol] = scores
-            self._charge("eval")
-        auroc = {protocol: self._evaluator.auroc(scores) for protocol, scores in self._scores.items()}
-        self._curve.append({"update": update, "auroc": auroc, "terms": dict(self._training.terms)})
+        protocols = spec.final_protocols if last else spec.curve_protocols
+        point: dict[str, Any] = {"update": update, "terms": dict(self._training.terms)}
+        for part, evaluator in self._evaluators.items():
+            point[part] = {}
+            for protocol in protocols if part == TEST else _of_validation(protocols):
+                point[part][protocol] = evaluator.auroc(self._scored(part, protocol))
+                self._charge("eval")
+        self._curve.append({TEST: {}, VALIDATION: {}, **point})
         if not last:
             self._scores = {}
         self._charge("eval")
+
+    def _scored(self, part: str, protocol: str) -> Scores:
+        """Scores of the present weights, from before an interruption where they are there."""
+        key = protocol if part == TEST else f"{part} {protocol}"
+        if key not in self._scores:
+            net, evaluator = self._training.generator, self._evaluators[part]
+            scores = evaluator.scores(net, protocol, lambda: self._boundary("eval"))
+            if not np.isfinite(scores).all():
+                raise NonFiniteLoss(self._training.update, f"a score under {key}")
+            self._scores[key] = scores
+        return self._scores[key]
 
     # -- interruption ----------------------------------------------------------------------------------------------
 
@@ -298,7 +328,7 @@ class _Session:
 
     def _mark(self) -> int:
         """What grows whenever there is something new to keep: updates, points of the curve and test sets scored."""
-        scored = sum(1 + len(point["auroc"]) for point in self._curve)
+        scored = sum(1 + len(point[TEST]) + len(point[VALIDATION]) for point in self._curve)
         under_way = 0 if self._is_scored(self._training.update) else len(self._scores)
         return self._training.update + scored + under_way
 
@@ -314,7 +344,7 @@ class _Session:
 
     def _load_state(self, state: dict[str, Any]) -> None:
         self._training.load_state_dict(state["training"])
-        self._curve = state["curve"]
+        self._curve = [{VALIDATION: {}, **point} for point in state["curve"]]  # older ones had no validation
         self._scores = {protocol: scores.numpy() for protocol, scores in state["scores"].items()}
         self._seconds = state["seconds"]
         self._resumes = state["resumes"]
@@ -326,15 +356,14 @@ class _Session:
     # -- the row ---------------------------------------------------------------------------------------------------
 
     def _results(self) -> dict[str, Any]:
-        final = self._curve[-1]["auroc"]
-        oracle = max(self._curve, key=lambda point: point["auroc"]["eval"])  # the first of equals
-        return {
-            "auroc": final["eval"],
-            **{f"auroc_{protocol}": value for protocol, value in final.items() if protocol != "eval"},
-            "auroc_oracle": oracle["auroc"]["eval"],
-            "oracle_update": oracle["update"],
-            **self._sizes(),
-        }
+        columns: dict[str, Any] = {}
+        for part, headline in ((TEST, "auroc"), (VALIDATION, "auroc_val")):
+            for protocol, value in self._curve[-1][part].items():
+                columns[headline if protocol == "eval" else f"{headline}_{protocol}"] = value
+        if self._spec.evaluate_test:
+            oracle = max(self._curve, key=lambda point: point[TEST]["eval"])  # the first of equals
+            columns |= {"auroc_oracle": oracle[TEST]["eval"], "oracle_update": oracle["update"]}
+        return columns | self._sizes()
 
     def _sizes(self) -> dict[str, Any]:
         """What a run has from its start, and how far it is."""
@@ -345,9 +374,14 @@ class _Session:
             "n_train_anomaly": len(split.anomaly),
             "n_batch_normal": sizes.normal,
             "n_batch_anomaly": sizes.anomaly,
-            "n_test_normal": int((split.test_label == 0).sum()),
-            "n_test_anomaly": int((split.test_label == 1).sum()),
+            **{
+                f"n_{part}_{kind}": int((evaluator.test_label == label).sum())
+                for part, evaluator in (("test", self._evaluators.get(TEST)), ("val", self._evaluators.get(VALIDATION)))
+                if evaluator is not None
+                for label, kind in enumerate(("normal", "anomaly"))
+            },
             "drawn_anomaly_classes": list(split.drawn_anomaly_classes),
+            "drawn_validation_classes": list(split.validation_anomaly_classes),
             "parameters_g": count_parameters(training.generator),
             "parameters_d": count_parameters(training.discriminator),
             "updates_done": training.update,
@@ -361,13 +395,17 @@ class _Session:
         return {
             "curve_update": [point["update"] for point in points],
             **{
-                f"curve_auroc_{protocol}": [point["auroc"][protocol] for point in points]
+                f"curve_auroc{infix}_{protocol}": [point[part][protocol] for point in points]
+                for part, infix in ((TEST, ""), (VALIDATION, "_val"))
                 for protocol in self._spec.curve_protocols
+                if points and protocol in points[0][part]
             },
             **{f"curve_{term}": [point["terms"].get(term) for point in points] for term in LOSS_TERMS},
         }
 
     def _score_columns(self) -> dict[str, Any]:
+        if not self._spec.evaluate_test:
+            return {}
         columns: dict[str, Any] = {
             "test_class": self._split.test_class.tolist(),
             "test_label": self._split.test_label.tolist(),
@@ -379,9 +417,9 @@ class _Session:
 
     def _reconstruction_columns(self) -> dict[str, Any]:
         # Of one seed: pictures of the other two would say no more and take three times the space.
-        if self._spec.seed != 0:
+        if self._spec.seed != 0 or not self._spec.evaluate_test:
             return {}
-        return reconstruction_columns(self._evaluator, self._training.generator)
+        return reconstruction_columns(self._evaluators[TEST], self._training.generator)
 
     def _circumstances(self) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,15 @@ from hypothesis import strategies as st
 
 from agad import spec as spec_module
 from agad.errors import SpecError
-from agad.spec import RunOptions, RunSpec, anomalies_per_batch, anomaly_count, field_names, parse_value
+from agad.spec import (
+    EVAL_PROTOCOLS,
+    RunOptions,
+    RunSpec,
+    anomalies_per_batch,
+    anomaly_count,
+    field_names,
+    parse_value,
+)
 
 PARAGRAPHS = """
     dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
@@ -23,7 +32,8 @@ PARAGRAPHS = """
     lambda_adv lambda_con lambda_adcon lambda_lat adversarial_context latent_loss detach_pseudo anomaly_pair
     anomaly_weight reciprocal recip_eps
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
-    curve curve_protocols final_protocols eval_batch_size seed
+    curve curve_protocols final_protocols eval_batch_size
+    validation validation_anomalies validation_anomaly_classes evaluate_test seed
 """
 FIELDS = PARAGRAPHS.split()
 
@@ -37,8 +47,14 @@ OTHER_VALUES = {
     "recip_eps": 0.1, "updates": 7, "batch_size": 128, "min_anomalies": 16, "batch_mix": "separate",
     "anomaly_place": "appended", "lr": 0.1, "beta1": 0.9, "beta2": 0.9, "d_reset_threshold": 0.0,
     "precision": "bf16", "curve": (1, 2), "curve_protocols": ("eval",), "final_protocols": ("eval", "eval_recal"),
-    "eval_batch_size": 64, "seed": 1,
+    "eval_batch_size": 64, "validation": 0.2, "validation_anomalies": 7, "validation_anomaly_classes": (1, 2),
+    "evaluate_test": False, "seed": 1,
 }  # fmt: skip
+
+NEEDED: dict[str, dict[str, Any]] = {
+    name: {"validation": 0.1} for name in ("validation_anomalies", "validation_anomaly_classes", "evaluate_test")
+}
+"""What a field must go with."""
 
 
 def test_the_surface_is_closed() -> None:
@@ -56,7 +72,7 @@ RUN_ID_OF_CLASS_0 = "480ba461486b28df"
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
 def test_every_field_changes_the_run_id(name: str) -> None:
-    base = RunSpec(normal_class=0)
+    base = RunSpec(normal_class=0, **NEEDED.get(name, {}))
 
     assert base.replace(**{name: OTHER_VALUES[name]}).run_id != base.run_id
 
@@ -82,7 +98,8 @@ def test_a_field_added_later_enters_only_where_it_differs(monkeypatch: pytest.Mo
 GANOMALY_USES = """
     task method dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
     backbone init updates batch_size lr beta1 beta2 d_reset_threshold precision
-    curve curve_protocols final_protocols eval_batch_size seed
+    curve curve_protocols final_protocols eval_batch_size
+    validation validation_anomalies validation_anomaly_classes evaluate_test seed
 """
 
 
@@ -98,8 +115,31 @@ INFERENCE_USES = "task dataset image_size normal_class backbone naive_latent ups
 
 @pytest.mark.parametrize("name", sorted(set(OTHER_VALUES) - set(INFERENCE_USES.split())))
 def test_inference_takes_no_value_that_changes_nothing(name: str) -> None:
-    with pytest.raises(SpecError, match=f"^{name} mean nothing with task=inference"):
-        RunSpec(**{"normal_class": 0, "task": "inference", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match=f"{name} mean nothing with task=inference"):
+        RunSpec(**{"normal_class": 0, "task": "inference", **NEEDED.get(name, {}), name: OTHER_VALUES[name]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"validation_anomalies": 5}, "mean nothing at validation=0"),
+        ({"validation_anomaly_classes": (1,)}, "mean nothing at validation=0"),
+        ({"evaluate_test": False}, "leaves nothing to score"),
+        ({"validation": 1.0}, "outside"),
+        ({"validation": 0.1, "validation_anomaly_classes": (0,)}, "names a normal class"),
+        ({"validation": 0.1, "validation_anomaly_classes": (10,)}, "does not exist in digits"),
+    ],
+)
+def test_validations_that_no_run_can_have(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        RunSpec(normal_class=0, **changes)
+
+
+def test_without_the_test_set_its_protocols_make_no_other_run() -> None:
+    blind = RunSpec(normal_class=0, validation=0.1, evaluate_test=False)
+
+    assert blind.final_protocols == ("eval", "eval_recal")
+    assert blind.replace(final_protocols=EVAL_PROTOCOLS).run_id == blind.run_id
 
 
 def test_inference_takes_the_net_and_its_images() -> None:

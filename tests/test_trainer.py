@@ -385,10 +385,14 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "beta2": [(TWICE, {"beta2": 0.9})],
     "d_reset_threshold": [(TWICE, {"d_reset_threshold": 1e9})],
     "precision": [(TWICE, {"precision": "bf16"})],
+    "validation": [(TWICE, {"validation": 0.4})],
     "seed": [(TWICE, {"seed": 1})],
 }
 # What changes no weight; each has a test of its own here, in test_evaluate.py or in test_inference.py.
-OTHERS = {"task", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size"}
+OTHERS = {
+    *("task", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size"),
+    *("validation_anomalies", "validation_anomaly_classes", "evaluate_test"),
+}
 
 
 def test_every_field_and_every_choice_has_its_test():
