@@ -21,6 +21,7 @@ class Census:
         open: run_ids that are neither.
         held: those of `open` that some worker is at, with the generation of its claim.
         left: those of `open` that a worker has left, by death or otherwise, with the generation of its claim.
+        pruned: run_ids that were given up and are to stay so.
     """
 
     done: tuple[str, ...]
@@ -28,6 +29,7 @@ class Census:
     open: tuple[str, ...]
     held: dict[str, int]
     left: dict[str, int] = field(default_factory=dict)
+    pruned: tuple[str, ...] = ()
 
     @property
     def free(self) -> int:
@@ -80,13 +82,14 @@ class Picker:
         """The plan's runs, counted by now."""
         tries = self.store.tries()
         generations = self.board.generations()
-        runs: dict[str, list[str]] = {"done": [], "failed": [], "open": []}
+        runs: dict[str, list[str]] = {"done": [], "failed": [], "open": [], "pruned": []}
         for run_id in self._specs:
             runs[self.policy.state(run_id, tries.get(run_id, ()))].append(run_id)
         claimed = {run_id: generations[run_id][-1] for run_id in runs["open"] if run_id in generations}
         held = {run_id: newest for run_id, newest in claimed.items() if self.board.is_held(run_id, newest)}
         left = {run_id: newest for run_id, newest in claimed.items() if run_id not in held}
-        return Census(tuple(runs["done"]), tuple(runs["failed"]), tuple(runs["open"]), held, left)
+        ended = {state: tuple(runs[state]) for state in ("done", "failed", "pruned")}
+        return Census(open=tuple(runs["open"]), held=held, left=left, **ended)
 
     def _take(self, spec: RunSpec, of_run: list[int], tries: tuple[Try, ...]) -> Claim | None:
         last_row = max((one.attempt for one in tries), default=0)
