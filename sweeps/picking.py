@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agad.claims import Claim, ClaimBoard
@@ -47,12 +48,16 @@ class Picker:
         self.policy = policy
         self._specs = {spec.run_id: spec for spec in plan.specs}
 
-    def next(self) -> tuple[RunSpec, Claim] | None:
-        """Claim the first run of the plan that is open and that nobody is at; None if there is none by now."""
+    def next(self, wanted: Callable[[RunSpec], bool] | None = None) -> tuple[RunSpec, Claim] | None:
+        """Claim the first run of the plan that is open and that nobody is at; None if there is none by now.
+
+        Args:
+            wanted: which runs come into question; None: all.
+        """
         tries = self.store.tries()
         generations = self.board.generations()
         for run_id, spec in self._specs.items():
-            if self.policy.state(run_id, tries.get(run_id, ())) != "open":
+            if self.policy.state(run_id, tries.get(run_id, ())) != "open" or (wanted and not wanted(spec)):
                 continue
             of_run = generations.get(run_id, [])
             if of_run and self.board.is_held(run_id, of_run[-1]):
