@@ -17,6 +17,8 @@ from tests.conftest import ROOT
 LAUNCH = [sys.executable, str(ROOT / "sweeps" / "launch.py")]
 SMALL = ["--grid", "demo", "--select", "normal_class=0,1", "--select", "gamma=0", "--seeds", "1"]
 """Two runs."""
+LEAN = ["--set", "batch_size=16", "--set", "final_protocols=eval+eval_recal", "--set", "curve_protocols=eval"]
+"""Updates and scores that cost little; more protocols would be more passes of the same kind."""
 RESULTS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
 NUMBERS = ["run_id", "status", *SPEC_COLUMNS, *RESULTS]
 """What must be the same, bit for bit, however often a run was interrupted."""

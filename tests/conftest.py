@@ -18,6 +18,14 @@ _LONG = ("test_slurm_cluster", "test_ray", "test_grids_end_to_end", "test_readme
 """Files that take minutes: begun first, so that several processes end together."""
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: the tests of Slurm and Ray mostly wait."""
+    from sweeps.devices import default_workers
+
+    return 1 + default_workers("cpu", threads=1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; the order within a file stays."""
     order = {name: place for place, name in enumerate(_LONG)}
