@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not ins
 RAY = ["--executor", "ray"]
 SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=4", "--set", "curve=2", *LEAN]
 """Six runs, of which three have anomalies."""
-LONG = [*SMALL, "--set", "updates=30", *LEAN, "--checkpoint-every", "0.2"]
-"""Two runs that take some seconds each, with many checkpoints."""
+LONG = [*SMALL, "--set", "updates=70", *LEAN, "--checkpoint-every", "0.4"]
+"""Two runs that take some seconds each, with several checkpoints."""
 
 
 @pytest.fixture(scope="module")
