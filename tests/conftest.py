@@ -14,7 +14,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 
 
-_LONG = ("test_slurm_cluster", "test_ray", "test_grids_end_to_end", "test_readme", "test_launch")
+_LONG = ("test_slurm_cluster", "test_ray", "test_launch", "test_readme", "test_grids_end_to_end")
 """Files that take minutes: begun first, so that several processes end together."""
 
 
