@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from agad.auroc import auroc
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("levels", [2, 30, 10**6], ids=lambda levels: f"{levels} levels")
@@ -40,4 +41,4 @@ def test_a_workers_modules_load_no_scikit_learn() -> None:
     """It took a third of a worker's start."""
     code = "import sys, sweeps.worker, agad.trainer; sys.exit('sklearn' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
