@@ -283,7 +283,7 @@ def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path
 
 def test_changed_code_is_refused_once_there_are_rows(tmp_path: Path) -> None:
     """Rows of two codes would be mixed silently."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN]
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1"]
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
     plan = Plan.load(path)
@@ -298,7 +298,7 @@ def test_changed_code_is_refused_once_there_are_rows(tmp_path: Path) -> None:
 
 def test_a_plan_without_rows_takes_todays_code(tmp_path: Path) -> None:
     """Data prepared on Monday, agad updated on Tuesday: nothing can be mixed yet."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN]
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1"]
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
     dataclasses.replace(Plan.load(path), code="0123456789abcdef").save(tmp_path, anew=True)
@@ -308,7 +308,7 @@ def test_a_plan_without_rows_takes_todays_code(tmp_path: Path) -> None:
 
 def test_a_run_of_a_host_that_is_gone_is_taken_over_after_the_lease(tmp_path: Path) -> None:
     """Nobody can see whether a process of another host lives: its silence has to last for a lease."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--lease", "4"]
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1", "--lease", "4"]
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
     elsewhere = dataclasses.replace(Owner.this_process("gone"), host="another-host")
