@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from agad.auroc import auroc
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import OneClassSplit, one_class_split
 from agad.device import open_device, place, settings
@@ -123,7 +123,7 @@ class Evaluator:
 
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""
-        return auroc(scores, self.test_label)
+        return float(roc_auc_score(self.test_label, scores))
 
     def _order(self, protocol: str) -> Tensor:
         """The order in which a protocol takes the test images."""
