@@ -174,7 +174,7 @@ class _Crew:
 
     def __init__(self, device: torch.device, members: Iterator[Member], size: int, ended: Ended) -> None:
         self._device, self._members, self._size, self._ended = device, members, size, ended
-        self._active: dict[Training, tuple[Member, _Session, Generator[None, float, None]]] = {}
+        self._active: dict[Training, tuple[Member, _Session, Generator[None, tuple[float, int], None]]] = {}
         self._packs: list[Pack] = []
 
     def run(self) -> int:
@@ -256,7 +256,7 @@ class _Crew:
             if training in failed:
                 self._advance(training, functools.partial(steps.throw, failed[training]))
             else:
-                self._advance(training, functools.partial(steps.send, share))
+                self._advance(training, functools.partial(steps.send, (share, len(pack.members))))
         return True
 
 
@@ -336,6 +336,7 @@ class _Session:
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
         self._resumes = 0
+        self._pack = 1
         self._peak = 0
         self._clock = _Clock()
         self._saved_at = time.monotonic()
@@ -352,10 +353,11 @@ class _Session:
             self._resumes += 1
             self._saved_mark = self._mark()
 
-    def run(self) -> Generator[None, float, None]:
+    def run(self) -> Generator[None, tuple[float, int], None]:
         """Go to the last update, scoring each point of the curve when it is reached.
 
-        Yields wherever an update is due; whoever has made it sends back the seconds that it took.
+        Yields wherever an update is due; whoever has made it sends back the seconds that it took this run, and how many
+        runs were updated together.
         """
         points = set(self._spec.curve_points)
         self._clock.lap()
@@ -366,7 +368,9 @@ class _Session:
             if update == self._spec.updates:
                 return
             self._boundary("train")
-            self._seconds["train"] += yield
+            seconds, members = yield
+            self._seconds["train"] += seconds
+            self._pack = max(self._pack, members)
             self._clock.lap()
 
     def record(self) -> RunRecord:
@@ -465,6 +469,7 @@ class _Session:
             "scores": {protocol: torch.from_numpy(scores) for protocol, scores in self._scores.items()},
             "seconds": self._seconds,
             "resumes": self._resumes,
+            "pack": self._pack,
             "peak": self._peak_memory(),
         }
 
@@ -474,6 +479,7 @@ class _Session:
         self._scores = {protocol: scores.numpy() for protocol, scores in state["scores"].items()}
         self._seconds = state["seconds"]
         self._resumes = state["resumes"]
+        self._pack = state.get("pack", 1)  # older ones knew no packs
         self._peak = state["peak"]
 
     def _charge(self, phase: str) -> None:
@@ -550,6 +556,7 @@ class _Session:
     def _circumstances(self) -> dict[str, Any]:
         return {
             **_machine(self._device),
+            "pack": self._pack,
             "train_seconds": self._seconds["train"],
             "eval_seconds": self._seconds["eval"],
             "resumes": self._resumes,

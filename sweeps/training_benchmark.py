@@ -133,7 +133,7 @@ def _tensors(values: Any) -> list[torch.Tensor]:
 def measure_updates(backbone: str, size: int, batch: int, bench: Bench) -> None:
     """Plain loop, default and fastest setting in turns."""
     base = RunSpec(dataset="npz:random", normal_class=0, gamma=0.05, backbone=backbone, image_size=size)
-    base = base.replace(batch_size=batch, min_anomalies=min(32, batch // 8))
+    base = base.replace(batch_size=batch, min_anomalies=max(1, min(32, batch // 8)))
     data = random_images(size, 1 if size == 32 and backbone == "naive" else 3)
     split = one_class_split(data, base)
     steps: dict[str, Callable[[], Any]] = {"plain": PlainLoop(base, data, split, bench.device).step}
@@ -172,7 +172,7 @@ def measure_packs(backbone: str, batch: int, device: torch.device, threads: int,
     data = random_images(32, 1)
     sizes = (2,) if quick else (2, 4, 8, 16, 32) if device.type == "cuda" else (2, 4)
     for precision in ("bf16",) if quick else PRECISIONS.values():
-        one = spec.replace(precision=precision, min_anomalies=min(32, batch // 8))
+        one = spec.replace(precision=precision, min_anomalies=max(1, min(32, batch // 8)))
         rates = {"one after another": updates_per_second(one, data, device, 1)}
         for size in sizes:
             rates[f"pack of {size}"] = updates_per_second(one, data, device, size)

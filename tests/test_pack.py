@@ -208,6 +208,8 @@ def test_runs_of_different_lengths_come_and_go(size: int, data: Prepared, alone:
     assert found.keys() == alone.keys()
     for run_id, record in found.items():
         assert_same_run(record, alone[run_id])
+        assert record.values["pack"] == size  # type: ignore[union-attr]
+        assert alone[run_id].values["pack"] == 1
 
 
 def test_a_member_goes_on_alone_and_a_run_in_a_pack(
