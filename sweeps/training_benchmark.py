@@ -162,26 +162,35 @@ def measure_scoring(backbone: str, device: torch.device, images: int) -> None:
     split = one_class_split(data, spec)
     training = Training(spec, data, split, device)
     evaluator = Evaluator.of(spec, data, split, device)
-    seconds = in_turns({"eval": lambda: evaluator.scores(training.generator, "eval")}, 1, device)["eval"]
-    print(f"{backbone:<7} scoring {images} images {_spread(seconds)}", flush=True)
+    seconds = _seconds(lambda: evaluator.scores(training.generator, "eval"), device)
+    print(f"{backbone:<7} scoring {images} images {seconds:.1f} s", flush=True)
 
 
 def measure_packs(backbone: str, batch: int, device: torch.device, threads: int, *, quick: bool) -> None:
-    """Updates of all runs per second of wall time: one after another, in several processes, in packs."""
+    """Updates of all runs per second: one after another, in packs, and on a GPU in several processes.
+
+    Processes on the CPU have a core each, and seconds of CPU would tell nothing about them.
+    """
     spec = RunSpec(dataset="npz:random", normal_class=0, gamma=0.05, backbone=backbone, batch_size=batch)
     data = random_images(32, 1)
-    sizes = (2,) if quick else (2, 4, 8, 16, 32) if device.type == "cuda" else (2, 4)
+    sizes = (2, 4, 8, 16, 32) if device.type == "cuda" and not quick else (2,)
     for precision in ("bf16",) if quick else PRECISIONS.values():
         one = spec.replace(precision=precision, min_anomalies=max(1, min(32, batch // 8)))
-        rates = {"one after another": updates_per_second(one, data, device, 1)}
+        rates = {"one after another": _rate(one, data, device, 1)}
         for size in sizes:
-            rates[f"pack of {size}"] = updates_per_second(one, data, device, size)
-        for processes in (2,) if device.type == "cpu" else (2, 4, 8):
+            rates[f"pack of {size}"] = _rate(one, data, device, size)
+        for processes in (2, 4, 8) if device.type == "cuda" else ():
             rates[f"{processes} processes"] = _in_processes(one, str(device), threads, processes)
         for what, rate in rates.items():
             times = rate / rates["one after another"]
             where = f"{backbone:<7} {precision} batch {batch}"
             print(f"{where} {what:<18} {rate:7.2f} updates/s {times:5.2f} times", flush=True)
+
+
+def _rate(spec: RunSpec, data: Prepared, device: torch.device, size: int) -> float:
+    split = one_class_split(data, spec)
+    pack = Pack([Training(spec.replace(seed=seed), data, split, device) for seed in range(size)])
+    return size / statistics.median(in_turns({"pack": pack.step}, 5, device)["pack"])
 
 
 def measure_memory(backbone: str, batch: int, device: str, threads: int) -> None:
@@ -305,8 +314,6 @@ def _train_one(spec: RunSpec, device: str, threads: int, start: Any, rates: Any)
 
 def _spread(values: list[float], unit: str = "s") -> str:
     """Median and quartiles."""
-    if len(values) < 2:
-        return f"{values[0]:.3f} {unit}".strip()
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
     return f"{middle:.3f} {unit} [{low:.3f}, {high:.3f}]".replace("  ", " ")
 
