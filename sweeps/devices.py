@@ -9,8 +9,8 @@ from pathlib import Path
 
 from agad.errors import DeviceError
 
-WORKER_BYTES = int(2.5 * 2**30)
-"""Memory that a worker on the CPU may need (CIFAR-10 with UNet++ at batch 256)."""
+WORKER_BYTES = int(5.75 * 2**30)
+"""Memory that a worker on the CPU may need: UNet++ on three channels at batch 256 in float32 (docs/benchmarks.md)."""
 
 
 def visible_gpus() -> list[str]:
