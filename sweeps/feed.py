@@ -3,20 +3,21 @@
 A plan that grows is a plan file of some runs and a folder beside it, `studies/<name>/`, on the file system that all
 workers see. One process adds to it, the coordinator that holds the lease; workers under every executor only read:
 
-    plan.json                the plan that workers are started with: it begins with the first trial's runs
-    trials/<number>.json     the runs that a trial asks for; put into place whole, never changed
-    verdicts.json            the runs that nobody is to begin or to go on with, and whether points are wanted
-    points/<run_id>.json     the validation scores of a run under way, written by its worker where they are wanted
-    claims/                  the coordinator's lease: the plan grows as long as it is held
+    plan.json                       the plan that workers are started with: it begins with the first trial's runs
+    trials/<number>-<digest>.json   the runs that a trial asks for; put into place whole, never changed
+    verdicts.json                   the runs that nobody is to begin or to go on with, and whether points are wanted
+    points/<run_id>.json            validation scores of a run under way, written by its worker where they are wanted
+    claims/                         the coordinator's lease: the plan grows as long as it is held
 
 Nothing else passes between the coordinator and its workers: what a run gave is its row.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,11 @@ class Feed:
     def add(self, number: int, specs: Iterable[RunSpec]) -> None:
         """Add the runs of a trial; nothing where they were added before."""
         self._trials.mkdir(parents=True, exist_ok=True)
+        specs = list(specs)
         text = json.dumps([{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in specs])
-        path = self._trials / _name(number)
+        # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
+        digest = hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
+        path = self._trials / f"{number:06d}-{digest}.json"
         if not path.exists():
             files.create_atomically(path, lambda temporary: temporary.write_text(text))
 
@@ -111,10 +115,9 @@ class Feed:
                 self._read.add(name)
         return found
 
-    def trials(self) -> dict[int, list[RunSpec]]:
-        """Trial number -> its runs, of all trials by now."""
-        names = [name for name in files.names(self._trials) if name.removesuffix(".json").isdigit()]
-        return {int(name.removesuffix(".json")): self._specs(self._trials / name) for name in names}
+    def trials(self) -> list[list[RunSpec]]:
+        """The runs of each trial by now, in the order of the trials."""
+        return [self._specs(self._trials / name) for name in files.names(self._trials)]
 
     def verdicts(self) -> Verdicts:
         """What the coordinator says by now; by a fresh open, which sees new bytes on network file systems too."""
@@ -185,15 +188,6 @@ def _spec(values: dict[str, Any]) -> RunSpec:
     return RunSpec.from_dict(values)
 
 
-def _name(number: int) -> str:
-    return f"{number:06d}.json"
-
-
 def study_folder(results: Path, name: str) -> Path:
     """Where a study is kept."""
     return results / STUDIES / name
-
-
-def withdrawn_among(run_ids: Collection[str], verdicts: Verdicts) -> bool:
-    """Whether any of the runs was withdrawn."""
-    return any(run_id in verdicts.withdrawn for run_id in run_ids)

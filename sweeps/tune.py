@@ -138,6 +138,8 @@ def _main(call: _Call) -> int:
     folder = study_folder(launch.results, own.study)
     settings = _settings(own, folder)
     check_choice(settings, own.sampler, own.pruner)
+    if own.trials is None and not own.rebuild:
+        raise AgadError("--trials is missing: how many trials are to have ended, in all")
     settings = settings.save(folder)
     stopping = _stopping()
     lease = Lease(folder, settings.name, launch.lease, stopping, say)
@@ -231,8 +233,6 @@ def _save_plan(settings: StudySettings, launch: argparse.Namespace) -> Plan:
 
 def _work(call: _Call, settings: StudySettings, lease: Lease, stopping: Stopping) -> int:
     own, launch = call.own, call.launch
-    if own.trials is None:
-        raise AgadError("--trials is missing: how many trials are to have ended, in all")
     plan = _save_plan(settings, launch)
     folder = study_folder(launch.results, settings.name)
     workers = _workers(launch)
@@ -304,9 +304,9 @@ class _Summaries:
 
     def write(self) -> None:
         """Write it."""
-        specs = [spec for of in self._feed.trials().values() for spec in of]
-        self._rows.look({spec.run_id for spec in specs}, self._feed.verdicts().withdrawn)
-        write_summary(self._folder, self._optimiser, self._feed, self._rows.known, how=self._how)
+        runs = {spec.run_id for specs in self._feed.trials() for spec in specs}
+        self._rows.look(runs, self._feed.verdicts().withdrawn)
+        write_summary(self._folder, self._optimiser, self._rows.known, how=self._how)
 
 
 def _rebuild(call: _Call, settings: StudySettings, lease: Lease) -> int:

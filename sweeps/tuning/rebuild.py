@@ -49,7 +49,7 @@ def rebuild(settings: StudySettings, optimiser: Optimiser, feed: Feed, rows: Row
 def _trials(settings: StudySettings, feed: Feed, store: ResultStore) -> list[dict[str, Any]]:
     """The distinct values of all trials that the folder or the rows know."""
     names = [axis.name for axis in settings.axes]
-    known = [{name: getattr(specs[0], name) for name in names} for specs in feed.trials().values() if specs]
+    known = [{name: getattr(specs[0], name) for name in names} for specs in feed.trials() if specs]
     found: dict[str, dict[str, Any]] = {}
     for values in [*known, *_values_of_rows(settings, store)]:
         found.setdefault(json.dumps(values, sort_keys=True), values)

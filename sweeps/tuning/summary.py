@@ -13,7 +13,6 @@ from agad.spec import RunSpec
 from sweeps.tuning.settings import STUDY_VERSION, StudySettings
 
 if TYPE_CHECKING:
-    from sweeps.feed import Feed
     from sweeps.tuning.optimiser import Optimiser
     from sweeps.tuning.outcomes import RunOutcome
 
@@ -21,20 +20,18 @@ SUMMARY = "summary.json"
 
 
 def write_summary(
-    folder: Path, optimiser: Optimiser, feed: Feed, known: Mapping[str, RunOutcome], *, how: Mapping[str, Any]
+    folder: Path, optimiser: Optimiser, known: Mapping[str, RunOutcome], *, how: Mapping[str, Any]
 ) -> None:
     """Write what is known of the study by now, importance included.
 
     Args:
         folder: the study's.
         optimiser: the study.
-        feed: what its trials asked for.
         known: run_id -> outcome.
         how: the sampler and the like, for the report.
     """
     settings = optimiser.settings
-    runs = feed.trials()
-    trials = [_trial(settings, trial, runs.get(trial.number, []), known) for trial in optimiser.frozen()]
+    trials = [_trial(settings, trial, known) for trial in optimiser.frozen()]
     complete = [trial for trial in trials if trial["state"] == "complete"]
     content = {
         "study_version": STUDY_VERSION,
@@ -52,9 +49,10 @@ def write_summary(
     files.replace_atomically(folder / SUMMARY, lambda temporary: temporary.write_text(text))
 
 
-def _trial(
-    settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known: Mapping[str, RunOutcome]
-) -> dict[str, Any]:
+def _trial(settings: StudySettings, trial: Any, known: Mapping[str, RunOutcome]) -> dict[str, Any]:
+    params = trial.params
+    values = {axis.name: axis.value(params[axis.name]) for axis in settings.axes if axis.name in params}
+    specs = settings.runs(values) if len(values) == len(settings.axes) else ()
     outcomes = [known[spec.run_id] for spec in specs if spec.run_id in known]
     states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     return {
