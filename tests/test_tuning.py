@@ -414,7 +414,9 @@ def test_a_worker_prunes_a_run_that_was_withdrawn_while_it_trains(
 
 def test_poisoned_test_images_do_not_move_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real training: the same trials, the same scores, the same proposals."""
-    settings = settings_of((small(**VALIDATED, validation_anomalies=6, normal_class=1),))
+    settings = settings_of(
+        (small(**VALIDATED | {"validation": 0.4}, validation_anomalies=15, normal_class=1, updates=12, lr=2e-3),)
+    )
     data = made_up()
     poisoned = with_images(data, test_images=torch.full_like(data.test_images, 255))
 
