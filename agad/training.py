@@ -19,6 +19,7 @@ from agad.images import ImagePool
 from agad.methods import Losses, method_of
 from agad.models.batchnorm import add_auxiliary
 from agad.models.build import build_discriminator, build_generator, initialise
+from agad.models.convolution import frozen
 from agad.seeding import generator as seeded
 from agad.spec import RunSpec, anomalies_per_batch
 
@@ -155,7 +156,8 @@ class Training:
         self._adam_g.zero_grad()
         self._adam_d.zero_grad()
         if losses.loss_g.requires_grad:  # it does not where every weight is 0
-            torch.autograd.backward(losses.loss_g, retain_graph=True, inputs=list(self.generator.parameters()))
+            with frozen(self.discriminator):
+                torch.autograd.backward(losses.loss_g, retain_graph=True, inputs=list(self.generator.parameters()))
         torch.autograd.backward(losses.loss_d, inputs=list(self.discriminator.parameters()))
 
     def check_weights(self) -> None:

@@ -25,6 +25,7 @@ import pandas as pd
 from agad import datasets
 from agad.store import ResultStore
 from analysis import (
+    agreement,
     comparisons,
     coverage,
     curves,
@@ -191,7 +192,9 @@ def _leakage(cells: Cells, points: pd.DataFrame) -> list[Section]:
         "The same trained weights, the same test images. Only where batch norm takes its statistics from, and the "
         "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
     )
-    return [Section("leakage", "Leakage: the order of the test set", words, figures=(figure,), folded=(sheet,))]
+    followed = agreement.table(cells)
+    sheets = () if followed is None else (followed,)
+    return [Section("leakage", "Leakage: the order of the test set", words, sheets, (figure,), folded=(sheet,))]
 
 
 def _curves(cells: Cells, points: pd.DataFrame) -> list[Section]:

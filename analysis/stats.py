@@ -210,6 +210,19 @@ class PairedComparison:
     classes: int
 
 
+def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
+    """Interval of Pearson's correlation by Fisher's z, for values that are about normal; None below four pairs."""
+    if count < 4:
+        return None
+    from scipy.special import ndtri
+
+    half = float(ndtri((1 + LEVEL) / 2)) / float(np.sqrt(count - 3))
+    if abs(correlation) >= 1:
+        return correlation, correlation
+    z = np.arctanh(correlation)
+    return float(np.tanh(z - half)), float(np.tanh(z + half))
+
+
 WILCOXON_FROM = 6
 """Classes from which on an exact two-sided Wilcoxon test can fall below .05 (2 / 2^6 = .03)."""
 

@@ -5,7 +5,8 @@
     python sweeps/launch.py --grid table2 --data data --select dataset=mnist --set updates=100
 
 Called again with the same options it goes on where it was. Exit status: 0 complete (or, with --executor slurm and
-without --wait, submitted), 1 some runs failed or are missing, 2 a usage error.
+without --wait, submitted; or, with --scheduler, complete but for runs that were given up), 1 some runs failed or are
+missing, 2 a usage error.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from sweeps.arguments import (
 from sweeps.cost import measured_seconds, seconds_left
 from sweeps.devices import default_workers, resolve_device, visible_gpus
 from sweeps.executors import ray_options
+from sweeps.executors.ray_options import RayOptions
 from sweeps.grids import grid_names, load_grid
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
@@ -145,6 +147,7 @@ def _main(options: argparse.Namespace) -> int:
     if options.prepare_data:
         _prepare(path, options, download=True)
         return EXIT_COMPLETE
+    ray_options.check_judged(plan.specs, ray_options.from_arguments(options))
     if task is not None:
         _begin(task, options, plan)
     outcome = Outcome()
@@ -316,13 +319,14 @@ def _sweep(
     retry: Path | None,
     task: Task | None,
 ) -> Sweep:
+    ray = ray_options.from_arguments(options)
     worker = WorkerOptions(
         plan=str(path),
         results=str(options.results),
         data=_data(options),
         cache=options.cache,
         executor=options.executor,
-        device=options.device if _is_submitted(options) else resolve_device(options.device),
+        device=_device(options, ray),
         threads=options.threads,
         checkpoint_every=options.checkpoint_every,
         lease=options.lease,
@@ -336,14 +340,14 @@ def _sweep(
         results=options.results,
         worker=worker,
         workers=options.workers,
-        policy=policy,
+        policy=replace(policy, keeps_pruned=ray.scheduler is not None),
         display=display,
         stopping=_stopping(options.deadline, options.parent) if task is None else task.stopping,
         patience=_PATIENCE if task is None else min(_PATIENCE, _PATIENCE_SHARE * task.margin),
         leaves=task is not None,
         slurm=slurm_options(options),
         task=tuple(_task_arguments(options, path, retry)),
-        ray=ray_options.from_arguments(options),
+        ray=ray,
     )
 
 
@@ -354,6 +358,15 @@ def _stopping(deadline: float | None, parent: int | None) -> Stopping:
 
     stopping = Stopping(None if deadline is None else deadline - margin(deadline), ask=look)
     return stopping
+
+
+def _device(options: argparse.Namespace, ray: RayOptions) -> str:
+    """The workers' device: what this machine has, except where they are on others."""
+    if _is_submitted(options):
+        return str(options.device)
+    if ray.address is not None and (options.device == "cuda" or (options.device == "auto" and ray.gpu)):
+        return "cuda"  # the nodes' GPUs; a login node has none
+    return resolve_device(options.device)
 
 
 def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
@@ -374,11 +387,13 @@ def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
         say(f"launch.py: error: {outcome.error}")
     if census.failed:
         _say_failures(picker, set(census.failed))
-    runs = sum(map(len, (census.done, census.failed, census.open)))
+    runs = len(census.done) + len(census.failed) + len(census.open) + len(census.pruned)
+    if census.pruned:
+        say(f"{len(census.pruned)} runs were given up; without --scheduler the same command finishes them.")
     if census.open:
         say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
         say(f"  {_command_to_go_on()}")
-    return EXIT_COMPLETE if len(census.done) == runs else EXIT_INCOMPLETE
+    return EXIT_COMPLETE if len(census.done) + len(census.pruned) == runs else EXIT_INCOMPLETE
 
 
 def _drop_checkpoints(results: Path, census: Census) -> None:

@@ -23,6 +23,7 @@ class Census:
         open: run_ids that are neither.
         held: those of `open` that some worker is at, with the generation of its claim.
         left: those of `open` that a worker has left, by death or otherwise, with the generation of its claim.
+        pruned: run_ids that were given up and are to stay so.
     """
 
     done: tuple[str, ...]
@@ -30,6 +31,7 @@ class Census:
     open: tuple[str, ...]
     held: dict[str, int]
     left: dict[str, int] = field(default_factory=dict)
+    pruned: tuple[str, ...] = ()
 
     @property
     def free(self) -> int:
@@ -97,7 +99,7 @@ class Picker:
         self._grow()
         tries = self.store.tries()
         generations = self.board.generations()
-        runs: dict[str, list[str]] = {"done": [], "failed": [], "open": []}
+        runs: dict[str, list[str]] = {"done": [], "failed": [], "open": [], "pruned": []}
         for run_id in self._specs:
             state = self.policy.state(run_id, tries.get(run_id, ()))
             if state != "open" or run_id not in self._withdrawn:
@@ -105,7 +107,8 @@ class Picker:
         claimed = {run_id: generations[run_id][-1] for run_id in runs["open"] if run_id in generations}
         held = {run_id: newest for run_id, newest in claimed.items() if self.board.is_held(run_id, newest)}
         left = {run_id: newest for run_id, newest in claimed.items() if run_id not in held}
-        return Census(tuple(runs["done"]), tuple(runs["failed"]), tuple(runs["open"]), held, left)
+        ended = {state: tuple(runs[state]) for state in ("done", "failed", "pruned")}
+        return Census(open=tuple(runs["open"]), held=held, left=left, **ended)
 
     def _grow(self) -> None:
         """Learn what was added to the plan, and what was withdrawn, since the last look."""

@@ -201,19 +201,25 @@ class RetryPolicy:
     Attributes:
         by_kind: failure kind -> failed rows of that kind that are made good by another try.
         until_attempt: run_id -> attempt: failed rows up to it are tried again, whatever they are (`--retry-failed`).
+        keeps_pruned: whether runs that were given up stay so; else they are finished.
     """
 
     by_kind: Mapping[str, int] = field(default_factory=lambda: {"nan": 0, "oom": 1, "died": 1, "error": 0})
     until_attempt: Mapping[str, int] = field(default_factory=dict)
+    keeps_pruned: bool = False
 
     def state(self, run_id: str, tries: Iterable[Try]) -> str:
-        """`done` (an ok row), `failed` (failed, and not to be tried again) or `open`."""
+        """`done` (an ok row), `failed` (failed, and not to be tried again), `pruned` (given up, and kept) or `open`."""
         failed: list[Try] = []
+        pruned = False
         for one in tries:
             if one.status == "ok":
                 return "done"
             if one.status == "failed":
                 failed.append(one)
+            pruned |= one.status == "pruned"
+        if pruned and self.keeps_pruned:
+            return "pruned"
         if not failed:
             return "open"
         last = max(failed, key=lambda one: one.attempt)

@@ -102,6 +102,9 @@ def _report(
     for one in sorted(running, key=lambda each: each.record.owner.worker):
         owner = one.record.owner
         yield f"  running: {describe(one.spec)}, update {one.record.update}/{one.spec.updates} by {owner.worker}"
+    pruned = sum(any(one.status == "pruned" for one in tries.get(run_id, ())) for run_id in census.open)
+    if pruned:
+        yield f"  pruned, among those to do: {pruned}"
     kinds = Counter(_last_failure(tries[run_id]) for run_id in census.failed)
     for kind, count in sorted(kinds.items()):
         yield f"  failed ({kind}): {count}"

@@ -61,7 +61,7 @@ _VALIDATION = 0.1
 """Share of the training normals that is held out where --set does not say."""
 _NOT_PASSED_ON = {
     "grid", "plan", "list_grids", "seeds", "select", "set", "set_from_study", "retry_failed", "dry_run", "prepare_data",
-    "slurm_task", "retry_until", "parent", "wait",
+    "slurm_task", "retry_until", "parent", "wait", "scheduler",
 }  # fmt: skip
 """Options of launch.py that a study has no use for, or its own meaning of."""
 

@@ -333,7 +333,7 @@ OPTIONS = {
     "--grid", "--plan", "--list-grids", "--seeds", "--select", "--set", "--retry-failed", "--dry-run",
     "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--device",
     "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
-    "--address", "--resources", "--tensorboard", "--dashboard-host",
+    "--address", "--resources", "--tensorboard", "--dashboard-host", "--scheduler", "--metric", "--grace",
     "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--slurm-task", "--wait", "--retry-until",
     "--set-from-study", "--parent",
 }  # fmt: skip

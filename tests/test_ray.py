@@ -185,6 +185,7 @@ BAD = [
     (["--resources", "gpu=1.5"], "above 1, Ray takes whole numbers only"),
     (["--threads", "3", "--resources", "cpu=2"], "--threads 3 is more than the 2 CPUs of a run"),
     (["--resources", "cpu=1,gpu=0.5"], "no GPU is visible here"),
+    (["--address", "127.0.0.1:1", "--resources", "gpu=1", "--device", "cuda"], "nothing answers at"),
     (["--address", "nowhere"], "'nowhere' is neither HOST:PORT nor auto"),
     (["--address", "127.0.0.1:1"], "nothing answers at"),
     (["--address", "127.0.0.1:1", "--dashboard-host", "127.0.0.1"], "that at --address has its own"),

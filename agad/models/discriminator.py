@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
+from agad.models.convolution import Conv2d
 from agad.models.naive import SLOPE
 
 KERNEL = 4
@@ -28,14 +29,14 @@ class Discriminator(BatchNormNet):
     def __init__(self, channels: int, kind: str = "ganomaly") -> None:
         super().__init__()
         if kind == "ganomaly":
-            stem = [nn.Conv2d(channels, 64, 4, 2, 1, bias=False), nn.LeakyReLU(SLOPE, inplace=True)]
+            stem = [Conv2d(channels, 64, 4, 2, 1, bias=False), nn.LeakyReLU(SLOPE, inplace=True)]
             blocks = [*stem, *_block(64, 128), *_block(128, 256)]
             width = 256
         else:
             blocks = [*_block(channels, 64), *_block(64, 128)]
             width = 128
         self.features = nn.Sequential(*blocks)
-        self.classifier = nn.Conv2d(width, 1, KERNEL, bias=False)
+        self.classifier = Conv2d(width, 1, KERNEL, bias=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Judge x (N, channels, H, W): logits (N,), positive for real, and features z (N, width, h, w)."""
@@ -45,5 +46,5 @@ class Discriminator(BatchNormNet):
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)
+    convolution = Conv2d(inputs, outputs, 4, 2, 1, bias=False)
     return [convolution, BatchNorm2d(outputs), nn.LeakyReLU(SLOPE, inplace=True)]

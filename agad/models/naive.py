@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
+from agad.models.convolution import Conv2d, ConvTranspose2d
 
 LATENT_CHANNELS = 100
 SLOPE = 0.2
@@ -40,30 +41,30 @@ class NaiveGenerator(BatchNormNet):
 def encoder(channels: int, latent: str) -> nn.Sequential:
     """Images (N, channels, H, W) to latents (N, LATENT_CHANNELS, h, w)."""
     return nn.Sequential(
-        nn.Conv2d(channels, 64, 4, 2, 1, bias=False),
+        Conv2d(channels, 64, 4, 2, 1, bias=False),
         nn.LeakyReLU(SLOPE, inplace=True),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False),
+        Conv2d(64, 128, 4, 2, 1, bias=False),
         BatchNorm2d(128),
         nn.LeakyReLU(SLOPE, inplace=True),
-        nn.Conv2d(128, 256, 4, 2, 1, bias=False),
+        Conv2d(128, 256, 4, 2, 1, bias=False),
         BatchNorm2d(256),
         nn.LeakyReLU(SLOPE, inplace=True),
-        nn.Conv2d(256, LATENT_CHANNELS, 4, *_STRIDE_AND_PADDING[latent], bias=False),
+        Conv2d(256, LATENT_CHANNELS, 4, *_STRIDE_AND_PADDING[latent], bias=False),
     )
 
 
 def decoder(channels: int, latent: str) -> nn.Sequential:
     """Latents to images in [-1, 1]: the encoder's mirror."""
     return nn.Sequential(
-        nn.ConvTranspose2d(LATENT_CHANNELS, 256, 4, *_STRIDE_AND_PADDING[latent], bias=False),
+        ConvTranspose2d(LATENT_CHANNELS, 256, 4, *_STRIDE_AND_PADDING[latent], bias=False),
         BatchNorm2d(256),
         nn.ReLU(inplace=True),
-        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
+        ConvTranspose2d(256, 128, 4, 2, 1, bias=False),
         BatchNorm2d(128),
         nn.ReLU(inplace=True),
-        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+        ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
         BatchNorm2d(64),
         nn.ReLU(inplace=True),
-        nn.ConvTranspose2d(64, channels, 4, 2, 1, bias=False),
+        ConvTranspose2d(64, channels, 4, 2, 1, bias=False),
         nn.Tanh(),
     )

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
+from agad.models.convolution import Conv2d, ConvTranspose2d
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Channels from the finest to the coarsest level: the widths that give Table 8's 7.76 million parameters."""
@@ -32,7 +33,7 @@ class BilinearUp(nn.Module):
 def up_path(coarse: int, fine: int, upsampling: str) -> tuple[nn.Module, int]:
     """The module from one level to the next finer, and the channels it gives: `transpose` narrows, `bilinear` not."""
     if upsampling == "transpose":
-        return nn.ConvTranspose2d(coarse, fine, 2, 2), fine
+        return ConvTranspose2d(coarse, fine, 2, 2), fine
     return BilinearUp(), coarse
 
 
@@ -60,7 +61,7 @@ class UNetGenerator(BatchNormNet):
             up, arriving = up_path(coarse, fine, upsampling)
             self.ups.append(up)
             self.decoders.append(DoubleConv(fine + arriving, fine, norm=norm))
-        self.head = nn.Conv2d(WIDTHS[0], channels, 1)
+        self.head = Conv2d(WIDTHS[0], channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, channels, H, W) in [-1, 1]; same shape."""
@@ -75,5 +76,5 @@ class UNetGenerator(BatchNormNet):
 
 
 def _conv(inputs: int, outputs: int, *, norm: bool) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=not norm)
+    convolution = Conv2d(inputs, outputs, 3, padding=1, bias=not norm)
     return [convolution, *([BatchNorm2d(outputs)] if norm else []), nn.ReLU(inplace=True)]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNormNet
+from agad.models.convolution import Conv2d
 from agad.models.unet import WIDTHS, DoubleConv, down, up_path
 
 
@@ -29,7 +30,7 @@ class UNetPlusPlusGenerator(BatchNormNet):
                 self.ups[_name(level, column)] = up
                 width = WIDTHS[level]
                 self.nodes[_name(level, column)] = DoubleConv(column * width + arriving, width, norm=norm)
-        self.head = nn.Conv2d(WIDTHS[0], channels, 1)
+        self.head = Conv2d(WIDTHS[0], channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, channels, H, W) in [-1, 1]; same shape."""

@@ -176,7 +176,7 @@ class _Launch:
         self._stopped: str | None = None
         worker = folder / "worker.json"
         worker.write_text(json.dumps(dataclasses.asdict(self._worker_options())))
-        shared = {"cpu": trial.cpu, "gpu": trial.gpu, "worker": str(worker), "judged": False}
+        shared = {"cpu": trial.cpu, "gpu": trial.gpu, "worker": str(worker), "judged": sweep.ray.scheduler is not None}
         self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared)
 
     def run(self, trainable: Callable[[], type] | None = None) -> Outcome:
@@ -202,6 +202,7 @@ class _Launch:
             trainable() if trainable else RunTrial,
             tune_config=tune.TuneConfig(
                 search_alg=self._runs,
+                scheduler=self._scheduler(),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.config["run_id"]),
@@ -214,6 +215,15 @@ class _Launch:
                 verbose=0,
             ),
         )
+
+    def _scheduler(self) -> Any:
+        """What gives runs up early; None: nothing does."""
+        if self._sweep.ray.scheduler is None:
+            return None
+        from sweeps.executors.ray_scheduler import RivalScheduler, read_curves
+
+        specs, options = self._sweep.plan.specs, self._sweep.ray
+        return RivalScheduler(specs, options, read_curves(self._sweep.picker().store, specs, options.metric))
 
     def _callbacks(self) -> list[Any]:
         from ray.tune.logger import TBXLoggerCallback

@@ -154,6 +154,7 @@ def _last_point(record: RunRecord) -> dict[str, Any]:
 
 def _result_of(point: Any) -> dict[str, Any]:
     scores = {f"auroc_{protocol}": value for protocol, value in point.auroc.items()}
+    scores |= {f"auroc_val_{protocol}": value for protocol, value in point.validation.items()}
     return {"update": point.update, **scores, **point.terms}
 
 
