@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -76,7 +76,7 @@ def _slices(study: Study) -> Drawing:
         width = 0.65 + 1.7 * len(axes)
         figure = Figure(figsize=(max(width, 5.6), 2.2))
         panels = figure.subplots(1, len(axes), squeeze=False, sharey=True)[0]
-        figure.subplots_adjust(left=0.6 / max(width, 5.6), right=0.985, bottom=0.22, top=0.9, wspace=0.12)
+        figure.subplots_adjust(left=0.6 / max(width, 5.6), right=0.985, bottom=0.22, top=0.9, wspace=0.16)
         for panel, axis in zip(panels, axes, strict=True):
             name = axis["name"]
             xs = [_place(axis, trial.values[name]) for trial in study.complete]
@@ -86,7 +86,7 @@ def _slices(study: Study) -> Drawing:
             own = [(x, y) for x, y, n in zip(xs, ys, order, strict=True) if n == 0]
             if own:
                 panel.plot(*zip(*own, strict=True), "D", ms=4, color=_OWN)
-            _scale(panel.set_xticks, axis)
+            _scale(panel, axis)
             panel.set_xlabel(name)
         panels[0].set_ylabel("validation AUROC (%)")
     return Drawing(
@@ -113,6 +113,7 @@ def _parallel(study: Study) -> Drawing:
         panel.set_xticks(range(len(names) + 1), [*names, "score"])
         panel.set_yticks([])
         for place, axis in enumerate(axes):
+            panel.axvline(place, lw=0.5, color=INK, alpha=0.5)
             for height, text in _ends(axis):
                 panel.annotate(text, (place, height), fontsize=6, xytext=(2, 0), textcoords="offset points")
         for height, score in ((0, scores.min()), (1, scores.max())):
@@ -168,11 +169,13 @@ def _ends(axis: Mapping[str, Any]) -> list[tuple[float, str]]:
     return [(0.0, f"{axis['low']:g}"), (1.0, f"{axis['high']:g}")]
 
 
-def _scale(set_ticks: Any, axis: Mapping[str, Any]) -> None:
-    """Ticks at the ends and, of a log scale, in the middle."""
+def _scale(panel: Any, axis: Mapping[str, Any]) -> None:
+    """Ticks at the ends and, of a log scale, in the middle; the words at the ends stay clear of the next panel's."""
     if "choices" in axis:
-        set_ticks(range(len(axis["choices"])), [str(choice) for choice in axis["choices"]])
+        panel.set_xticks(range(len(axis["choices"])), [str(choice) for choice in axis["choices"]])
         return
     low, high = _limits(axis)
-    places: Sequence[float] = (low, (low + high) / 2, high)
-    set_ticks(places, [f"{10**place if axis['log'] else place:.3g}" for place in places])
+    places = (low, (low + high) / 2, high)
+    panel.set_xticks(places, [f"{10**place if axis['log'] else place:.3g}" for place in places])
+    for label, side in zip(panel.get_xticklabels(), ("left", "center", "right"), strict=True):
+        label.set_horizontalalignment(side)

@@ -20,27 +20,25 @@ if __name__ == "__main__":  # `python sweeps/tune.py` puts sweeps/ on the path, 
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
-import random
 import signal
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from agad.claims import ClaimBoard, Owner
-from agad.datasets import DATASETS, check_counts
 from agad.errors import AgadError
 from agad.provenance import code_digest
-from agad.spec import RunSpec
 from agad.store import ResultStore
 from sweeps.arguments import Parser, command_line, drop_output, positive, say
 from sweeps.devices import default_workers, resolve_device
 from sweeps.feed import Feed, study_folder
-from sweeps.grids import load_grid
 from sweeps.launch import build_parser as build_launch_parser
-from sweeps.plan import Plan, check_code, make_plan
+from sweeps.plan import Plan, check_code
 from sweeps.slurm.options import DEFAULT_TASKS
+from sweeps.slurm.task import margin
 from sweeps.stopping import Stopping
 from sweeps.sweep import logs_folder
+from sweeps.tuning.cells import study_cells
 from sweeps.tuning.coordinator import Coordinator
 from sweeps.tuning.journal import JOURNAL, set_aside
 from sweeps.tuning.launcher import Launcher
@@ -57,8 +55,6 @@ _SUMMARY_EVERY = 60.0
 """Seconds between two summaries while trials end."""
 _LAUNCHER_PATIENCE = 20.0
 """Seconds that a launcher gets to see that the plan grows no more."""
-_VALIDATION = 0.1
-"""Share of the training normals that is held out where --set does not say."""
 _NOT_PASSED_ON = {
     "grid", "plan", "list_grids", "seeds", "select", "set", "set_from_study", "retry_failed", "dry_run", "prepare_data",
     "slurm_task", "retry_until", "parent", "wait", "scheduler",
@@ -141,7 +137,7 @@ def _main(call: _Call) -> int:
     if own.trials is None and not own.rebuild:
         raise AgadError("--trials is missing: how many trials are to have ended, in all")
     settings = settings.save(folder)
-    stopping = _stopping()
+    stopping = _stopping(launch.deadline)
     lease = Lease(folder, settings.name, launch.lease, stopping, say)
     try:
         if own.rebuild:
@@ -165,13 +161,16 @@ def _settings(own: argparse.Namespace, folder: Path) -> StudySettings:
         return there
     if not own.select and not own.grid:
         raise AgadError("--select is missing: say which cells are tuned, as --select dataset=mnist")
-    plan, _ = make_plan(load_grid(own.grid or "table1"), seeds=own.seeds or 1, select=own.select, overrides=own.set)
-    specs = tuple(_validated(spec, own.anomaly_classes) for spec in plan.specs)
-    for spec in specs:
-        check_counts(spec)
+    title, specs = study_cells(
+        own.grid or "table1",
+        seeds=own.seeds or 1,
+        select=own.select,
+        overrides=own.set,
+        anomaly_classes=own.anomaly_classes,
+    )
     return StudySettings(
         name=own.study,
-        title=plan.title,
+        title=title,
         specs=specs,
         axes=space_of(own.range, specs),
         objectives=tuple((own.objective or "auroc").split(",")),
@@ -181,43 +180,6 @@ def _settings(own: argparse.Namespace, folder: Path) -> StudySettings:
 
 def _fields(settings: StudySettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in ("name", "title", "specs", "axes", "objectives", "database")}
-
-
-def _validated(spec: RunSpec, anomaly_classes: int | None) -> RunSpec:
-    """The cell's run with a validation, scored on that alone. Raises SpecError."""
-    classes = spec.validation_anomaly_classes
-    if anomaly_classes is not None:
-        if classes:
-            raise AgadError(
-                "--anomaly-classes draws the classes that --set validation_anomaly_classes gives: one of them"
-            )
-        classes = _drawn_classes(spec, anomaly_classes)
-    return spec.replace(
-        validation=spec.validation or _VALIDATION,
-        validation_anomaly_classes=classes,
-        evaluate_test=False,
-        curve_protocols=("eval",),
-        final_protocols=("eval",),
-    )
-
-
-def _drawn_classes(spec: RunSpec, count: int) -> tuple[int, ...]:
-    """Classes of the validation's anomalies, drawn by what the cell is and by nothing else. Raises AgadError."""
-    facts = DATASETS.get(spec.dataset)
-    if facts is None:
-        raise AgadError(
-            f"the classes of {spec.dataset} are not known beforehand; name them: --set validation_anomaly_classes=1+2"
-        )
-    classes = [c for c in range(len(facts.class_names)) if (c == spec.target_class) != (spec.protocol == "one_vs_rest")]
-    if count > len(classes):
-        raise AgadError(
-            f"--anomaly-classes {count}: {spec.dataset} has {len(classes)} anomalous class{'es' * (len(classes) > 1)} "
-            f"beside normal class {spec.target_class}"
-            if spec.protocol == "one_vs_rest"
-            else f"--anomaly-classes {count}: leave_one_out has one anomalous class"
-        )
-    draw = random.Random(f"validation anomaly classes {spec.dataset} {spec.protocol} {spec.target_class}")
-    return tuple(sorted(draw.sample(classes, count)))
 
 
 def _save_plan(settings: StudySettings, launch: argparse.Namespace) -> Plan:
@@ -377,9 +339,9 @@ def _log(launch: argparse.Namespace, plan: Plan) -> Path:
 # -- small things -------------------------------------------------------------------------------------------------
 
 
-def _stopping() -> Stopping:
-    """Set by the first Ctrl-C or SIGTERM; the second ends this process at once."""
-    stopping = Stopping()
+def _stopping(deadline: float | None) -> Stopping:
+    """Set by the first Ctrl-C or SIGTERM, and some time before the deadline; the second ends this process at once."""
+    stopping = Stopping(None if deadline is None else deadline - margin(deadline))
 
     def stop(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_DFL)

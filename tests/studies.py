@@ -67,7 +67,8 @@ class Bench:
         self.plan_path = self.plan.save(results)
         self.store = ResultStore(results)
         self.made: list[RunSpec] = []
-        self.picker: Picker | None = None
+        board = ClaimBoard(results, Owner.this_process("worker"), lease=5.0)
+        self.picker = Picker(self.plan, self.store, board, RetryPolicy())
 
     @contextmanager
     def opened(self, url: str | None = None, **options: Any) -> Iterator[Coordinator]:
@@ -94,9 +95,6 @@ class Bench:
 
     def pick(self) -> tuple[RunSpec, Claim] | None:
         """What a worker would be given."""
-        if self.picker is None:
-            board = ClaimBoard(self.results, Owner.this_process("worker"), lease=5.0)
-            self.picker = Picker(self.plan, self.store, board, RetryPolicy())
         return self.picker.next()
 
     def answer(self) -> None:

@@ -23,7 +23,9 @@ import torch
 from agad.claims import Claim, ClaimBoard, Owner
 from agad.errors import AgadError, StoreError
 from agad.schema import SCORE_COLUMNS
+from agad.store import ResultStore
 from sweeps.feed import COORDINATOR, Feed, Verdicts
+from sweeps.progress import Display, Watch
 from sweeps.stopping import Stopping
 from sweeps.tune import main as tune
 from sweeps.tuning.chosen import tuned_by
@@ -36,7 +38,7 @@ from sweeps.tuning.settings import SETTINGS, load_settings
 from sweeps.tuning.space import parse_axis, space_of
 from sweeps.tuning.summary import write_summary
 from sweeps.worker import Worker, WorkerOptions
-from tests.cli import one_line
+from tests.cli import launch, one_line
 from tests.conftest import ROOT
 from tests.science import made_up, small, with_images
 from tests.studies import VALIDATED, Bench, answering, cells, score, settings_of
@@ -111,7 +113,7 @@ def test_a_run_gets_a_value_that_can_be_read_inside_the_range() -> None:
         (["--select", "dataset=mnist", "--sampler", "cmaes", "--objective", "auroc,time"], "cmaes has one objective"),
         (["--select", "dataset=mnist", "--objective", "auroc,stability"], "ask for --seeds 2"),
         (["--select", "dataset=mnist", "--objective", "time"], "begins with auroc"),
-        (["--select", "dataset=mnist", "--anomaly-classes", "10"], "9 anomalous classes beside normal class 0"),
+        (["--select", "dataset=mnist", "--anomaly-classes", "10"], "9 anomalous classes where 0 is the normal class"),
         (["--select", "dataset=mnist", "--select", "normal_class=3",
           "--set", "validation_anomaly_classes=3"], "names a normal class"),
         (["--select", "dataset=mnist", "--set", "validation=0.9", "--anomaly-classes", "1"],
@@ -119,6 +121,7 @@ def test_a_run_gets_a_value_that_can_be_read_inside_the_range() -> None:
         (["--select", "dataset=mnist", "--retry-failed"], "--retry-failed is for launch.py"),
         (["--select", "dataset=mnist"], "--trials is missing"),
         ([], "--select is missing"),
+        (["--grid", "table1"], "a study is about one dataset"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(
@@ -339,6 +342,26 @@ def test_a_dead_worker_s_run_is_given_again(tmp_path: Path) -> None:
     assert bench.store.read(["attempt"])["attempt"].to_pylist() == [2]
 
 
+def test_ray_asks_again_as_long_as_the_plan_grows(tmp_path: Path) -> None:
+    """Its launch ends when the coordinator has, and not in a moment in which all runs are done."""
+    from ray.tune.search import Searcher
+
+    from sweeps.executors.ray_runs import PlanRuns
+
+    bench = Bench(tmp_path, settings_of())
+    with bench.opened() as coordinator:
+        runs = PlanRuns(Watch(bench.picker), Display(), lambda: 1, {})
+        assert coordinator.run(1)
+        runs._look()
+        assert runs.suggest("a") is None
+        coordinator._ask(2)
+        runs._look()
+        assert runs.suggest("b")["run_id"] in {spec.run_id for spec in coordinator._running[1].specs}
+        assert coordinator.run(2)
+        runs.on_trial_complete("b", {"outcome": "ok"})
+    assert runs.suggest("c") == Searcher.FINISHED
+
+
 # -- pruning ------------------------------------------------------------------------------------------------------
 
 
@@ -525,3 +548,57 @@ def test_the_dashboard_reads_the_journal(tmp_path: Path) -> None:
 
     assert said == ["200 OK"]
     assert b'"study_name": "s"' in body or b'"study_name":"s"' in body
+
+
+# -- the command --------------------------------------------------------------------------------------------------
+
+TWO_RUNS = ["--grid", "demo", "--select", "normal_class=0,1", "--select", "gamma=0", "--set", "updates=2"]
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of the demo's digits, made by real workers, and then a table with what it found."""
+    results = tmp_path_factory.mktemp("tuned")
+    command = [*TUNE, "--study", "digits", *TWO_RUNS, "--trials", "3", "--workers", "1", "--results", str(results)]
+    done = subprocess.run([*command, "--anomaly-classes", "3"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Best: trial" in done.stdout
+    done = launch(*TWO_RUNS, "--seeds", "1", "--results", str(results), "--workers", "1", "--set-from-study", "digits")
+    assert done.returncode == 0, done.stderr
+    return results
+
+
+def test_a_study_s_runs_are_ordinary_rows_and_leave_nothing_behind(tuned: Path) -> None:
+    rows = ResultStore(tuned).read(["evaluate_test", "auroc", "auroc_val", "validation_anomaly_classes", "plan"])
+    trials = [row for row in rows.to_pylist() if row["evaluate_test"] is False]
+
+    assert len(trials) == 6
+    assert all(row["auroc"] is None and row["auroc_val"] is not None for row in trials)
+    assert {len(row["validation_anomaly_classes"]) for row in trials} == {3}
+    assert {row["plan"] for row in trials} == {"study-digits"}
+    assert not list((tuned / "claims").iterdir())
+    assert not Feed(tuned / "studies" / "digits").is_open()
+
+
+def test_rows_and_tables_say_that_they_were_tuned_with_labels(tuned: Path) -> None:
+    rows = ResultStore(tuned).read(["evaluate_test", "tuned_by", "lambda_con", "validation"]).to_pylist()
+    final = [row for row in rows if row["evaluate_test"]]
+    (table,) = (tuned / "tables").glob("*.md")
+
+    assert len(final) == 2
+    assert {row["validation"] for row in final} == {0}  # they train on all normals
+    assert all("tuned with labels: trial" in row["tuned_by"] for row in final)
+    assert "Tuned with labels" in " ".join(table.read_text().split())
+
+
+def test_the_same_command_again_finds_nothing_to_do(tuned: Path) -> None:
+    command = [*TUNE, "--study", "digits", "--trials", "3", "--workers", "1", "--results", str(tuned)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 complete" in done.stdout
+
+
+def test_planning_loads_no_optuna() -> None:
+    code = "import sys; import sweeps.launch, sweeps.status; assert not {'optuna', 'torch'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
