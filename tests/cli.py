@@ -17,6 +17,12 @@ from tests.conftest import ROOT
 LAUNCH = [sys.executable, str(ROOT / "sweeps" / "launch.py")]
 SMALL = ["--grid", "demo", "--select", "normal_class=0,1", "--select", "gamma=0", "--seeds", "1"]
 """Two runs."""
+LEAN = [
+    word
+    for change in ("image_size=16", "batch_size=16", "final_protocols=eval+eval_recal", "curve_protocols=eval")
+    for word in ("--set", change)
+]
+"""Cheap updates and scores: larger images and more protocols would be more of the same."""
 RESULTS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
 NUMBERS = ["run_id", "status", *SPEC_COLUMNS, *RESULTS]
 """What must be the same, bit for bit, however often a run was interrupted."""

@@ -14,11 +14,11 @@ from agad.claims import ClaimBoard, Owner
 from agad.schema import RunRecord
 from agad.store import ResultStore
 from sweeps.plan import Plan
-from tests.cli import LAUNCH, SMALL, claims, launch, numbers, one_line, start, wait_for
+from tests.cli import LAUNCH, LEAN, SMALL, claims, launch, numbers, one_line, start, wait_for
 
-FEW = ["--set", "updates=60", "--set", "batch_size=16"]
-SLOW = [*SMALL, *FEW, "--checkpoint-every", "0.2", "--workers", "2"]
-"""Two runs that take some seconds each, with many checkpoints."""
+FEW = ["--set", "updates=40", *LEAN]
+SLOW = [*SMALL, *FEW, "--checkpoint-every", "0.4", "--workers", "2"]
+"""Two runs that take some seconds each, with several checkpoints."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
     assert {row["normal_class"] for row in rows} == {0, 1}
     assert all(0 <= row["auroc"] <= 1 and row["threads"] == 1 for row in rows)
     (table,) = (uninterrupted / "tables").iterdir()
-    assert "updates=60" in table.read_text()
+    assert "updates=40" in table.read_text()
 
 
 def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> None:
@@ -154,7 +154,7 @@ def test_two_launches_at_once_share_the_work(tmp_path: Path, uninterrupted: Path
 
 def test_a_non_finite_loss_is_a_failed_row_and_the_sweep_goes_on(tmp_path: Path) -> None:
     """A learning rate at which the naive generator overflows."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=8", "--set", "lr=1e38", "--workers", "1"]
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=8", *LEAN, "--set", "lr=1e38", "--workers", "1"]
     done = launch(*options)
 
     assert done.returncode == 1
@@ -283,7 +283,7 @@ def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path
 
 def test_changed_code_is_refused_once_there_are_rows(tmp_path: Path) -> None:
     """Rows of two codes would be mixed silently."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", "--set", "batch_size=8"]
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1"]
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
     plan = Plan.load(path)
@@ -298,7 +298,7 @@ def test_changed_code_is_refused_once_there_are_rows(tmp_path: Path) -> None:
 
 def test_a_plan_without_rows_takes_todays_code(tmp_path: Path) -> None:
     """Data prepared on Monday, agad updated on Tuesday: nothing can be mixed yet."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", "--set", "batch_size=8"]
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1"]
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
     dataclasses.replace(Plan.load(path), code="0123456789abcdef").save(tmp_path, anew=True)
@@ -308,7 +308,7 @@ def test_a_plan_without_rows_takes_todays_code(tmp_path: Path) -> None:
 
 def test_a_run_of_a_host_that_is_gone_is_taken_over_after_the_lease(tmp_path: Path) -> None:
     """Nobody can see whether a process of another host lives: its silence has to last for a lease."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", "--set", "batch_size=8", "--lease", "4"]
+    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1", "--lease", "4"]
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
     elsewhere = dataclasses.replace(Owner.this_process("gone"), host="another-host")

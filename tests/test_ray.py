@@ -17,16 +17,16 @@ from agad.provenance import code_digest
 from agad.spec import RunSpec
 from agad.store import ResultStore
 from sweeps.plan import Plan
-from tests.cli import LAUNCH, SMALL, claims, launch, local_results, numbers, one_line, start, wait_for
+from tests.cli import LAUNCH, LEAN, SMALL, claims, launch, local_results, numbers, one_line, start, wait_for
 from tests.ray_nodes import TOKEN, Nodes, ray_nodes
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')")
 
 RAY = ["--executor", "ray"]
-SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=4", "--set", "batch_size=16", "--set", "curve=2"]
+SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=4", "--set", "curve=2", *LEAN]
 """Six runs, of which three have anomalies."""
-LONG = [*SMALL, "--set", "updates=30", "--set", "batch_size=16", "--checkpoint-every", "0.2"]
-"""Two runs that take some seconds each, with many checkpoints."""
+LONG = [*SMALL, "--set", "updates=70", *LEAN, "--checkpoint-every", "0.4"]
+"""Two runs that take some seconds each, with several checkpoints."""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_demo_on_two_nodes_gives_the_rows_of_the_local_executor(tmp_path: Pa
 
 
 def test_again_where_all_is_done_no_trial_is_made(tmp_path: Path, nodes: Nodes) -> None:
-    one_run = [*SMALL, "--select", "normal_class=0", "--set", "updates=2", "--set", "batch_size=16"]
+    one_run = [*SMALL, "--select", "normal_class=0", "--set", "updates=2", *LEAN]
     first = launch(*one_run, "--results", str(tmp_path))
     again = launch(*one_run, *RAY, "--address", "127.0.0.1:1", "--results", str(tmp_path))
 

@@ -16,14 +16,16 @@ import pytest
 from agad.store import ResultStore
 from sweeps.slurm import queue
 from sweeps.slurm.ledger import Ledger, Submission
-from tests.cli import LAUNCH, claims, launch, local_results, numbers, one_line, wait_for
+from tests.cli import LAUNCH, LEAN, claims, launch, local_results, numbers, one_line, wait_for
 from tests.conftest import ROOT
 
 DEV_CLUSTER = ROOT / "slurm" / "dev_cluster.sh"
 ASKED = ["--slurm", "time=10", "--slurm", "cpus-per-task=1", "--slurm", "mem=3G", "--device", "cpu"]
 """Small jobs, so that several run side by side; a stand-in for a GPU each, as slurm/array.sh asks."""
-SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=16", "--set", "batch_size=16"]
+SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=40", *LEAN]
 """Six runs of a few seconds."""
+FEW = ["--grid", "demo", "--seeds", "1", "--select", "gamma=0.05", "--set", "updates=8", *LEAN]
+"""Three runs of a moment."""
 
 
 def slurm_is_up() -> str | None:
@@ -60,8 +62,8 @@ def no_job_is_left(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SHORT's results, by the local executor."""
-    return local_results(tmp_path_factory.mktemp("alone"), *SHORT)
+    """FEW's results, by the local executor."""
+    return local_results(tmp_path_factory.mktemp("alone"), *FEW)
 
 
 def submit(*arguments: str, results: Path) -> subprocess.CompletedProcess[str]:
@@ -105,11 +107,11 @@ def batch_script(*options: str, arguments: list[str], results: Path) -> str:
 
 def test_both_ways_give_the_rows_of_the_local_executor(alone: Path, tmp_path: Path) -> None:
     by_script, by_launch = tmp_path / "script", tmp_path / "launch"
-    job = batch_script("--time=10", "--array=0-1", f"--output={tmp_path}/%A_%a.out", arguments=SHORT, results=by_script)
-    done = submit(*SHORT, "--workers", "2", "--wait", results=by_launch)
+    job = batch_script("--time=10", "--array=0-1", f"--output={tmp_path}/%A_%a.out", arguments=FEW, results=by_script)
+    done = submit(*FEW, "--workers", "2", "--wait", results=by_launch)
     assert done.returncode == 0, done.stderr
     assert "Digits" in done.stdout
-    finish(by_script, 6)
+    finish(by_script, 3)
 
     for results in (by_script, by_launch):
         assert numbers(results) == numbers(alone)
@@ -120,44 +122,62 @@ def test_both_ways_give_the_rows_of_the_local_executor(alone: Path, tmp_path: Pa
     assert {path.name for path in (by_script / "logs").glob("*/task-*")} == {f"task-{job}_{i}.log" for i in (0, 1)}
 
 
-def test_requeued_cancelled_killed_and_a_node_away_the_sweep_ends_complete(alone: Path, tmp_path: Path) -> None:
-    asked = submit(*SHORT, "--workers", "3", "--checkpoint-every", "0.2", results=tmp_path)
+def test_requeued_cancelled_killed_and_a_node_away_the_sweep_ends_complete(tmp_path: Path) -> None:
+    results, alone = tmp_path / "sweep", local_results(tmp_path / "alone", *SHORT)
+    asked = submit(*SHORT, "--workers", "3", "--checkpoint-every", "0.2", results=results)
     assert asked.returncode == 0, asked.stderr
     assert "status.py" in asked.stdout
-    (job,) = {one.array for one in tasks_of(tmp_path)}
-    wait_for(lambda: sum(record.saved > 0 for record in claims(tmp_path)) >= 3, 90)
+    (job,) = {one.array for one in tasks_of(results)}
+    wait_for(lambda: sum(record.saved > 0 for record in claims(results)) >= 3, 90)
 
-    os.kill(next(one.owner.pid for one in claims(tmp_path) if not one.released), signal.SIGKILL)
+    os.kill(next(one.owner.pid for one in claims(results) if not one.released), signal.SIGKILL)
     subprocess.run(["scontrol", "requeue", f"{job}_0"], check=True)
     subprocess.run(["scancel", f"{job}_1"], check=True)
     if shutil.which("slurmd") and os.geteuid() == 0 and "agad-slurm" in os.environ["SLURM_CONF"]:
         subprocess.run([DEV_CLUSTER, "slurmd", "stop"], check=True, capture_output=True)
         subprocess.run([DEV_CLUSTER, "slurmd", "start"], check=True, capture_output=True)
-    finish(tmp_path, 6)
+    finish(results, 6)
 
-    assert set(ok_rows(tmp_path).values()) == {1}
-    (log,) = (tmp_path / "logs").glob(f"*/task-{job}_0.log")
+    assert set(ok_rows(results).values()) == {1}
+    (log,) = (results / "logs").glob(f"*/task-{job}_0.log")
     assert "requeued 1 times before" in log.read_text()
-    assert any(row["resumes"] for row in ResultStore(tmp_path).read(["resumes"]).to_pylist())
-    assert numbers(tmp_path) == numbers(alone)
+    assert any(row["resumes"] for row in ResultStore(results).read(["resumes"]).to_pylist())
+    assert numbers(results) == numbers(alone)
+
+
+def hold_its_worker(results: Path) -> int:
+    """Stop the one worker once it has a checkpoint; its pid. So a short run lasts as long as one likes."""
+    wait_for(lambda: any(record.saved for record in claims(results)), 60)
+    (pid,) = (record.owner.pid for record in claims(results) if not record.released)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def log_of_the_task(results: Path) -> str:
+    (log,) = (results / "logs").glob("*/task-*.log")
+    return log.read_text()
 
 
 def test_a_run_that_is_longer_than_the_time_limit_is_finished_over_requeues_both_ways(tmp_path: Path) -> None:
+    """Its worker stands still until the limit is near: the time is what matters here, and nothing else."""
     one = ["--grid", "demo", "--seeds", "1", "--select", "normal_class=0", "--select", "gamma=0"]
-    one += ["--set", "updates=110", "--set", "batch_size=64", "--set", "curve=60"]
-    job = batch_script(
-        "--time=1", "--array=0-0", f"--output={tmp_path}/out", arguments=one, results=tmp_path / "script"
-    )
-    done = submit(*one, "--workers", "1", "--slurm", "time=1", results=tmp_path / "launch")
+    one += ["--set", "updates=30", "--set", "curve=15", *LEAN, "--checkpoint-every", "0.2"]
+    ways = (tmp_path / "script", tmp_path / "launch")
+    job = batch_script("--time=1", "--array=0-0", f"--output={tmp_path}/out", arguments=one, results=ways[0])
+    done = submit(*one, "--workers", "1", "--slurm", "time=1", results=ways[1])
     assert done.returncode == 0, done.stderr
-    for results in (tmp_path / "script", tmp_path / "launch"):
-        finish(results, 1, 400)
+    workers = [hold_its_worker(results) for results in ways]
+    for results, worker in zip(ways, workers, strict=True):
+        wait_for(lambda results=results: "Stopping, for its deadline is near" in log_of_the_task(results), 90)
+        os.kill(worker, signal.SIGCONT)
+    for results in ways:
+        finish(results, 1)
         (row,) = ResultStore(results).read(["status", "resumes", "attempt"]).to_pylist()
         assert row["status"] == "ok"
         assert row["resumes"] >= 1
-        (log,) = (results / "logs").glob("*/task-*.log")
-        assert "Requeued: its deadline is near" in log.read_text()
-        assert "requeued 1 times before" in log.read_text()
+        log = log_of_the_task(results)
+        assert "Requeued: its deadline is near" in log
+        assert "requeued 1 times before" in log
     assert [path.name for path in (tmp_path / "script" / "logs").glob("*/task-*")] == [f"task-{job}_0.log"]
 
 
@@ -177,7 +197,7 @@ def test_two_launches_at_once_ask_for_the_tasks_of_one(tmp_path: Path) -> None:
 
 def test_a_launch_that_was_cut_off_finds_its_job_again(alone: Path, tmp_path: Path) -> None:
     """As after a kill between sbatch and the note of its answer: the job is there, what its tasks run is not."""
-    assert submit(*SHORT, "--workers", "2", "--slurm", "hold", results=tmp_path).returncode == 0
+    assert submit(*FEW, "--workers", "2", "--slurm", "hold", results=tmp_path).returncode == 0
     (folder,) = (tmp_path / "slurm").iterdir()
     ledger = Ledger(folder)
     (entry,) = ledger.entries()
@@ -185,12 +205,12 @@ def test_a_launch_that_was_cut_off_finds_its_job_again(alone: Path, tmp_path: Pa
     for pickle in folder.glob("*_submitted.pkl"):
         pickle.unlink()
 
-    again = submit(*SHORT, "--workers", "2", "--slurm", "hold", results=tmp_path)
+    again = submit(*FEW, "--workers", "2", "--slurm", "hold", results=tmp_path)
     assert f"Found job {entry.job} (2 tasks)" in again.stderr
     assert ledger.entries() == [entry]
     assert len(tasks_of(tmp_path)) == 2
     subprocess.run(["scontrol", "release", str(entry.job)], check=True)
-    finish(tmp_path, 6)
+    finish(tmp_path, 3)
     assert numbers(tmp_path) == numbers(alone)
 
 
