@@ -22,6 +22,7 @@ if __name__ == "__main__":  # `python sweeps/tune.py` puts sweeps/ on the path, 
 import argparse
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,7 +228,7 @@ def _work(call: _Call, settings: StudySettings, lease: Lease, stopping: Stopping
     if is_complete:
         lease.release()  # the plan grows no more: workers end
         launcher.wait(_LAUNCHER_PATIENCE)
-        ClaimBoard(launch.results, Owner.this_process("tune")).clear(rows.known)
+        _clear(launch.results, set(rows.known), feed.verdicts().withdrawn)
     else:
         say(f"Stopping: {stopping.reason}. Workers finish their update and write checkpoints.")
         launcher.stop()
@@ -247,6 +248,15 @@ def _optimiser(
         seed=own.sampler_seed,
         begins=begins,
     )
+
+
+def _clear(results: Path, ended: Collection[str], withdrawn: Collection[str]) -> None:
+    """Unlink claims of runs that are over, and checkpoints of those that were given up: nobody goes on with them."""
+    ClaimBoard(results, Owner.this_process("tune")).clear({*ended, *withdrawn})
+    folder = results / "checkpoints"
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.partition(".")[0] in withdrawn:
+            path.unlink(missing_ok=True)
 
 
 class _Summaries:
