@@ -48,6 +48,7 @@ class Study:
         name: as in its folder.
         title: what was tuned.
         objectives: what its trials were judged by, `auroc` first.
+        protocol: under which its validation AUROC is.
         space: the searched fields, as the summary has them (`name`, and `low`, `high` and `log`, or `choices`).
         sampler: by which trials were proposed.
         pruner: by which they were given up.
@@ -60,6 +61,7 @@ class Study:
     name: str
     title: str
     objectives: tuple[str, ...]
+    protocol: str
     space: tuple[Mapping[str, Any], ...]
     sampler: str
     pruner: str
@@ -85,8 +87,9 @@ class Study:
         )
         return (
             f"{self.title}. {len(self.trials)} trials ({counts}), proposed by {self.sampler}, pruner {self.pruner}. A "
-            f"score is a validation AUROC over training images that are used for nothing else ({cells}, for each seed "
-            "other ones); no test image has a part in it. Whatever is found here is tuned with labels."
+            f"score is a validation AUROC ({self.protocol}) over training images that are used for nothing else "
+            f"({cells}, for each seed other ones); no test image has a part in it. Whatever is found here is tuned "
+            "with labels."
         )
 
 
@@ -106,6 +109,7 @@ def read_study(folder: str | Path) -> Study:
             name=content["name"],
             title=content["title"],
             objectives=tuple(content["objectives"]),
+            protocol=content["protocol"],
             space=tuple(content["space"]),
             sampler=content["sampler"],
             pruner=content["pruner"],

@@ -39,11 +39,12 @@ class Verdicts:
     """What the coordinator says of runs.
 
     Attributes:
-        wants_points: whether workers are to tell the points of the learning curve while a run trains.
+        points: protocol under which workers are to tell the points of a run's validation curve while it trains; empty:
+            they are not to.
         withdrawn: run_ids that nobody is to begin or go on with.
     """
 
-    wants_points: bool = False
+    points: str = ""
     withdrawn: frozenset[str] = frozenset()
 
 
@@ -82,7 +83,7 @@ class Feed:
     def say(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        content = {"wants_points": verdicts.wants_points, "withdrawn": sorted(verdicts.withdrawn)}
+        content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
         text = json.dumps(content)
         files.replace_atomically(self._verdicts_file, lambda temporary: temporary.write_text(text))
 
@@ -128,7 +129,7 @@ class Feed:
         if text != self._verdicts_text:
             try:
                 content = json.loads(text)
-                self._verdicts = Verdicts(bool(content["wants_points"]), frozenset(content["withdrawn"]))
+                self._verdicts = Verdicts(str(content["points"]), frozenset(content["withdrawn"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise StoreError(f"{self._verdicts_file} is damaged: {error}") from error
             self._verdicts_text = text
@@ -176,8 +177,8 @@ class Judgement:
         verdicts = self._feed.verdicts()
         if is_new:
             self._told = (spec.run_id, point.update)
-            if verdicts.wants_points and "eval" in point.validation:
-                self._feed.tell(spec.run_id, {point.update: point.validation["eval"]})
+            if verdicts.points in point.validation:
+                self._feed.tell(spec.run_id, {point.update: point.validation[verdicts.points]})
         return spec.run_id in verdicts.withdrawn
 
 

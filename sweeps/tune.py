@@ -20,15 +20,16 @@ if __name__ == "__main__":  # `python sweeps/tune.py` puts sweeps/ on the path, 
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import argparse
+import dataclasses
 import signal
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from agad.claims import ClaimBoard, Owner
 from agad.errors import AgadError
 from agad.provenance import code_digest
+from agad.spec import VALIDATION_PROTOCOLS
 from agad.store import ResultStore
 from sweeps.arguments import Parser, command_line, drop_output, positive, say
 from sweeps.devices import default_workers, resolve_device
@@ -86,6 +87,9 @@ def build_parser() -> argparse.ArgumentParser:
     how.add_argument("--sampler-seed", metavar="N", type=int, default=0)
     how.add_argument("--pruner", metavar="NAME", default="none", help=f"{', '.join(PRUNERS)} (none)")
     how.add_argument("--objective", metavar="NAME[,NAME]", help=f"auroc, or with it {', '.join([*OBJECTIVES][1:])}")
+    how.add_argument(
+        "--protocol", metavar="NAME", help=f"of the validation AUROC: {', '.join(VALIDATION_PROTOCOLS)} (eval)"
+    )
     how.add_argument("--storage", metavar="URL", help="a database for the study, instead of a journal in its folder")
     how.add_argument("--rebuild", action="store_true", help="make the study anew from the rows, and stop")
     how.add_argument(
@@ -154,20 +158,25 @@ def _main(call: _Call) -> int:
 def _settings(own: argparse.Namespace, folder: Path) -> StudySettings:
     """The study as asked for; as it is there, where only its name is given. Raises AgadError."""
     database = own.storage is not None
-    asks = own.grid or own.select or own.set or own.seeds or own.range or own.objective or own.anomaly_classes
+    asks = own.grid or own.select or own.set or own.seeds or own.range or own.objective or own.protocol
+    asks = asks or own.anomaly_classes
     if not asks and (folder / SETTINGS).exists():
         there = load_settings(folder)
         if there.database != database:
-            check_same(there, StudySettings(**{**_fields(there), "database": database}))
+            check_same(there, dataclasses.replace(there, database=database))
         return there
     if not own.select and not own.grid:
         raise AgadError("--select is missing: say which cells are tuned, as --select dataset=mnist")
+    protocol = own.protocol or "eval"
+    if protocol not in VALIDATION_PROTOCOLS:
+        raise AgadError(f"unknown protocol {protocol!r}; choose from: {', '.join(VALIDATION_PROTOCOLS)}")
     title, specs = study_cells(
         own.grid or "table1",
         seeds=own.seeds or 1,
         select=own.select,
         overrides=own.set,
         anomaly_classes=own.anomaly_classes,
+        protocol=protocol,
     )
     return StudySettings(
         name=own.study,
@@ -175,12 +184,9 @@ def _settings(own: argparse.Namespace, folder: Path) -> StudySettings:
         specs=specs,
         axes=space_of(own.range, specs),
         objectives=tuple((own.objective or "auroc").split(",")),
+        protocol=protocol,
         database=database,
     )
-
-
-def _fields(settings: StudySettings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in ("name", "title", "specs", "axes", "objectives", "database")}
 
 
 def _save_plan(settings: StudySettings, launch: argparse.Namespace) -> Plan:
@@ -201,7 +207,7 @@ def _work(call: _Call, settings: StudySettings, lease: Lease, stopping: Stopping
     workers = _workers(launch)
     optimiser = _optimiser(own, settings, folder, lease)
     feed = Feed(folder, launch.lease)
-    rows = Rows(ResultStore(launch.results))
+    rows = Rows(ResultStore(launch.results), settings.protocol)
     launcher = Launcher(
         [*call.rest, *_launch_arguments(launch, plan, workers)], _log(launch, plan), lambda: coordinator.ended
     )
@@ -289,7 +295,7 @@ def _rebuild(call: _Call, settings: StudySettings, lease: Lease) -> int:
     folder = study_folder(launch.results, settings.name)
     set_aside(folder / JOURNAL)
     optimiser = _optimiser(own, settings, folder, lease, begins=False)
-    feed, rows = Feed(folder, launch.lease), Rows(ResultStore(launch.results))
+    feed, rows = Feed(folder, launch.lease), Rows(ResultStore(launch.results), settings.protocol)
     number = rebuild(settings, optimiser, feed, rows)
     _Summaries(folder, optimiser, feed, rows, {"sampler": own.sampler, "pruner": own.pruner}).write()
     say(f"Study {settings.name}: {number} trials from the rows; go on with --trials N.")

@@ -81,7 +81,7 @@ class Bench:
             )
             judged = options.get("pruner", "none") != "none"
             yield Coordinator(
-                self.optimiser, Feed(self.folder), Rows(self.store), lease, Stopping(),
+                self.optimiser, Feed(self.folder), Rows(self.store, self.settings.protocol), lease, Stopping(),
                 workers=2, judged=judged, idle=self.answer,
             )  # fmt: skip
         finally:

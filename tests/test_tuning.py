@@ -113,11 +113,13 @@ def test_a_run_gets_a_value_that_can_be_read_inside_the_range() -> None:
         (["--select", "dataset=mnist", "--sampler", "cmaes", "--objective", "auroc,time"], "cmaes has one objective"),
         (["--select", "dataset=mnist", "--objective", "auroc,stability"], "ask for --seeds 2"),
         (["--select", "dataset=mnist", "--objective", "time"], "begins with auroc"),
+        (["--select", "dataset=mnist", "--objective", "auroc,luck"], "unknown objective 'luck'"),
         (["--select", "dataset=mnist", "--anomaly-classes", "10"], "9 anomalous classes where 0 is the normal class"),
         (["--select", "dataset=mnist", "--select", "normal_class=3",
           "--set", "validation_anomaly_classes=3"], "names a normal class"),
         (["--select", "dataset=mnist", "--set", "validation=0.9", "--anomaly-classes", "1"],
          "the validation asks for .* which has"),
+        (["--select", "dataset=mnist", "--protocol", "batch1"], "unknown protocol 'batch1'; choose from: eval"),
         (["--select", "dataset=mnist", "--retry-failed"], "--retry-failed is for launch.py"),
         (["--select", "dataset=mnist"], "--trials is missing"),
         ([], "--select is missing"),
@@ -320,6 +322,15 @@ def test_several_objectives(tmp_path: Path) -> None:
     assert trials[0].values == pytest.approx([0.55, 0.1 / math.sqrt(2)])
 
 
+def test_a_score_under_the_other_protocol(tmp_path: Path) -> None:
+    settings = settings_of(protocol="eval_recal")
+    bench = Bench(tmp_path, settings, lambda of: {"auroc_val_eval_recal": 1 - score(of)})
+
+    assert bench.run(1)[0].value == pytest.approx(1 - score(bench.made[0]))
+    with pytest.raises(AgadError, match="is scored under eval_recal"):
+        settings_of().save(bench.folder)
+
+
 def test_a_database_by_url(tmp_path: Path) -> None:
     bench = Bench(tmp_path, settings_of(database=True))
     url = f"sqlite:///{tmp_path / 'study.db'}"
@@ -388,7 +399,7 @@ def test_a_trial_that_the_pruner_gives_up_is_withdrawn_from_its_workers(tmp_path
         coordinator._ask(7)
         (one,) = coordinator._running.values()
         feed = Feed(bench.folder)
-        assert feed.verdicts().wants_points
+        assert feed.verdicts().points == "eval"
         feed.tell(one.specs[0].run_id, {1: 0.001})
         assert coordinator._judge()
 
@@ -413,13 +424,13 @@ def test_a_worker_prunes_a_run_that_was_withdrawn_while_it_trains(
     settings = settings_of((small(**VALIDATED, validation_anomalies=3, gamma=0.0),))
     bench, (run,) = Bench(tmp_path, settings), settings.specs
     feed = Feed(bench.folder)
-    feed.say(Verdicts(wants_points=True))
+    feed.say(Verdicts("eval"))
     monkeypatch.setattr(Worker, "_open_data", lambda *_: made_up())
     told: list[dict[int, float]] = []
 
     def tell(self: Feed, run_id: str, points: dict[int, float]) -> None:
         told.append(dict(points))
-        self.say(Verdicts(wants_points=True, withdrawn=frozenset({run_id})))
+        self.say(Verdicts("eval", withdrawn=frozenset({run_id})))
 
     monkeypatch.setattr(Feed, "tell", tell)
     worker = Worker(WorkerOptions(plan=str(bench.plan_path), results=str(tmp_path)))

@@ -16,7 +16,13 @@ VALIDATION = 0.1
 
 
 def study_cells(
-    grid: str, *, seeds: int, select: Sequence[str], overrides: Sequence[str], anomaly_classes: int | None
+    grid: str,
+    *,
+    seeds: int,
+    select: Sequence[str],
+    overrides: Sequence[str],
+    anomaly_classes: int | None,
+    protocol: str,
 ) -> tuple[str, tuple[RunSpec, ...]]:
     """The title of the cells, and the runs of a study's first trial.
 
@@ -25,6 +31,7 @@ def study_cells(
         seeds: seeds 0 to seeds - 1 of each cell.
         select: as --select.
         overrides: as --set.
+        protocol: of the validation AUROC that is the score.
         anomaly_classes: K: the validation's anomalies are of K classes, drawn for each cell; None: as the runs say.
 
     Raises AgadError, one line: also for a cell that has not enough classes or images for its validation.
@@ -34,13 +41,13 @@ def study_cells(
         values = list(dict.fromkeys(str(getattr(spec, name)) for spec in plan.specs))
         if len(values) > 1:
             raise AgadError(f"a study is about one {name}; --select {name}=... one of {', '.join(values)}")
-    specs = tuple(_validated(spec, anomaly_classes) for spec in plan.specs)
+    specs = tuple(_validated(spec, anomaly_classes, protocol) for spec in plan.specs)
     for spec in specs:
         check_counts(spec)
     return plan.title, specs
 
 
-def _validated(spec: RunSpec, anomaly_classes: int | None) -> RunSpec:
+def _validated(spec: RunSpec, anomaly_classes: int | None, protocol: str) -> RunSpec:
     """The cell's run, scored on a validation alone."""
     classes = spec.validation_anomaly_classes
     if anomaly_classes is not None:
@@ -51,8 +58,8 @@ def _validated(spec: RunSpec, anomaly_classes: int | None) -> RunSpec:
         validation=spec.validation or VALIDATION,
         validation_anomaly_classes=classes,
         evaluate_test=False,
-        curve_protocols=("eval",),
-        final_protocols=("eval",),
+        curve_protocols=("eval", protocol),  # RunSpec names each once
+        final_protocols=("eval", protocol),
     )
 
 

@@ -73,7 +73,7 @@ class Coordinator:
         self._best = optimiser.best()
         self._failures = 0
         self._pause = _SHORTEST_PAUSE
-        feed.say(Verdicts(judged, frozenset(self._withdrawn)))
+        self._say_verdicts()
         for asked in optimiser.running():
             self._take_up(asked)
 
@@ -201,7 +201,11 @@ class Coordinator:
         if left:
             self._lease.check()
             self._withdrawn |= left
-            self._feed.say(Verdicts(self._judged, frozenset(self._withdrawn)))
+            self._say_verdicts()
+
+    def _say_verdicts(self) -> None:
+        points = self._settings.protocol if self._judged else ""
+        self._feed.say(Verdicts(points, frozenset(self._withdrawn)))
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 

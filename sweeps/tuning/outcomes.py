@@ -14,8 +14,9 @@ from agad.store import ResultStore
 from sweeps.plan import RetryPolicy
 
 _COLUMNS = (
-    "run_id", "status", "auroc_val", "train_seconds", "curve_update", "curve_auroc_val_eval", "n_val_normal",
-    "n_val_anomaly", "drawn_validation_classes", "failure_kind", "failure_message",
+    "run_id", "status", "auroc_val", "auroc_val_eval_recal", "train_seconds", "curve_update", "curve_auroc_val_eval",
+    "curve_auroc_val_eval_recal", "n_val_normal", "n_val_anomaly", "drawn_validation_classes", "failure_kind",
+    "failure_message",
 )  # fmt: skip
 # No column of the test set is among them.
 
@@ -66,11 +67,13 @@ class Rows:
 
     Attributes:
         store: the results folder's.
+        protocol: of the validation AUROC that is the score.
         policy: when a failed run is tried again.
         known: run_id -> outcome, of the runs that have ended.
     """
 
     store: ResultStore
+    protocol: str = "eval"
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     known: dict[str, RunOutcome] = field(default_factory=dict)
 
@@ -83,7 +86,7 @@ class Rows:
         ended = {run_id for run_id in asked & tries.keys() if self._has_ended(run_id, tries[run_id], withdrawn)}
         if ended:
             for row in self.store.read(_COLUMNS, run_ids=ended).to_pylist():
-                self.known[row["run_id"]] = _outcome(row)
+                self.known[row["run_id"]] = _outcome(row, self.protocol)
 
     def _has_ended(self, run_id: str, tries: Sequence[Any], withdrawn: Collection[str]) -> bool:
         if self.policy.state(run_id, tries) != "open":
@@ -91,16 +94,17 @@ class Rows:
         return run_id in withdrawn and any(one.status == "pruned" for one in tries)
 
 
-def _outcome(row: Mapping[str, Any]) -> RunOutcome:
+def _outcome(row: Mapping[str, Any], protocol: str) -> RunOutcome:
+    score = row["auroc_val" if protocol == "eval" else f"auroc_val_{protocol}"]
     points = {
         update: score
-        for update, score in zip(row["curve_update"] or (), row["curve_auroc_val_eval"] or (), strict=False)
+        for update, score in zip(row["curve_update"] or (), row[f"curve_auroc_val_{protocol}"] or (), strict=False)
         if score is not None
     }
     message = " ".join((row["failure_message"] or "").split())
     return RunOutcome(
         status=row["status"],
-        score=row["auroc_val"] if row["status"] == "ok" else None,
+        score=score if row["status"] == "ok" else None,
         seconds=row["train_seconds"] or 0.0,
         points=points,
         normals=row["n_val_normal"] or 0,

@@ -34,6 +34,7 @@ class StudySettings:
         specs: the runs of the first trial: the cells' own values, validation on, no test image read.
         axes: the search space.
         objectives: of OBJECTIVES, `auroc` first.
+        protocol: of VALIDATION_PROTOCOLS: that of the validation AUROC which is the score.
         database: whether its trials are in a database that is given by URL, instead of a journal in its folder.
     """
 
@@ -42,11 +43,15 @@ class StudySettings:
     specs: tuple[RunSpec, ...]
     axes: tuple[Axis, ...]
     objectives: tuple[str, ...] = ("auroc",)
+    protocol: str = "eval"
     database: bool = False
 
     def __post_init__(self) -> None:
         if not is_plain_name(self.name):
             raise AgadError(f"--study {self.name!r} is no plain name; use letters, digits, -, _ and inner dots")
+        unknown = [name for name in self.objectives if name not in OBJECTIVES]
+        if unknown:
+            raise AgadError(f"unknown objective {unknown[0]!r}; choose from: {', '.join(OBJECTIVES)}")
         if self.objectives[0] != "auroc" or len(self.objectives) != len(set(self.objectives)):
             raise AgadError("--objective begins with auroc, and names each objective once")
         if "stability" in self.objectives and not self._has_seeds():
@@ -58,7 +63,8 @@ class StudySettings:
     @property
     def digest(self) -> str:
         """Names the search: equal for studies whose trials can stand together."""
-        what = [[spec.run_id for spec in self.specs], [axis.to_dict() for axis in self.axes], self.objectives]
+        space = [axis.to_dict() for axis in self.axes]
+        what = [[spec.run_id for spec in self.specs], space, self.objectives, self.protocol]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
     def runs(self, values: dict[str, Any]) -> tuple[RunSpec, ...]:
@@ -86,6 +92,7 @@ class StudySettings:
             "name": self.name,
             "title": self.title,
             "objectives": self.objectives,
+            "protocol": self.protocol,
             "space": [axis.to_dict() for axis in self.axes],
             "database": self.database,
             "specs": [spec.to_dict() for spec in self.specs],
@@ -113,6 +120,7 @@ def load_settings(folder: Path) -> StudySettings:
             specs=tuple(RunSpec.from_dict(values) for values in content["specs"]),
             axes=tuple(Axis.from_dict(values) for values in content["space"]),
             objectives=tuple(content["objectives"]),
+            protocol=content["protocol"],
             database=content["database"],
         )
     except FileNotFoundError:
@@ -133,6 +141,8 @@ def check_same(there: StudySettings, asked: StudySettings) -> None:
             f"study {name} searches {_joined(there.axes)}; now it would be {_joined(asked.axes)}: "
             "take another --study, or leave --range out"
         )
+    if there.protocol != asked.protocol:
+        raise AgadError(f"study {name} is scored under {there.protocol}; take another --study for {asked.protocol}")
     if there.objectives != asked.objectives:
         raise AgadError(f"study {name} is for {', '.join(there.objectives)}; take another --study for other objectives")
     if [spec.run_id for spec in there.specs] != [spec.run_id for spec in asked.specs]:

@@ -38,6 +38,7 @@ def write_summary(
         "name": settings.name,
         "title": settings.title,
         "objectives": list(settings.objectives),
+        "protocol": settings.protocol,
         "space": [axis.to_dict() for axis in settings.axes],
         **how,
         "best": max(complete, key=lambda trial: (trial["scores"][0], -trial["number"]))["number"] if complete else None,
