@@ -22,8 +22,9 @@ format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Measures the sweep's and the report's own costs; see docs/benchmarks.md.
+# Measures training and the sweep's and the report's own costs; see docs/benchmarks.md.
 bench: $(ENVIRONMENT)
+	$(BIN)/python -m sweeps.training_benchmark
 	$(BIN)/python -m sweeps.benchmark
 	$(BIN)/python -m analysis.benchmark
 

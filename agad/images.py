@@ -34,6 +34,8 @@ class ImagePool:
 
     def take(self, positions: Tensor) -> Tensor:
         """The images at `positions` (B,) of the pool: (B, C, H, W) float32 in [-1, 1], 0 and 255 being the ends."""
-        index = self._index.index_select(0, positions).to(self._device)
+        index = self._index.index_select(0, positions)
+        if self._device.type == "cuda":  # from pinned memory the host need not wait for the copy
+            index = index.pin_memory().to(self._device, non_blocking=True)
         gathered = self._images.index_select(0, index).contiguous(memory_format=memory_format(self._device))
         return gathered.to(torch.float32).div_(127.5).sub_(1.0)

@@ -102,6 +102,7 @@ _PROVENANCE_COLUMNS: dict[str, pa.DataType] = {
     "device_name": _STR,
     "instruction_set": _STR,
     "threads": _I32,
+    "pack": _I32,  # how many runs were trained together at most; 1: alone
     "python_version": _STR,
     "torch_version": _STR,
     "cuda_version": _STR,

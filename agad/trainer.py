@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import enum
+import functools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from agad.evaluate import Evaluator, Scores
 from agad.inference import measure_inference
 from agad.models.build import count_parameters
 from agad.models.weights import Weights, main_state, save_weights
+from agad.pack import Pack, shape_of
 from agad.reconstructions import reconstruction_columns
 from agad.schema import LOSS_TERMS, RunRecord
 from agad.spec import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS, RunOptions, RunSpec
@@ -121,22 +123,146 @@ def train(
         DeviceError: the device is not there.
         OSError: a checkpoint or the weights cannot be written.
     """
-    options = options or RunOptions()
+    outcomes: list[RunRecord | Exception] = []
+    member = Member(spec, options or RunOptions(), data, control)
+    train_pack(iter([member]), member.options, 1, lambda _, outcome: outcomes.append(outcome))
+    (outcome,) = outcomes
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A run that is to be made in a pack; the arguments of `train`."""
+
+    spec: RunSpec
+    options: RunOptions
+    data: Prepared | None = None
+    control: Control | None = None
+
+
+Ended = Callable[[Member, "RunRecord | Exception"], None]
+"""Told of each member's end: what `train` would have returned or raised."""
+
+
+def train_pack(members: Iterator[Member], options: RunOptions, size: int, ended: Ended) -> int:
+    """Make runs several at once, each as `train` would make it alone, to rounding: see agad/pack.py.
+
+    A member that ends makes room for the next; members whose shapes differ take turns. What one run raises ends that
+    run alone. Where memory runs out, half as many go on together, from the same state.
+
+    Args:
+        members: the runs, taken one by one as there is room.
+        options: device and threads of all of them.
+        size: how many go together at most.
+        ended: told of each end at once; an exception from it ends everything.
+
+    Returns:
+        How many went together at most, in the end.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
     device = open_device(options.device)
     with settings(device, options.threads):
-        if spec.task == "inference":
-            return _inference_record(spec, options, device, data, control)
-        session = _Session(spec, options, device, data, control)
-        session.resume()
+        return _Crew(device, members, size, ended).run()
+
+
+class _Crew:
+    """The members of a pack that are under way."""
+
+    def __init__(self, device: torch.device, members: Iterator[Member], size: int, ended: Ended) -> None:
+        self._device, self._members, self._size, self._ended = device, members, size, ended
+        self._active: dict[Training, tuple[Member, _Session, Generator[None, tuple[float, int], None]]] = {}
+        self._packs: list[Pack] = []
+
+    def run(self) -> int:
+        while True:
+            while len(self._active) < self._size and (member := next(self._members, None)) is not None:
+                self._begin(member)
+            if not self._active:
+                return self._size
+            self._form_packs()
+            for pack in self._packs:
+                if not self._step(pack):
+                    break
+
+    def _begin(self, member: Member) -> None:
+        """Bring a run to where its first update is due."""
+        outcome: RunRecord | Exception | None = None
         try:
-            session.run()
-        except _Pruned:
-            return session.pruned_record()
-        return session.record()
+            if member.spec.task == "inference":
+                outcome = _inference_record(member, self._device)
+            else:
+                session = _Session(member, self._device)
+                session.resume()
+        except Exception as error:  # noqa: BLE001 - it is the member's, whatever it is
+            outcome = error
+        if outcome is not None:
+            self._ended(member, outcome)
+            return
+        steps = session.run()
+        self._active[session.training] = (member, session, steps)
+        self._advance(session.training, lambda: next(steps))
+
+    def _advance(self, training: Training, go_on: Callable[[], None]) -> None:
+        """Let a run do what is between two updates; tell of it where it ends thereby."""
+        member, session, _ = self._active[training]
+        outcome: RunRecord | Exception
+        try:
+            try:
+                go_on()
+            except StopIteration:
+                outcome = session.record()
+            except _Pruned:
+                outcome = session.pruned_record()
+            else:
+                return
+        except Exception as error:  # noqa: BLE001 - as above
+            outcome = error
+        del self._active[training]
+        self._ended(member, outcome)
+
+    def _form_packs(self) -> None:
+        """Packs of the trainings under way: those of before where nobody came or went, since stacking copies."""
+        of_shape: dict[Hashable, list[Training]] = {}
+        for training in self._active:
+            of_shape.setdefault(shape_of(training), []).append(training)
+        wanted = [
+            tuple(alike[i : i + self._size]) for alike in of_shape.values() for i in range(0, len(alike), self._size)
+        ]
+        if [pack.members for pack in self._packs] != wanted:
+            self._packs = []  # their memory is needed
+            self._packs = [Pack(alike) for alike in wanted]
+
+    def _step(self, pack: Pack) -> bool:
+        """One update of a pack; False: it is too large for the device's memory, and smaller ones are to be formed."""
+        clock = _Clock()
+        try:
+            failed = pack.step()
+        except Exception as error:  # noqa: BLE001 - of the device, or of all members alike
+            if len(pack.members) > 1 and isinstance(error, torch.OutOfMemoryError):
+                self._size = -(-len(pack.members) // 2)
+                self._packs = []
+                torch.cuda.empty_cache()
+                return False
+            for training in pack.members:
+                self._advance(training, functools.partial(self._active[training][2].throw, error))
+            return True
+        share = clock.lap() / len(pack.members)
+        for training in pack.members:
+            steps = self._active[training][2]
+            if training in failed:
+                self._advance(training, functools.partial(steps.throw, failed[training]))
+            else:
+                self._advance(training, functools.partial(steps.send, (share, len(pack.members))))
+        return True
 
 
-def _opened(spec: RunSpec, options: RunOptions, data: Prepared | None) -> Prepared:
+def _opened(member: Member) -> Prepared:
     """The spec's data: opened, or held against the spec where they are open already."""
+    spec, options, data = member.spec, member.options, member.data
     if data is None:
         data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
     if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
@@ -147,13 +273,12 @@ def _opened(spec: RunSpec, options: RunOptions, data: Prepared | None) -> Prepar
     return data
 
 
-def _inference_record(
-    spec: RunSpec, options: RunOptions, device: torch.device, data: Prepared | None, control: Control | None
-) -> RunRecord:
+def _inference_record(member: Member, device: torch.device) -> RunRecord:
     """The row of task=inference: there is nothing to resume, so whatever would stop a training gives it up."""
+    spec, control = member.spec, member.control
     started_at, clock = _now(), _Clock()
     reset_peak_memory(device)
-    data = _opened(spec, options, data)
+    data = _opened(member)
 
     def tick() -> None:
         if control and control(Progress(0, spec.updates, "eval", 0)) in {Action.STOP, Action.ABANDON}:
@@ -170,7 +295,7 @@ def _inference_record(
         "started_at": started_at,
         "finished_at": _now(),
     }
-    return RunRecord(spec=spec, attempt=options.attempt, status="ok", values=values)
+    return RunRecord(spec=spec, attempt=member.options.attempt, status="ok", values=values)
 
 
 def _machine(device: torch.device) -> dict[str, Any]:
@@ -196,23 +321,22 @@ def _of_validation(protocols: Iterable[str]) -> list[str]:
 
 
 class _Session:
-    """One try at a run: training, evaluation, checkpoints and the clock."""
+    """One try at a run: all but its updates, so evaluation, checkpoints and the clock."""
 
-    def __init__(
-        self, spec: RunSpec, options: RunOptions, device: torch.device, data: Prepared | None, control: Control | None
-    ) -> None:
+    def __init__(self, member: Member, device: torch.device) -> None:
         self._started_at = _now()
         reset_peak_memory(device)
-        data = _opened(spec, options, data)
-        self._spec, self._options, self._device, self._data = spec, options, device, data
-        self._control = control
+        data, spec = _opened(member), member.spec
+        self._spec, self._options, self._device, self._data = spec, member.options, device, data
+        self._control = member.control
         self._split = one_class_split(data, spec)
-        self._training = Training(spec, data, self._split, device)
+        self.training = Training(spec, data, self._split, device)
         self._evaluators = _evaluators(spec, data, self._split, device)
         self._curve: list[dict[str, Any]] = []
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
         self._resumes = 0
+        self._pack = 1
         self._peak = 0
         self._clock = _Clock()
         self._saved_at = time.monotonic()
@@ -229,19 +353,25 @@ class _Session:
             self._resumes += 1
             self._saved_mark = self._mark()
 
-    def run(self) -> None:
-        """Train to the last update, scoring each point of the curve when it is reached."""
+    def run(self) -> Generator[None, tuple[float, int], None]:
+        """Go to the last update, scoring each point of the curve when it is reached.
+
+        Yields wherever an update is due; whoever has made it sends back the seconds that it took this run, and how many
+        runs were updated together.
+        """
         points = set(self._spec.curve_points)
         self._clock.lap()
         while True:
-            update = self._training.update
+            update = self.training.update
             if update in points and not self._is_scored(update):
                 self._score_point()
             if update == self._spec.updates:
                 return
             self._boundary("train")
-            self._training.step()
-            self._charge("train")
+            seconds, members = yield
+            self._seconds["train"] += seconds
+            self._pack = max(self._pack, members)
+            self._clock.lap()
 
     def record(self) -> RunRecord:
         """The row of the finished run; keeps the weights first where that is asked for."""
@@ -267,11 +397,11 @@ class _Session:
 
     def _score_point(self) -> None:
         """Score the present weights under the point's protocols; those done before an interruption stand."""
-        update, spec = self._training.update, self._spec
-        self._training.check_weights()
+        update, spec = self.training.update, self._spec
+        self.training.check_weights()
         last = update == spec.updates
         protocols = spec.final_protocols if last else spec.curve_protocols
-        point: dict[str, Any] = {"update": update, "terms": dict(self._training.terms)}
+        point: dict[str, Any] = {"update": update, "terms": dict(self.training.terms)}
         for part, evaluator in self._evaluators.items():
             point[part] = {}
             for protocol in protocols if part == TEST else _of_validation(protocols):
@@ -286,10 +416,10 @@ class _Session:
         """Scores of the present weights, from before an interruption where they are there."""
         key = protocol if part == TEST else f"{part} {protocol}"
         if key not in self._scores:
-            net, evaluator = self._training.generator, self._evaluators[part]
+            net, evaluator = self.training.generator, self._evaluators[part]
             scores = evaluator.scores(net, protocol, lambda: self._boundary("eval"))
             if not np.isfinite(scores).all():
-                raise NonFiniteLoss(self._training.update, f"a score under {key}")
+                raise NonFiniteLoss(self.training.update, f"a score under {key}")
             self._scores[key] = scores
         return self._scores[key]
 
@@ -300,12 +430,12 @@ class _Session:
         self._charge(phase)
         action = self._ask(phase)
         if action is Action.ABANDON:
-            raise Interrupted(self._training.update)
+            raise Interrupted(self.training.update)
         due = time.monotonic() - self._saved_at >= self._options.checkpoint_every
         if action is not Action.CONTINUE or due:
             self._save()
         if action is Action.STOP:
-            raise Interrupted(self._training.update)
+            raise Interrupted(self.training.update)
         if action is Action.PRUNE:
             raise _Pruned
         self._clock.lap()  # neither control nor checkpoints count as training
@@ -314,13 +444,13 @@ class _Session:
         if self._control is None:
             return Action.CONTINUE
         point = CurvePoint(**self._curve[-1]) if self._curve else None
-        return self._control(Progress(self._training.update, self._spec.updates, phase, self._saved_mark, point))
+        return self._control(Progress(self.training.update, self._spec.updates, phase, self._saved_mark, point))
 
     def _save(self) -> None:
         """Write the checkpoint, unless nothing has happened since the last."""
         if self._options.checkpoint_dir is None or self._mark() == self._saved_mark:
             return
-        checkpoint = Checkpoint(self._training.update, self._state())
+        checkpoint = Checkpoint(self.training.update, self._state())
         folder = Path(self._options.checkpoint_dir)
         save_checkpoint(folder, self._spec, self._options.attempt, self._data.digest, checkpoint)
         self._saved_at = time.monotonic()
@@ -329,25 +459,27 @@ class _Session:
     def _mark(self) -> int:
         """What grows whenever there is something new to keep: updates, points of the curve and test sets scored."""
         scored = sum(1 + len(point[TEST]) + len(point[VALIDATION]) for point in self._curve)
-        under_way = 0 if self._is_scored(self._training.update) else len(self._scores)
-        return self._training.update + scored + under_way
+        under_way = 0 if self._is_scored(self.training.update) else len(self._scores)
+        return self.training.update + scored + under_way
 
     def _state(self) -> dict[str, Any]:
         return {
-            "training": self._training.state_dict(),
+            "training": self.training.state_dict(),
             "curve": self._curve,
             "scores": {protocol: torch.from_numpy(scores) for protocol, scores in self._scores.items()},
             "seconds": self._seconds,
             "resumes": self._resumes,
+            "pack": self._pack,
             "peak": self._peak_memory(),
         }
 
     def _load_state(self, state: dict[str, Any]) -> None:
-        self._training.load_state_dict(state["training"])
+        self.training.load_state_dict(state["training"])
         self._curve = [{VALIDATION: {}, **point} for point in state["curve"]]  # older ones had no validation
         self._scores = {protocol: scores.numpy() for protocol, scores in state["scores"].items()}
         self._seconds = state["seconds"]
         self._resumes = state["resumes"]
+        self._pack = state.get("pack", 1)  # older ones knew no packs
         self._peak = state["peak"]
 
     def _charge(self, phase: str) -> None:
@@ -367,7 +499,7 @@ class _Session:
 
     def _sizes(self) -> dict[str, Any]:
         """What a run has from its start, and how far it is."""
-        training, split = self._training, self._split
+        training, split = self.training, self._split
         sizes = training.batches.sizes
         return {
             "n_train_normal": len(split.normal),
@@ -419,11 +551,12 @@ class _Session:
         # Of one seed: pictures of the other two would say no more and take three times the space.
         if self._spec.seed != 0 or not self._spec.evaluate_test:
             return {}
-        return reconstruction_columns(self._evaluators[TEST], self._training.generator)
+        return reconstruction_columns(self._evaluators[TEST], self.training.generator)
 
     def _circumstances(self) -> dict[str, Any]:
         return {
             **_machine(self._device),
+            "pack": self._pack,
             "train_seconds": self._seconds["train"],
             "eval_seconds": self._seconds["eval"],
             "resumes": self._resumes,
@@ -439,7 +572,7 @@ class _Session:
         """The name of the file of the kept weights, in the folder that was asked for; None: not asked for."""
         if self._options.weights_dir is None:
             return None
-        training = self._training
+        training = self.training
         weights = Weights(
             spec=self._spec,
             channels=self._data.channels,

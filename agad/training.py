@@ -1,8 +1,7 @@
-"""The state of one run in training, and its step: Algorithm 1, with whatever method the spec names."""
+"""The state of one run in training, with whatever method the spec names; agad/pack.py makes its updates."""
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,9 @@ from agad.data.split import OneClassSplit
 from agad.device import place
 from agad.errors import NonFiniteLoss, SpecError
 from agad.images import ImagePool
-from agad.methods import Losses, method_of
+from agad.methods import method_of
 from agad.models.batchnorm import add_auxiliary
 from agad.models.build import build_discriminator, build_generator, initialise
-from agad.models.convolution import frozen
 from agad.seeding import generator as seeded
 from agad.spec import RunSpec, anomalies_per_batch
 
@@ -94,9 +92,14 @@ class Training:
 
     Attributes:
         spec: the run.
+        channels: of its images.
+        method: what its spec names.
+        batches: which images each update sees.
         update: number of updates done.
         generator: G.
         discriminator: D.
+        adam_g: Adam of G.
+        adam_d: Adam of D.
         d_resets: how often D was drawn anew.
         terms: loss terms of the last update, by their names in schema.LOSS_TERMS; those that do not exist are left out.
         recip_max: the largest value that each reciprocal of Eq. 10 ever had.
@@ -104,6 +107,7 @@ class Training:
 
     def __init__(self, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> None:
         self.spec = spec
+        self.channels = data.channels
         self.update = 0
         self.d_resets = 0
         self.terms: dict[str, float] = {}
@@ -111,8 +115,7 @@ class Training:
         self.batches = Batches(spec, len(split.normal), len(split.anomaly))
         indices: NDArray[np.int64] = np.concatenate([split.normal, split.anomaly])
         self._images = ImagePool(data.train_images, indices, device)
-        self._device = device
-        self._method = method_of(spec)
+        self.method = method_of(spec)
         self.generator = build_generator(spec, data.channels, seeded("init", "generator", spec.backbone, spec.seed))
         self.discriminator = build_discriminator(spec, data.channels, self._discriminator_key())
         if "advprop" in spec.batch_norm:
@@ -121,44 +124,28 @@ class Training:
                 add_auxiliary(self.discriminator)
         for net in (self.generator, self.discriminator):
             place(net, device)
-        self._adam_g = _adam(self.generator, spec)
-        self._adam_d = _adam(self.discriminator, spec)
+        self.adam_g = _adam(self.generator, spec)
+        self.adam_d = _adam(self.discriminator, spec)
 
-    def step(self) -> None:
-        """One update of G and of D (Algorithm 1, lines 2 to 13).
+    def batch(self) -> Tensor:
+        """The images of the update that is next, normals first: (B, C, H, W) float32 in [-1, 1]."""
+        return self._images.take(self.batches.positions(self.update))
+
+    def end_update(self, terms: dict[str, float]) -> None:
+        """Count an update of all weights and look at its losses and terms (Algorithm 1, lines 12 and 13).
 
         Raises NonFiniteLoss where L_g or L_d is not finite; the state is of no use then.
         """
-        losses = self.losses(self.forward(self._images.take(self.batches.positions(self.update))))
-        self.backward(losses)
-        self._adam_g.step()
-        self._adam_d.step()
         self.update += 1
-        self._read(losses)
-        if self.terms["loss_d"] < self.spec.d_reset_threshold:
+        self.terms = terms
+        for name in ("loss_g", "loss_d"):
+            if not np.isfinite(terms[name]):
+                raise NonFiniteLoss(self.update, name)
+        for name in RECIPROCALS:
+            if name in terms:
+                self.recip_max[name] = max(terms[name], self.recip_max.get(name, 0.0))
+        if terms["loss_d"] < self.spec.d_reset_threshold:
             self._reset_discriminator()
-
-    def forward(self, x: Tensor) -> Any:
-        """The method's passes over a batch x = [x_n; x_a], in the run's precision."""
-        with self._autocast():
-            return self._method.forward(self.generator, self.discriminator, x, self.batches.sizes.normal)
-
-    def losses(self, out: Any) -> Losses:
-        """The method's L_g and L_d of those passes."""
-        return self._method.losses(out)
-
-    def backward(self, losses: Losses) -> None:
-        """Gradients of L_g for G alone and of L_d for D alone, both at the same weights.
-
-        `inputs` is what keeps L_g out of D and L_d out of G, without a second forward pass of detached images; autograd
-        then skips what neither needs.
-        """
-        self._adam_g.zero_grad()
-        self._adam_d.zero_grad()
-        if losses.loss_g.requires_grad:  # it does not where every weight is 0
-            with frozen(self.discriminator):
-                torch.autograd.backward(losses.loss_g, retain_graph=True, inputs=list(self.generator.parameters()))
-        torch.autograd.backward(losses.loss_d, inputs=list(self.discriminator.parameters()))
 
     def check_weights(self) -> None:
         """Raise NonFiniteLoss where a weight or a running statistic is not finite."""
@@ -173,8 +160,8 @@ class Training:
             "update": self.update,
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
-            "adam_g": self._adam_g.state_dict(),
-            "adam_d": self._adam_d.state_dict(),
+            "adam_g": self.adam_g.state_dict(),
+            "adam_d": self.adam_d.state_dict(),
             "d_resets": self.d_resets,
             "terms": self.terms,
             "recip_max": self.recip_max,
@@ -184,27 +171,10 @@ class Training:
         """The inverse of state_dict, for a training of the same spec."""
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
-        self._adam_g.load_state_dict(state["adam_g"])
-        self._adam_d.load_state_dict(state["adam_d"])
+        self.adam_g.load_state_dict(state["adam_g"])
+        self.adam_d.load_state_dict(state["adam_d"])
         self.update, self.d_resets = state["update"], state["d_resets"]
         self.terms, self.recip_max = dict(state["terms"]), dict(state["recip_max"])
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.spec.precision == "fp32":
-            return contextlib.nullcontext()
-        return torch.autocast(self._device.type, torch.bfloat16)
-
-    def _read(self, losses: Losses) -> None:
-        """Bring the step's numbers to the host, all at once, and look at them."""
-        named = {"loss_g": losses.loss_g, "loss_d": losses.loss_d, **losses.terms}
-        values = torch.stack([value.detach() for value in named.values()]).tolist()
-        self.terms = dict(zip(named, values, strict=True))
-        for name in ("loss_g", "loss_d"):
-            if not np.isfinite(self.terms[name]):
-                raise NonFiniteLoss(self.update, name)
-        for name in RECIPROCALS:
-            if name in self.terms:
-                self.recip_max[name] = max(self.terms[name], self.recip_max.get(name, 0.0))
 
     def _reset_discriminator(self) -> None:
         """Draw D anew; as in GANomaly Adam keeps its state."""

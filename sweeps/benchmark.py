@@ -22,14 +22,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from agad.claims import Claim
+from agad.claims import Claim, ClaimBoard, Owner
 from agad.provenance import code_digest
-from agad.schema import RunRecord
+from agad.schema import SCHEMA, RunRecord
 from agad.spec import RunOptions, RunSpec
 from agad.store import ResultStore
 from sweeps.grids import load_grid
-from sweeps.plan import Plan, make_plan
+from sweeps.picking import Picker
+from sweeps.plan import Plan, RetryPolicy, make_plan
 from sweeps.worker import Watcher, Worker, WorkerOptions
 
 _LAUNCH = [sys.executable, str(Path(__file__).with_name("launch.py"))]
@@ -103,8 +106,32 @@ def main() -> None:
         overhead, plan = _overhead(root / "overhead")
         _print("sweep overhead per run (claim, commit, clean up)", overhead, "under 0.1 s")
         _print("launch of table2 where all is done", _seconds(lambda: _all_done(root / "overhead", plan)), "under 2 s")
+        for count in (500, 5000, 50_000):
+            _growth(root / f"growth{count}", count)
         for count in (500, 5000):
             _store(root / f"store{count}", count)
+
+
+def _growth(results: Path, count: int) -> None:
+    """Planning and aggregation where every run of a plan of that length has a row without scores, compacted."""
+    cell = load_grid("table2").cells[0]
+    specs = tuple(cell.replace(seed=seed) for seed in range(count))
+    records = [RunRecord(spec=spec, attempt=1, status="ok", values={"auroc": 0.5}) for spec in specs]
+    store = ResultStore(results)
+    store.commit(records[0])
+    schema = pq.read_schema(next(store.inbox.iterdir()))
+    store.base.mkdir()
+    rows = pa.Table.from_pylist([record.to_row() for record in records], SCHEMA).cast(schema)
+    pq.write_table(rows, store.base / "rows-0.parquet", compression="zstd")
+    path = Plan("growth", (), (), specs, code_digest()).save(results)
+
+    def census() -> None:
+        board = ClaimBoard(results, Owner.this_process("benchmark"))
+        counted = Picker(Plan.load(path), ResultStore(results), board, RetryPolicy()).census()
+        assert len(counted.done) == count
+
+    _print(f"{count} runs: reading the plan and counting its rows", _seconds(census), "")
+    _print(f"{count} runs: reading and aggregating their rows", _seconds(lambda: _aggregate(ResultStore(results))), "")
 
 
 def _overhead(results: Path) -> tuple[float, Plan]:
@@ -140,11 +167,12 @@ def measure_store(results: str, count: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"    peak memory {peak / 2**20:.2f} GiB ({before / 2**20:.2f} before)  target: under 1 GiB")
 
-    def aggregate() -> None:
-        columns = ["dataset", "normal_class", "gamma", "seed", "status", "auroc"]
-        store.read(columns).group_by(["dataset", "gamma", "normal_class"]).aggregate([("auroc", "mean")])
+    _print(f"reading and aggregating {count} rows", _seconds(lambda: _aggregate(store)), "under 0.5 s at 5,000")
 
-    _print(f"reading and aggregating {count} rows", _seconds(aggregate), "under 0.5 s at 5,000")
+
+def _aggregate(store: ResultStore) -> None:
+    columns = ["dataset", "normal_class", "gamma", "seed", "status", "auroc"]
+    store.read(columns).group_by(["dataset", "gamma", "normal_class"]).aggregate([("auroc", "mean")])
 
 
 def _run(*arguments: str) -> None:

@@ -52,6 +52,7 @@ from sweeps.devices import default_workers, resolve_device, visible_gpus
 from sweeps.executors import ray_options
 from sweeps.executors.ray_options import RayOptions
 from sweeps.grids import grid_names, load_grid
+from sweeps.packing import AUTO
 from sweeps.picking import Census, Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
 from sweeps.progress import Display, describe, duration
@@ -95,6 +96,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="worker processes (one per GPU, or per core); with --executor slurm tasks of the job array (8)",
     )  # fmt: skip
     how.add_argument("--threads", metavar="N", type=positive, default=1, help="torch threads per worker (1)")
+    how.add_argument(
+        "--pack", metavar="N|auto", type=_pack, default=AUTO,
+        help="runs that a worker trains at once, if alike (auto: measured on a GPU, 1 on the CPU)",
+    )  # fmt: skip
     how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     how.add_argument(
         "--checkpoint-every", metavar="SECONDS", type=_seconds, default=300.0, help="between checkpoints of a run (300)"
@@ -328,6 +333,7 @@ def _sweep(
         executor=options.executor,
         device=_device(options, ray),
         threads=options.threads,
+        pack=options.pack,
         checkpoint_every=options.checkpoint_every,
         lease=options.lease,
         heartbeat=min(5.0, options.lease / 4),
@@ -349,6 +355,10 @@ def _sweep(
         task=tuple(_task_arguments(options, path, retry)),
         ray=ray,
     )
+
+
+def _pack(text: str) -> int:
+    return AUTO if text == "auto" else positive(text)
 
 
 def _stopping(deadline: float | None, parent: int | None) -> Stopping:
@@ -466,6 +476,7 @@ def _task_arguments(options: argparse.Namespace, path: Path, retry: Path | None)
     arguments += ["--cache", str(Path(options.cache).absolute())] if options.cache else []
     arguments += ["--retry-until", str(retry)] if retry is not None else []
     arguments += ["--threads", str(options.threads), "--device", options.device]
+    arguments += ["--pack", str(options.pack or "auto")]
     arguments += ["--checkpoint-every", str(options.checkpoint_every), "--lease", str(options.lease)]
     arguments += ["--deadline", str(options.deadline)] if options.deadline is not None else []
     for flag in ("keep_weights", "allow_code_change"):

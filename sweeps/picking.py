@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from agad.claims import Claim, ClaimBoard
@@ -61,13 +61,19 @@ class Picker:
         """Whether further runs may be added: nobody is at the end of the plan before that is over."""
         return self.feed is not None and self.feed.is_open()
 
-    def next(self) -> tuple[RunSpec, Claim] | None:
-        """Claim the first run of the plan that is open and that nobody is at; None if there is none by now."""
+    def next(self, wanted: Callable[[RunSpec], bool] | None = None) -> tuple[RunSpec, Claim] | None:
+        """Claim the first run of the plan that is open and that nobody is at; None if there is none by now.
+
+        Args:
+            wanted: which runs come into question; None: all.
+        """
         self._grow()
         tries = self.store.tries()
         generations = self.board.generations()
         for run_id, spec in self._specs.items():
-            if run_id in self._withdrawn or self.policy.state(run_id, tries.get(run_id, ())) != "open":
+            if run_id in self._withdrawn or (wanted and not wanted(spec)):
+                continue
+            if self.policy.state(run_id, tries.get(run_id, ())) != "open":
                 continue
             of_run = generations.get(run_id, [])
             if of_run and self.board.is_held(run_id, of_run[-1]):

@@ -16,7 +16,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from sweeps.bell import Bell
 from sweeps.failures import PlaceError, errors_of_place, failure_kind, is_of_place
 from sweeps.feed import Judgement
 from sweeps.heartbeat import Heartbeat
+from sweeps.packing import lower, pack_size
 from sweeps.picking import Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
 from sweeps.stopping import Stopping
@@ -63,6 +64,7 @@ class WorkerOptions:
         executor: who started it, for the row.
         device: `cpu`, `cuda` or `cuda:N`.
         threads: torch threads.
+        pack: how many runs are trained at once, where so many are alike; 0: as many as is fastest, which is measured.
         checkpoint_every: seconds between checkpoints of a run.
         lease: seconds after which a silent worker of another host counts as dead.
         heartbeat: seconds between two signs of life.
@@ -83,6 +85,7 @@ class WorkerOptions:
     executor: str = "local"
     device: str = "cpu"
     threads: int = 1
+    pack: int = 1
     checkpoint_every: float = 300.0
     lease: float = DEFAULT_LEASE
     heartbeat: float = 5.0
@@ -140,7 +143,7 @@ class Worker:
                 picked = self._pick()
                 if picked is None:
                     break
-                self._run(*picked)
+                self._run_pack(*picked)
             self._settle_withheld()
         finally:
             self.close()
@@ -230,9 +233,66 @@ class Worker:
     def _run(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
         """Train, and commit or withhold the row; its record. Raises PlaceError; then the claim is given back."""
         self.heartbeat.hold(claim)
+        outcome: RunRecord | Exception
+        try:
+            data = self._open_data(spec.dataset, spec.image_size)
+            outcome = self._trainer.train(spec, self._run_options(claim), data=data, control=self._control(spec, claim))
+        except Exception as error:  # noqa: BLE001 - whose it is, _settle says
+            outcome = error
+        return self._settle(spec, claim, outcome)
+
+    def _run_pack(self, spec: RunSpec, claim: Claim) -> None:
+        """Train this run, and others like it with it; as _run. A run that ends makes room for the next like it."""
+        size = 1
+        if spec.task == "train" and self.options.pack != 1:
+            size = self._pack_size(spec, claim)
+        if size == 1:
+            self._run(spec, claim)
+            return
+        claims: dict[str, Claim] = {}
+
+        def members() -> Iterator[Any]:
+            picked: tuple[RunSpec, Claim] | None = (spec, claim)
+            while picked is not None:
+                claims[picked[0].run_id] = picked[1]
+                self.heartbeat.hold(picked[1])
+                data = self._open_data(picked[0].dataset, picked[0].image_size)
+                options, control = self._run_options(picked[1]), self._control(*picked)
+                yield self._trainer.Member(picked[0], options, data, control)
+                picked = None if self.stopping.is_set() else self.picker.next(lambda one: key(one) == key(spec))
+
+        def ended(member: Any, outcome: RunRecord | Exception) -> None:
+            self._settle(member.spec, claims.pop(member.spec.run_id), outcome)
+
+        key = importlib.import_module("agad.pack").pack_key
         try:
             with errors_of_place():
-                record = self._outcome(spec, claim)
+                held = self._trainer.train_pack(members(), self._run_options(claim), size, ended)
+                if held < size:
+                    lower(spec, self.options.device, Path(self.options.results), held)
+        finally:
+            for left in claims.values():
+                self._give_back(left)
+
+    def _pack_size(self, spec: RunSpec, claim: Claim) -> int:
+        """Raises PlaceError; then the claim is given back."""
+        self.heartbeat.hold(claim)  # measuring takes a while
+        try:
+            with errors_of_place():
+                data = self._open_data(spec.dataset, spec.image_size)
+                return pack_size(self.options.pack, spec, data, self.options.device, Path(self.options.results))
+        except PlaceError:
+            self._give_back(claim)
+            raise
+
+    def _settle(self, spec: RunSpec, claim: Claim, outcome: RunRecord | Exception) -> RunRecord | None:
+        """Commit or withhold the row of what a training came to; its record, or None if it was stopped or stolen.
+
+        The claim is given back, except with a row that is withheld. Raises PlaceError.
+        """
+        try:
+            with errors_of_place():
+                record = self._record(spec, claim, outcome)
                 if record is not None and self._is_suspicious(record, claim):
                     self._withhold(record, claim)
                     return record
@@ -245,20 +305,17 @@ class Worker:
         self._give_back(claim)
         return record
 
-    def _outcome(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
-        """Train; the record, or None if the run was stopped or stolen. Errors of place pass."""
-        try:
-            data = self._open_data(spec.dataset, spec.image_size)
-            record = self._trainer.train(spec, self._run_options(claim), data=data, control=self._control(spec, claim))
-        except self._trainer.Interrupted:
+    def _record(self, spec: RunSpec, claim: Claim, outcome: RunRecord | Exception) -> RunRecord | None:
+        """The record, or None if the run was stopped or stolen. Errors of place pass."""
+        if isinstance(outcome, self._trainer.Interrupted):
             return None
-        except Exception as error:
-            if is_of_place(error):
-                raise
-            log.exception("run %s failed", spec.run_id)
-            return self._failure(spec, claim, error)
-        values = {**record.values, **self._provenance}
-        return RunRecord(spec=record.spec, attempt=record.attempt, status=record.status, values=values)
+        if isinstance(outcome, Exception):
+            if is_of_place(outcome):
+                raise outcome
+            log.error("run %s failed", spec.run_id, exc_info=outcome)
+            return self._failure(spec, claim, outcome)
+        values = {**outcome.values, **self._provenance}
+        return RunRecord(spec=outcome.spec, attempt=outcome.attempt, status=outcome.status, values=values)
 
     def _open_data(self, dataset: str, image_size: int) -> Any:
         """The prepared data set, opened once: an image tree is listed at every opening."""

@@ -11,6 +11,7 @@ import torch
 
 from agad.data.prepared import Prepared
 from agad.data.split import one_class_split
+from agad.pack import Pack
 from agad.spec import RunOptions, RunSpec
 from agad.training import Training
 
@@ -75,3 +76,10 @@ def training_of(spec: RunSpec, data: Prepared | None = None) -> Training:
     """A training that has not begun."""
     data = data or made_up(size=spec.image_size)
     return Training(spec, data, one_class_split(data, spec), CPU)
+
+
+def step(training: Training) -> None:
+    """One update of a run alone; what fails is raised."""
+    failed = Pack([training]).step()
+    if failed:
+        raise failed[training]

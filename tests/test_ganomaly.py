@@ -15,9 +15,10 @@ from agad.evaluate import score_weights
 from agad.methods import method_of
 from agad.methods.ganomaly import Ganomaly, discriminator_loss, encoder_loss, feature_matching_loss, generator_loss
 from agad.models.build import build_generator, count_parameters
+from agad.pack import Pack
 from agad.spec import EVAL_PROTOCOLS, RunSpec
 from agad.trainer import Action, Interrupted, train
-from tests.science import OPTIONS, made_up, small, training_of
+from tests.science import OPTIONS, made_up, small, step, training_of
 
 
 def ganomaly(**changes: Any) -> RunSpec:
@@ -175,10 +176,11 @@ def test_steps_are_those_of_its_authors():
     theirs.start(training.generator, training.discriminator)
     for update in range(3):
         x = training._images.take(training.batches.positions(update)).double()
-        losses = training.losses(training.forward(x))
-        training.backward(losses)
-        training._adam_g.step()
-        training._adam_d.step()
+        pack = Pack([training])
+        (losses,) = pack.losses(pack.forward(x))
+        pack.backward([losses])
+        training.adam_g.step()
+        training.adam_d.step()
         ours = {"loss_g": losses.loss_g.item(), "loss_d": losses.loss_d.item()}
         ours |= {name: term.item() for name, term in losses.terms.items()}
         assert ours == pytest.approx(theirs.step(x), rel=1e-9)
@@ -197,14 +199,14 @@ def test_each_pass_is_made_once():
     passes: list[str] = []
     for name, net in (("G", training.generator), ("D", training.discriminator)):
         net.register_forward_pre_hook(lambda *_, name=name: passes.append(name))
-    training.step()
+    step(training)
     assert passes == ["G", "D", "D"]
     assert training.terms.keys() == {"loss_g", "loss_d", "adv", "con", "lat"}
 
 
 def test_the_discriminator_is_drawn_anew():
     training = training_of(ganomaly(d_reset_threshold=1e9))
-    training.step()
+    step(training)
     assert training.d_resets == 1
 
 

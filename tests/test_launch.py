@@ -331,7 +331,7 @@ def test_options_are_a_closed_surface() -> None:
 
 OPTIONS = {
     "--grid", "--plan", "--list-grids", "--seeds", "--select", "--set", "--retry-failed", "--dry-run",
-    "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--device",
+    "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--pack", "--device",
     "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
     "--address", "--resources", "--tensorboard", "--dashboard-host", "--scheduler", "--metric", "--grace",
     "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--slurm-task", "--wait", "--retry-until",

@@ -90,7 +90,13 @@ class BatchNorm2d(BNSet):
 
 
 class BatchNormNet(nn.Module):
-    """Base of the nets: knows its batch norms, so that changing their mode costs a short loop."""
+    """Base of the nets: knows its batch norms, so that changing their mode costs a short loop.
+
+    Attributes:
+        members: how many nets it is at once (agad/models/stack.py).
+    """
+
+    members = 1
 
     @cached_property
     def batch_norms(self) -> tuple[BatchNorm2d, ...]:

@@ -31,7 +31,8 @@ class Conv2d(nn.Conv2d):
         """(N, in, H, W) to (N, out, h, w)."""
         geometry = _geometry(self)
         height, width = geometry.positions(x)
-        return _convolve(self, x, geometry) if _is_for_products(x, height * width) else super().forward(x)
+        for_products = self.groups == 1 and _is_for_products(x, height * width)
+        return _convolve(self, x, geometry) if for_products else super().forward(x)
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
@@ -39,7 +40,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, in, h, w) to (N, out, H, W)."""
-        if output_size is not None or not _is_for_products(x, x.shape[2] * x.shape[3]):
+        if self.groups > 1 or output_size is not None or not _is_for_products(x, x.shape[2] * x.shape[3]):
             return super().forward(x, output_size)
         return _convolve(self, x, _geometry(self))
 
@@ -98,7 +99,6 @@ def _is_for_products(x: Tensor, pixels: int) -> bool:
 
 def _geometry(layer: nn.Conv2d | nn.ConvTranspose2d) -> _Geometry:
     assert isinstance(layer.padding, tuple)
-    assert layer.groups == 1
     assert layer.dilation == (1, 1)
     transposed = isinstance(layer, nn.ConvTranspose2d)
     return _Geometry(_pair(layer.kernel_size), _pair(layer.stride), _pair(layer.padding), transposed)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
 from agad.models.convolution import Conv2d, ConvTranspose2d
+from agad.models.stack import join
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Channels from the finest to the coarsest level: the widths that give Table 8's 7.76 million parameters."""
@@ -71,7 +72,7 @@ class UNetGenerator(BatchNormNet):
             skips.append(x)
         skips.pop()
         for up, decoder in zip(self.ups, self.decoders, strict=True):
-            x = decoder(torch.cat([skips.pop(), up(x)], 1))
+            x = decoder(join([skips.pop(), up(x)], self.members))
         return torch.tanh(self.head(x))
 
 

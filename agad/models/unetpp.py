@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNormNet
 from agad.models.convolution import Conv2d
+from agad.models.stack import join
 from agad.models.unet import WIDTHS, DoubleConv, down, up_path
 
 
@@ -42,7 +43,7 @@ class UNetPlusPlusGenerator(BatchNormNet):
             for level in range(len(WIDTHS) - column):
                 name = _name(level, column)
                 raised = self.ups[name](levels[level + 1][column - 1])
-                levels[level].append(self.nodes[name](torch.cat([*levels[level], raised], 1)))
+                levels[level].append(self.nodes[name](join([*levels[level], raised], self.members)))
         return torch.tanh(self.head(levels[0][-1]))
 
 

@@ -1,0 +1,315 @@
+"""Measure one update, scoring, memory and packs, beside the plain loop of sweeps/plain_loop.py.
+
+    python -m sweeps.training_benchmark                  # on the GPU where there is one, else on the CPU
+    python -m sweeps.training_benchmark --quick          # naive at 32x32 only, fewer repetitions
+
+Images are random. Variants take turns, update by update, so that what else the machine does falls on all of them:
+trust the ratios. Seconds are medians with quartiles; on the CPU they are seconds of CPU of one process, which other
+processes disturb least. Figures that were measured are in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from agad.data.prepared import Prepared
+from agad.data.split import one_class_split
+from agad.device import device_name, open_device, peak_memory_bytes, reset_peak_memory, settings
+from agad.evaluate import Evaluator
+from agad.pack import Pack
+from agad.packsize import updates_per_second
+from agad.spec import RunSpec
+from agad.training import Training
+from sweeps.plain_loop import PlainLoop
+
+BACKBONES = ("naive", "unet", "unetpp")
+PRECISIONS = {"default": "fp32", "fastest": "bf16"}
+BATCHES = {
+    "cuda": {"naive": (256, 64), "unet": (256, 64), "unetpp": (256, 64)},
+    "cpu": {"naive": (256, 16), "unet": (64, 4), "unetpp": (64, 4)},
+}
+"""Images in a batch at 32x32 and at 128x128. The CPU's are smaller, so that the whole takes minutes, not hours."""
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sweeps.training_benchmark", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (1)")
+    parser.add_argument("--repeat", type=int, default=9, metavar="N", help="updates that are timed (9)")
+    parser.add_argument("--backbone", choices=BACKBONES, help="only this one")
+    parser.add_argument("--packs", action="store_true", help="only the comparison of packs")
+    parser.add_argument("--quick", action="store_true", help="naive at 32x32 only, three updates each")
+    options = parser.parse_args()
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
+    device = open_device(name)
+    backbones = ("naive",) if options.quick else (options.backbone,) if options.backbone else BACKBONES
+    repeat = 3 if options.quick else options.repeat
+    print(f"{device_name(device)}, torch {torch.__version__}, {options.threads} threads", flush=True)
+    with settings(device, options.threads):
+        if not options.packs:
+            ceilings = Ceilings.measured(device)
+            print(ceilings, flush=True)
+            bench = Bench(device, repeat, ceilings)
+            for backbone in backbones:
+                for size, batch in zip((32, 128), BATCHES[name][backbone], strict=True):
+                    if size == 32 or not options.quick:
+                        measure_updates(backbone, size, batch, bench)
+                measure_scoring(backbone, device, 1000 if options.quick else 10_000)
+        for backbone in backbones:
+            measure_packs(backbone, BATCHES[name][backbone][0], device, options.threads, quick=options.quick)
+    if not options.packs:
+        for backbone in backbones:
+            measure_memory(backbone, 256, name, options.threads)
+
+
+class Ceilings:
+    """What the device can do at most, measured: multiply large matrices, and copy."""
+
+    def __init__(self, flops: Mapping[str, float], bandwidth: float) -> None:
+        self.flops = flops
+        self.bandwidth = bandwidth
+
+    @classmethod
+    def measured(cls, device: torch.device) -> Ceilings:
+        """FLOP/s of each precision, and bytes read and written per second."""
+        n = 8192 if device.type == "cuda" else 1024
+        flops = {}
+        for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+            a, b = torch.ones(n, n, dtype=kind, device=device), torch.ones(n, n, dtype=kind, device=device)
+            flops[precision] = 2 * n**3 / best_seconds(lambda a=a, b=b: a @ b, device)  # type: ignore[misc]
+        x = torch.zeros(2**28 if device.type == "cuda" else 2**26, device=device)
+        y = torch.empty_like(x)
+        return cls(flops, 2 * x.nbytes / best_seconds(lambda: y.copy_(x), device))
+
+    def __str__(self) -> str:
+        arithmetic = ", ".join(f"{name} {value / 1e9:.0f} GFLOP/s" for name, value in self.flops.items())
+        return f"ceilings: {arithmetic}; memory {self.bandwidth / 1e9:.1f} GB/s"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where updates are timed, and how often."""
+
+    device: torch.device
+    repeat: int
+    ceilings: Ceilings
+
+
+class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes that operations read and write, each tensor once an operation; views are free."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            self.bytes += sum(t.nbytes for t in _tensors((args, kwargs or {}, out)))
+        return out
+
+
+def _tensors(values: Any) -> list[torch.Tensor]:
+    return [leaf for leaf in torch.utils._pytree.tree_leaves(values) if isinstance(leaf, torch.Tensor)]
+
+
+def measure_updates(backbone: str, size: int, batch: int, bench: Bench) -> None:
+    """Plain loop, default and fastest setting in turns."""
+    base = RunSpec(dataset="npz:random", normal_class=0, gamma=0.05, backbone=backbone, image_size=size)
+    base = base.replace(batch_size=batch, min_anomalies=max(1, min(32, batch // 8)))
+    data = random_images(size, 1 if size == 32 and backbone == "naive" else 3)
+    split = one_class_split(data, base)
+    steps: dict[str, Callable[[], Any]] = {"plain": PlainLoop(base, data, split, bench.device).step}
+    for variant, precision in PRECISIONS.items():
+        steps[variant] = Pack([Training(base.replace(precision=precision), data, split, bench.device)]).step
+    times = in_turns(steps, bench.repeat, bench.device)
+    work = _work_of(steps["default"])
+    plain, memory = statistics.median(times["plain"]), bench.ceilings.bandwidth
+    for variant, seconds in times.items():
+        middle = statistics.median(seconds)
+        ratios = [one / other for one, other in zip(times["plain"], seconds, strict=True)]
+        flops, moved = work
+        ceiling = bench.ceilings.flops[PRECISIONS.get(variant, "fp32")]
+        print(
+            f"{backbone:<7} {size}x{size}x{data.channels} batch {batch:<4} {variant:<8} {_spread(seconds)}  "
+            f"{batch / middle:8.0f} images/s  {plain / middle:5.2f} times plain ({_spread(ratios, '')})  "
+            f"{flops / middle / ceiling:4.0%} of arithmetic, {moved / middle / memory:4.0%} of memory",
+            flush=True,
+        )
+
+
+def measure_scoring(backbone: str, device: torch.device, images: int) -> None:
+    """Seconds to score that many test images at 32x32 under protocol `eval`."""
+    spec = RunSpec(dataset="npz:random", normal_class=0, backbone=backbone)
+    data = random_images(32, 3, test=images)
+    split = one_class_split(data, spec)
+    training = Training(spec, data, split, device)
+    evaluator = Evaluator.of(spec, data, split, device)
+    seconds = in_turns({"eval": lambda: evaluator.scores(training.generator, "eval")}, 1, device)["eval"]
+    print(f"{backbone:<7} scoring {images} images {_spread(seconds)}", flush=True)
+
+
+def measure_packs(backbone: str, batch: int, device: torch.device, threads: int, *, quick: bool) -> None:
+    """Updates of all runs per second of wall time: one after another, in several processes, in packs."""
+    spec = RunSpec(dataset="npz:random", normal_class=0, gamma=0.05, backbone=backbone, batch_size=batch)
+    data = random_images(32, 1)
+    sizes = (2,) if quick else (2, 4, 8, 16, 32) if device.type == "cuda" else (2, 4)
+    for precision in ("bf16",) if quick else PRECISIONS.values():
+        one = spec.replace(precision=precision, min_anomalies=max(1, min(32, batch // 8)))
+        rates = {"one after another": updates_per_second(one, data, device, 1)}
+        for size in sizes:
+            rates[f"pack of {size}"] = updates_per_second(one, data, device, size)
+        for processes in (2,) if device.type == "cpu" else (2, 4, 8):
+            rates[f"{processes} processes"] = _in_processes(one, str(device), threads, processes)
+        for what, rate in rates.items():
+            times = rate / rates["one after another"]
+            where = f"{backbone:<7} {precision} batch {batch}"
+            print(f"{where} {what:<18} {rate:7.2f} updates/s {times:5.2f} times", flush=True)
+
+
+def measure_memory(backbone: str, batch: int, device: str, threads: int) -> None:
+    """Peak memory of a process that trains and scores three-channel images at 32x32, in each precision."""
+    for precision in PRECISIONS.values():
+        arguments = (backbone, batch, precision, device, threads)
+        code = f"from sweeps.training_benchmark import print_peak; print_peak{arguments!r}"
+        subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code, values as literals
+
+
+def print_peak(backbone: str, batch: int, precision: str, device_name_: str, threads: int) -> None:
+    """The part of measure_memory that needs a process of its own."""
+    device = open_device(device_name_)
+    with settings(device, threads):
+        spec = RunSpec(dataset="npz:random", normal_class=0, gamma=0.05, backbone=backbone, batch_size=batch)
+        spec = spec.replace(precision=precision)
+        data = random_images(32, 3, train=5000)
+        split = one_class_split(data, spec)
+        training = Training(spec, data, split, device)
+        evaluator = Evaluator.of(spec, data, split, device)
+        reset_peak_memory(device)
+        pack = Pack([training])
+        for _ in range(2):
+            pack.step()
+        evaluator.scores(training.generator, "eval")
+        peak = peak_memory_bytes(device) / 2**30
+    print(f"{backbone:<7} {precision} peak memory at 32x32x3, batch {batch}: {peak:.2f} GiB", flush=True)
+
+
+def random_images(size: int, channels: int, *, train: int = 2000, test: int = 100) -> Prepared:
+    """Two classes of random images."""
+    draw = np.random.default_rng(0)
+
+    def images(count: int) -> tuple[torch.Tensor, np.ndarray]:
+        values = draw.integers(0, 256, (count, channels, size, size), np.uint8)
+        return torch.from_numpy(values), np.arange(count, dtype=np.int64) % 2
+
+    (train_images, train_labels), (test_images, test_labels) = images(train), images(test)
+    return Prepared(
+        dataset="npz:random",
+        image_size=size,
+        train_images=train_images,
+        test_images=test_images,
+        train_labels=train_labels,
+        test_labels=test_labels,
+        channels=channels,
+        class_names=("a", "b"),
+        digest="",
+        duplicates={},
+        damaged=(),
+        notes=(),
+        folder=Path(),
+    )
+
+
+def in_turns(steps: Mapping[str, Callable[[], Any]], repeat: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds of each step, `repeat` of each by turns, after two of each that warm up."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(2 + repeat):
+        for name, step in steps.items():
+            seconds = _seconds(step, device)
+            if turn >= 2:
+                times[name].append(seconds)
+    return times
+
+
+def best_seconds(action: Callable[[], Any], device: torch.device) -> float:
+    """The shortest of ten, after one that warms up."""
+    action()
+    return min(_seconds(action, device) for _ in range(10))
+
+
+def _seconds(action: Callable[[], Any], device: torch.device) -> float:
+    """Of wall time on a GPU, which has ended then; of CPU per thread on the CPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        started = time.perf_counter()
+        action()
+        torch.cuda.synchronize(device)
+        return time.perf_counter() - started
+    started = time.process_time()
+    action()
+    return (time.process_time() - started) / torch.get_num_threads()
+
+
+def _work_of(step: Callable[[], Any]) -> tuple[float, float]:
+    """Floating-point operations and bytes of a step."""
+    counter, traffic = FlopCounterMode(display=False), Traffic()
+    with counter:
+        step()
+    with traffic:
+        step()
+    return float(counter.get_total_flops()), float(traffic.bytes)
+
+
+def _in_processes(spec: RunSpec, device: str, threads: int, processes: int) -> float:
+    """Updates of all processes per second, each training its own run at the same time as the others."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(processes)
+    rates: Any = context.SimpleQueue()
+    children = [
+        context.Process(target=_train_one, args=(spec.replace(seed=seed), device, threads, start, rates))
+        for seed in range(processes)
+    ]
+    for child in children:
+        child.start()
+    found = [rates.get() for _ in children]
+    for child in children:
+        child.join()
+    return float(sum(found))
+
+
+def _train_one(spec: RunSpec, device: str, threads: int, start: Any, rates: Any) -> None:
+    data = random_images(32, 1)
+    opened = open_device(device)
+    with settings(opened, threads):
+        updates_per_second(spec, data, opened, 1)  # warms up
+        start.wait()
+        rates.put(updates_per_second(spec, data, opened, 1))
+
+
+def _spread(values: list[float], unit: str = "s") -> str:
+    """Median and quartiles."""
+    if len(values) < 2:
+        return f"{values[0]:.3f} {unit}".strip()
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{middle:.3f} {unit} [{low:.3f}, {high:.3f}]".replace("  ", " ")
+
+
+if __name__ == "__main__":
+    main()
