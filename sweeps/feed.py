@@ -163,20 +163,20 @@ class Judgement:
     def __init__(self, feed: Feed, every: float = 1.0) -> None:
         self._feed = feed
         self._every = every
-        self._due = 0.0
-        self._told: tuple[str, int] | None = None
+        self._due: dict[str, float] = {}  # by run: several may train at once
+        self._told: dict[str, int] = {}
 
     def watch(self, spec: RunSpec, progress: Any) -> bool:
         """Whether the run is to be pruned; `progress` is an agad.trainer.Progress."""
         point = progress.point
         now = time.monotonic()
-        is_new = point is not None and self._told != (spec.run_id, point.update)
-        if not is_new and now < self._due:
+        is_new = point is not None and self._told.get(spec.run_id) != point.update
+        if not is_new and now < self._due.get(spec.run_id, 0.0):
             return False
-        self._due = now + self._every
+        self._due[spec.run_id] = now + self._every
         verdicts = self._feed.verdicts()
         if is_new:
-            self._told = (spec.run_id, point.update)
+            self._told[spec.run_id] = point.update
             if verdicts.points in point.validation:
                 self._feed.tell(spec.run_id, {point.update: point.validation[verdicts.points]})
         return spec.run_id in verdicts.withdrawn

@@ -220,7 +220,7 @@ def _work(call: _Call, settings: StudySettings, lease: Lease, stopping: Stopping
 
     coordinator = Coordinator(
         optimiser, feed, rows, lease, stopping,
-        workers=workers, judged=own.pruner != "none", say=say, idle=idle,
+        workers=workers * max(1, launch.pack), judged=own.pruner != "none", say=say, idle=idle,
     )  # fmt: skip
     if own.no_launch:
         say(f"Workers are started by: {command_line(_by_hand(launch, plan))}")
@@ -326,12 +326,12 @@ def _check_passed_on(launch: argparse.Namespace) -> None:
 
 
 def _workers(launch: argparse.Namespace) -> int:
-    """How many runs are kept open: as many as there are workers to make them."""
+    """How many workers there are to be."""
     if launch.workers:
         return int(launch.workers)
     if launch.executor == "slurm":
         return DEFAULT_TASKS
-    if getattr(launch, "address", None):
+    if launch.address:
         raise AgadError("--workers is missing: how many runs the cluster at --address is to make at once")
     return max(1, default_workers(resolve_device(launch.device), launch.threads))
 

@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -24,7 +25,7 @@ from agad.claims import Claim, ClaimBoard, Owner
 from agad.errors import AgadError, StoreError
 from agad.schema import SCORE_COLUMNS
 from agad.store import ResultStore
-from sweeps.feed import COORDINATOR, Feed, Verdicts
+from sweeps.feed import COORDINATOR, Feed, Judgement, Verdicts
 from sweeps.progress import Display, Watch
 from sweeps.stopping import Stopping
 from sweeps.tune import main as tune
@@ -408,6 +409,20 @@ def test_a_trial_that_the_pruner_gives_up_is_withdrawn_from_its_workers(tmp_path
         coordinator._collect()
     (last,) = [trial for trial in bench.optimiser.frozen() if trial.number == 6]
     assert (last.state, last.intermediate_values) == (STATE.PRUNED, {0: 0.001})
+
+
+def test_each_point_is_told_once_where_runs_train_together(tmp_path: Path) -> None:
+    specs = cells(2)
+    feed = Feed(tmp_path)
+    feed.say(Verdicts("eval"))
+    told: list[str] = []
+    feed.tell = lambda run_id, points: told.append(run_id)  # type: ignore[method-assign]
+    judgement = Judgement(feed)
+    progress = SimpleNamespace(point=SimpleNamespace(update=1, validation={"eval": 0.5}))
+    for _ in range(3):
+        assert not any(judgement.watch(spec, progress) for spec in specs)
+
+    assert told == [spec.run_id for spec in specs]
 
 
 @pytest.mark.parametrize("pruner", ["asha", "hyperband"])
