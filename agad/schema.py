@@ -90,6 +90,7 @@ _FAILURE_COLUMNS: dict[str, pa.DataType] = {
 }
 _PROVENANCE_COLUMNS: dict[str, pa.DataType] = {
     "plan": _STR,
+    "tuned_by": _STR,  # of a plan that takes values over from a study: which, and by which labels; of this try's plan
     "executor": _STR,
     "worker": _STR,
     "job_id": _STR,

@@ -21,8 +21,9 @@ from agad import datasets
 from agad.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 from agad.spec import EVAL_PROTOCOLS
 from analysis import paper, stats
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, NothingThereError
 from analysis.load import PLANS, PlanView, load_plan, open_store, spec_defaults
+from analysis.tuning import Tuning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +68,7 @@ class Cells:
         tables: of the paper, in which a row is looked up, the first first.
         damaged: files of the results folder that could not be read, as text.
         plan_code_digest: of the sources that made the plan; None if unknown.
+        tunings: by which studies values of some runs were found.
     """
 
     title: str
@@ -75,6 +77,7 @@ class Cells:
     tables: tuple[str, ...] = _LOOKUP_ORDER
     damaged: tuple[str, ...] = ()
     plan_code_digest: str | None = None
+    tunings: tuple[Tuning, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -136,24 +139,27 @@ def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
     tables = tuple(dict.fromkeys((plan.grid, *_LOOKUP_ORDER) if plan.grid in paper.TABLES else _LOOKUP_ORDER))
     runs = wanted.merge(rows.to_pandas(), on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
-    cells = _checked(Cells(title, table_rows, runs, tables, _damaged(store), plan.code_digest))
+    tunings = () if plan.tuned is None else (Tuning.of_plan(plan.tuned),)
+    cells = _checked(Cells(title, table_rows, runs, tables, _damaged(store), plan.code_digest, tunings))
     return _one_known(cells)
 
 
 def read_all(results: str | Path | ResultStore) -> Cells:
     """Everything in a results folder: the runs of all its plans, and of all its rows where it has no plan.
 
-    AnalysisError where there is nothing, or where the rows cannot stand together.
+    NothingThereError where there is nothing, AnalysisError where the rows cannot stand together.
     """
     store = open_store(results)
     plans = [load_plan(path) for path in sorted((Path(store.path) / PLANS).glob("*.json"))]
     if plans:
-        return replace(read(store, _union(plans)), plan_code_digest=None)
+        tunings = tuple(Tuning.of_plan(plan.tuned) for plan in plans if plan.tuned is not None)
+        return replace(read(store, _union(plans)), plan_code_digest=None, tunings=tunings)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *_ROW_COLUMNS))
+    rows = rows.filter(rows["evaluate_test"])  # a study's runs have no score that a table could have
     damaged = _damaged(store)
     if rows.num_rows == 0:
         torn = f" that can be read; {damaged[0]}" if damaged else ""
-        raise AnalysisError(f"{store.path}: no plan and no row{torn}")
+        raise NothingThereError(f"{store.path}: no plan and no row{torn}")
     return replace(of_rows(rows, str(store.path.name)), damaged=damaged)
 
 

@@ -70,12 +70,12 @@ Scores = tuple[NDArray[np.int8], NDArray[np.float32]]
 """(N,) labels (0 normal, 1 anomalous) and (N,) scores, higher is more anomalous."""
 
 
-def read_known_split(results: str | Path | ResultStore, known: Mapping[str, int]) -> pd.DataFrame:
-    """AUROC against anomalies of the known class and against those of all others, of runs that know one class.
+def read_known_split(results: str | Path | ResultStore, known: Mapping[str, int | list[int]]) -> pd.DataFrame:
+    """AUROC against anomalies of the classes that are known and against those of all others.
 
     Args:
         results: a results folder.
-        known: run_id -> the one known anomaly class.
+        known: run_id -> the known anomaly class, or classes.
 
     Returns:
         columns `run_id`, `seen` and `unseen`, in [0, 1]; NaN where the test set has no such anomaly.
@@ -88,8 +88,8 @@ def read_known_split(results: str | Path | ResultStore, known: Mapping[str, int]
             cells = [batch[name][number] for name in columns[1:]]
             if all(cell.is_valid for cell in cells):
                 of_class, label, score = (cell.values.to_numpy(zero_copy_only=False) for cell in cells)
-                seen = of_class == known[run_id]
                 normal = label == 0
+                seen = np.isin(of_class, np.atleast_1d(known[run_id])) & ~normal
                 lines.append((run_id, _auroc(score, normal, seen), _auroc(score, normal, ~normal & ~seen)))
     return pd.DataFrame(lines, columns=["run_id", "seen", "unseen"])
 

@@ -70,6 +70,8 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
 def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What a reader must know of the whole table, one sentence each."""
     yield coverage(cells, summary)
+    for tuning in cells.tunings:
+        yield tuning.sentence
     yield from _failures(cells)
     yield from _assumptions(cells, summary)
     yield from _provenance(cells)

@@ -17,7 +17,7 @@ from analysis.formats import GAP
 from analysis.sheet import KEY, OURS, PAPER, Sheet
 from analysis.tables import fewest_fields, heading, key_text
 
-PROTOCOLS = ("eval_recal", "eval", "batch_shuffled", "batch_class_sorted", "batch_normals_first", "batch1")
+PROTOCOLS = ("eval_recal", "eval", "batch1", "batch_shuffled", "batch_class_sorted", "batch_normals_first")
 """In the order in which tables and figures show them: from what one image owes to no other, to the ordered set."""
 
 LABELS = {

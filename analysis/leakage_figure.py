@@ -12,7 +12,12 @@ from matplotlib.axes import Axes
 from analysis import formats, leakage
 from analysis.cells import Cells
 from analysis.drawing import COLOURS, INK, MOST_PANELS, PAPER_COLOUR, STYLE, Drawing, Panels, legend_on_top, ticks
-from analysis.figure_rows import plain_rows, row_title
+from analysis.figure_rows import class_name, plain_rows, row_title
+
+_MOST_NAMED = 2
+"""Rows up to which panels are large enough for the classes' names."""
+_NAMES_IN_HEIGHT = 28
+_SMALL = Panels(columns=4, width=1.75, height=1.7, bottom=0.75)
 
 
 def leakage_figure(cells: Cells) -> Drawing | None:
@@ -26,7 +31,8 @@ def leakage_figure(cells: Cells) -> Drawing | None:
     summary = cells.summary
     rows = [row for row in plain_rows(cells) if summary["ok"].iloc[row]][:MOST_PANELS]
     with mpl.rc_context(STYLE):
-        layout = Panels(columns=4, width=1.75, height=1.7, bottom=0.75)
+        named = len(rows) <= _MOST_NAMED
+        layout = Panels(columns=4, width=3.4, height=2.8, bottom=0.75) if named else _SMALL
         figure, axes = layout.panels(len(rows))
         for panel, index in zip(axes, rows, strict=False):
             _leakage_panel(panel, cells, index, protocols)
@@ -38,8 +44,11 @@ def leakage_figure(cells: Cells) -> Drawing | None:
         low = 10 * math.floor(first.get_ylim()[0] / 10)
         first.set_ylim(low, 101.5)
         first.set_yticks(*ticks(low, 100))
-        first.set_xlim(-0.3, len(protocols) - 0.7)
+        first.set_xlim(-0.3, len(protocols) - (-0.4 if named else 0.7))
         first.set_xticks(range(len(protocols)), [leakage.LABELS[protocol] for protocol in protocols])
+        if named:
+            for panel, index in zip(axes, rows, strict=False):
+                _name_lines(panel, cells, index, leakage.column(protocols[-1]), len(protocols) - 1)
         for word in (label for panel in axes for label in panel.get_xticklabels()):
             word.set(rotation=40, ha="right")
         layout.label(axes, "", "AUROC, %")
@@ -53,6 +62,19 @@ def leakage_figure(cells: Cells) -> Drawing | None:
         alt=_leakage_alt(cells, rows, protocols),
         figure=figure,
     )
+
+
+def _name_lines(panel: Axes, cells: Cells, index: int, last: str, x: float) -> None:
+    """Write each class's name behind the end of its line, moved apart where lines end close together."""
+    runs, dataset = cells.runs[cells.runs["row"] == index], cells.rows[index]["dataset"]
+    ends = (100 * runs.groupby("class")[last].mean()).dropna().sort_values(ascending=False)
+    low, high = panel.get_ylim()
+    step = (high - low) / _NAMES_IN_HEIGHT
+    height = math.inf
+    for number, end in ends.items():
+        height = min(float(end), height - step)
+        name = class_name(dataset, int(str(number))) or str(number)
+        panel.text(x + 0.15, height, name, fontsize=6, va="center", color=INK, alpha=0.8)
 
 
 def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ class PlanView:
         specs: the spec of each run by field name, tuples as lists.
         run_ids: run_id of each spec, in the same order.
         code_digest: of agad/'s sources when the plan was made; None if unknown.
+        tuned: where the values of some overrides were found (Tuning.of_plan reads it); None: nowhere.
     """
 
     grid: str
@@ -44,6 +45,7 @@ class PlanView:
     specs: tuple[dict[str, Any], ...]
     run_ids: tuple[str, ...]
     code_digest: str | None = None
+    tuned: dict[str, Any] | None = None
 
     @classmethod
     def from_specs(
@@ -116,7 +118,8 @@ def load_plan(path: str | Path) -> PlanView:
         made = [RunSpec.from_dict(values) for values in specs]
     except (SpecError, TypeError) as error:
         raise AnalysisError(f"{path}: not a plan of this version of agad: {error}") from None
-    return PlanView.from_specs(grid, title, made, overrides, plan.get("code_digest"))
+    view = PlanView.from_specs(grid, title, made, overrides, plan.get("code_digest"))
+    return dataclasses.replace(view, tuned=plan.get("tuned"))
 
 
 def find_plan(results: str | Path, grid: str | None = None) -> Path:

@@ -40,6 +40,7 @@ from analysis.box_figures import box_figures, box_rows
 from analysis.cells import ONE_KNOWN, Cells, read, read_all
 from analysis.command import exit_status
 from analysis.curve_figures import curve_figures
+from analysis.errors import NothingThereError
 from analysis.formats import GAP
 from analysis.leakage_figure import leakage_figure
 from analysis.load import find_plan, load_plan, open_store, spec_defaults
@@ -48,6 +49,9 @@ from analysis.one_known import known_part, one_known
 from analysis.our_tables import OurTable, matches, our_tables
 from analysis.page import Section, render
 from analysis.sheet import KEY, NOTE, OURS, Sheet
+from analysis.studies import Study, read_studies, trials_table
+from analysis.study_figures import study_figures
+from analysis.tuned_table import tuned_table
 
 PAGE = "index.html"
 
@@ -80,8 +84,10 @@ def _no_collector() -> Iterator[None]:
 
 
 def _write_report(store: ResultStore, target: Path, plan: str | Path | None) -> Path:
-    cells = read_all(store) if plan is None else read(store, load_plan(plan))
-    sections = _sections(store, cells)
+    cells, studies = _cells(store, plan), _studies(store, plan)
+    if cells is None and not studies:
+        raise NothingThereError(f"{store.path}: no plan, no row and no study")
+    sections = ([] if cells is None else _sections(store, cells)) + [_study(study) for study in studies]
     for folder in ("tables", "figures"):
         (target / folder).mkdir(parents=True, exist_ok=True)
     for section in sections:
@@ -91,8 +97,30 @@ def _write_report(store: ResultStore, target: Path, plan: str | Path | None) -> 
         for drawing in section.figures:
             drawing.save(target / "figures")
     page = target / PAGE
-    page.write_text(render("AGAD beside its paper", _lead(cells), sections), encoding="utf-8")
+    lead = "Studies only: no run has a test score." if cells is None else _lead(cells)
+    page.write_text(render("AGAD beside its paper", lead, sections), encoding="utf-8")
     return page
+
+
+def _cells(store: ResultStore, plan: str | Path | None) -> Cells | None:
+    """The runs of a plan, or all; None where the folder holds nothing but studies."""
+    if plan is not None:
+        return read(store, load_plan(plan))
+    try:
+        return read_all(store)
+    except NothingThereError:
+        if read_studies(store.path):
+            return None
+        raise
+
+
+def _studies(store: ResultStore, plan: str | Path | None) -> tuple[Study, ...]:
+    """All studies, or that of a plan."""
+    found = read_studies(store.path)
+    if plan is None:
+        return found
+    tuned = load_plan(plan).tuned
+    return tuple(study for study in found if tuned is not None and study.name == tuned["study"])
 
 
 def _lead(cells: Cells) -> str:
@@ -117,7 +145,7 @@ def _of_training(store: ResultStore, cells: Cells) -> list[Section]:
     points = curves.read(store, set(cells.runs["run_id"]))
     sections = [_coverage(ours)] if any(ours.values()) else []
     sections += [_paper_table(table, found) for table, found in ours.items() if found]
-    sections += [*_one_known(store, cells), *_others(cells, ours)]
+    sections += [*_one_known(store, cells), *_others(cells, ours), *_tuned(store, cells)]
     sections += [*_leakage(cells, points), *_curves(cells, points), *_boxes(store, cells)]
     return [*sections, *_reconstructions(store, cells)]
 
@@ -163,6 +191,22 @@ def _one_known(store: ResultStore, cells: Cells) -> list[Section]:
     split = curves.read_known_split(store, dict(zip(ok["run_id"], ok["known"], strict=True)))
     sheet = one_known(cells, split)
     return [Section("table2_one", "One known anomaly class", sheets=(sheet,))] if sheet else []
+
+
+def _tuned(store: ResultStore, cells: Cells) -> list[Section]:
+    """Default and tuned values side by side."""
+    sheets = [sheet for sheet in (tuned_table(store, tuning) for tuning in cells.tunings) if sheet is not None]
+    return [Section("tuned", "Tuned with labels, beside the defaults", sheets=tuple(sheets))] if sheets else []
+
+
+def _study(study: Study) -> Section:
+    return Section(
+        f"study-{study.name}",
+        f"Study {study.name}",
+        words=(study.words,),
+        sheets=(trials_table(study),),
+        figures=tuple(study_figures(study)),
+    )
 
 
 def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Section]:

@@ -22,9 +22,10 @@ from analysis import footnotes, formats, stats
 from analysis.cells import HEADLINE, Cells, read
 from analysis.command import exit_status
 from analysis.formats import GAMMA, GAP, RANGE
-from analysis.load import PlanView, find_plan, load_plan
+from analysis.load import PlanView, find_plan, load_plan, open_store
 from analysis.networks import networks
 from analysis.sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
+from analysis.tuned_table import tuned_table
 
 if TYPE_CHECKING:
     from agad.store import ResultStore
@@ -67,7 +68,11 @@ def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -
 
     AnalysisError, one line, where the rows cannot share a table.
     """
-    return table(read(results, plan if isinstance(plan, PlanView) else load_plan(plan)))
+    store = open_store(results)
+    cells = read(store, plan if isinstance(plan, PlanView) else load_plan(plan))
+    made = table(cells)
+    tuned = [sheet for sheet in (tuned_table(store, tuning) for tuning in cells.tunings) if sheet is not None]
+    return replace(made, sheets=(*made.sheets, *tuned))
 
 
 def table(cells: Cells) -> Table:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from agad.errors import AgadError
 from sweeps.grids import grid_names, load_grid
 from sweeps.plan import Plan, make_plan
+from sweeps.tuning.chosen import tuned_by
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,6 +39,10 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
     group.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell")
     group.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
     group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
+    group.add_argument(
+        "--set-from-study", metavar="NAME[:TRIAL]",
+        help="set what a study of tune.py in the results folder found best, or what its trial of that number had",
+    )  # fmt: skip
     return group
 
 
@@ -49,13 +54,16 @@ def add_results_argument(group: argparse._ActionsContainer) -> None:
 def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the options mean. Raises AgadError."""
     if options.plan is not None:
-        if options.grid or options.select or options.set or options.seeds:
-            raise AgadError("--plan says everything: leave out --grid, --select, --set and --seeds")
+        if options.grid or options.select or options.set or options.seeds or options.set_from_study:
+            raise AgadError("--plan says everything: leave out --grid, --select, --set, --set-from-study and --seeds")
         return Plan.load(options.plan)
     if options.grid is None:
         raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}")
     grid = load_grid(options.grid)
-    plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set)
+    tuned = None if options.set_from_study is None else tuned_by(options.results, options.set_from_study)
+    plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned)
+    if tuned is not None:
+        options.set_from_study = f"{tuned.study}:{tuned.trial}"  # what is said from here on means this trial
     if collapsed:
         say(f"{collapsed} runs became equal to others by --set and are run once.")
     return plan
@@ -70,7 +78,7 @@ def plan_arguments(options: argparse.Namespace) -> list[str]:
     for flag in ("select", "set"):
         for value in getattr(options, flag):
             arguments += [f"--{flag}", value]
-    return arguments
+    return arguments + (["--set-from-study", options.set_from_study] if options.set_from_study else [])
 
 
 def positive(text: str) -> int:

@@ -112,6 +112,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--deadline", metavar="SECONDS", type=_seconds,
         help="until this machine is taken away; runs are checkpointed up to 180 s before (in a job: as Slurm says)",
     )  # fmt: skip
+    how.add_argument(
+        "--parent", metavar="PID", type=positive, help="stop when this process is gone: tune.py, which started this one"
+    )
     how.add_argument("--keep-weights", action="store_true", help="keep the weights of finished runs")
     how.add_argument("--allow-code-change", action="store_true", help="go on although agad/ has changed")
     add_slurm_arguments(parser)
@@ -155,19 +158,25 @@ def _main(options: argparse.Namespace) -> int:
     outcome = Outcome()
     with Display() as display, _retry_file(options, plan, task) as (policy, retry_path):
         sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path, task=task)
-        if sweep.picker().census().open:
+        if _is_open(sweep):
             _check_code(sweep, path, allow_change=options.allow_code_change)
             if not _is_submitted(options) or not _are_prepared(plan, options):
                 _prepare(path, options, download=False, stopping=sweep.stopping)
             outcome = execute(sweep)
     if outcome.left_to:
         return _say_left(options, outcome)
-    if task is not None and sweep.picker().census().open:
+    if task is not None and _is_open(sweep):
         return _end_task(task, sweep, outcome)
     status = _conclude(sweep, path, outcome)
     if task is not None:
         task.leave(sweep.picker())
     return status
+
+
+def _is_open(sweep: Sweep) -> bool:
+    """Whether there are runs to make, or may be."""
+    picker = sweep.picker()
+    return bool(picker.census().open) or picker.is_growing()
 
 
 # -- the plan -----------------------------------------------------------------------------------------------------
@@ -184,8 +193,8 @@ def _save(plan: Plan, options: argparse.Namespace) -> Path:
 
 def _check_code(sweep: Sweep, path: Path, *, allow_change: bool) -> None:
     """Refuse to mix code in a plan's rows; while it has none, and nobody is at them, the plan takes today's code."""
-    runs = {spec.run_id for spec in sweep.plan.specs}
     picker = sweep.picker()
+    runs = set(picker.specs)
     if not runs & picker.store.tries().keys() and not runs & picker.board.generations().keys():
         replace(sweep.plan, code=code_digest()).save(sweep.results, anew=True)
     check_code(Plan.load(path), allow_change=allow_change)
@@ -214,7 +223,7 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     if count["open"] and _is_submitted(options):
         rehearse = importlib.import_module("sweeps.executors.slurm").rehearse
         with Display() as display:
-            path = options.results / "plans" / f"{plan.name}.json"
+            path = plan.path(options.results)
             sweep = _sweep(options, plan, path, display=display, policy=policy, retry=None, task=None)
             for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
                 print(line)
@@ -339,7 +348,7 @@ def _sweep(
         workers=options.workers,
         policy=replace(policy, keeps_pruned=ray.scheduler is not None),
         display=display,
-        stopping=_stopping(options.deadline) if task is None else task.stopping,
+        stopping=_stopping(options.deadline, options.parent) if task is None else task.stopping,
         patience=_PATIENCE if task is None else min(_PATIENCE, _PATIENCE_SHARE * task.margin),
         leaves=task is not None,
         slurm=slurm_options(options),
@@ -352,6 +361,15 @@ def _pack(text: str) -> int:
     return AUTO if text == "auto" else positive(text)
 
 
+def _stopping(deadline: float | None, parent: int | None) -> Stopping:
+    def look() -> None:
+        if parent is not None and os.getppid() != parent:
+            stopping.stop("the process that started it is gone")
+
+    stopping = Stopping(None if deadline is None else deadline - margin(deadline), ask=look)
+    return stopping
+
+
 def _device(options: argparse.Namespace, ray: RayOptions) -> str:
     """The workers' device: what this machine has, except where they are on others."""
     if _is_submitted(options):
@@ -359,10 +377,6 @@ def _device(options: argparse.Namespace, ray: RayOptions) -> str:
     if ray.address is not None and (options.device == "cuda" or (options.device == "auto" and ray.gpu)):
         return "cuda"  # the nodes' GPUs; a login node has none
     return resolve_device(options.device)
-
-
-def _stopping(deadline: float | None) -> Stopping:
-    return Stopping(None if deadline is None else deadline - margin(deadline))
 
 
 def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
@@ -377,18 +391,19 @@ def _conclude(sweep: Sweep, path: Path, outcome: Outcome) -> int:
         say(f"launch.py: rows were not compacted: {error.strerror}")
     for damaged in picker.store.set_aside:
         say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
-    if census.done:
+    if census.done and sweep.plan.study is None:  # a study's runs are no table
         _print_table(sweep, path)
     if outcome.error:
         say(f"launch.py: error: {outcome.error}")
     if census.failed:
         _say_failures(picker, set(census.failed))
+    runs = len(census.done) + len(census.failed) + len(census.open) + len(census.pruned)
     if census.pruned:
         say(f"{len(census.pruned)} runs were given up; without --scheduler the same command finishes them.")
     if census.open:
-        say(f"{len(census.done)} of {len(sweep.plan.specs)} runs are done, {len(census.open)} are to do. Go on with:")
+        say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
         say(f"  {_command_to_go_on()}")
-    return EXIT_COMPLETE if len(census.done) + len(census.pruned) == len(sweep.plan.specs) else EXIT_INCOMPLETE
+    return EXIT_COMPLETE if len(census.done) + len(census.pruned) == runs else EXIT_INCOMPLETE
 
 
 def _drop_checkpoints(results: Path, census: Census) -> None:
@@ -404,14 +419,13 @@ def _drop_checkpoints(results: Path, census: Census) -> None:
 
 def _say_failures(picker: Picker, failed: set[str]) -> None:
     """Name the failed runs, a few of them with their message and log."""
-    specs = {spec.run_id: spec for spec in picker.plan.specs}
     columns = ["run_id", "failure_kind", "failure_message", "log"]
     rows = picker.store.read(columns, run_ids=failed).to_pylist()
     say(f"{len(failed)} runs failed; the table counts them, --retry-failed runs them once more:")
     for row in rows[:_FAILURES_SHOWN]:
         message = " ".join((row["failure_message"] or "").split())[:160]
         log = f" (log: {row['log']})" if row["log"] else ""
-        say(f"  {describe(specs[row['run_id']])}: {row['failure_kind']}: {message}{log}")
+        say(f"  {describe(picker.specs[row['run_id']])}: {row['failure_kind']}: {message}{log}")
     if len(rows) > _FAILURES_SHOWN:
         say(f"  and {len(rows) - _FAILURES_SHOWN} more; status.py counts them by kind.")
 

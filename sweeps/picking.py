@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from agad.claims import Claim, ClaimBoard
 from agad.schema import RunRecord
 from agad.spec import RunSpec
 from agad.store import ResultStore, Try
+from sweeps.feed import Feed, study_folder
 from sweeps.plan import DEATHS_UNTIL_FAILED, Plan, RetryPolicy
 
 
@@ -47,6 +48,18 @@ class Picker:
         self.board = board
         self.policy = policy
         self._specs = {spec.run_id: spec for spec in plan.specs}
+        self.feed = None if plan.study is None else Feed(study_folder(store.path, plan.study), board.lease)
+        self._withdrawn: Collection[str] = ()
+        self._grow()
+
+    @property
+    def specs(self) -> Mapping[str, RunSpec]:
+        """run_id -> spec of the plan's runs, those included that were added by the last look."""
+        return self._specs
+
+    def is_growing(self) -> bool:
+        """Whether further runs may be added: nobody is at the end of the plan before that is over."""
+        return self.feed is not None and self.feed.is_open()
 
     def next(self, wanted: Callable[[RunSpec], bool] | None = None) -> tuple[RunSpec, Claim] | None:
         """Claim the first run of the plan that is open and that nobody is at; None if there is none by now.
@@ -54,10 +67,13 @@ class Picker:
         Args:
             wanted: which runs come into question; None: all.
         """
+        self._grow()
         tries = self.store.tries()
         generations = self.board.generations()
         for run_id, spec in self._specs.items():
-            if self.policy.state(run_id, tries.get(run_id, ())) != "open" or (wanted and not wanted(spec)):
+            if run_id in self._withdrawn or (wanted and not wanted(spec)):
+                continue
+            if self.policy.state(run_id, tries.get(run_id, ())) != "open":
                 continue
             of_run = generations.get(run_id, [])
             if of_run and self.board.is_held(run_id, of_run[-1]):
@@ -74,9 +90,10 @@ class Picker:
             run_id: the run.
             dead: a generation of its claims that another observer has watched stand still for a lease.
         """
+        self._grow()
         tries = self.store.tries().get(run_id, ())
         of_run = self.board.generations().get(run_id, [])
-        if self.policy.state(run_id, tries) != "open":
+        if run_id in self._withdrawn or self.policy.state(run_id, tries) != "open":
             return None
         if of_run and of_run[-1] != dead and self.board.is_held(run_id, of_run[-1]):
             return None
@@ -84,17 +101,27 @@ class Picker:
         return None if claim is None else (self._specs[run_id], claim)
 
     def census(self) -> Census:
-        """The plan's runs, counted by now."""
+        """The plan's runs, counted by now; a withdrawn one that has no row is none of them."""
+        self._grow()
         tries = self.store.tries()
         generations = self.board.generations()
         runs: dict[str, list[str]] = {"done": [], "failed": [], "open": [], "pruned": []}
         for run_id in self._specs:
-            runs[self.policy.state(run_id, tries.get(run_id, ()))].append(run_id)
+            state = self.policy.state(run_id, tries.get(run_id, ()))
+            if state != "open" or run_id not in self._withdrawn:
+                runs[state].append(run_id)
         claimed = {run_id: generations[run_id][-1] for run_id in runs["open"] if run_id in generations}
         held = {run_id: newest for run_id, newest in claimed.items() if self.board.is_held(run_id, newest)}
         left = {run_id: newest for run_id, newest in claimed.items() if run_id not in held}
         ended = {state: tuple(runs[state]) for state in ("done", "failed", "pruned")}
         return Census(open=tuple(runs["open"]), held=held, left=left, **ended)
+
+    def _grow(self) -> None:
+        """Learn what was added to the plan, and what was withdrawn, since the last look."""
+        if self.feed is not None:
+            for spec in self.feed.fresh():
+                self._specs.setdefault(spec.run_id, spec)
+            self._withdrawn = self.feed.verdicts().withdrawn
 
     def _take(self, spec: RunSpec, of_run: list[int], tries: tuple[Try, ...]) -> Claim | None:
         last_row = max((one.attempt for one in tries), default=0)

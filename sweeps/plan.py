@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from agad.errors import AgadError, SpecError, StoreError
 from agad.provenance import code_digest
 from agad.spec import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec, parse_value
 from agad.store import Try
+from sweeps.feed import PLAN, study_folder
 from sweeps.grids import Grid
+from sweeps.tuned import Tuned
 
 DEATHS_UNTIL_FAILED = 3
 """Workers that may die on a run without a new checkpoint before it becomes a failed row."""
@@ -31,6 +33,8 @@ class Plan:
         selection: `field=value,value` of each `--select`.
         specs: breadth first: seed 0 of every cell, then seed 1 of every cell.
         code: digest of agad/'s sources that its rows are to come from.
+        study: name of the study whose trials add further runs while workers are at the plan; None: it does not grow.
+        tuned: where the values of some overrides were found; None: nowhere.
     """
 
     grid: str
@@ -38,6 +42,8 @@ class Plan:
     selection: tuple[str, ...]
     specs: tuple[RunSpec, ...]
     code: str
+    study: str | None = None
+    tuned: Tuned | None = None
 
     @property
     def title(self) -> str:
@@ -48,13 +54,20 @@ class Plan:
     @property
     def digest(self) -> str:
         """Names the plan by what is to be run; not by the code that runs it."""
-        content = json.dumps([self.grid, self.overrides, [spec.run_id for spec in self.specs]])
+        chosen = [] if self.tuned is None else [self.tuned.study, self.tuned.trial]
+        content = json.dumps([self.grid, self.overrides, [spec.run_id for spec in self.specs], *chosen])
         return hashlib.sha256(content.encode()).hexdigest()[:RUN_ID_LENGTH]
 
     @property
     def name(self) -> str:
         """The plan file's name without its ending; also that of its log folder."""
-        return f"{self.grid}-{self.digest}"
+        return f"{self.grid}-{self.digest}" if self.study is None else f"study-{self.study}"
+
+    def path(self, results: Path) -> Path:
+        """Where the plan is kept: a study's lies in its own folder, for it is no table."""
+        if self.study is not None:
+            return study_folder(results, self.study) / PLAN
+        return results / "plans" / f"{self.name}.json"
 
     @property
     def axes(self) -> dict[str, list[str]]:
@@ -63,7 +76,7 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan file's text."""
-        content = {
+        content: dict[str, Any] = {
             "grid": self.grid,
             "title": self.title,
             "overrides": self.overrides,
@@ -71,6 +84,10 @@ class Plan:
             "code_digest": self.code,
             "specs": [{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in self.specs],
         }
+        if self.study is not None:
+            content["study"] = self.study
+        if self.tuned is not None:
+            content["tuned"] = self.tuned.to_dict()
         return json.dumps(content, indent=1)
 
     @classmethod
@@ -80,7 +97,10 @@ class Plan:
             content = json.loads(path.read_text())
             specs = tuple(_spec(values) for values in content["specs"])
             overrides, selection = tuple(content["overrides"]), tuple(content["selection"])
-            return cls(content["grid"], overrides, selection, specs, content["code_digest"])
+            tuned = Tuned.from_dict(content["tuned"]) if "tuned" in content else None
+            return cls(
+                content["grid"], overrides, selection, specs, content["code_digest"], content.get("study"), tuned
+            )
         except OSError as error:
             raise StoreError(f"cannot read the plan {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -88,9 +108,8 @@ class Plan:
 
     def save(self, results: Path, *, anew: bool = False) -> Path:
         """Write the plan file if it is not there, or `anew` over what is there; its path."""
-        folder = results / "plans"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.name}.json"
+        path = self.path(results)
+        path.parent.mkdir(parents=True, exist_ok=True)
         put = files.replace_atomically if anew else files.create_atomically
         put(path, lambda temporary: temporary.write_text(self.to_json()))
         return path
@@ -117,7 +136,12 @@ def _spec(values: dict[str, Any]) -> RunSpec:
 
 
 def make_plan(
-    grid: Grid, *, seeds: int | None = None, select: Sequence[str] = (), overrides: Sequence[str] = ()
+    grid: Grid,
+    *,
+    seeds: int | None = None,
+    select: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    tuned: Tuned | None = None,
 ) -> tuple[Plan, int]:
     """The grid's runs, selected, then overridden; and how many collapsed because overrides made them equal.
 
@@ -126,6 +150,7 @@ def make_plan(
         seeds: seeds 0 .. seeds - 1 of each cell; None: the grid's own number.
         select: `field=value[,value...]`, all of which a run must match.
         overrides: `field=value`.
+        tuned: values that every run takes over from a study, behind the overrides.
 
     Raises SpecError for an unknown field or value, an empty selection, and a run that no data set can give.
     """
@@ -137,10 +162,16 @@ def make_plan(
         raise SpecError(f"no run of {grid.name} matches {' and '.join(select) or 'no seed'}; see --dry-run without it")
     changes = dict(_parse_override(text) for text in overrides)
     overridden = [spec.replace(**changes) for spec in specs] if changes else specs
-    for spec in overridden:
+    final = [spec.replace(**tuned.values) for spec in overridden] if tuned else overridden
+    for spec in final:
         check_counts(spec)
-    distinct = tuple(dict.fromkeys(overridden))
-    return Plan(grid.name, tuple(overrides), tuple(select), distinct, code_digest()), len(specs) - len(distinct)
+    distinct = tuple(dict.fromkeys(final))
+    if tuned is not None:
+        overrides = (*overrides, *tuned.overrides)
+        pairs = zip(final, overridden, strict=True)
+        tuned = replace(tuned, default_runs={found.run_id: default.run_id for found, default in pairs})
+    plan = Plan(grid.name, tuple(overrides), tuple(select), distinct, code_digest(), tuned=tuned)
+    return plan, len(specs) - len(distinct)
 
 
 def _matching(specs: list[RunSpec], condition: str) -> list[RunSpec]:

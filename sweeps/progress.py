@@ -54,8 +54,8 @@ class Watch:
 
     def __init__(self, picker: Picker) -> None:
         self._picker = picker
-        self._specs = {spec.run_id: spec for spec in picker.plan.specs}
-        self._cost = {run_id: relative_cost(spec) for run_id, spec in self._specs.items()}
+        self._specs = picker.specs
+        self._cost: dict[str, float] = {}
         self._started: float | None = None
         self._first_update: dict[str, int] = {}
         self._ended_before: set[str] | None = None
@@ -63,12 +63,19 @@ class Watch:
     def look(self) -> Snapshot:
         """The sweep by now."""
         census = self._picker.census()
+        for run_id in self._specs.keys() - self._cost.keys():
+            self._cost[run_id] = relative_cost(self._specs[run_id])
         running = []
         for run_id, generation in census.held.items():
             record = self._picker.board.read(run_id, generation)
             if record is not None:
                 running.append(Running(self._specs[run_id], record))
         return Snapshot(census, tuple(running), self._seconds_left(census, running))
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether runs may be added to the plan."""
+        return self._picker.is_growing()
 
     def _seconds_left(self, census: Census, running: list[Running]) -> float | None:
         """From the work that was seen to be done since the first run was seen under way; scoring counts as none."""

@@ -35,7 +35,7 @@ from sweeps.arguments import (
 )
 from sweeps.cost import measured_seconds, seconds_left
 from sweeps.picking import Census, Picker
-from sweeps.plan import Plan, RetryPolicy, axes
+from sweeps.plan import RetryPolicy, axes
 from sweeps.progress import Running, Watch, describe, duration
 from sweeps.slurm.view import slurm_lines
 from sweeps.sweep import jobs_folder
@@ -72,13 +72,15 @@ def _main(options: argparse.Namespace) -> int:
     snapshot = Watch(picker).look()
     tries = store.tries()
     damaged = store.damaged
-    for line in _report(plan, snapshot.census, snapshot.running, store, tries):
+    for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
     for line in slurm_lines(jobs_folder(options.results, plan)):
         print(f"  slurm: {line}")
     for one in damaged:
         print(f"  passed over {one.path}: {one.reason}")
-    if len(snapshot.census.done) == len(plan.specs):
+    if picker.is_growing():
+        print("  its coordinator is at work, and may add runs")
+    elif len(snapshot.census.done) == len(picker.specs):
         return 0
     again = [] if snapshot.census.open else ["--retry-failed"]
     launch = [str(Path(__file__).with_name("launch.py")), "--results", str(options.results)]
@@ -87,14 +89,15 @@ def _main(options: argparse.Namespace) -> int:
 
 
 def _report(
-    plan: Plan, census: Census, running: Iterable[Running], store: ResultStore, tries: Mapping[str, tuple[Try, ...]]
+    picker: Picker, census: Census, running: Iterable[Running], tries: Mapping[str, tuple[Try, ...]]
 ) -> Iterable[str]:
     running = tuple(running)
-    yield f"{plan.title}: {len(plan.specs)} runs"
-    yield from coverage(plan.specs, set(census.done))
+    yield f"{picker.plan.title}: {len(picker.specs)} runs"
+    if picker.plan.study is None:
+        yield from coverage(picker.specs.values(), set(census.done))
     yield (
         f"{len(census.done)} done, {len(census.failed)} failed, {len(running)} running, {census.free} to do"
-        f"{_time_left(plan, census, store, len(running))}"
+        f"{_time_left(picker, census, len(running))}"
     )
     for one in sorted(running, key=lambda each: each.record.owner.worker):
         owner = one.record.owner
@@ -124,9 +127,9 @@ def _last_failure(tries: tuple[Try, ...]) -> str:
     return max((one for one in tries if one.status == "failed"), key=lambda one: one.attempt).failure_kind or "error"
 
 
-def _time_left(plan: Plan, census: Census, store: ResultStore, workers: int) -> str:
-    by_id = {spec.run_id: spec for spec in plan.specs}
-    measured = measured_seconds(store, [by_id[run_id] for run_id in census.done])
+def _time_left(picker: Picker, census: Census, workers: int) -> str:
+    by_id = picker.specs
+    measured = measured_seconds(picker.store, [by_id[run_id] for run_id in census.done])
     seconds = seconds_left([by_id[run_id] for run_id in census.open], measured)
     if not census.open or seconds is None:
         return ""

@@ -28,6 +28,7 @@ from agad.spec import RunOptions, RunSpec
 from agad.store import ResultStore
 from sweeps.bell import Bell
 from sweeps.failures import PlaceError, errors_of_place, failure_kind, is_of_place
+from sweeps.feed import Judgement
 from sweeps.heartbeat import Heartbeat
 from sweeps.packing import lower, pack_size
 from sweeps.picking import Picker
@@ -42,6 +43,8 @@ EXIT_PLACE = 4
 
 _LOOK_EVERY = 1.0
 """Seconds between two looks for a run while others are at all that is left."""
+_FIRST_LOOK = 0.05
+"""Likewise for the first look at a plan that grows, where a run that ends brings the next one."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -121,11 +124,12 @@ class Worker:
         self.stopping = Stopping(options.deadline)
         bell = None if options.bell is None else Bell(Path(options.bell))
         self.heartbeat = Heartbeat(self.stopping, options.heartbeat, options.parent, bell)
-        self._watcher = watcher
         self.store = ResultStore(options.results)
         owner = Owner.this_process(options.name)
         board = ClaimBoard(options.results, owner, lease=options.lease)
         self.picker = Picker(self.plan, self.store, board, _policy(options))
+        feed = self.picker.feed
+        self._watchers = [one for one in (watcher, Judgement(feed).watch if feed else None) if one is not None]
         self._trainer: Any = None
         self._data: dict[tuple[str, int], Any] = {}
         self._withheld: tuple[RunRecord, Claim] | None = None
@@ -188,17 +192,25 @@ class Worker:
                 self._commit_withheld()
 
     def _pick(self) -> tuple[RunSpec, Claim] | None:
-        """Claim a run; None when nothing is open, or what is open has been at by others for a lease."""
-        gives_up = time.monotonic() + self.picker.board.lease + 2 * self.options.heartbeat
+        """Claim a run; None when nothing is open, or what is open has been at by others for a lease.
+
+        While the plan may grow this waits for what is added.
+        """
+        patience = self.picker.board.lease + 2 * self.options.heartbeat
+        gives_up, pause = time.monotonic() + patience, _FIRST_LOOK
         while not self.stopping.is_set():
             with errors_of_place():
                 picked = self.picker.next()
                 if picked is not None:
                     return picked
+                if self.picker.is_growing():
+                    self._commit_withheld()  # the coordinator may wait for this very row before it adds a run
+                    gives_up = time.monotonic() + patience
                 # What others hold may be dead: this process must watch it for a lease to know.
-                if not set(self.picker.census().open) - self._withheld_ids() or time.monotonic() > gives_up:
+                elif not set(self.picker.census().open) - self._withheld_ids() or time.monotonic() > gives_up:
                     return None
-            time.sleep(_LOOK_EVERY)
+            time.sleep(pause if self.plan.study else _LOOK_EVERY)
+            pause = min(2 * pause, _LOOK_EVERY)
         return None
 
     def _withheld_ids(self) -> set[str]:
@@ -215,6 +227,7 @@ class Worker:
                 "executor": self.options.executor,
                 "worker": self.options.name,
                 "log": None,
+                "tuned_by": None if self.plan.tuned is None else self.plan.tuned.text,
             }
 
     def _run(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
@@ -335,7 +348,8 @@ class Worker:
             if self.heartbeat.is_stolen(claim):
                 log.warning("run %s was taken over by another worker", claim.run_id)
                 return action.ABANDON
-            if self._watcher is not None and self._watcher(spec, progress) and not self.stopping.is_set():
+            verdicts = [watch(spec, progress) for watch in self._watchers]  # all of them are to be told of a point
+            if any(verdicts) and not self.stopping.is_set():
                 return action.PRUNE
             return action.STOP if self.stopping.is_set() else action.CONTINUE
 

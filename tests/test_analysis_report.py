@@ -642,8 +642,8 @@ def test_synthetic_rows_are_the_papers_in_number_and_a_runs_in_form():
 # -- notebooks -----------------------------------------------------------------------------------------------------
 
 
-def test_there_are_the_three_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == ["figures", "leakage", "tables"]
+def test_there_are_the_four_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == ["figures", "leakage", "tables", "tuning"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

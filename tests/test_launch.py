@@ -335,4 +335,5 @@ OPTIONS = {
     "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
     "--address", "--resources", "--tensorboard", "--dashboard-host", "--scheduler", "--metric", "--grace",
     "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--slurm-task", "--wait", "--retry-until",
+    "--set-from-study", "--parent",
 }  # fmt: skip

@@ -80,7 +80,8 @@ class _Supervisor:
                 self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
                 look_due = time.monotonic() + _LOOK_EVERY
                 self._compact_if_many()
-                if not self._workers.running and (not snapshot.census.open or self._error or leaves):
+                is_over = not snapshot.census.open and not self._watch.is_growing
+                if not self._workers.running and (is_over or self._error or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
                 self._start_missing(snapshot.census.free)
             time.sleep(_POLL_EVERY)

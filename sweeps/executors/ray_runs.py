@@ -72,7 +72,7 @@ class PlanRuns(Searcher):
         if not self._queue and not self._given:
             self._look()  # at the end: what was elsewhere, or has died, may be open
         if not self._queue:
-            return None if self._given or self._is_open() else Searcher.FINISHED
+            return None if self._given or not self._is_over() else Searcher.FINISHED
         run_id = self._queue.popleft()
         self._given[trial_id] = run_id
         return {**self._trial, "run_id": run_id, "dead": self._seen.census.left.get(run_id, 0)}
@@ -119,8 +119,9 @@ class PlanRuns(Searcher):
         self._look_due = now + max(_LOOK_EVERY, _LOOK_SHARE * (now - started))
         return self._seen
 
-    def _is_open(self) -> bool:
-        return bool(set(self._seen.census.open) - self._pruned)
+    def _is_over(self) -> bool:
+        """Whether nothing is left to give, and nothing will be."""
+        return not set(self._seen.census.open) - self._pruned and not self._watch.is_growing
 
     def _note_death(self, unfit: str | None) -> None:
         if unfit is not None:

@@ -56,7 +56,7 @@ def execute(sweep: Sweep) -> Outcome:
     if not sweep.slurm.wait:
         return Outcome(left_to=jobs)
     try:
-        return _follow(sweep, arrays)
+        return _follow(sweep, arrays, jobs)
     except KeyboardInterrupt:
         sweep.display.say("Following no more; the jobs go on.")
         return Outcome(left_to=jobs)
@@ -103,8 +103,10 @@ class _Arrays:
 
     def fill(self) -> None:
         """Submit what is missing of the wanted tasks, never more than there are runs."""
-        open_runs = len(self._sweep.picker().census().open)
-        wanted = min(self._sweep.workers or DEFAULT_TASKS, open_runs)
+        picker = self._sweep.picker()
+        wanted = self._sweep.workers or DEFAULT_TASKS
+        if not picker.is_growing():
+            wanted = min(wanted, len(picker.census().open))
         there = self._doing_as_much(self.queued())
         if there:
             jobs = ", ".join(sorted({one.array for one in there}))
@@ -187,15 +189,17 @@ def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
     return [(command[0], command)] * entry.tasks
 
 
-def _follow(sweep: Sweep, arrays: _Arrays) -> Outcome:
+def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
     """Show progress until nothing is open, or nobody is left in the queue to do it."""
     watch = Watch(sweep.picker())
     due, gone = time.monotonic() + queue.SQUEUE_EVERY, 0
     while True:
         snapshot = watch.look()
         sweep.display.show(snapshot)
-        if not snapshot.census.open:
+        if not snapshot.census.open and not watch.is_growing:
             return Outcome()
+        if sweep.stopping.is_set():
+            return Outcome(left_to=jobs)
         if time.monotonic() >= due:
             due = time.monotonic() + queue.SQUEUE_EVERY
             try:

@@ -117,7 +117,9 @@ class Task:
 
     def requeue(self, picker: Picker) -> None:
         """Put the job back into the queue, if it is to go on. The last thing that a task does: Slurm then ends it."""
-        if self._told_to_end or not self.stopping.is_set() or not picker.census().open:
+        if self._told_to_end or not self.stopping.is_set():
+            return
+        if not picker.census().open and not picker.is_growing():
             return
         by_hand = command_line(self.job.requeue_command, python=False)
         if self._requeues_without_progress(picker) >= REQUEUES_WITHOUT_PROGRESS:

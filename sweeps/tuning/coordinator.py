@@ -1,0 +1,214 @@
+"""The coordinator: asks for trials, adds their runs to the plan, and tells what their rows say, until enough ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agad.datasets import check_counts
+from agad.errors import AgadError, SpecError
+from agad.spec import RunSpec
+from sweeps.feed import Feed, Verdicts
+from sweeps.stopping import Stopping
+from sweeps.tuning.lease import Lease
+from sweeps.tuning.optimiser import Asked, Optimiser
+from sweeps.tuning.outcomes import Rows, TrialOutcome, intermediate, trial_outcome
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+"""Seconds between two looks at the rows: short while trials end, longer while nothing happens."""
+_PAUSE_SHARE = 5
+"""A look takes a fifth of the time at most."""
+FAILURES_IN_A_ROW = 5
+"""Trials that may fail one after the other, with none that is complete among them, before the study is stopped."""
+
+
+def _unheard(_: str) -> None:
+    """The default `say`."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A trial under way, and its runs."""
+
+    asked: Asked
+    specs: tuple[RunSpec, ...]
+
+
+class Coordinator:
+    """Works at one study while it holds the lease.
+
+    Args:
+        optimiser: the study.
+        feed: where the plan grows.
+        rows: of the results folder.
+        lease: asked before anything is written.
+        stopping: when to end.
+        workers: runs that are kept open, so that each worker has one, or a pack of them.
+        judged: whether the study has a pruner.
+        say: shows a line.
+        idle: called at every look: supervises whoever runs the workers; raises AgadError where they cannot go on.
+    """
+
+    def __init__(
+        self,
+        optimiser: Optimiser,
+        feed: Feed,
+        rows: Rows,
+        lease: Lease,
+        stopping: Stopping,
+        *,
+        workers: int,
+        judged: bool = False,
+        say: Callable[[str], None] = _unheard,
+        idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._optimiser, self._feed, self._rows = optimiser, feed, rows
+        self._lease, self._stopping = lease, stopping
+        self._workers, self._judged, self._say, self._idle = workers, judged, say, idle
+        self._settings = optimiser.settings
+        self._running: dict[int, _Running] = {}
+        self._withdrawn: set[str] = set(feed.verdicts().withdrawn)
+        self._ended = optimiser.ended()
+        self._best = optimiser.best()
+        self._failures = 0
+        self._pause = _SHORTEST_PAUSE
+        self._say_verdicts()
+        for asked in optimiser.running():
+            self._take_up(asked)
+
+    @property
+    def ended(self) -> int:
+        """Trials that have ended."""
+        return len(self._ended)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are trials whose runs are to be made."""
+        return bool(self._running)
+
+    def run(self, trials: int) -> bool:
+        """Work until so many trials have ended, in all; False where it was stopped before."""
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            something = self._collect()
+            if self.ended >= trials and not self._running:
+                return True
+            something |= self._judge()
+            something |= self._ask(trials)
+            self._idle()
+            self._rest(something, time.monotonic() - started)
+        return False
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, trials: int) -> bool:
+        """Ask for trials until each worker has a run; whether there were any."""
+        asked = False
+        while self.ended + len(self._running) < trials and self._open_runs() < self._workers:
+            self._lease.check()
+            self._take_up(self._optimiser.ask())
+            asked = True
+        return asked
+
+    def _take_up(self, asked: Asked) -> None:
+        """Add the trial's runs to the plan, where they are not there already."""
+        try:
+            specs = self._settings.runs(asked.values)
+            for spec in specs:
+                check_counts(spec)
+        except SpecError as error:
+            self._end(asked, TrialOutcome("failed", failure=str(error)), ())
+            return
+        self._feed.add(asked.number, specs)
+        self._running[asked.number] = _Running(asked, specs)
+
+    def _open_runs(self) -> int:
+        """Runs that are to be made or being made."""
+        runs = {spec.run_id for one in self._running.values() for spec in one.specs}
+        return len(runs - self._rows.known.keys() - self._withdrawn)
+
+    # -- telling ---------------------------------------------------------------------------------------------------
+
+    def _collect(self) -> bool:
+        """Tell of the trials whose runs have ended; whether there were any."""
+        self._rows.look({spec.run_id for one in self._running.values() for spec in one.specs}, self._withdrawn)
+        something = False
+        for one in list(self._running.values()):
+            outcome = trial_outcome(one.specs, self._rows.known, self._settings.objectives, self._withdrawn)
+            if outcome is not None:
+                self._end(one.asked, outcome, one.specs)
+                something = True
+        return something
+
+    def _end(self, asked: Asked, outcome: TrialOutcome, specs: tuple[RunSpec, ...]) -> None:
+        self._lease.check()
+        if outcome.state != "complete":  # what is left of it is of no use to anybody
+            self._withdraw(specs)
+        if outcome.failure:
+            asked.note("failure", outcome.failure)
+        if self._judged:
+            for step, score in intermediate(specs, self._rows.known, {}).items():
+                asked.report(step, score)
+        self._optimiser.tell(asked.number, outcome.state, outcome.values)
+        self._running.pop(asked.number, None)
+        self._ended[asked.number] = outcome.state
+        if self._judged:
+            self._feed.forget_points(spec.run_id for spec in specs)
+        self._announce(asked, outcome)
+
+    def _announce(self, asked: Asked, outcome: TrialOutcome) -> None:
+        if outcome.state == "complete":
+            assert outcome.values is not None
+            self._failures = 0
+            self._best = max(outcome.values[0], self._best)
+            numbers = ", ".join(
+                f"{name} {value:.4f}" for name, value in zip(self._settings.objectives, outcome.values, strict=True)
+            )
+            text = f"{numbers} (best auroc {self._best:.4f})"
+        elif outcome.state == "failed":
+            self._failures += 1
+            text = f"failed: {outcome.failure}"
+        else:
+            text = "pruned"
+        values = " ".join(f"{name}={value}" for name, value in asked.values.items())
+        self._say(f"Trial {asked.number}: {text}; {values}")
+        if self._failures >= FAILURES_IN_A_ROW:
+            raise AgadError(
+                f"{self._failures} trials in a row have failed, the last with: {outcome.failure or 'no reason'}"
+            )
+
+    # -- pruning ---------------------------------------------------------------------------------------------------
+
+    def _judge(self) -> bool:
+        """Report what workers told of runs under way, and withdraw the runs of trials that the pruner gives up."""
+        if not self._judged:
+            return False
+        given_up = False
+        for one in self._running.values():
+            told = {s.run_id: self._feed.points(s.run_id) for s in one.specs if s.run_id not in self._rows.known}
+            steps = intermediate(one.specs, self._rows.known, told)
+            verdicts = [one.asked.report(step, score) for step, score in steps.items()]  # each new step is told
+            if any(verdicts):
+                self._withdraw(one.specs)
+                given_up = True
+        return given_up
+
+    def _withdraw(self, specs: tuple[RunSpec, ...]) -> None:
+        """Let nobody begin or go on with those of the runs that have no row, unless another trial wants them."""
+        others = {s.run_id for one in self._running.values() if one.specs != specs for s in one.specs}
+        left = {spec.run_id for spec in specs} - self._rows.known.keys() - others - self._withdrawn
+        if left:
+            self._lease.check()
+            self._withdrawn |= left
+            self._say_verdicts()
+
+    def _say_verdicts(self) -> None:
+        points = self._settings.protocol if self._judged else ""
+        self._feed.say(Verdicts(points, frozenset(self._withdrawn)))
+
+    # -- waiting ---------------------------------------------------------------------------------------------------
+
+    def _rest(self, something: bool, took: float) -> None:
+        self._pause = _SHORTEST_PAUSE if something else min(2 * self._pause, _LONGEST_PAUSE)
+        time.sleep(self._pause if something else max(self._pause, (_PAUSE_SHARE - 1) * took))

@@ -1,0 +1,86 @@
+"""Launcher: the `launch.py` that runs a study's plan, in a process of its own, under whichever executor it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agad.errors import AgadError
+from sweeps import children
+
+_STOP_PATIENCE = 150.0
+"""Seconds that the launcher gets for its workers' checkpoints; a little more than it gives them."""
+
+
+class Launcher:
+    """Starts launch.py at the study's plan, and starts it again while that brings trials to their end.
+
+    Args:
+        arguments: of launch.py, `--plan` among them.
+        log: file for what it prints: the terminal is the coordinator's.
+        ended: tells how many trials have ended.
+    """
+
+    def __init__(self, arguments: list[str], log: Path, ended: Callable[[], int]) -> None:
+        self._arguments = arguments
+        self._log = log
+        self._ended = ended
+        self._process: subprocess.Popen[bytes] | None = None
+        self._at_start = 0
+
+    def supervise(self) -> None:
+        """Start it where it is not running. Raises AgadError where it ended and no trial did since its start."""
+        if self._process is None:
+            self._start()
+            return
+        code = self._process.poll()
+        if code is None:
+            return
+        self._process = None
+        if self._ended() == self._at_start:
+            raise AgadError(f"{self._last_line() or f'launch.py ended with status {code}'} (log: {self._log})")
+
+    def stop(self) -> None:
+        """Let its workers write checkpoints, and end it."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def wait(self, seconds: float) -> None:
+        """Give it time to end by itself, as it does when the plan grows no more; then stop it."""
+        ends = time.monotonic() + seconds
+        while self._process is not None and self._process.poll() is None and time.monotonic() < ends:
+            time.sleep(0.05)
+        self.stop()
+
+    def _start(self) -> None:
+        self._at_start = self._ended()
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, str(children.ROOT / "sweeps" / "launch.py"), *self._arguments]
+        with self._log.open("ab") as output, children.without_warnings():
+            self._process = subprocess.Popen(  # noqa: S603 - our own command, arguments passed as a list
+                [*command, "--parent", str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=children.environment(),
+                start_new_session=True,  # Ctrl-C reaches the coordinator alone, which passes it on
+            )
+
+    def _last_line(self) -> str:
+        try:
+            lines = self._log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        errors = [line for line in lines if "error: " in line]
+        return (errors or lines or [""])[-1].removeprefix("launch.py: error: ")

@@ -1,0 +1,158 @@
+"""StudySettings: what a study is, kept in its folder from the first call on. Light: it imports no optuna."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agad import files
+from agad.datasets import is_plain_name
+from agad.errors import AgadError, StoreError
+from agad.spec import SEMANTICS_VERSION, RunSpec
+from sweeps.tuning.space import Axis
+
+STUDY_VERSION = 1
+"""Version of what a study's folder holds. Another one is refused."""
+
+SETTINGS = "study.json"
+
+OBJECTIVES = {"auroc": "maximize", "time": "minimize", "stability": "minimize"}
+"""Objective -> direction: mean validation AUROC; mean seconds of training; SD of the validation AUROC among seeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySettings:
+    """What may not change while a study is continued.
+
+    Attributes:
+        name: of the study.
+        title: the cells, for people.
+        specs: the runs of the first trial: the cells' own values, validation on, no test image read.
+        axes: the search space.
+        objectives: of OBJECTIVES, `auroc` first.
+        protocol: of VALIDATION_PROTOCOLS: that of the validation AUROC which is the score.
+        database: whether its trials are in a database that is given by URL, instead of a journal in its folder.
+    """
+
+    name: str
+    title: str
+    specs: tuple[RunSpec, ...]
+    axes: tuple[Axis, ...]
+    objectives: tuple[str, ...] = ("auroc",)
+    protocol: str = "eval"
+    database: bool = False
+
+    def __post_init__(self) -> None:
+        if not is_plain_name(self.name):
+            raise AgadError(f"--study {self.name!r} is no plain name; use letters, digits, -, _ and inner dots")
+        unknown = [name for name in self.objectives if name not in OBJECTIVES]
+        if unknown:
+            raise AgadError(f"unknown objective {unknown[0]!r}; choose from: {', '.join(OBJECTIVES)}")
+        if self.objectives[0] != "auroc" or len(self.objectives) != len(set(self.objectives)):
+            raise AgadError("--objective begins with auroc, and names each objective once")
+        if "stability" in self.objectives and not self._has_seeds():
+            raise AgadError("--objective stability is a spread among seeds: ask for --seeds 2 or more")
+
+    def _has_seeds(self) -> bool:
+        return len({spec.seed for spec in self.specs}) > 1
+
+    @property
+    def digest(self) -> str:
+        """Names the search: equal for studies whose trials can stand together."""
+        space = [axis.to_dict() for axis in self.axes]
+        what = [[spec.run_id for spec in self.specs], space, self.objectives, self.protocol]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+    def runs(self, values: dict[str, Any]) -> tuple[RunSpec, ...]:
+        """The runs of a trial. Raises SpecError for values that no run can have together."""
+        return tuple(spec.replace(**values) for spec in self.specs)
+
+    def own_values(self) -> dict[str, Any]:
+        """The values that the cells have themselves."""
+        return {axis.name: getattr(self.specs[0], axis.name) for axis in self.axes}
+
+    def save(self, folder: Path) -> StudySettings:
+        """Write them where none are yet; those that count. Raises AgadError where another search has that name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self._content(), indent=1)
+        if files.create_atomically(folder / SETTINGS, lambda temporary: temporary.write_text(text)):
+            return self
+        there = load_settings(folder)
+        check_same(there, self)
+        return there
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "study_version": STUDY_VERSION,
+            "semantics_version": SEMANTICS_VERSION,
+            "name": self.name,
+            "title": self.title,
+            "objectives": self.objectives,
+            "protocol": self.protocol,
+            "space": [axis.to_dict() for axis in self.axes],
+            "database": self.database,
+            "specs": [spec.to_dict() for spec in self.specs],
+        }
+
+
+def load_settings(folder: Path) -> StudySettings:
+    """The settings of the study in a folder. Raises StoreError, one line."""
+    path = folder / SETTINGS
+    try:
+        content = json.loads(path.read_text())
+        versions = content["study_version"], content["semantics_version"]
+        if versions[0] != STUDY_VERSION:
+            raise StoreError(
+                f"{path}: a study of schema {versions[0]}, this agad has {STUDY_VERSION}; take another --study"
+            )
+        if versions[1] != SEMANTICS_VERSION:
+            raise StoreError(
+                f"{path}: its runs mean other numbers (semantics {versions[1]}, this code has {SEMANTICS_VERSION}); "
+                "take another --study"
+            )
+        return StudySettings(
+            name=content["name"],
+            title=content["title"],
+            specs=tuple(RunSpec.from_dict(values) for values in content["specs"]),
+            axes=tuple(Axis.from_dict(values) for values in content["space"]),
+            objectives=tuple(content["objectives"]),
+            protocol=content["protocol"],
+            database=content["database"],
+        )
+    except FileNotFoundError:
+        raise StoreError(f"there is no study in {folder}; the first call of tune.py says what is tuned") from None
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except StoreError:
+        raise
+    except (ValueError, KeyError, TypeError, AgadError) as error:
+        raise StoreError(f"{path} is no study of this agad: {' '.join(str(error).split())}") from error
+
+
+def check_same(there: StudySettings, asked: StudySettings) -> None:
+    """Refuse to continue a study as another one. Raises AgadError, one line, that names what differs."""
+    name = there.name
+    if there.axes != asked.axes:
+        raise AgadError(
+            f"study {name} searches {_joined(there.axes)}; now it would be {_joined(asked.axes)}: "
+            "take another --study, or leave --range out"
+        )
+    if there.protocol != asked.protocol:
+        raise AgadError(f"study {name} is scored under {there.protocol}; take another --study for {asked.protocol}")
+    if there.objectives != asked.objectives:
+        raise AgadError(f"study {name} is for {', '.join(there.objectives)}; take another --study for other objectives")
+    if [spec.run_id for spec in there.specs] != [spec.run_id for spec in asked.specs]:
+        raise AgadError(
+            f"study {name} is about other runs ({there.title}); now it would be {asked.title}: take another --study"
+        )
+    if there.database != asked.database:
+        where = "in a database: give it by --storage" if there.database else "in its journal: leave --storage out"
+        raise AgadError(f"study {name} is kept {where}")
+
+
+def _joined(axes: Sequence[Axis]) -> str:
+    return ", ".join(map(str, axes))

@@ -1,0 +1,102 @@
+"""The study's summary: what its trials gave, in one file that reports and launches read without Optuna."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agad import files
+from agad.errors import StoreError
+from agad.spec import RunSpec
+from sweeps.tuning.settings import STUDY_VERSION, StudySettings
+
+if TYPE_CHECKING:
+    from sweeps.tuning.optimiser import Optimiser
+    from sweeps.tuning.outcomes import RunOutcome
+
+SUMMARY = "summary.json"
+
+
+def write_summary(
+    folder: Path, optimiser: Optimiser, known: Mapping[str, RunOutcome], *, how: Mapping[str, Any]
+) -> None:
+    """Write what is known of the study by now, importance included.
+
+    Args:
+        folder: the study's.
+        optimiser: the study.
+        known: run_id -> outcome.
+        how: the sampler and the like, for the report.
+    """
+    settings = optimiser.settings
+    trials = [_trial(settings, trial, known) for trial in optimiser.frozen()]
+    complete = [trial for trial in trials if trial["state"] == "complete"]
+    content = {
+        "study_version": STUDY_VERSION,
+        "name": settings.name,
+        "title": settings.title,
+        "objectives": list(settings.objectives),
+        "protocol": settings.protocol,
+        "space": [axis.to_dict() for axis in settings.axes],
+        **how,
+        "best": max(complete, key=lambda trial: (trial["scores"][0], -trial["number"]))["number"] if complete else None,
+        "importance": optimiser.importance() if len(complete) > 1 else {},
+        "validation": _validation(settings.specs, known),
+        "trials": trials,
+    }
+    text = json.dumps(content)
+    files.replace_atomically(folder / SUMMARY, lambda temporary: temporary.write_text(text))
+
+
+def _trial(settings: StudySettings, trial: Any, known: Mapping[str, RunOutcome]) -> dict[str, Any]:
+    params = trial.params
+    values = {axis.name: axis.value(params[axis.name]) for axis in settings.axes if axis.name in params}
+    specs = settings.runs(values) if len(values) == len(settings.axes) else ()
+    outcomes = [known[spec.run_id] for spec in specs if spec.run_id in known]
+    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    return {
+        "number": trial.number,
+        "state": states.get(trial.state.name, "running"),
+        "values": {
+            axis.name: axis.value(trial.params[axis.name]) for axis in settings.axes if axis.name in trial.params
+        },
+        "scores": list(trial.values) if trial.state.name == "COMPLETE" else None,
+        "points": {str(step): score for step, score in sorted(trial.intermediate_values.items())},
+        "seconds": sum(outcome.seconds for outcome in outcomes),
+        "failure": trial.user_attrs.get("failure", ""),
+        "runs": [spec.run_id for spec in specs],
+    }
+
+
+def _validation(specs: Sequence[RunSpec], known: Mapping[str, RunOutcome]) -> list[dict[str, Any]]:
+    """What the scores rest on, cell by cell: every trial has the same images, so the first trial's rows say it."""
+    cells: dict[int, dict[str, Any]] = {}
+    for spec in specs:
+        outcome = known.get(spec.run_id)
+        if outcome is not None and outcome.anomalies and spec.target_class not in cells:
+            cells[spec.target_class] = {
+                "class": spec.target_class,
+                "normals": outcome.normals,
+                "anomalies": outcome.anomalies,
+                "classes": list(outcome.classes),
+            }
+    return list(cells.values())
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary in a study's folder. Raises StoreError, one line."""
+    path = folder / SUMMARY
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+        version = content["study_version"]
+    except FileNotFoundError:
+        raise StoreError(f"there is no study with a finished trial in {folder}; tune.py makes one") from None
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is damaged; tune.py --rebuild makes it anew from the rows") from error
+    if version != STUDY_VERSION:
+        raise StoreError(f"{path}: a study of schema {version}, this agad has {STUDY_VERSION}")
+    return content
