@@ -113,11 +113,13 @@ class Pack:
         """
         for adam in self._adams:
             adam.zero_grad()
+        # D's first: the pass through G, which comes last, then lets go of each map as soon as it has been used.
+        of_d = [one.loss_d for one in losses]
+        torch.autograd.backward(of_d, retain_graph=True, inputs=list(self.discriminator.parameters()))
         of_g = [one.loss_g for one in losses if one.loss_g.requires_grad]  # it does not where every weight is 0
         if of_g:
             with frozen(self.discriminator):
-                torch.autograd.backward(of_g, retain_graph=True, inputs=list(self.generator.parameters()))
-        torch.autograd.backward([one.loss_d for one in losses], inputs=list(self.discriminator.parameters()))
+                torch.autograd.backward(of_g, inputs=list(self.generator.parameters()))
 
     def _read(self, losses: list[Losses]) -> dict[Training, NonFiniteLoss]:
         """Bring all members' numbers to the host at once, and let each look at its own."""
