@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-import agad.trainer
+import agad.session
 from agad.checkpoint import find_checkpoint
 from agad.data.prepared import Prepared
 from agad.errors import DataError, DeviceError, NonFiniteLoss, SpecError
@@ -289,14 +289,14 @@ def test_checkpoints_in_the_midst_of_recalibration_hold_the_run_s_own_statistics
             return Action.CONTINUE
         return Action.CHECKPOINT
 
-    original = agad.trainer.save_checkpoint
+    original = agad.session.save_checkpoint
 
     def spy(folder: Path, spec: RunSpec, attempt: int, digest: str, checkpoint: Any) -> Path:
         seen.append(checkpoint.state["training"]["generator"]["encoder.3.running_mean"].clone())
         return original(folder, spec, attempt, digest, checkpoint)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(agad.trainer, "save_checkpoint", spy)
+        patch.setattr(agad.session, "save_checkpoint", spy)
         run(checkpoint_dir=str(tmp_path), control=control)
     assert len(seen) == 2  # one when the point begins, one when its first protocol is done
     assert torch.equal(*seen)
