@@ -122,7 +122,7 @@ def _provenance(cells: Cells) -> Iterator[str]:
         counts: Counter[str] = Counter()
         for value, count in ok[column].value_counts(dropna=False).items():
             counts[_provenance_text(column, value)] += count
-        if counts.keys() == {_UNKNOWN}:
+        if counts.keys() <= {_UNKNOWN, _ALONE}:
             continue
         if len(counts) == 1:
             single.append(f"{words} {next(iter(counts))}")
@@ -145,13 +145,18 @@ _PROVENANCE = {
     "device_name": "device name",
     "instruction_set": "instruction set",
     "threads": "threads",
+    "pack": "trained",
 }
 
 
 _UNKNOWN = "unknown"
+_ALONE = "alone"
+"""How a run is trained where nothing else is said."""
 
 
 def _provenance_text(column: str, value: Any) -> str:
+    if column == "pack":
+        return f"up to {int(value)} together" if value is not None and value > 1 else _ALONE
     if value is None or value != value:  # noqa: PLR0124 - NaN is what a null becomes in a frame
         return _UNKNOWN
     if column == "git_clean":

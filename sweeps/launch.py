@@ -325,6 +325,8 @@ def _sweep(
     task: Task | None,
 ) -> Sweep:
     ray = ray_options.from_arguments(options)
+    if options.executor == "ray" and options.pack > 1:
+        raise AgadError("--pack is for the other executors: a trial of Ray is one run; take --resources gpu=0.25")
     worker = WorkerOptions(
         plan=str(path),
         results=str(options.results),
