@@ -31,3 +31,13 @@ class NonFiniteLoss(AgadError):
     def __init__(self, update: int, what: str) -> None:
         super().__init__(f"{what} became non-finite at update {update}")
         self.update = update
+
+
+_MEMORY_WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, a device's or the host's. By names and words, for this module imports no torch."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in _MEMORY_WORDS)

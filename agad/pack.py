@@ -52,6 +52,10 @@ def shape_of(training: Training) -> Hashable:
     )
 
 
+class TornUpdateError(Exception):
+    """An update was made in part: the members' states are of no use. Its cause says why."""
+
+
 class Pack:
     """Trainings of one shape as one.
 
@@ -74,7 +78,8 @@ class Pack:
     def step(self) -> dict[Training, NonFiniteLoss]:
         """One update of each member (Algorithm 1, lines 2 to 13); those whose loss is not finite, and why.
 
-        The state of such a member is of no use; the others have not noticed. An error leaves all as they were.
+        The state of such a member is of no use; the others have not noticed. An error leaves all as they were, but for
+        TornUpdateError.
         """
         before = self._statistics()
         try:
@@ -84,8 +89,11 @@ class Pack:
             for buffer, value in before:
                 buffer.copy_(value)
             raise
-        for adam in self._adams:
-            adam.step()
+        try:
+            for adam in self._adams:
+                adam.step()
+        except RuntimeError as error:
+            raise TornUpdateError from error
         return self._read(losses)
 
     def forward(self, x: Tensor) -> list[Any]:
@@ -130,7 +138,7 @@ class Pack:
             try:
                 member.end_update({name: next(values) for name in one})
             except NonFiniteLoss as error:
-                failed[member] = error
+                failed[member] = error.with_traceback(None)  # which would keep this frame, and all that it holds
         return failed
 
     def _statistics(self) -> list[tuple[Tensor, Tensor]]:

@@ -9,6 +9,9 @@ import torch
 
 from agad.data.prepared import Prepared
 from agad.data.split import one_class_split
+from agad.device import reset_peak_memory, settings
+from agad.errors import is_out_of_memory
+from agad.evaluate import Evaluator
 from agad.pack import Pack
 from agad.spec import RunSpec
 from agad.training import Training
@@ -27,16 +30,21 @@ def measured_size(spec: RunSpec, data: Prepared, device: torch.device) -> int:
     Tries end where twice the members bring less than five in a hundred, or do not fit into memory. It trains copies of
     the spec with other seeds and keeps nothing of them.
     """
-    best, rate, size = 1, updates_per_second(spec, data, device, 1), 2
-    while size <= LARGEST and _has_room(device):
-        try:
-            found = updates_per_second(spec, data, device, size)
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            break
-        if found < _GAIN * rate:
-            break
-        best, rate, size = size, found, 2 * size
+    reset_peak_memory(device)  # of trainings before
+    with settings(device, None):  # as runs have them
+        best, rate, size = 1, updates_per_second(spec, data, device, 1), 2
+        while size <= LARGEST and _has_room(device):
+            try:
+                found = updates_per_second(spec, data, device, size)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                break
+            if found < _GAIN * rate:
+                break
+            best, rate, size = size, found, 2 * size
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
     return best
 
 
@@ -45,6 +53,7 @@ def updates_per_second(spec: RunSpec, data: Prepared, device: torch.device, size
     specs = [spec.replace(seed=seed) for seed in range(size)]
     split = one_class_split(data, spec)
     pack = Pack([Training(one, data, split, device) for one in specs])
+    _evaluators = [Evaluator.of(one, data, split, device) for one in specs]  # for the memory that they take
     times = []
     for _ in range(2 + _UPDATES):
         started = time.perf_counter()

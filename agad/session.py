@@ -16,7 +16,7 @@ from agad.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
 from agad.control import Action, Control, CurvePoint, Interrupted, Progress, Pruned
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import OneClassSplit, one_class_split
-from agad.device import device_name, peak_memory_bytes, reset_peak_memory
+from agad.device import device_name, peak_memory_bytes
 from agad.errors import DataError, NonFiniteLoss
 from agad.evaluate import Evaluator, Scores
 from agad.models.build import count_parameters
@@ -78,7 +78,6 @@ class Session:
 
     def __init__(self, member: Member, device: torch.device) -> None:
         self._started_at = now()
-        reset_peak_memory(device)
         data, spec = opened(member), member.spec
         self._spec, self._options, self._device, self._data = spec, member.options, device, data
         self._control = member.control

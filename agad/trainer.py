@@ -10,8 +10,9 @@ import torch
 from agad.control import Action, Control, CurvePoint, Interrupted, Progress, Pruned
 from agad.data.prepared import Prepared
 from agad.device import open_device, peak_memory_bytes, reset_peak_memory, settings
+from agad.errors import is_out_of_memory
 from agad.inference import measure_inference
-from agad.pack import Pack, shape_of
+from agad.pack import Pack, TornUpdateError, shape_of
 from agad.schema import RunRecord
 from agad.session import Clock, Member, Session, machine_columns, now, opened
 from agad.spec import RunOptions, RunSpec
@@ -97,14 +98,24 @@ class _Crew:
                 self._begin(member)
             if not self._active:
                 return self._size
-            self._form_packs()
-            for pack in self._packs:
-                if not self._step(pack):
-                    break
+            try:
+                self._form_packs()
+            except RuntimeError as error:  # stacking copies
+                if not self._halved(error, max(map(len, self._wanted()))):
+                    raise
+                continue
+            self._step_all()
+
+    def _step_all(self) -> None:
+        for pack in self._packs:
+            if not self._step(pack):
+                return
 
     def _begin(self, member: Member) -> None:
         """Bring a run to where its first update is due."""
         outcome: RunRecord | Exception | None = None
+        if not self._active:
+            reset_peak_memory(self._device)
         try:
             if member.spec.task == "inference":
                 outcome = _inference_record(member, self._device)
@@ -114,7 +125,7 @@ class _Crew:
         except Exception as error:  # noqa: BLE001 - it is the member's, whatever it is
             outcome = error
         if outcome is not None:
-            self._ended(member, outcome)
+            self._end(member, outcome, 0)
             return
         steps = session.run()
         self._active[session.training] = (member, session, steps)
@@ -136,30 +147,53 @@ class _Crew:
         except Exception as error:  # noqa: BLE001 - as above
             outcome = error
         del self._active[training]
+        try:
+            self._end(member, outcome, training.update)
+        finally:
+            del outcome  # an exception holds this frame, which would hold it: a cycle with all that both hold
+
+    def _end(self, member: Member, outcome: RunRecord | Exception, update: int) -> None:
+        """Tell of a run's end; where memory ran out beside others, it is left for another time, with fewer."""
+        if isinstance(outcome, Exception) and self._active and self._halved(outcome, len(self._active) + 1):
+            outcome = Interrupted(update)
         self._ended(member, outcome)
+
+    def _halved(self, error: Exception, together: int) -> bool:
+        """Whether memory ran out where fewer could go together: from now on half as many do."""
+        if together < 2 or not is_out_of_memory(error):
+            return False
+        self._size = -(-together // 2)
+        self._packs = []
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
 
     def _form_packs(self) -> None:
         """Packs of the trainings under way: those of before where nobody came or went, since stacking copies."""
-        of_shape: dict[Hashable, list[Training]] = {}
-        for training in self._active:
-            of_shape.setdefault(shape_of(training), []).append(training)
-        wanted = [
-            tuple(alike[i : i + self._size]) for alike in of_shape.values() for i in range(0, len(alike), self._size)
-        ]
+        wanted = self._wanted()
         if [pack.members for pack in self._packs] != wanted:
             self._packs = []  # their memory is needed
             self._packs = [Pack(alike) for alike in wanted]
+
+    def _wanted(self) -> list[tuple[Training, ...]]:
+        """The trainings under way, those of one shape together, no more than there may be."""
+        of_shape: dict[Hashable, list[Training]] = {}
+        for training in self._active:
+            of_shape.setdefault(shape_of(training), []).append(training)
+        return [
+            tuple(alike[i : i + self._size]) for alike in of_shape.values() for i in range(0, len(alike), self._size)
+        ]
 
     def _step(self, pack: Pack) -> bool:
         """One update of a pack; False: it is too large for the device's memory, and smaller ones are to be formed."""
         clock = Clock()
         try:
             failed = pack.step()
+        except TornUpdateError as torn:
+            self._abandon(pack, torn)
+            return False
         except Exception as error:  # noqa: BLE001 - of the device, or of all members alike
-            if len(pack.members) > 1 and isinstance(error, torch.OutOfMemoryError):
-                self._size = -(-len(pack.members) // 2)
-                self._packs = []
-                torch.cuda.empty_cache()
+            if self._halved(error, len(pack.members)):
                 return False
             for training in pack.members:
                 self._advance(training, functools.partial(self._active[training][2].throw, error))
@@ -172,6 +206,16 @@ class _Crew:
             else:
                 self._advance(training, functools.partial(steps.send, (share, len(pack.members))))
         return True
+
+    def _abandon(self, pack: Pack, torn: TornUpdateError) -> None:
+        """End a pack whose states are of no use; its runs go on from their checkpoints where fewer go together."""
+        cause = torn.__cause__
+        assert isinstance(cause, Exception)
+        retried = self._halved(cause, len(pack.members))
+        self._packs = []
+        for training in pack.members:
+            error = Interrupted(training.update) if retried else cause
+            self._advance(training, functools.partial(self._active[training][2].throw, error))
 
 
 def _inference_record(member: Member, device: torch.device) -> RunRecord:

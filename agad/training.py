@@ -171,8 +171,9 @@ class Training:
         """The inverse of state_dict, for a training of the same spec."""
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
-        self.adam_g.load_state_dict(state["adam_g"])
-        self.adam_d.load_state_dict(state["adam_d"])
+        for adam, name in ((self.adam_g, "adam_g"), (self.adam_d, "adam_d")):
+            adam.load_state_dict(state[name])
+            _lay_out(adam)
         self.update, self.d_resets = state["update"], state["d_resets"]
         self.terms, self.recip_max = dict(state["terms"]), dict(state["recip_max"])
 
@@ -183,6 +184,18 @@ class Training:
 
     def _discriminator_key(self) -> torch.Generator:
         return seeded("init", "discriminator", self.spec.seed, self.d_resets)
+
+
+def _lay_out(adam: torch.optim.Adam) -> None:
+    """Give Adam's moments the layout of their weights.
+
+    They keep that of the device which wrote them, and the fused update walks through memory: moments in another layout
+    than their weights would silently be those of other weights.
+    """
+    for parameter, moments in adam.state.items():
+        for name, value in moments.items():
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
+                moments[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _adam(net: nn.Module, spec: RunSpec) -> torch.optim.Adam:

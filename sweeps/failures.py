@@ -6,7 +6,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 
-from agad.errors import AgadError, DataError, DeviceError, NonFiniteLoss, StoreError
+from agad.errors import AgadError, DataError, DeviceError, NonFiniteLoss, StoreError, is_out_of_memory
 
 _PLACE_ERRNOS = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENODEV,
@@ -17,7 +17,6 @@ _PLACE_WORDS = (
     "NVIDIA driver", "CUDA-capable device",
 )  # fmt: skip
 """Words of RuntimeErrors by which torch reports a broken or missing device."""
-_MEMORY_WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
 class PlaceError(AgadError):
@@ -43,20 +42,14 @@ def is_of_place(error: Exception) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno in _PLACE_ERRNOS
-    return isinstance(error, RuntimeError) and not _is_out_of_memory(error) and _mentions(error, _PLACE_WORDS)
+    return isinstance(error, RuntimeError) and not is_out_of_memory(error) and _mentions(error, _PLACE_WORDS)
 
 
 def failure_kind(error: Exception) -> str:
     """One of agad.schema.FAILURE_KINDS for a run that raised."""
     if isinstance(error, NonFiniteLoss):
         return "nan"
-    return "oom" if _is_out_of_memory(error) else "error"
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and _mentions(error, _MEMORY_WORDS)
+    return "oom" if is_out_of_memory(error) else "error"
 
 
 def _mentions(error: Exception, words: tuple[str, ...]) -> bool:

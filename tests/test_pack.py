@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from agad.data.prepared import Prepared
 from agad.errors import DataError, NonFiniteLoss
+from agad.evaluate import Evaluator
 from agad.pack import OWN_FIELDS, Pack, pack_key, shape_of
 from agad.schema import RunRecord
 from agad.spec import RunOptions, RunSpec, field_names
@@ -258,3 +260,57 @@ def test_out_of_memory_halves_the_pack_and_goes_on(
     assert max(together[1:]) == 2
     for run_id, record in found.items():
         assert_same_run(record, alone[run_id])
+
+
+def test_memory_that_runs_out_in_scoring_beside_others_is_no_fault_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, data: Prepared, alone: dict[str, RunRecord]
+) -> None:
+    """It is left for another time instead of getting a row; the others go on."""
+    scores = Evaluator.scores
+    scarce = iter([True])
+
+    def score(self: Evaluator, *arguments: Any) -> Any:
+        if next(scarce, False):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return scores(self, *arguments)
+
+    monkeypatch.setattr(Evaluator, "scores", score)
+    ends = made(SPECS, data, 3)
+    left = [run_id for run_id, outcome in ends.items() if isinstance(outcome, Interrupted)]
+    assert len(left) == 1
+    for run_id in ends.keys() - set(left):
+        outcome = ends[run_id]
+        assert isinstance(outcome, RunRecord)
+        assert_same_run(outcome, alone[run_id])
+
+
+def test_memory_that_runs_out_between_two_updates_repeats_neither(
+    monkeypatch: pytest.MonkeyPatch, data: Prepared
+) -> None:
+    """G has stepped and D has not: the states are of no use, so no member gets a row of them."""
+    step = torch.optim.Adam.step
+    calls = iter([False, True])
+
+    def scarce(self: torch.optim.Adam, *arguments: Any) -> Any:
+        if next(calls, False):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", scarce)
+    ends = made(SPECS[:2], data, 2)
+    assert [type(outcome) for outcome in ends.values()] == [Interrupted, Interrupted]
+
+
+def test_moments_take_the_layout_of_their_weights() -> None:
+    """A checkpoint from a device with another layout: the fused update would read moments of other weights."""
+    one, other = training_of(small(backbone="unet")), training_of(small(backbone="unet"))
+    step(one)
+    state = copy.deepcopy(one.state_dict())
+    for adam in ("adam_g", "adam_d"):
+        for moments in state[adam]["state"].values():
+            moments.update({name: value.contiguous() for name, value in moments.items()})
+    other.load_state_dict(state)
+    step(one)
+    step(other)
+    for name, value in one.generator.state_dict().items():
+        assert torch.equal(value, other.generator.state_dict()[name]), name
