@@ -172,7 +172,7 @@ def roles(spec: CountedSpec, train_counts: Sequence[int]) -> Roles:
     the known anomaly classes have, or none at gamma > 0; likewise for the images of a validation.
     """
     classes = range(len(train_counts))
-    for index in (spec.target_class, *spec.known_anomaly_classes):
+    for index in (spec.target_class, *spec.known_anomaly_classes, *spec.validation_anomaly_classes):
         if index not in classes:
             raise SpecError(f"class {index} does not exist in {spec.dataset}; the classes are 0..{len(classes) - 1}")
     target, others = (spec.target_class,), tuple(c for c in classes if c != spec.target_class)

@@ -79,6 +79,7 @@ def test_the_validation_depends_on_the_seed_and_not_on_gamma() -> None:
     ("counts", "changes", "message"),
     [
         ([100, 0, 0], {"validation": 0.1}, "no training image of an anomalous class"),
+        ([100, 50, 50], {"validation": 0.1, "validation_anomaly_classes": (7,)}, "class 7 does not exist"),
         ([100, 3, 50], {"validation": 0.1}, "asks for 5 anomalies of class 1, which has 3"),
         ([100, 50, 50], {"validation": 0.001}, "holds out none"),
         ([100, 20, 20], {"validation": 0.4, "gamma": 0.2}, "beside those set apart for validation"),
