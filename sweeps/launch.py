@@ -152,7 +152,10 @@ def _main(options: argparse.Namespace) -> int:
     if options.prepare_data:
         _prepare(path, options, download=True)
         return EXIT_COMPLETE
-    ray_options.check_judged(plan.specs, ray_options.from_arguments(options))
+    ray = ray_options.from_arguments(options)
+    if plan.study is not None and ray.scheduler is not None:
+        raise AgadError("--scheduler is not for a study's plan: tune.py --pruner gives its trials up")
+    ray_options.check_judged(plan.specs, ray)
     if task is not None:
         _begin(task, options, plan)
     outcome = Outcome()
@@ -342,6 +345,7 @@ def _sweep(
         retry_until=None if retry is None else str(retry),
         keep_weights=options.keep_weights,
         allow_code_change=options.allow_code_change,
+        keeps_pruned=ray.scheduler is not None,
     )
     return Sweep(
         plan=plan,

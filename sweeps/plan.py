@@ -233,9 +233,9 @@ class RetryPolicy:
         """The policy under `--retry-failed`: whatever has failed by now is open once more."""
         return cls(
             until_attempt={
-                run_id: max(one.attempt for one in of_run)
+                run_id: max(one.attempt for one in of_run if one.status == "failed")
                 for run_id, of_run in tries.items()
-                if of_run and all(one.status == "failed" for one in of_run)
+                if any(one.status == "failed" for one in of_run) and all(one.status != "ok" for one in of_run)
             }
         )
 

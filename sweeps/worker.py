@@ -71,6 +71,7 @@ class WorkerOptions:
         retry_until: path of a JSON file {run_id: attempt} of failed runs to try again, or None.
         keep_weights: keep G's and D's weights of finished runs.
         allow_code_change: work although agad/ is not what the plan was made with.
+        keeps_pruned: leave runs alone that were given up.
         parent: pid of the launcher, with which the worker ends; None: it lives on its own.
         log: path of the log file, named in failed rows; None: stderr.
         deadline: seconds from the start after which it stops; None: never.
@@ -92,6 +93,7 @@ class WorkerOptions:
     retry_until: str | None = None
     keep_weights: bool = False
     allow_code_change: bool = False
+    keeps_pruned: bool = False
     parent: int | None = None
     log: str | None = None
     deadline: float | None = None
@@ -284,6 +286,9 @@ class Worker:
         except PlaceError:
             self._give_back(claim)
             raise
+        except Exception:
+            log.warning("how many runs go together was not found; this one goes alone", exc_info=True)
+            return 1
 
     def _settle(self, spec: RunSpec, claim: Claim, outcome: RunRecord | Exception) -> RunRecord | None:
         """Commit or withhold the row of what a training came to; its record, or None if it was stopped or stolen.
@@ -297,7 +302,8 @@ class Worker:
                     self._withhold(record, claim)
                     return record
                 if record is not None:
-                    self._commit_withheld()
+                    if record.status != "pruned" or claim.record.update > 0:  # else it shows nothing about this place
+                        self._commit_withheld()
                     self._commit(record)
         except PlaceError:
             self._give_back(claim)
@@ -416,9 +422,8 @@ class Worker:
 
 
 def _policy(options: WorkerOptions) -> RetryPolicy:
-    if options.retry_until is None:
-        return RetryPolicy()
-    return RetryPolicy(until_attempt=json.loads(Path(options.retry_until).read_text()))
+    until = {} if options.retry_until is None else json.loads(Path(options.retry_until).read_text())
+    return RetryPolicy(until_attempt=until, keeps_pruned=options.keeps_pruned)
 
 
 def work(options: WorkerOptions) -> int:

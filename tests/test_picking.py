@@ -152,10 +152,12 @@ def test_retry_policy(tries: list[Try], state: str) -> None:
 
 
 def test_retry_failed_opens_what_has_failed_by_then_once() -> None:
-    policy = RetryPolicy.retrying({"run": failures("nan"), "fine": [Try(1, "ok", None)]})
+    pruned = [Try(1, "pruned", None), Try(2, "failed", "nan")]
+    policy = RetryPolicy.retrying({"run": failures("nan"), "given up": pruned, "fine": [Try(1, "ok", None)]})
 
     assert policy.state("run", failures("nan")) == "open"
     assert policy.state("run", failures("nan", "nan")) == "failed"
+    assert policy.state("given up", pruned) == "open"
     assert policy.state("fine", [Try(1, "ok", None)]) == "done"
 
 

@@ -93,6 +93,19 @@ def test_runs_of_earlier_launches_count(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["asha", "median"])
+def test_a_run_of_an_earlier_launch_may_have_been_far_behind(name: str) -> None:
+    """It would have been stopped, and has further points all the same."""
+    specs = rivals(6)
+    scores = [CURVES["good"]] * 4 + [(0.4, 0.3, 0.2)]
+    curves = {
+        spec.run_id: list(zip(spec.curve, curve, strict=True)) for spec, curve in zip(specs, scores, strict=False)
+    }
+    judge = scheduler(RayOptions(scheduler=name), specs, curves=curves)
+
+    assert stopped_at(judge, specs[5], (0.3, 0.2, 0.1)) == 2
+
+
+@pytest.mark.parametrize("name", ["asha", "median"])
 def test_a_run_that_ends_without_a_score_disturbs_nobody(name: str) -> None:
     specs = rivals(3)
     judge = scheduler(RayOptions(scheduler=name), specs)

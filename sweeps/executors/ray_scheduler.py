@@ -103,7 +103,11 @@ def _scheduler(rivals: Sequence[RunSpec], options: RayOptions) -> TrialScheduler
 
 
 def _replay(scheduler: Any, rival: _Rival, curve: Curve, key: str) -> None:
-    """Tell a scheduler of a run that is over."""
+    """Tell a scheduler of a run that is over: its points until it would have been stopped, and its end."""
     scheduler.on_trial_add(None, rival)
     for update, score in curve:
-        scheduler.on_trial_result(None, rival, {"update": update, key: score})
+        result = {"update": update, key: score}
+        if scheduler.on_trial_result(None, rival, result) == TrialScheduler.STOP:
+            break  # median stopping takes no further point of one that it has stopped
+    if curve:
+        scheduler.on_trial_complete(None, rival, result)
