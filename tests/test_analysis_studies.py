@@ -19,12 +19,13 @@ from analysis.study_figures import study_figures
 from analysis.study_view import studies_view, tuned_view
 from analysis.tables import plan_table
 from analysis.tuned_table import tuned_table
+from analysis.tuning import Tuning
 from sweeps.grids import Grid
 from sweeps.plan import make_plan
 from sweeps.tuning.chosen import tuned_by
 from sweeps.tuning.outcomes import Rows
 from sweeps.tuning.summary import SUMMARY, write_summary
-from tests.analysis_rows import ok_row
+from tests.analysis_rows import commit_all, ok_row
 from tests.rows import spec
 from tests.studies import Bench, cells, settings_of
 
@@ -86,6 +87,32 @@ def test_default_and_tuned_stand_side_by_side(tuned: Path) -> None:
     assert lines.loc["AUROC", "low"] == pytest.approx(0.125)  # no spread among these seeds
     assert lines.loc["seen", ["default", "tuned"]].tolist() == [0.5, 0.75]
     assert lines.loc["unseen", ["default", "tuned"]].tolist() == [1.0, 1.0]
+
+
+def _own(run: RunSpec) -> float:
+    return 0.5 + 0.1 * run.seed + 0.01 * run.known_anomaly_classes[0]
+
+
+def test_arms_of_a_grid_have_lines_of_their_own(tmp_path: Path) -> None:
+    """Of two classes, two known ones and two seeds each has eight pairs, and no pair across arms."""
+    arms = {"on": 0.1, "off": 0.2}
+    default = [
+        spec(seed, normal_class=of, adversarial_context=arm, gamma=0.1, min_anomalies=2, known_anomaly_classes=(known,))
+        for arm in arms for of in (0, 1) for known in (5, 6) for seed in (0, 1)
+    ]  # fmt: skip
+    tuned = [run.replace(lambda_con=7.0) for run in default]
+    store = ResultStore(tmp_path)
+    commit_all(store, default, _own)
+    commit_all(store, tuned, lambda run: _own(run) + arms[run.adversarial_context])
+    links = {found.run_id: own.run_id for found, own in zip(tuned, default, strict=True)}
+    sheet = tuned_table(store, Tuning("s", 1, 2, {"lambda_con": 7.0}, 0.9, (14,), {0: (1,), 1: (2,)}, links))
+
+    assert sheet is not None
+    assert sheet.columns[:4] == ("dataset", "γ", "context", "")
+    lines = sheet.data[sheet.data["score"] == "AUROC"].set_index("adversarial_context")
+    assert lines["pairs"].to_dict() == dict.fromkeys(arms, 8)
+    for end in ("gain", "low", "high"):  # no spread among seeds
+        assert lines[end].to_dict() == pytest.approx(arms)
 
 
 def test_a_tuned_table_says_that_labels_had_a_part(tuned: Path) -> None:
