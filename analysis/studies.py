@@ -80,16 +80,21 @@ class Study:
         """What was done, and with which labels."""
         states = [trial.state for trial in self.trials]
         counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states)))
-        cells = "; ".join(
-            f"class {cell['class']}: {cell['normals']:,} held-out normals and {cell['anomalies']:,} labelled anomalies "
-            f"of classes {'+'.join(map(str, cell['classes']))}"
-            for cell in self.validation
-        )
+        cells = "; ".join(map(self._cell, self.validation)) or "of which no run has told yet"
         return (
             f"{self.title}. {len(self.trials)} trials ({counts}), proposed by {self.sampler}, pruner {self.pruner}. A "
             f"score is a validation AUROC ({self.protocol}) over training images that are used for nothing else "
             f"({cells}, for each seed other ones); no test image has a part in it. Whatever is found here is tuned "
             "with labels."
+        )
+
+    def _cell(self, cell: Mapping[str, Any]) -> str:
+        """What the scores of a cell rest on; its gamma is named where the study has several of one class."""
+        several = sum(other["class"] == cell["class"] for other in self.validation) > 1
+        gamma = f" at {formats.GAMMA}={formats.gamma(cell['gamma'])}" if several else ""
+        return (
+            f"class {cell['class']}{gamma}: {cell['normals']:,} held-out normals and {cell['anomalies']:,} labelled "
+            f"anomalies of classes {'+'.join(map(str, cell['classes']))}"
         )
 
 

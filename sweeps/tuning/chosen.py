@@ -35,6 +35,9 @@ def tuned_by(results: Path, text: str) -> Tuned:
 
 def _tuned(name: str, content: dict[str, Any], trial: dict[str, Any]) -> Tuned:
     cells = content["validation"]
+    classes: dict[str, set[int]] = {}
+    for cell in cells:  # one for each class and gamma
+        classes.setdefault(str(cell["class"]), set()).update(cell["classes"])
     return Tuned(
         study=name,
         trial=trial["number"],
@@ -42,5 +45,5 @@ def _tuned(name: str, content: dict[str, Any], trial: dict[str, Any]) -> Tuned:
         values=trial["values"],
         score=trial["scores"][0],
         anomalies=tuple(sorted({cell["anomalies"] for cell in cells})),
-        classes={str(cell["class"]): tuple(cell["classes"]) for cell in cells},
+        classes={target: tuple(sorted(of)) for target, of in classes.items()},
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agad import files
-from agad.errors import StoreError
+from agad.errors import SpecError, StoreError
 from agad.spec import RunSpec
 from sweeps.tuning.settings import STUDY_VERSION, StudySettings
 
@@ -31,7 +31,9 @@ def write_summary(
         how: the sampler and the like, for the report.
     """
     settings = optimiser.settings
-    trials = [_trial(settings, trial, known) for trial in optimiser.frozen()]
+    frozen = optimiser.frozen()
+    runs = [_runs(settings, trial) for trial in frozen]
+    trials = [_trial(settings, trial, specs, known) for trial, specs in zip(frozen, runs, strict=True)]
     complete = [trial for trial in trials if trial["state"] == "complete"]
     content = {
         "study_version": STUDY_VERSION,
@@ -43,25 +45,35 @@ def write_summary(
         **how,
         "best": max(complete, key=lambda trial: (trial["scores"][0], -trial["number"]))["number"] if complete else None,
         "importance": optimiser.importance() if len(complete) > 1 else {},
-        "validation": _validation(settings.specs, known),
+        "validation": _validation(runs, known),
         "trials": trials,
     }
     text = json.dumps(content)
     files.replace_atomically(folder / SUMMARY, lambda temporary: temporary.write_text(text))
 
 
-def _trial(settings: StudySettings, trial: Any, known: Mapping[str, RunOutcome]) -> dict[str, Any]:
-    params = trial.params
-    values = {axis.name: axis.value(params[axis.name]) for axis in settings.axes if axis.name in params}
-    specs = settings.runs(values) if len(values) == len(settings.axes) else ()
+def _values(settings: StudySettings, trial: Any) -> dict[str, Any]:
+    return {axis.name: axis.value(trial.params[axis.name]) for axis in settings.axes if axis.name in trial.params}
+
+
+def _runs(settings: StudySettings, trial: Any) -> tuple[RunSpec, ...]:
+    """The trial's runs; none where its values are not all drawn, or no run can have them together."""
+    values = _values(settings, trial)
+    try:
+        return settings.runs(values) if len(values) == len(settings.axes) else ()
+    except SpecError:
+        return ()
+
+
+def _trial(
+    settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known: Mapping[str, RunOutcome]
+) -> dict[str, Any]:
     outcomes = [known[spec.run_id] for spec in specs if spec.run_id in known]
     states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
     return {
         "number": trial.number,
         "state": states.get(trial.state.name, "running"),
-        "values": {
-            axis.name: axis.value(trial.params[axis.name]) for axis in settings.axes if axis.name in trial.params
-        },
+        "values": _values(settings, trial),
         "scores": list(trial.values) if trial.state.name == "COMPLETE" else None,
         "points": {str(step): score for step, score in sorted(trial.intermediate_values.items())},
         "seconds": sum(outcome.seconds for outcome in outcomes),
@@ -70,19 +82,26 @@ def _trial(settings: StudySettings, trial: Any, known: Mapping[str, RunOutcome])
     }
 
 
-def _validation(specs: Sequence[RunSpec], known: Mapping[str, RunOutcome]) -> list[dict[str, Any]]:
-    """What the scores rest on, cell by cell: every trial has the same images, so the first trial's rows say it."""
-    cells: dict[int, dict[str, Any]] = {}
-    for spec in specs:
+def _validation(trials: Iterable[Sequence[RunSpec]], known: Mapping[str, RunOutcome]) -> list[dict[str, Any]]:
+    """What the scores rest on, for each class and gamma: of whichever trials have rows, as all have the same images.
+
+    Seeds draw other images, and with few of them other classes: `classes` are those of any run.
+    """
+    cells: dict[tuple[int, float], dict[str, Any]] = {}
+    for spec in (spec for specs in trials for spec in specs):
         outcome = known.get(spec.run_id)
-        if outcome is not None and outcome.anomalies and spec.target_class not in cells:
-            cells[spec.target_class] = {
-                "class": spec.target_class,
-                "normals": outcome.normals,
-                "anomalies": outcome.anomalies,
-                "classes": list(outcome.classes),
-            }
-    return list(cells.values())
+        if outcome is None or not outcome.anomalies:
+            continue
+        fresh = {
+            "class": spec.target_class,
+            "gamma": spec.gamma,
+            "normals": outcome.normals,
+            "anomalies": outcome.anomalies,
+            "classes": [],
+        }
+        cell = cells.setdefault((spec.target_class, spec.gamma), fresh)
+        cell["classes"] = sorted({*cell["classes"], *outcome.classes})
+    return [cells[key] for key in sorted(cells)]
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
