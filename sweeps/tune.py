@@ -23,10 +23,9 @@ import argparse
 import dataclasses
 import signal
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from agad.claims import ClaimBoard, Owner
 from agad.errors import AgadError
 from agad.provenance import code_digest
 from agad.spec import VALIDATION_PROTOCOLS
@@ -41,11 +40,12 @@ from sweeps.slurm.task import margin
 from sweeps.stopping import Stopping
 from sweeps.sweep import logs_folder
 from sweeps.tuning.cells import study_cells
+from sweeps.tuning.clearing import clear
 from sweeps.tuning.coordinator import Coordinator
 from sweeps.tuning.journal import JOURNAL, set_aside
 from sweeps.tuning.launcher import Launcher
 from sweeps.tuning.lease import Lease
-from sweeps.tuning.optimiser import PRUNERS, SAMPLERS, Optimiser, check_choice, open_storage
+from sweeps.tuning.optimiser import PRUNERS, SAMPLERS, Optimiser, check_choice, import_optuna, open_storage
 from sweeps.tuning.outcomes import Rows, count_steps
 from sweeps.tuning.rebuild import rebuild
 from sweeps.tuning.settings import OBJECTIVES, SETTINGS, StudySettings, check_same, load_settings
@@ -141,13 +141,18 @@ def _main(call: _Call) -> int:
     check_choice(settings, own.sampler, own.pruner)
     if own.trials is None and not own.rebuild:
         raise AgadError("--trials is missing: how many trials are to have ended, in all")
-    settings = settings.save(folder)
+    if own.rebuild and own.storage is not None:
+        raise AgadError("--rebuild is for a study's journal; a database has its own backups")
+    import_optuna()
+    workers = 0 if own.rebuild else _workers(launch)
+    database = None if own.storage is None else open_storage(folder, own.storage, lambda: None)
+    settings = settings.save(folder)  # the last: what was refused above has left nothing that a corrected call meets
     stopping = _stopping(launch.deadline)
     lease = Lease(folder, settings.name, launch.lease, stopping, say)
     try:
         if own.rebuild:
             return _rebuild(call, settings, lease)
-        return _work(call, settings, lease, stopping)
+        return _work(call, settings, lease, stopping, database=database, workers=workers)
     finally:
         lease.release()
 
@@ -200,12 +205,14 @@ def _save_plan(settings: StudySettings, launch: argparse.Namespace) -> Plan:
 # -- the study ----------------------------------------------------------------------------------------------------
 
 
-def _work(call: _Call, settings: StudySettings, lease: Lease, stopping: Stopping) -> int:
+def _work(
+    call: _Call, settings: StudySettings, lease: Lease, stopping: Stopping, *, database: Any | None, workers: int
+) -> int:
     own, launch = call.own, call.launch
     plan = _save_plan(settings, launch)
     folder = study_folder(launch.results, settings.name)
-    workers = _workers(launch)
-    optimiser = _optimiser(own, settings, folder, lease)
+    storage = open_storage(folder, None, lease.check) if database is None else database
+    optimiser = _optimiser(own, settings, storage)
     feed = Feed(folder, launch.lease)
     rows = Rows(ResultStore(launch.results), settings.protocol)
     launcher = Launcher(
@@ -234,17 +241,14 @@ def _work(call: _Call, settings: StudySettings, lease: Lease, stopping: Stopping
     if is_complete:
         lease.release()  # the plan grows no more: workers end
         launcher.wait(_LAUNCHER_PATIENCE)
-        _clear(launch.results, set(rows.known), feed.verdicts().withdrawn)
+        clear(launch.results, settings.name, rows)
     else:
         say(f"Stopping: {stopping.reason}. Workers finish their update and write checkpoints.")
         launcher.stop()
     return _conclude(folder, is_complete=is_complete)
 
 
-def _optimiser(
-    own: argparse.Namespace, settings: StudySettings, folder: Path, lease: Lease, *, begins: bool = True
-) -> Optimiser:
-    storage = open_storage(folder, own.storage, lease.check)
+def _optimiser(own: argparse.Namespace, settings: StudySettings, storage: Any, *, begins: bool = True) -> Optimiser:
     return Optimiser(
         settings,
         storage,
@@ -254,15 +258,6 @@ def _optimiser(
         seed=own.sampler_seed,
         begins=begins,
     )
-
-
-def _clear(results: Path, ended: Collection[str], withdrawn: Collection[str]) -> None:
-    """Unlink claims of runs that are over, and checkpoints of those that were given up: nobody goes on with them."""
-    ClaimBoard(results, Owner.this_process("tune")).clear({*ended, *withdrawn})
-    folder = results / "checkpoints"
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.partition(".")[0] in withdrawn:
-            path.unlink(missing_ok=True)
 
 
 class _Summaries:
@@ -290,11 +285,9 @@ class _Summaries:
 def _rebuild(call: _Call, settings: StudySettings, lease: Lease) -> int:
     """Make the study anew from the rows; what was there is set aside."""
     own, launch = call.own, call.launch
-    if own.storage is not None:
-        raise AgadError("--rebuild is for a study's journal; a database has its own backups")
     folder = study_folder(launch.results, settings.name)
     set_aside(folder / JOURNAL)
-    optimiser = _optimiser(own, settings, folder, lease, begins=False)
+    optimiser = _optimiser(own, settings, open_storage(folder, None, lease.check), begins=False)
     feed, rows = Feed(folder, launch.lease), Rows(ResultStore(launch.results), settings.protocol)
     number = rebuild(settings, optimiser, feed, rows)
     _Summaries(folder, optimiser, feed, rows, {"sampler": own.sampler, "pruner": own.pruner}).write()

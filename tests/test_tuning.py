@@ -24,23 +24,27 @@ import torch
 from agad.claims import Claim, ClaimBoard, Owner
 from agad.errors import AgadError, StoreError
 from agad.schema import SCORE_COLUMNS
+from agad.spec import RunSpec
 from agad.store import ResultStore
 from sweeps.feed import COORDINATOR, Feed, Judgement, Verdicts
 from sweeps.progress import Display, Watch
 from sweeps.stopping import Stopping
 from sweeps.tune import main as tune
 from sweeps.tuning.chosen import tuned_by
+from sweeps.tuning.clearing import clear
 from sweeps.tuning.journal import JOURNAL, repair, set_aside
+from sweeps.tuning.launcher import Launcher
 from sweeps.tuning.lease import Lease, LeaseLostError
 from sweeps.tuning.optimiser import SAMPLERS, Optimiser, open_storage
 from sweeps.tuning.outcomes import _COLUMNS, Rows, RunOutcome, intermediate, trial_outcome
 from sweeps.tuning.rebuild import rebuild
 from sweeps.tuning.settings import SETTINGS, load_settings
 from sweeps.tuning.space import parse_axis, space_of
-from sweeps.tuning.summary import write_summary
+from sweeps.tuning.summary import SUMMARY, write_summary
 from sweeps.worker import Worker, WorkerOptions
 from tests.cli import launch, one_line
 from tests.conftest import ROOT
+from tests.rows import record
 from tests.science import made_up, small, with_images
 from tests.studies import VALIDATED, Bench, answering, cells, score, settings_of
 
@@ -149,6 +153,17 @@ def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: 
     (tmp_path / SETTINGS).write_text(json.dumps({**content, "study_version": 99}))
     with pytest.raises(StoreError, match="a study of schema 99, this agad has 1"):
         load_settings(tmp_path)
+
+
+def test_a_first_call_that_is_refused_leaves_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the corrected call would meet the settings of the wrong one."""
+    call = ["--study", "s", "--results", str(tmp_path), "--select", "dataset=mnist", "--trials", "1"]
+
+    assert tune([*call, "--workers", "1", "--storage", "nosuch://"]) == 2
+    assert "the database cannot be opened" in one_line(capsys.readouterr().err)
+    assert tune([*call, "--executor", "ray", "--address", "head:6379"]) == 2
+    assert "--workers is missing" in one_line(capsys.readouterr().err)
+    assert not (tmp_path / "studies").exists()
 
 
 def test_a_database_study_of_another_search_is_refused(tmp_path: Path) -> None:
@@ -374,6 +389,48 @@ def test_ray_asks_again_as_long_as_the_plan_grows(tmp_path: Path) -> None:
     assert runs.suggest("c") == Searcher.FINISHED
 
 
+def test_a_study_s_end_leaves_others_their_claims_and_checkpoints(tmp_path: Path) -> None:
+    """Runs that it gave up may be another's: of all those, only the one that nobody wants is cleared."""
+    bench = Bench(tmp_path, settings_of(cells(6)))
+    done, failed, held, elsewhere, nobody, still_open = bench.settings.specs
+    bench.store.commit(record(done))
+    bench.store.commit(record(failed, status="failed"))
+    bench.store.commit(record(held, status="pruned"))
+    feed = Feed(bench.folder)
+    feed.add(0, bench.settings.specs)
+    feed.say(Verdicts(withdrawn=frozenset(run.run_id for run in (held, elsewhere, nobody))))
+    Feed(tmp_path / "studies" / "other").add(0, [elsewhere])
+    board = ClaimBoard(tmp_path, Owner.this_process("worker"))
+    (tmp_path / "checkpoints").mkdir()
+    for run in bench.settings.specs:
+        claim = board.take(run.run_id, 2)
+        assert claim is not None
+        if run not in (done, held):
+            claim.release()
+        (tmp_path / "checkpoints" / f"{run.run_id}.2.pt").touch()
+    clear(tmp_path, "s", Rows(bench.store))
+
+    assert board.generations().keys() == {run.run_id for run in (held, elsewhere, still_open)}
+    left = {path.name.partition(".")[0] for path in (tmp_path / "checkpoints").iterdir()}
+    assert left == {run.run_id for run in bench.settings.specs} - {nobody.run_id}
+
+
+def test_an_earlier_launch_s_error_is_not_this_one_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "launch.log"
+    log.write_text("launch.py: error: of yesterday\n")
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "launch.py").write_text("raise SystemExit('launch.py: error: of today')")
+    for said in ("of today", "ended with status 0"):
+        monkeypatch.setattr("sweeps.children.ROOT", tmp_path)
+        launcher = Launcher([], log, lambda: 0)
+        launcher.supervise()
+        assert launcher._process is not None
+        launcher._process.wait()
+        with pytest.raises(AgadError, match=said):
+            launcher.supervise()
+        (tmp_path / "sweeps" / "launch.py").write_text("")
+
+
 # -- pruning ------------------------------------------------------------------------------------------------------
 
 
@@ -552,6 +609,26 @@ def test_a_table_takes_over_a_trial_s_values_and_says_how_they_were_found(tmp_pa
     for wrong, message in (("s:99", "no such complete trial"), ("none", "there is no study"), ("s:x", "is not NAME")):
         with pytest.raises(AgadError, match=message):
             tuned_by(tmp_path, wrong)
+
+
+def test_a_summary_names_the_classes_of_all_cells_though_the_first_trial_failed(tmp_path: Path) -> None:
+    """Its later cells were never made; two cells of one class, at two gammas, are two."""
+    specs = (*cells(2), *cells(1, gamma=0.2, min_anomalies=2))
+    drawn = {0: [4, 2], 1: [3, 5]}
+
+    def values(of: RunSpec) -> dict[str, Any]:
+        fails = of.lambda_con == 50 and of.normal_class == 0
+        classes = [7] if of.gamma else drawn[of.target_class]
+        more = {"status": "failed", "auroc_val": None, "n_val_anomaly": None} if fails else {}
+        return {"drawn_validation_classes": None if fails else classes, **more}
+
+    bench = Bench(tmp_path, settings_of(specs), values)
+    bench.run(3, sampler="random")
+    write_summary(bench.folder, bench.optimiser, _known(bench), how={})
+    cells_of = json.loads((bench.folder / SUMMARY).read_text())["validation"]
+
+    assert [(c["class"], c["gamma"], c["classes"]) for c in cells_of] == [(0, 0, [2, 4]), (0, 0.2, [7]), (1, 0, [3, 5])]
+    assert tuned_by(tmp_path, "s").classes == {"0": (2, 4, 7), "1": (3, 5)}
 
 
 def _known(bench: Bench) -> dict[str, RunOutcome]:

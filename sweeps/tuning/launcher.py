@@ -31,6 +31,7 @@ class Launcher:
         self._ended = ended
         self._process: subprocess.Popen[bytes] | None = None
         self._at_start = 0
+        self._said_before = 0
 
     def supervise(self) -> None:
         """Start it where it is not running. Raises AgadError where it ended and no trial did since its start."""
@@ -68,6 +69,7 @@ class Launcher:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(children.ROOT / "sweeps" / "launch.py"), *self._arguments]
         with self._log.open("ab") as output, children.without_warnings():
+            self._said_before = output.tell()  # by earlier launches, whose errors are not this one's
             self._process = subprocess.Popen(  # noqa: S603 - our own command, arguments passed as a list
                 [*command, "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
@@ -79,8 +81,9 @@ class Launcher:
 
     def _last_line(self) -> str:
         try:
-            lines = self._log.read_text(errors="replace").strip().splitlines()
+            text = self._log.read_bytes()[self._said_before :].decode(errors="replace")
         except OSError:
             return ""
+        lines = text.strip().splitlines()
         errors = [line for line in lines if "error: " in line]
         return (errors or lines or [""])[-1].removeprefix("launch.py: error: ")
