@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.load import find_plan
+from analysis import curves, leakage
+from analysis.cells import read
+from analysis.load import find_plan, load_plan
 from analysis.tables import plan_table
 from tests.conftest import ROOT
 
@@ -104,3 +106,13 @@ def test_the_results_are_those_of_the_published_rows() -> None:
 
     assert shown.strip() == table.sheets[0].to_markdown().strip()
     assert table.complete
+
+
+def test_the_protocols_are_those_of_the_published_rows() -> None:
+    results = ROOT / "reproduction" / "mnist-naive"
+    shown = README.partition("<!-- protocols -->")[2].partition("<!-- end of protocols -->")[0]
+    cells = read(results, load_plan(find_plan(results)))
+    sheet = leakage.table(cells, curves.read(results, cells.runs["run_id"]))
+
+    assert sheet is not None
+    assert shown.strip() == sheet.to_markdown().strip()
