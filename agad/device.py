@@ -7,7 +7,7 @@ import platform
 import resource
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -47,6 +47,13 @@ def place(net: Net, device: torch.device) -> Net:
     net.to(device)
     net.to(memory_format=memory_format(device))
     return net
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
+    """Forward passes in `fp32`, as the net is, or in `bf16`, where torch's autocast sees no harm in it."""
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Anomaly scores under each evaluation protocol, and their AUROC.
 
-The score of an image is its method's (agad/methods), in float32. The protocols differ in batch norm's statistics, and
-so in what one image's score owes to the others (paper notes, B7):
+The score of an image is its method's (agad/methods), in float32, of passes in the spec's `eval_precision`. The
+protocols differ in batch norm's statistics, and so in what one image's score owes to the others (paper notes, B7):
 
     eval                 running statistics as training left them: the headline
     eval_recal           running statistics re-estimated on the training normals, in training's batch size
@@ -16,6 +16,7 @@ generator, so the protocols can be scored in any order, or not at all, without a
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from torch import Tensor
 
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import OneClassSplit, one_class_split
-from agad.device import open_device, place, settings
+from agad.device import autocast, open_device, place, settings
 from agad.errors import DataError
 from agad.images import ImagePool
 from agad.methods import Method, method_of
@@ -66,6 +67,7 @@ class Evaluator:
         test_class: (N,) their class indices.
         test_label: (N,) 0 normal, 1 anomalous.
         batch: images in a batch when scoring.
+        precision: of the net's passes, `fp32` or `bf16`.
         method: what scores and reconstructs.
     """
 
@@ -75,6 +77,7 @@ class Evaluator:
     test_class: NDArray[np.int64]
     test_label: NDArray[np.int64]
     batch: int
+    precision: str
     method: Method[Any]
 
     @classmethod
@@ -106,8 +109,8 @@ class Evaluator:
         """
         if protocol == "eval_recal":
             net = self._recalibrated(net, tick)
-        scores = torch.empty(len(self.test), device=next(net.parameters()).device)
-        with bn_mode(net, _MODES[protocol]):
+        scores = torch.empty(len(self.test), device=self.test.device)
+        with bn_mode(net, _MODES[protocol]), self._autocast():
             for positions in torch.split(self._order(protocol), self.batch):
                 tick()
                 x = self.test.take(positions)
@@ -118,12 +121,15 @@ class Evaluator:
     def reconstructions(self, net: BatchNormNet, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Test images at `positions` (K,) and x_hat of them under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
         x = self.test.take(positions)
-        with bn_mode(net, _MODES["eval"]):
-            return x, self.method.reconstruct(net, x)
+        with bn_mode(net, _MODES["eval"]), self._autocast():
+            return x, self.method.reconstruct(net, x).float()
 
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""
         return float(roc_auc_score(self.test_label, scores))
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        return autocast(self.test.device, self.precision)
 
     def _order(self, protocol: str) -> Tensor:
         """The order in which a protocol takes the test images."""
@@ -141,7 +147,7 @@ class Evaluator:
         for norm in net.batch_norms:
             norm.start_recalibration()
         order = torch.randperm(len(self.normals), generator=seeded("evaluation", "eval_recal"))
-        with bn_mode(net, BNMode.RECAL):
+        with bn_mode(net, BNMode.RECAL), self._autocast():
             # Nearly equal batches, so that no small rest brings its own noisy variance.
             for positions in order.tensor_split(-(-len(order) // self.recal_batch)):
                 tick()
@@ -155,6 +161,7 @@ def _common(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.d
         "normals": ImagePool(data.train_images, split.normal, device),
         "recal_batch": min(spec.batch_size, len(split.normal)),
         "batch": spec.eval_batch_size,
+        "precision": spec.eval_precision,
         "method": method_of(spec),
     }
 

@@ -19,11 +19,14 @@ class ImagePool:
         images: (N, C, H, W) uint8, on the CPU.
         indices: (M,) int64, which of them belong to the pool, in its order.
         device: where batches are wanted.
+
+    Attributes:
+        device: where batches are made.
     """
 
     def __init__(self, images: Tensor, indices: NDArray[np.int64], device: torch.device) -> None:
         index = torch.from_numpy(np.ascontiguousarray(indices))
-        self._device = device
+        self.device = device
         self._images, self._index = images, index
         if device.type != "cpu":
             self._images = images.index_select(0, index).to(device)
@@ -35,7 +38,7 @@ class ImagePool:
     def take(self, positions: Tensor) -> Tensor:
         """The images at `positions` (B,) of the pool: (B, C, H, W) float32 in [-1, 1], 0 and 255 being the ends."""
         index = self._index.index_select(0, positions)
-        if self._device.type == "cuda":  # from pinned memory the host need not wait for the copy
-            index = index.pin_memory().to(self._device, non_blocking=True)
-        gathered = self._images.index_select(0, index).contiguous(memory_format=memory_format(self._device))
+        if self.device.type == "cuda":  # from pinned memory the host need not wait for the copy
+            index = index.pin_memory().to(self.device, non_blocking=True)
+        gathered = self._images.index_select(0, index).contiguous(memory_format=memory_format(self.device))
         return gathered.to(torch.float32).div_(127.5).sub_(1.0)

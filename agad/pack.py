@@ -7,13 +7,13 @@ of one, and then nothing is stacked: no tensor is copied, and its bits are those
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from agad.device import autocast
 from agad.errors import NonFiniteLoss
 from agad.methods import Losses
 from agad.models.convolution import frozen
@@ -26,8 +26,8 @@ OWN_FIELDS = frozenset(
         "dataset", "protocol", "normal_class", "abnormal_class", "gamma", "known_anomaly_classes", "known_anomaly_draw",
         "seed", "init", "lambda_adv", "lambda_con", "lambda_adcon", "lambda_lat", "latent_loss", "anomaly_weight",
         "reciprocal", "recip_eps", "updates", "batch_size", "min_anomalies", "anomaly_place", "d_reset_threshold",
-        "curve", "curve_protocols", "final_protocols", "eval_batch_size", "validation", "validation_anomalies",
-        "validation_anomaly_classes", "evaluate_test",
+        "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision", "validation",
+        "validation_anomalies", "validation_anomaly_classes", "evaluate_test",
     }
 )  # fmt: skip
 """Fields in which members may differ. Of any other, a later one too, they must have the same value."""
@@ -99,7 +99,7 @@ class Pack:
     def forward(self, x: Tensor) -> list[Any]:
         """The method's passes over the members' batches, (B, members x C, H, W); each member's outputs."""
         method, sizes = self._first.method, self._first.batches.sizes
-        with self._autocast(x.device):
+        with autocast(x.device, self._first.spec.precision):
             out = method.forward(self.generator, self.discriminator, x, sizes.normal)
         members = len(self.members)
         if members == 1:
@@ -147,11 +147,6 @@ class Pack:
             return []
         buffers = [*self.generator.buffers(), *self.discriminator.buffers()]
         return [(buffer, buffer.clone()) for buffer in buffers]
-
-    def _autocast(self, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-        if self._first.spec.precision == "fp32":
-            return contextlib.nullcontext()
-        return torch.autocast(device.type, torch.bfloat16)
 
 
 class Together:

@@ -36,6 +36,7 @@ _ADDED_LATER: dict[str, Any] = {
     "validation_anomalies": 0,
     "validation_anomaly_classes": [],
     "evaluate_test": True,
+    "eval_precision": "fp32",
 }
 
 EVAL_PROTOCOLS = ("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1")
@@ -142,7 +143,7 @@ class RunSpec:
     d_reset_threshold: float = 1e-5
     """The discriminator's weights are drawn anew when L_d falls below it (delta of Algorithm 1); 0: never."""
     precision: str = _choice("fp32", "bf16")
-    """Of the forward passes in training. Losses, reductions and scoring are always fp32."""
+    """Of the forward passes in training. Losses and reductions are always fp32."""
 
     # -- evaluation ----------------------------------------------------------------------------------------------
     curve: tuple[int, ...] = (50, 100, 200, 400, 800, 1200)
@@ -153,6 +154,8 @@ class RunSpec:
     """Protocols scored at the last update, the curve's among them."""
     eval_batch_size: int = 256
     """Images in a batch when scoring; it changes scores under the batch_* protocols only."""
+    eval_precision: str = _choice("fp32", "bf16")
+    """Of the forward passes when scoring. The distances of images are always fp32."""
 
     # -- validation ----------------------------------------------------------------------------------------------
     validation: float = 0.0

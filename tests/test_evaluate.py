@@ -154,6 +154,25 @@ def test_eval_recal_averages_the_training_normals_and_sees_no_test_image():
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("protocol", EVAL_PROTOCOLS)
+def test_bf16_passes_give_the_scores_of_fp32_to_their_rounding(protocol: str):
+    """bfloat16 has 8 bits, and so has each layer's output; distances over an image average most of that away."""
+    data, net = made_up(), trained_like()
+    exact = evaluator(data).scores(net, protocol)
+    rounded = evaluator(data, eval_precision="bf16").scores(net, protocol)
+    assert rounded.dtype == np.float32
+    assert not np.array_equal(rounded, exact)
+    np.testing.assert_allclose(rounded, exact, rtol=1e-2)
+    assert len(np.unique(rounded)) == len(rounded), "distances are not rounded to bfloat16"
+
+
+def test_bf16_reconstructions_are_what_is_scored():
+    net, ours = trained_like(), evaluator(made_up(), eval_precision="bf16")
+    x, x_hat = ours.reconstructions(net, torch.arange(16))
+    assert x_hat.dtype == torch.float32
+    np.testing.assert_allclose((x - x_hat).flatten(1).norm(dim=1), ours.scores(net, "eval")[:16], rtol=1e-5)
+
+
 def trained_like() -> BatchNormNet:
     """A generator whose running statistics are not the initial ones."""
     net = build_generator(small(), 1, torch.Generator().manual_seed(0))
@@ -205,6 +224,7 @@ def test_auroc_by_hand():
         test_class=np.array([0, 0, 1, 1]),
         test_label=np.array([0, 0, 1, 1]),
         batch=1,
+        precision="fp32",
         method=None,  # type: ignore[arg-type]
     )
     assert ours.auroc(np.array([0.1, 0.4, 0.35, 0.8], np.float32)) == 0.75

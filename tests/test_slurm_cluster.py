@@ -150,6 +150,7 @@ def hold_its_worker(results: Path) -> int:
     wait_for(lambda: any(record.saved for record in claims(results)), 60)
     (pid,) = (record.owner.pid for record in claims(results) if not record.released)
     os.kill(pid, signal.SIGSTOP)
+    assert not ok_rows(results), "it was done before it could be held"
     return pid
 
 
@@ -161,12 +162,13 @@ def log_of_the_task(results: Path) -> str:
 def test_a_run_that_is_longer_than_the_time_limit_is_finished_over_requeues_both_ways(tmp_path: Path) -> None:
     """Its worker stands still until the limit is near: the time is what matters here, and nothing else."""
     one = ["--grid", "demo", "--seeds", "1", "--select", "normal_class=0", "--select", "gamma=0"]
-    one += ["--set", "updates=30", "--set", "curve=15", *LEAN, "--checkpoint-every", "0.2"]
+    one += ["--set", "updates=300", "--set", "curve=150", *LEAN, "--checkpoint-every", "0.2"]
     ways = (tmp_path / "script", tmp_path / "launch")
     job = batch_script("--time=1", "--array=0-0", f"--output={tmp_path}/out", arguments=one, results=ways[0])
+    workers = [hold_its_worker(ways[0])]
     done = submit(*one, "--workers", "1", "--slurm", "time=1", results=ways[1])
     assert done.returncode == 0, done.stderr
-    workers = [hold_its_worker(results) for results in ways]
+    workers += [hold_its_worker(ways[1])]
     for results, worker in zip(ways, workers, strict=True):
         wait_for(lambda results=results: "Stopping, for its deadline is near" in log_of_the_task(results), 90)
         os.kill(worker, signal.SIGCONT)

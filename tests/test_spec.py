@@ -32,7 +32,7 @@ PARAGRAPHS = """
     lambda_adv lambda_con lambda_adcon lambda_lat adversarial_context latent_loss detach_pseudo anomaly_pair
     anomaly_weight reciprocal recip_eps
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
-    curve curve_protocols final_protocols eval_batch_size
+    curve curve_protocols final_protocols eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed
 """
 FIELDS = PARAGRAPHS.split()
@@ -47,8 +47,8 @@ OTHER_VALUES = {
     "recip_eps": 0.1, "updates": 7, "batch_size": 128, "min_anomalies": 16, "batch_mix": "separate",
     "anomaly_place": "appended", "lr": 0.1, "beta1": 0.9, "beta2": 0.9, "d_reset_threshold": 0.0,
     "precision": "bf16", "curve": (1, 2), "curve_protocols": ("eval",), "final_protocols": ("eval", "eval_recal"),
-    "eval_batch_size": 64, "validation": 0.2, "validation_anomalies": 7, "validation_anomaly_classes": (1, 2),
-    "evaluate_test": False, "seed": 1,
+    "eval_batch_size": 64, "eval_precision": "bf16", "validation": 0.2, "validation_anomalies": 7,
+    "validation_anomaly_classes": (1, 2), "evaluate_test": False, "seed": 1,
 }  # fmt: skip
 
 NEEDED: dict[str, dict[str, Any]] = {
@@ -98,7 +98,7 @@ def test_a_field_added_later_enters_only_where_it_differs(monkeypatch: pytest.Mo
 GANOMALY_USES = """
     task method dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
     backbone init updates batch_size lr beta1 beta2 d_reset_threshold precision
-    curve curve_protocols final_protocols eval_batch_size
+    curve curve_protocols final_protocols eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed
 """
 

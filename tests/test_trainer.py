@@ -390,7 +390,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
 }
 # What changes no weight; each has a test of its own here, in test_evaluate.py or in test_inference.py.
 OTHERS = {
-    *("task", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size"),
+    *("task", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision"),
     *("validation_anomalies", "validation_anomaly_classes", "evaluate_test"),
 }
 

@@ -97,7 +97,7 @@ class Agad:
 
     def scores(self, generator: BatchNormNet, x: Tensor) -> Tensor:
         """A(x) = ||x - G(x)||_2 over the pixels of each image (section 3.3.3)."""
-        norm: Tensor = torch.linalg.vector_norm(x - self.reconstruct(generator, x), dim=(1, 2, 3))
+        norm: Tensor = torch.linalg.vector_norm(x - at_least_float32(self.reconstruct(generator, x)), dim=(1, 2, 3))
         return norm
 
     def reconstruct(self, generator: BatchNormNet, x: Tensor) -> Tensor:

@@ -91,7 +91,6 @@ def _is_for_products(x: Tensor, pixels: int) -> bool:
     return (
         pixels <= PRODUCT_GRADIENT
         and x.device.type == "cpu"
-        and torch.is_grad_enabled()
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") is torch.bfloat16
     )

@@ -22,7 +22,7 @@ _DIGITS = 4
 _NEVER = {
     "dataset", "image_size", "protocol", "normal_class", "abnormal_class", "gamma", "known_anomaly_classes",
     "known_anomaly_draw", "task", "method", "seed", "validation", "validation_anomalies", "validation_anomaly_classes",
-    "evaluate_test", "curve", "curve_protocols", "final_protocols", "eval_batch_size",
+    "evaluate_test", "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision",
 }  # fmt: skip
 """Fields that say which cell it is, or how it is scored: trials that differ in them could not be compared."""
 
