@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agad.errors import DeviceError
 
-WORKER_BYTES = int(4.75 * 2**30)
+WORKER_BYTES = int(4.25 * 2**30)
 """Memory that a worker on the CPU may need: UNet++ on three channels at batch 256 in float32 (docs/benchmarks.md)."""
 
 

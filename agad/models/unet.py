@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
 from agad.models.convolution import Conv2d, ConvTranspose2d
-from agad.models.stack import join
+from agad.models.joining import Joining
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Channels from the finest to the coarsest level: the widths that give Table 8's 7.76 million parameters."""
@@ -71,8 +71,9 @@ class UNetGenerator(BatchNormNet):
             x = encoder(x if level == 0 else down(x))
             skips.append(x)
         skips.pop()
-        for up, decoder in zip(self.ups, self.decoders, strict=True):
-            x = decoder(join([skips.pop(), up(x)], self.members))
+        with Joining(self.members).kept_as_parts() as join:
+            for up, decoder in zip(self.ups, self.decoders, strict=True):
+                x = decoder(join([skips.pop(), up(x)]))
         return torch.tanh(self.head(x))
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNormNet
 from agad.models.convolution import Conv2d
-from agad.models.stack import join
+from agad.models.joining import Joining
 from agad.models.unet import WIDTHS, DoubleConv, down, up_path
 
 
@@ -39,11 +39,12 @@ class UNetPlusPlusGenerator(BatchNormNet):
         for level in range(len(WIDTHS)):
             x = self.nodes[_name(level, 0)](x if level == 0 else down(x))
             levels.append([x])
-        for column in range(1, len(WIDTHS)):
-            for level in range(len(WIDTHS) - column):
-                name = _name(level, column)
-                raised = self.ups[name](levels[level + 1][column - 1])
-                levels[level].append(self.nodes[name](join([*levels[level], raised], self.members)))
+        with Joining(self.members).kept_as_parts() as join:
+            for column in range(1, len(WIDTHS)):
+                for level in range(len(WIDTHS) - column):
+                    name = _name(level, column)
+                    raised = self.ups[name](levels[level + 1][column - 1])
+                    levels[level].append(self.nodes[name](join([*levels[level], raised])))
         return torch.tanh(self.head(levels[0][-1]))
 
 
