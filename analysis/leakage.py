@@ -6,6 +6,7 @@ the test set is ordered by label was not learnt about anomalies: it is read off 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -60,13 +61,31 @@ def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).reindex(range(len(cells.rows)))
 
 
-def gains(cells: Cells) -> dict[int, stats.Interval]:
-    """Row -> what an ordered test set (normals first) gains over eval, run by run, with its interval."""
-    runs = cells.runs.assign(gain=cells.runs[column("batch_normals_first")] - cells.runs[HEADLINE])
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What normals first gains over another protocol, run by run.
+
+    Attributes:
+        mean: with its interval over fresh seeds.
+        up: classes whose mean rises.
+        classes: of so many.
+    """
+
+    mean: stats.Interval
+    up: int
+    classes: int
+
+
+def gains(cells: Cells, over: str) -> dict[int, Gain]:
+    """Row -> what an ordered test set, normals first, gains over the protocol `over`."""
+    runs = cells.runs.assign(gain=cells.runs[column("batch_normals_first")] - cells.runs[column(over)])
     of_row: dict[int, list[Any]] = {}
     for _, group in runs.dropna(subset=["gain"]).groupby(["row", "class", "known"]):
         of_row.setdefault(int(group["row"].iloc[0]), []).append(group["gain"].to_numpy(float))
-    return {row: stats.mean_interval(of_class) for row, of_class in of_row.items()}
+    return {
+        row: Gain(stats.mean_interval(of_class), sum(values.mean() > 0 for values in of_class), len(of_class))
+        for row, of_class in of_row.items()
+    }
 
 
 def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
@@ -75,28 +94,28 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     if len(protocols) < 2:
         return None
     summary, best, fields = cells.summary, oracle(cells, curves), fewest_fields(cells)
-    gained = gains(cells)
+    gained, ordered = gains(cells, "eval"), gains(cells, "batch_shuffled")
     lines, data = [], []
     for index, values in enumerate(cells.rows):
         if not summary.at[index, "ok"]:
             continue
         last = [float(summary[_avg(protocol)].iloc[index]) for protocol in protocols]
         chosen = [float(best[p].iloc[index]) if p in best else None for p in protocols]
-        found = gained.get(index)
+        gain, order = gained.get(index), ordered.get(index)
         texts = [_last_and_best(a, b) for a, b in zip(last, chosen, strict=True)]
         printed = summary["paper_avg"].iloc[index]
         key = [key_text(name, values[name]) for name in fields]
         paper_text = GAP if formats.is_missing(printed) else f"{printed:.1f}"
-        lines.append((*key, *texts, *_gain_texts(found), paper_text))
+        lines.append((*key, *texts, *_gain_texts(gain), *_order_texts(order), paper_text))
         record: dict[str, Any] = {name: key_text(name, values[name]) for name in fields}
         record |= {f"last_{protocol}": value for protocol, value in zip(protocols, last, strict=True)}
         record |= {f"best_{protocol}": value for protocol, value in zip(protocols, chosen, strict=True)}
-        data.append(record | _gain_record(found) | {"paper_avg": printed})
+        data.append(record | _record("gain", gain) | _record("order", order) | {"paper_avg": printed})
     return Sheet(
         name="leakage",
         caption="The same weights under every evaluation protocol: AUROC in %, last update / best update",
-        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), "gain", "95%", "paper"),
-        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + 2) + (PAPER,),
+        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), "gain", "95%", "order", "up", "paper"),
+        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + 4) + (PAPER,),
         lines=tuple(lines),
         notes=(
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
@@ -104,7 +123,9 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "batch, the test set in that order. single: statistics of each image alone.",
             "After the slash: the best point of the curve under that protocol, chosen on the test set, where the "
             "curve was scored so.",
-            "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds (t).",
+            "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds (t). "
+            "order: normals first minus shuffled, which have the same weights and the same kind of statistics, so what "
+            "the order alone is worth; up: classes in which it is worth something, of all.",
         ),
         data=pd.DataFrame(data),
     )
@@ -118,16 +139,24 @@ def _last_and_best(last: float, best: float | None) -> str:
     return formats.auroc(last) if formats.is_missing(best) else f"{formats.auroc(last)} / {formats.auroc(best)}"
 
 
-def _gain_texts(found: stats.Interval | None) -> tuple[str, str]:
+def _gain_texts(found: Gain | None) -> tuple[str, str]:
     if found is None:
         return GAP, GAP
-    text = formats.difference(100 * found.estimate)
-    if found.low is None or found.high is None:
+    mean, text = found.mean, formats.difference(100 * found.mean.estimate)
+    if mean.low is None or mean.high is None:
         return text, GAP
-    return text, f"{formats.difference(100 * found.low)} … {formats.difference(100 * found.high)}"
+    return text, f"{formats.difference(100 * mean.low)} … {formats.difference(100 * mean.high)}"
 
 
-def _gain_record(found: stats.Interval | None) -> dict[str, Any]:
+def _order_texts(found: Gain | None) -> tuple[str, str]:
     if found is None:
-        return {"gain": None, "gain_low": None, "gain_high": None}
-    return {"gain": found.estimate, "gain_low": found.low, "gain_high": found.high}
+        return GAP, GAP
+    return formats.difference(100 * found.mean.estimate), f"{found.up}/{found.classes}"
+
+
+def _record(name: str, found: Gain | None) -> dict[str, Any]:
+    keys = (name, f"{name}_low", f"{name}_high", f"{name}_up", f"{name}_classes")
+    if found is None:
+        return dict.fromkeys(keys)
+    values = (found.mean.estimate, found.mean.low, found.mean.high, found.up, found.classes)
+    return dict(zip(keys, values, strict=True))

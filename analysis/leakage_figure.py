@@ -14,7 +14,7 @@ from analysis.cells import Cells
 from analysis.drawing import COLOURS, INK, MOST_PANELS, PAPER_COLOUR, STYLE, Drawing, Panels, legend_on_top, ticks
 from analysis.figure_rows import class_name, plain_rows, row_title
 
-_MOST_NAMED = 2
+_MOST_NAMED = 3
 """Rows up to which panels are large enough for the classes' names."""
 _NAMES_IN_HEIGHT = 28
 _SMALL = Panels(columns=4, width=1.75, height=1.7, bottom=0.75)

@@ -301,7 +301,7 @@ def test_uncertainty_says_when_there_is_no_interval(tmp_path):
 
 
 def test_leakage_table_by_hand(tmp_path):
-    """Two classes, two seeds: last values averaged, the best of each curve, the gain of the same runs."""
+    """Two classes, two seeds: last values averaged, the best of each curve, the gains of the same runs."""
     last = {"eval": 0.6, "eval_recal": 0.65, "batch_normals_first": 0.9}
     store = ResultStore(tmp_path)
     for spec in specs((0, 1), seeds=(0, 1), dataset="digits"):
@@ -312,6 +312,7 @@ def test_leakage_table_by_hand(tmp_path):
                 last["eval"] + bump,
                 auroc_eval_recal=last["eval_recal"],
                 auroc_batch_normals_first=last["batch_normals_first"],
+                auroc_batch_shuffled=0.8 + 0.12 * spec.normal_class,
                 curve_update=[50, 1200],
                 curve_auroc_eval=[0.7 + bump, last["eval"] + bump],
                 curve_auroc_eval_recal=[0.1, last["eval_recal"]],
@@ -324,6 +325,8 @@ def test_leakage_table_by_hand(tmp_path):
     assert line["eval"] == "61.0 / 71.0"
     assert line["normals first"] == "90.0"
     assert line["gain"] == "+29.0"
+    assert line["order"] == "+4.0"  # +10 in class 0, -2 in class 1
+    assert line["up"] == "1/2"
 
 
 def test_leakage_shows_no_panel_without_a_run(tmp_path):
