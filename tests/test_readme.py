@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis import curves, leakage
+from agad.store import ResultStore
+from analysis import agreement, curves, leakage
 from analysis.cells import read
 from analysis.load import find_plan, load_plan
 from analysis.tables import plan_table
@@ -75,6 +76,8 @@ PAGES = [
     "docs/design.md",
     "docs/data.md",
     "docs/benchmarks.md",
+    "docs/slurm.md",
+    "docs/tuning.md",
     "reproduction/README.md",
     "slurm/README.md",
 ]
@@ -98,21 +101,53 @@ def test_the_tree_is_true() -> None:
     assert named - there - folders == set()
 
 
-def test_the_results_are_those_of_the_published_rows() -> None:
-    """The README's table is made from the rows in reproduction/, and from nothing else."""
-    results = ROOT / "reproduction" / "first-runs"
-    shown = README.partition("<!-- results -->")[2].partition("<!-- end of results -->")[0]
-    table = plan_table(results, find_plan(results))
-
-    assert shown.strip() == table.sheets[0].to_markdown().strip()
-    assert table.complete
+GAMMA0 = ROOT / "reproduction" / "gamma0"
+PUBLISHED = {"g": GAMMA0, "c": ROOT / "reproduction" / "context"}
+"""The first letter of a block's name in reproduction/README.md -> where its rows are."""
 
 
-def test_the_protocols_are_those_of_the_published_rows() -> None:
-    results = ROOT / "reproduction" / "mnist-naive"
-    shown = README.partition("<!-- protocols -->")[2].partition("<!-- end of protocols -->")[0]
-    cells = read(results, load_plan(find_plan(results)))
-    sheet = leakage.table(cells, curves.read(results, cells.runs["run_id"]))
+def block(page: str, name: str) -> str:
+    """What stands between `<!-- name -->` and `<!-- end of name -->`."""
+    _, opening, rest = page.partition(f"<!-- {name} -->")
+    shown, closing, _ = rest.partition(f"<!-- end of {name} -->")
+    assert opening, name
+    assert closing, name
+    return shown.strip()
 
-    assert sheet is not None
-    assert shown.strip() == sheet.to_markdown().strip()
+
+def made_from_rows(results: Path) -> dict[str, str]:
+    """The tables of a published folder, by the name of their block."""
+    plan = find_plan(results)
+    cells, (means, classes) = read(results, load_plan(plan)), plan_table(results, plan).sheets[:2]
+    sheets = {
+        "results": means,
+        "classes": classes,
+        "protocols": leakage.table(cells, curves.read(results, cells.runs["run_id"])),
+        "agreement": agreement.table(cells),
+    }
+    return {name: sheet.to_markdown().strip() for name, sheet in sheets.items() if sheet is not None}
+
+
+@pytest.mark.parametrize("name", ["results", "protocols"])
+def test_the_results_are_those_of_the_published_rows(name: str) -> None:
+    """The README's tables are made from the rows in reproduction/, and from nothing else."""
+    assert block(README, name) == made_from_rows(GAMMA0)[name]
+
+
+def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
+    page = (ROOT / "reproduction" / "README.md").read_text()
+    names = re.findall(r"<!-- ([gc]_\w+) -->", page)
+    made = {letter: made_from_rows(results) for letter, results in PUBLISHED.items()}
+
+    assert {"g_protocols", "g_classes", "g_agreement", "c_protocols"} <= set(names)
+    for name in names:
+        letter, _, kind = name.partition("_")
+        assert block(page, name) == made[letter][kind], name
+
+
+@pytest.mark.parametrize("results", PUBLISHED.values(), ids=PUBLISHED)
+def test_published_runs_are_complete_and_of_clean_code(results: Path) -> None:
+    rows = ResultStore(results).read(["run_id", "status", "git_clean", "git_commit"]).to_pylist()
+    assert {row["run_id"] for row in rows} == set(load_plan(find_plan(results)).run_ids)
+    assert {row["status"] for row in rows} == {"ok"}
+    assert all(row["git_clean"] and row["git_commit"] for row in rows)
