@@ -19,9 +19,6 @@ class ImagePool:
         images: (N, C, H, W) uint8, on the CPU.
         indices: (M,) int64, which of them belong to the pool, in its order.
         device: where batches are wanted.
-
-    Attributes:
-        device: where batches are made.
     """
 
     def __init__(self, images: Tensor, indices: NDArray[np.int64], device: torch.device) -> None:

@@ -45,12 +45,12 @@ class Joining:
         return y
 
     def _pack(self, x: Tensor) -> Tensor | Recipe:
-        joined, recipe = self._joined.get(x.data_ptr(), (None, None))
-        # Its memory tells a join by, but only while it lives: afterwards another map may lie there.
-        y = None if joined is None else joined()
-        if recipe is not None and y is not None and y.shape == x.shape and y.dtype == x.dtype:
-            return recipe
-        return x
+        found = self._joined.get(x.data_ptr())
+        if found is None:
+            return x
+        joined, recipe = found
+        y = joined()  # its memory tells a join only while it lives: afterwards another map may lie there
+        return recipe if y is not None and y.shape == x.shape and y.dtype == x.dtype else x
 
 
 def _unpack(kept: Tensor | Recipe) -> Tensor:
