@@ -92,6 +92,7 @@ class Pack:
         try:
             for adam in self._adams:
                 adam.step()
+                adam.zero_grad()  # now: until the next backward pass they would lie in the way of the maps, as holes
         except RuntimeError as error:
             raise TornUpdateError from error
         return self._read(losses)

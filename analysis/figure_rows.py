@@ -10,6 +10,8 @@ from analysis import formats
 from analysis.cells import Cells
 from analysis.formats import GAMMA
 
+BACKBONE_TITLES = {"naive": "naive", "unet": "U-Net", "unetpp": "UNet++"}
+
 
 def is_plain(values: Mapping[str, Any]) -> bool:
     """Whether method, batch norm and context are the paper's main ones."""
@@ -32,7 +34,7 @@ def row_title(cells: Cells, index: int) -> str:
     """Data set, backbone and, where there is one, the share of anomalies."""
     values = cells.rows[index]
     share = f", {GAMMA} {formats.gamma(values['gamma'])}" if values["gamma"] else ""
-    return f"{datasets.title(values['dataset'])}, {values['backbone']}{share}"
+    return f"{datasets.title(values['dataset'])}, {BACKBONE_TITLES[values['backbone']]}{share}"
 
 
 def class_name(dataset: str, target: int) -> str:

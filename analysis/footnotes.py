@@ -48,8 +48,8 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
                 f"{datasets.title(row.dataset)}, {row.table}: the paper prints {row.avg:.1f}; the mean of its printed "
                 f"classes is {recomputed}. The printed one is compared."
             )
-    for settings in sorted({text for text in summary["paper_differences"] if text}):
-        yield f"(in brackets): the paper's number for orientation only, not compared: here {settings}."
+    if settings := sorted({text for text in summary["paper_differences"] if text}):
+        yield f"(in brackets): the paper's number for orientation only, not compared: here {'; or '.join(settings)}."
 
 
 def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
