@@ -38,13 +38,14 @@ def leakage_figure(cells: Cells) -> Drawing | None:
             _leakage_panel(panel, cells, index, protocols)
             printed = summary["paper_avg"].iloc[index]
             if not formats.is_missing(printed):
-                panel.axhline(printed, color=PAPER_COLOUR, linewidth=1, linestyle=(0, (4, 2)))
+                across = [0, len(protocols) - 1]  # and not through the names behind
+                panel.plot(across, [printed, printed], color=PAPER_COLOUR, linewidth=1, linestyle=(0, (4, 2)))
             panel.set_title(row_title(cells, index))
         first = axes[0]  # what is set of it is set of all panels: they share their axes
         low = 10 * math.floor(first.get_ylim()[0] / 10)
         first.set_ylim(low, 101.5)
         first.set_yticks(*ticks(low, 100))
-        first.set_xlim(-0.3, len(protocols) - (-0.4 if named else 0.7))
+        first.set_xlim(-0.3, len(protocols) - (-0.55 if named else 0.7))
         first.set_xticks(range(len(protocols)), [leakage.LABELS[protocol] for protocol in protocols])
         if named:
             for panel, index in zip(axes, rows, strict=False):
@@ -65,7 +66,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
 
 
 def _name_lines(panel: Axes, cells: Cells, index: int, last: str, x: float) -> None:
-    """Write each class's name behind the end of its line, moved apart where lines end close together."""
+    """Write each class's name behind the end of its line; where lines end close together, apart and led to."""
     runs, dataset = cells.runs[cells.runs["row"] == index], cells.rows[index]["dataset"]
     ends = (100 * runs.groupby("class")[last].mean()).dropna().sort_values(ascending=False)
     low, high = panel.get_ylim()
@@ -74,7 +75,8 @@ def _name_lines(panel: Axes, cells: Cells, index: int, last: str, x: float) -> N
     for number, end in ends.items():
         height = min(float(end), height - step)
         name = class_name(dataset, int(str(number))) or str(number)
-        panel.text(x + 0.15, height, name, fontsize=6, va="center", color=INK, alpha=0.8)
+        panel.plot([x + 0.03, x + 0.25], [float(end), height], color=COLOURS[0], linewidth=0.4, alpha=0.55)
+        panel.text(x + 0.3, height, name, fontsize=6, va="center", color=INK, alpha=0.8)
 
 
 def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[str]) -> None:
