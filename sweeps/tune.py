@@ -33,7 +33,7 @@ from agad.store import ResultStore
 from sweeps.arguments import Parser, command_line, drop_output, positive, say
 from sweeps.devices import default_workers, resolve_device
 from sweeps.feed import Feed, study_folder
-from sweeps.launch import build_parser as build_launch_parser
+from sweeps.launch_options import build_parser as build_launch_parser
 from sweeps.plan import Plan, check_code
 from sweeps.slurm.options import DEFAULT_TASKS
 from sweeps.slurm.task import margin
