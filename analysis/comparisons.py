@@ -22,7 +22,8 @@ _VARIANTS = {
     "table5": "batch_norm",
     "table9": "backbone",
 }
-_BASELINES = {"adversarial_context": "off", "batch_norm": "shared", "backbone": "naive"}
+BASELINES = {"adversarial_context": "off", "batch_norm": "shared", "backbone": "naive"}
+"""What the paper's tables hold a variant against."""
 
 
 def paired(ours: OurTable) -> Sheet | None:
@@ -33,7 +34,7 @@ def paired(ours: OurTable) -> Sheet | None:
     name = _VARIANTS.get(ours.table)
     if name is None:
         return None
-    baseline = _BASELINES[name]
+    baseline = BASELINES[name]
     found = []
     for base in ours.cells.matches:
         if base is None or base.row.fields[name] != baseline:
@@ -88,7 +89,7 @@ def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, sta
         )
     return Sheet(
         name=f"{ours.name}-paired",
-        caption=f"{ours.title}: gain over {name.replace('_', ' ')} {_BASELINES[name]}, run by run",
+        caption=f"{ours.title}: gain over {name.replace('_', ' ')} {BASELINES[name]}, run by run",
         columns=("dataset", GAMMA, heading(name), "gain", "95% interval", "P(better)", "p", "pairs"),
         kinds=(KEY, KEY, KEY, OURS, OURS, OURS, OURS, OURS),
         lines=tuple(lines),

@@ -6,10 +6,13 @@ the test set is ordered by label was not learnt about anomalies: it is read off 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agad.spec import EVAL_PROTOCOLS
 from analysis import formats, stats
@@ -67,11 +70,13 @@ class Gain:
 
     Attributes:
         mean: with its interval over fresh seeds.
+        over_classes: the same mean, with its interval over classes.
         up: classes whose mean rises.
         classes: of so many.
     """
 
     mean: stats.Interval
+    over_classes: stats.Interval | None
     up: int
     classes: int
 
@@ -82,10 +87,12 @@ def gains(cells: Cells, over: str) -> dict[int, Gain]:
     of_row: dict[int, list[Any]] = {}
     for _, group in runs.dropna(subset=["gain"]).groupby(["row", "class", "known"]):
         of_row.setdefault(int(group["row"].iloc[0]), []).append(group["gain"].to_numpy(float))
-    return {
-        row: Gain(stats.mean_interval(of_class), sum(values.mean() > 0 for values in of_class), len(of_class))
-        for row, of_class in of_row.items()
-    }
+    return {row: _gain(of_class) for row, of_class in of_row.items()}
+
+
+def _gain(of_class: Sequence[NDArray[np.float64]]) -> Gain:
+    means = np.array([values.mean() for values in of_class])
+    return Gain(stats.mean_interval(of_class), stats.class_interval(means), int((means > 0).sum()), len(means))
 
 
 def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
@@ -106,7 +113,9 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         printed = summary["paper_avg"].iloc[index]
         key = [key_text(name, values[name]) for name in fields]
         paper_text = GAP if formats.is_missing(printed) else f"{printed:.1f}"
-        lines.append((*key, *texts, *_gain_texts(gain), *_order_texts(order), paper_text))
+        gain_texts = _texts(gain.mean if gain else None)
+        order_texts = (*_texts(order.over_classes if order else None), _up(order))
+        lines.append((*key, *texts, *gain_texts, *order_texts, paper_text))
         record: dict[str, Any] = {name: key_text(name, values[name]) for name in fields}
         record |= {f"last_{protocol}": value for protocol, value in zip(protocols, last, strict=True)}
         record |= {f"best_{protocol}": value for protocol, value in zip(protocols, chosen, strict=True)}
@@ -114,8 +123,8 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     return Sheet(
         name="leakage",
         caption="The same weights under every evaluation protocol: AUROC in %, last update / best update",
-        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), "gain", "95%", "order", "up", "paper"),
-        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + 4) + (PAPER,),
+        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), "gain", "95%", "order", "95%", "up", "paper"),
+        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + 5) + (PAPER,),
         lines=tuple(lines),
         notes=(
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
@@ -125,7 +134,8 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "curve was scored so.",
             "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds (t). "
             "order: normals first minus shuffled, which have the same weights and the same kind of statistics, so what "
-            "the order alone is worth; up: classes in which it is worth something, of all.",
+            "the order alone is worth, with its interval over classes (t); up: classes in which it is worth something, "
+            "of all.",
         ),
         data=pd.DataFrame(data),
     )
@@ -139,24 +149,26 @@ def _last_and_best(last: float, best: float | None) -> str:
     return formats.auroc(last) if formats.is_missing(best) else f"{formats.auroc(last)} / {formats.auroc(best)}"
 
 
-def _gain_texts(found: Gain | None) -> tuple[str, str]:
+def _texts(found: stats.Interval | None) -> tuple[str, str]:
+    """A mean in points, and its interval."""
     if found is None:
         return GAP, GAP
-    mean, text = found.mean, formats.difference(100 * found.mean.estimate)
-    if mean.low is None or mean.high is None:
+    text = formats.difference(100 * found.estimate)
+    if found.low is None or found.high is None:
         return text, GAP
-    return text, f"{formats.difference(100 * mean.low)} … {formats.difference(100 * mean.high)}"
+    return text, f"{formats.difference(100 * found.low)} … {formats.difference(100 * found.high)}"
 
 
-def _order_texts(found: Gain | None) -> tuple[str, str]:
-    if found is None:
-        return GAP, GAP
-    return formats.difference(100 * found.mean.estimate), f"{found.up}/{found.classes}"
+def _up(found: Gain | None) -> str:
+    return GAP if found is None else f"{found.up}/{found.classes}"
 
 
 def _record(name: str, found: Gain | None) -> dict[str, Any]:
-    keys = (name, f"{name}_low", f"{name}_high", f"{name}_up", f"{name}_classes")
+    keys = ("", "_low", "_high", "_classes_low", "_classes_high", "_up", "_classes")
+    names = tuple(f"{name}{key}" for key in keys)
     if found is None:
-        return dict.fromkeys(keys)
-    values = (found.mean.estimate, found.mean.low, found.mean.high, found.up, found.classes)
-    return dict(zip(keys, values, strict=True))
+        return dict.fromkeys(names)
+    over = found.over_classes
+    ends = (None, None) if over is None else (over.low, over.high)
+    values = (found.mean.estimate, found.mean.low, found.mean.high, *ends, found.up, found.classes)
+    return dict(zip(names, values, strict=True))

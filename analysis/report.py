@@ -27,6 +27,7 @@ from agad.store import ResultStore
 from analysis import (
     agreement,
     comparisons,
+    contrast,
     coverage,
     curves,
     footnotes,
@@ -237,8 +238,10 @@ def _leakage(cells: Cells, points: pd.DataFrame) -> list[Section]:
         "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
     )
     followed = agreement.table(cells)
+    changed = contrast.table(cells)
     sheets = () if followed is None else (followed,)
-    return [Section("leakage", "Leakage: the order of the test set", words, sheets, (figure,), folded=(sheet,))]
+    folded = (sheet,) if changed is None else (sheet, changed)
+    return [Section("leakage", "Leakage: the order of the test set", words, sheets, (figure,), folded=folded)]
 
 
 def _curves(cells: Cells, points: pd.DataFrame) -> list[Section]:

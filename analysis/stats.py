@@ -159,6 +159,20 @@ def mean_interval(of_class: Sequence[NDArray[np.float64]]) -> Interval:
     return Interval(estimate, estimate - half, estimate + half, "t, SD among seeds pooled over classes")
 
 
+def class_interval(values: NDArray[np.float64]) -> Interval | None:
+    """Mean of one value per class, with its interval over classes (t); None without a value, no ends for one alone.
+
+    It takes the classes for a sample of such classes, and says nothing of other seeds.
+    """
+    if not len(values):
+        return None
+    estimate = float(values.mean())
+    if len(values) < 2:
+        return Interval(estimate, None, None, "one class: no interval")
+    half = _t(len(values) - 1) * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
+    return Interval(estimate, estimate - half, estimate + half, "t, SD among classes")
+
+
 def iqm_interval(of_class: Sequence[NDArray[np.float64]], *, seed: int = 0, resamples: int = 2000) -> Interval:
     """Interquartile mean over all runs of all classes.
 

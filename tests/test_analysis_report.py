@@ -321,12 +321,15 @@ def test_leakage_table_by_hand(tmp_path):
     cells = read_all(tmp_path)
     sheet = leakage.table(cells, curves.read(tmp_path, cells.runs["run_id"]))
     line = dict(zip(sheet.columns, sheet.lines[0], strict=True))
+    record = sheet.data.iloc[0]
     assert line["recal"] == "65.0 / 65.0"
     assert line["eval"] == "61.0 / 71.0"
     assert line["normals first"] == "90.0"
     assert line["gain"] == "+29.0"
     assert line["order"] == "+4.0"  # +10 in class 0, -2 in class 1
     assert line["up"] == "1/2"
+    half = 12.7062 * 0.12 / 2  # t(1) at 95%; two classes 12 points apart
+    assert (record["order_classes_low"], record["order_classes_high"]) == pytest.approx((0.04 - half, 0.04 + half))
 
 
 def test_leakage_shows_no_panel_without_a_run(tmp_path):

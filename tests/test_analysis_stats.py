@@ -109,6 +109,15 @@ def test_mean_interval_agrees_with_scipy_for_one_class():
     assert stats.mean_interval([scores, scores[:1]]).low is None
 
 
+def test_class_interval_agrees_with_scipy():
+    gains = np.array([0.10, -0.02, 0.05, 0.20])
+    result = stats.class_interval(gains)
+    low, high = scipy.stats.t.interval(0.95, 3, loc=gains.mean(), scale=scipy.stats.sem(gains))
+    assert (result.estimate, result.low, result.high) == pytest.approx((gains.mean(), low, high))
+    assert stats.class_interval(gains[:1]).low is None
+    assert stats.class_interval(gains[:0]) is None
+
+
 def test_mean_interval_by_hand():
     """SDs .02 and .04 (n = 3, 2) pool to sqrt((2 x .0004 + .0016) / 3); t(3) = 3.182; error sqrt(1/3 + 1/2) / 2."""
     low, high = np.array([0.88, 0.90, 0.92]), 0.8 + np.array([-1, 1]) * 0.04 / math.sqrt(2)

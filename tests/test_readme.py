@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agad.store import ResultStore
-from analysis import agreement, curves, leakage
+from analysis import agreement, contrast, curves, leakage
 from analysis.cells import read
 from analysis.load import find_plan, load_plan
 from analysis.tables import plan_table
@@ -124,6 +124,7 @@ def made_from_rows(results: Path) -> dict[str, str]:
         "classes": classes,
         "protocols": leakage.table(cells, curves.read(results, cells.runs["run_id"])),
         "agreement": agreement.table(cells),
+        "contrast": contrast.table(cells),
     }
     return {name: sheet.to_markdown().strip() for name, sheet in sheets.items() if sheet is not None}
 
@@ -139,7 +140,7 @@ def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
     names = re.findall(r"<!-- ([gc]_\w+) -->", page)
     made = {letter: made_from_rows(results) for letter, results in PUBLISHED.items()}
 
-    assert {"g_protocols", "g_classes", "g_agreement", "c_protocols"} <= set(names)
+    assert {"g_protocols", "g_classes", "g_agreement", "c_protocols", "c_contrast"} <= set(names)
     for name in names:
         letter, _, kind = name.partition("_")
         assert block(page, name) == made[letter][kind], name
