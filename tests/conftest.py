@@ -42,3 +42,9 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """One cache of prepared data for the whole session, away from the user's."""
     os.environ["AGAD_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are written as ever, and not flushed to the disk."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)

@@ -43,6 +43,11 @@ def settings_of(
     return StudySettings(**{"name": "s", "title": "t", "specs": specs, "axes": space_of(ranges, specs), **changes})
 
 
+def storage_of(folder: Path) -> Any:
+    """The storage of a study in that folder."""
+    return open_storage(folder, None, lambda: None)
+
+
 def score(of: RunSpec) -> float:
     """Highest where lambda_con is small, and otherwise as one pleases."""
     return 1 / (1 + of.lambda_con / 100)
