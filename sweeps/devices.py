@@ -9,9 +9,6 @@ from pathlib import Path
 
 from agad.errors import DeviceError
 
-WORKER_BYTES = int(4.25 * 2**30)
-"""Memory that a worker on the CPU may need: UNet++ on three channels at batch 256 in float32 (docs/benchmarks.md)."""
-
 
 def visible_gpus() -> list[str]:
     """Names by which CUDA_VISIBLE_DEVICES addresses the GPUs that this process may use; empty where there are none."""
@@ -42,11 +39,11 @@ def resolve_device(asked: str) -> str:
     return asked
 
 
-def default_workers(device: str, threads: int) -> int:
-    """One worker per visible GPU; on the CPU as many as cores and memory carry."""
+def default_workers(device: str, threads: int, need: int) -> int:
+    """One worker per visible GPU; on the CPU as many of `need` bytes each as cores and memory carry."""
     if device != "cpu":
         return len(visible_gpus())
-    return max(1, min(_cores() // threads, _available_bytes() // WORKER_BYTES))
+    return max(1, min(_cores() // threads, _available_bytes(need) // need))
 
 
 def _cores() -> int:
@@ -61,16 +58,16 @@ def _allocated(name: str) -> int | None:
     return int(value) if value.isdigit() and int(value) > 0 else None
 
 
-def _available_bytes() -> int:
-    there = _free_bytes()
+def _available_bytes(need: int) -> int:
+    there = _free_bytes() or need * _cores()
     megabytes = _allocated("SLURM_MEM_PER_NODE") or (_allocated("SLURM_MEM_PER_CPU") or 0) * _cores()
     return min(there, megabytes * 2**20 or there)
 
 
-def _free_bytes() -> int:
+def _free_bytes() -> int | None:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:  # not on macOS
-        return WORKER_BYTES * _cores()
+        return None
     kilobytes = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)
     return kilobytes * 1024

@@ -36,6 +36,7 @@ from sweeps.executors import ray_options
 from sweeps.executors.ray_options import RayOptions
 from sweeps.grids import grid_names, load_grid
 from sweeps.launch_options import build_parser, data_folder, is_submitted, task_arguments
+from sweeps.memory import worker_bytes
 from sweeps.plan import Plan, RetryPolicy, check_code
 from sweeps.preparation import prepare
 from sweeps.progress import Display, duration
@@ -169,7 +170,7 @@ def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any,
     seconds = seconds_left([spec for spec, state in states.items() if state == "open"], measured)
     if seconds is None:
         return "time: unknown until a run has finished here"
-    workers = options.workers or default_workers(resolve_device(options.device), options.threads)
+    workers = options.workers or default_workers(resolve_device(options.device), options.threads, worker_bytes(states))
     return f"time: about {duration(seconds / workers)} with {workers} workers, from {len(measured)} finished runs"
 
 

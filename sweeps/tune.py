@@ -23,17 +23,19 @@ import argparse
 import dataclasses
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agad.errors import AgadError
 from agad.provenance import code_digest
-from agad.spec import VALIDATION_PROTOCOLS
+from agad.spec import VALIDATION_PROTOCOLS, RunSpec
 from agad.store import ResultStore
 from sweeps.arguments import Parser, command_line, drop_output, positive, say
 from sweeps.devices import default_workers, resolve_device
 from sweeps.feed import Feed, study_folder
 from sweeps.launch_options import build_parser as build_launch_parser
+from sweeps.memory import worker_bytes
 from sweeps.plan import Plan, check_code
 from sweeps.slurm.options import DEFAULT_TASKS
 from sweeps.slurm.task import margin
@@ -144,7 +146,7 @@ def _main(call: _Call) -> int:
     if own.rebuild and own.storage is not None:
         raise AgadError("--rebuild is for a study's journal; a database has its own backups")
     import_optuna()
-    workers = 0 if own.rebuild else _workers(launch)
+    workers = 0 if own.rebuild else _workers(launch, settings.specs)
     database = None if own.storage is None else open_storage(folder, own.storage, lambda: None)
     settings = settings.save(folder)  # the last: what was refused above has left nothing that a corrected call meets
     stopping = _stopping(launch.deadline)
@@ -318,7 +320,7 @@ def _check_passed_on(launch: argparse.Namespace) -> None:
             raise AgadError(f"--{name.replace('_', '-')} is for launch.py")
 
 
-def _workers(launch: argparse.Namespace) -> int:
+def _workers(launch: argparse.Namespace, specs: Sequence[RunSpec]) -> int:
     """How many workers there are to be."""
     if launch.workers:
         return int(launch.workers)
@@ -326,7 +328,7 @@ def _workers(launch: argparse.Namespace) -> int:
         return DEFAULT_TASKS
     if launch.address:
         raise AgadError("--workers is missing: how many runs the cluster at --address is to make at once")
-    return max(1, default_workers(resolve_device(launch.device), launch.threads))
+    return max(1, default_workers(resolve_device(launch.device), launch.threads, worker_bytes(specs)))
 
 
 def _launch_arguments(launch: argparse.Namespace, plan: Plan, workers: int) -> list[str]:

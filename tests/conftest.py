@@ -23,7 +23,7 @@ def pytest_xdist_auto_num_workers() -> int:
     """One process more than cores: the tests of Slurm and Ray mostly wait."""
     from sweeps.devices import default_workers
 
-    return 1 + default_workers("cpu", threads=1)
+    return 1 + default_workers("cpu", threads=1, need=4 * 2**30)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ from agad import files
 from agad.errors import AgadError
 from sweeps.devices import default_workers, visible_gpus
 from sweeps.executors.processes import Exit, LocalWorkers
+from sweeps.memory import worker_bytes
 from sweeps.picking import Census
 from sweeps.plan import DEATHS_UNTIL_FAILED
 from sweeps.progress import Snapshot, Watch
@@ -54,7 +55,9 @@ class _Supervisor:
         picker = sweep.picker()
         self._watch = Watch(picker)
         self._store = picker.store
-        self._wanted = sweep.workers or max(1, default_workers(sweep.worker.device, sweep.worker.threads))
+        self._wanted = sweep.workers or max(
+            1, default_workers(sweep.worker.device, sweep.worker.threads, worker_bytes(sweep.plan.specs))
+        )
         self._start_due = 0.0
         self._error: str | None = None
         self._crashes = 0

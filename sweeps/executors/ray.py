@@ -20,6 +20,7 @@ from sweeps import children
 from sweeps.bell import Bell
 from sweeps.devices import default_workers, visible_gpus
 from sweeps.executors import ray_cluster
+from sweeps.memory import worker_bytes
 from sweeps.progress import Watch
 from sweeps.sweep import Outcome, Sweep
 from sweeps.worker import WorkerOptions
@@ -104,15 +105,15 @@ def _cluster(sweep: Sweep, trial: _Trial) -> Iterator[Any]:
     gpus = len(visible_gpus()) if trial.gpu else 0
     if trial.gpu and not gpus:
         raise AgadError("--resources gpu: no GPU is visible here; leave it out, or give --address of a cluster")
-    workers = sweep.workers or _workers_here(trial, gpus)
+    workers = sweep.workers or _workers_here(trial, gpus, worker_bytes(sweep.plan.specs))
     with ray_cluster.own_cluster(
         cpus=workers * trial.cpu, gpus=gpus, dashboard_host=sweep.ray.dashboard_host, workers=variables
     ) as ray:
         yield ray
 
 
-def _workers_here(trial: _Trial, gpus: int) -> int:
-    by_cpu = max(1, default_workers("cpu", max(1, round(trial.cpu))))
+def _workers_here(trial: _Trial, gpus: int, need: int) -> int:
+    by_cpu = max(1, default_workers("cpu", max(1, round(trial.cpu)), need))
     return by_cpu if not trial.gpu else max(1, min(by_cpu, trial.fit_into({"CPU": by_cpu * trial.cpu, "GPU": gpus})))
 
 
