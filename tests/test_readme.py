@@ -102,7 +102,11 @@ def test_the_tree_is_true() -> None:
 
 
 GAMMA0 = ROOT / "reproduction" / "gamma0"
-PUBLISHED = {"g": GAMMA0, "c": ROOT / "reproduction" / "context"}
+PUBLISHED = {
+    "g": GAMMA0,
+    "c": ROOT / "reproduction" / "context",
+    "u": ROOT / "reproduction" / "unetpp",
+}
 """The first letter of a block's name in reproduction/README.md -> where its rows are."""
 
 
@@ -137,10 +141,10 @@ def test_the_results_are_those_of_the_published_rows(name: str) -> None:
 
 def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
     page = (ROOT / "reproduction" / "README.md").read_text()
-    names = re.findall(r"<!-- ([gc]_\w+) -->", page)
+    names = re.findall(r"<!-- ([a-z]_\w+) -->", page)
     made = {letter: made_from_rows(results) for letter, results in PUBLISHED.items()}
 
-    assert {"g_protocols", "g_classes", "g_agreement", "c_protocols", "c_contrast"} <= set(names)
+    assert {"g_protocols", "g_classes", "g_agreement", "c_protocols", "c_contrast", "u_protocols"} <= set(names)
     for name in names:
         letter, _, kind = name.partition("_")
         assert block(page, name) == made[letter][kind], name
