@@ -43,7 +43,7 @@ def shape(**fields):
     ],
 )
 def test_no_run_needs_more_than_is_reckoned_with(fields, measured):
-    """GiB that processes came to (docs/benchmarks.md, rows in reproduction/); at most half as much again is reckoned."""
+    """GiB that processes came to (docs/benchmarks.md, rows in reproduction/); half as much again is the most."""
     reckoned = worker_bytes(shape(**fields)) / GIB
 
     assert measured <= reckoned < 1.5 * measured
