@@ -58,16 +58,13 @@ def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, sta
     for row, result in found:
         p_value = next(corrected) if result.p_value is not None else None
         gain = result.difference
-        interval = GAP
-        if gain.low is not None and gain.high is not None:
-            interval = f"{formats.difference(100 * gain.low)} … {formats.difference(100 * gain.high)}"
         lines.append(
             (
                 datasets.title(row.dataset),
                 formats.gamma(row.gamma),
                 str(row.fields[name]),
                 formats.difference(100 * gain.estimate),
-                interval,
+                formats.interval(gain.low, gain.high),
                 f"{result.improvement:.2f}",
                 formats.p_value(p_value),
                 f"{result.pairs}",

@@ -55,14 +55,15 @@ def pairs(cells: Cells) -> Iterator[Pair]:
 def table(cells: Cells) -> Sheet | None:
     """A line per pair: the variant's gain over its baseline, mean over classes, under each protocol; None without."""
     protocols, lines, data = scored(cells), [], []
+    means = {protocol: _means(cells, protocol) for protocol in protocols}
     for pair in pairs(cells):
-        gains = {protocol: _gains(cells, pair, column(protocol)) for protocol in protocols}
+        gains = {protocol: _gains(of_row, pair) for protocol, of_row in means.items()}
         classes = max(map(len, gains.values()))
         if not classes:
             continue
         values = cells.rows[pair.variant]
-        names = (heading(pair.field), key_text(pair.field, cells.rows[pair.baseline][pair.field]))
-        what = f"{names[0]} {key_text(pair.field, values[pair.field])} over {names[1]}"
+        ours, theirs = (key_text(pair.field, cells.rows[row][pair.field]) for row in (pair.variant, pair.baseline))
+        what = f"{heading(pair.field)} {ours} over {theirs}"
         key = [key_text(name, values[name]) for name in _PLACE]
         found = {name: stats.class_interval(of_class) for name, of_class in gains.items()}
         lines.append((*key, what, *(_text(interval) for interval in found.values()), str(classes)))
@@ -92,10 +93,15 @@ def _others(cells: Cells, row: int, name: str) -> tuple[str, ...]:
     return tuple(repr(cells.rows[row][other]) for other in cells.fields if other != name)
 
 
-def _gains(cells: Cells, pair: Pair, value: str) -> NDArray[np.float64]:
-    """The variant's mean minus the baseline's, of each class that both have under this protocol."""
-    means = stats.class_means(cells.runs, value, ["row"], of=["class", "known"]).dropna(subset=["mean"])
-    a, b = (means[means["row"] == row].set_index(["class", "known"])["mean"] for row in (pair.baseline, pair.variant))
+def _means(cells: Cells, protocol: str) -> pd.Series[float]:
+    """Mean over seeds by row, class and known anomaly class, under a protocol."""
+    return cells.class_means(column(protocol)).set_index(["row", "class", "known"])["mean"].dropna()
+
+
+def _gains(means: pd.Series[float], pair: Pair) -> NDArray[np.float64]:
+    """The variant's mean minus the baseline's, of each class that both have."""
+    rows = means.index.get_level_values("row")
+    a, b = (means[rows == row].droplevel("row") for row in (pair.baseline, pair.variant))
     return np.asarray((b - a).dropna(), np.float64)
 
 
@@ -105,4 +111,4 @@ def _text(found: stats.Interval | None) -> str:
     mean = formats.difference(100 * found.estimate)
     if found.low is None or found.high is None:
         return mean
-    return f"{mean} ({formats.difference(100 * found.low)} … {formats.difference(100 * found.high)})"
+    return f"{mean} ({formats.interval(found.low, found.high)})"

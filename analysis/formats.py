@@ -45,6 +45,13 @@ def difference(points: float | None) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
 
 
+def interval(low: float | None, high: float | None) -> str:
+    """The ends of a difference of AUROCs in [0, 1], as signed percentage points."""
+    if low is None or high is None:
+        return GAP
+    return f"{difference(100 * low)} … {difference(100 * high)}"
+
+
 def milliseconds(value: float | None) -> str:
     """A time to .01 ms."""
     return GAP if is_missing(value) else f"{value:.2f}"

@@ -153,10 +153,7 @@ def _texts(found: stats.Interval | None) -> tuple[str, str]:
     """A mean in points, and its interval."""
     if found is None:
         return GAP, GAP
-    text = formats.difference(100 * found.estimate)
-    if found.low is None or found.high is None:
-        return text, GAP
-    return text, f"{formats.difference(100 * found.low)} … {formats.difference(100 * found.high)}"
+    return formats.difference(100 * found.estimate), formats.interval(found.low, found.high)
 
 
 def _up(found: Gain | None) -> str:

@@ -125,13 +125,10 @@ def _line(runs: pd.DataFrame, column: str) -> dict[str, Any] | None:
 
 
 def _texts(line: dict[str, Any]) -> list[str]:
-    interval = formats.GAP
-    if line["low"] is not None:
-        interval = f"{formats.difference(100 * line['low'])} … {formats.difference(100 * line['high'])}"
     return [
         formats.auroc(line["default"]),
         formats.auroc(line["tuned"]),
         formats.difference(100 * line["gain"]),
-        interval,
+        formats.interval(line["low"], line["high"]),
         str(line["pairs"]),
     ]
