@@ -43,7 +43,8 @@ def default_workers(device: str, threads: int, need: int) -> int:
     """One worker per visible GPU; on the CPU as many of `need` bytes each as cores and memory carry."""
     if device != "cpu":
         return len(visible_gpus())
-    return max(1, min(_cores() // threads, _available_bytes(need) // need))
+    by_cores, free = _cores() // threads, _available_bytes()
+    return max(1, by_cores if free is None else min(by_cores, free // need))
 
 
 def _cores() -> int:
@@ -58,10 +59,11 @@ def _allocated(name: str) -> int | None:
     return int(value) if value.isdigit() and int(value) > 0 else None
 
 
-def _available_bytes(need: int) -> int:
-    there = _free_bytes() or need * _cores()
+def _available_bytes() -> int | None:
+    """Memory that workers may take; None where nothing tells it."""
     megabytes = _allocated("SLURM_MEM_PER_NODE") or (_allocated("SLURM_MEM_PER_CPU") or 0) * _cores()
-    return min(there, megabytes * 2**20 or there)
+    told = (_free_bytes(), megabytes * 2**20 or None)
+    return min((amount for amount in told if amount is not None), default=None)
 
 
 def _free_bytes() -> int | None:
