@@ -24,6 +24,7 @@ from agad.methods.method import Losses, slice_member
 from agad.models.batchnorm import BatchNormNet
 from agad.models.discriminator import Discriminator
 from agad.models.passes import plan_passes
+from agad.models.recomputation import pays
 from agad.spec import RunSpec
 
 
@@ -70,9 +71,11 @@ class Agad:
         G(x_hat) is made only where a term needs it; where it is not made, it moves no running statistics either.
         """
         passes, n = self._passes, n_normal
-        x_hat = at_least_float32(passes.g_real.generate(generator, x, n))
+        twice = self._needs_second_reconstruction(len(x) - n)
+        # Alone, the maps of G(x) would have to be there at once in the end, whether made anew or not.
+        x_hat = at_least_float32(passes.g_real.generate(generator, x, n, anew=twice and pays(generator, x)))
         x_hat_again = None
-        if self._needs_second_reconstruction(len(x) - n):
+        if twice:
             source = x_hat.detach() if self._spec.detach_pseudo else x_hat
             x_hat_again = passes.g_generated.generate(generator, source, n)
         y, z = passes.d_real.discriminate(discriminator, x, n)

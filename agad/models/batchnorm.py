@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import torch
@@ -23,6 +23,7 @@ class BNMode(enum.Enum):
     IMAGE = "main affine, statistics of each image alone, as in a batch of one; no buffer moves"
     RUNNING = "main affine, main running statistics: inference, and frozen batch norm; no buffer moves"
     AUX = "auxiliary affine, statistics of the batch, which move the auxiliary running statistics"
+    REPEAT = "as UPDATE, once more: no buffer moves"
     RECAL = "as UPDATE, but the running statistics become the mean over all batches, weighted by their size"
 
 
@@ -60,8 +61,12 @@ class BatchNorm2d(BNSet):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x (N, C, H, W) as the mode says; same shape and type."""
         match self.mode:
-            case BNMode.UPDATE:
-                return _normalise(x, self, self.running_mean, self.running_var, MOMENTUM)
+            case BNMode.UPDATE | BNMode.REPEAT:
+                mean, var = self.running_mean, self.running_var
+                if self.mode is BNMode.REPEAT:
+                    # Copies, and not None: autograd must be given one by one what it was given under UPDATE.
+                    mean, var = mean.clone(), var.clone()
+                return _normalise(x, self, mean, var, MOMENTUM)
             case BNMode.BATCH:
                 return _normalise(x, self, None, None, 0.0)
             case BNMode.IMAGE:
@@ -94,9 +99,11 @@ class BatchNormNet(nn.Module):
 
     Attributes:
         members: how many nets it is at once (agad/models/stack.py).
+        kept_per_pixel: numbers that autograd keeps of a forward pass, for each pixel of each image; 0 for few.
     """
 
     members = 1
+    kept_per_pixel = 0
 
     @cached_property
     def batch_norms(self) -> tuple[BatchNorm2d, ...]:
@@ -104,11 +111,16 @@ class BatchNormNet(nn.Module):
         return tuple(module for module in self.modules() if isinstance(module, BatchNorm2d))
 
 
+def bn_mode(net: BatchNormNet, mode: BNMode) -> contextlib.AbstractContextManager[None]:
+    """Put all batch norms of a net into a mode, and back into their former ones at the end."""
+    return bn_modes(net, [mode] * len(net.batch_norms))
+
+
 @contextlib.contextmanager
-def bn_mode(net: BatchNormNet, mode: BNMode) -> Iterator[None]:
-    """Put all batch norms of a net into a mode, and back into their former one at the end."""
+def bn_modes(net: BatchNormNet, modes: Sequence[BNMode]) -> Iterator[None]:
+    """Put each batch norm of a net, in the order of `batch_norms`, into its mode, and all back at the end."""
     before = [norm.mode for norm in net.batch_norms]
-    for norm in net.batch_norms:
+    for norm, mode in zip(net.batch_norms, modes, strict=True):
         norm.mode = mode
     try:
         yield

@@ -12,9 +12,9 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-import torch
 from torch import Tensor
 
+from agad.models.saved_tensors import saved_as
 from agad.models.stack import join
 
 Recipe = Callable[[], Tensor]
@@ -34,7 +34,7 @@ class Joining:
     @contextlib.contextmanager
     def kept_as_parts(self) -> Iterator[Joining]:
         """While the pass is made: autograd keeps the parts of what `__call__` returns, in place of the whole."""
-        with torch.autograd.graph.saved_tensors_hooks(self._pack, _unpack):
+        with saved_as(self._pack, _unpack):
             yield self
         self._joined.clear()
 

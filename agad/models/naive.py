@@ -27,6 +27,8 @@ class NaiveGenerator(BatchNormNet):
         latent: `2x2` or `1x1`, at least 32x32 pixels for the latter.
     """
 
+    kept_per_pixel = 100
+
     def __init__(self, channels: int, latent: str = "2x2") -> None:
         super().__init__()
         self.encoder = encoder(channels, latent)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.models.discriminator import Discriminator
+from agad.models.recomputation import recomputed
 from agad.spec import RunSpec
 
 
@@ -30,12 +32,14 @@ class Pass:
     anomaly: BNMode
     joint: bool
 
-    def generate(self, net: BatchNormNet, images: Tensor, n_normal: int) -> Tensor:
+    def generate(self, net: BatchNormNet, images: Tensor, n_normal: int, *, anew: bool = False) -> Tensor:
         """G of `images` (N, C, H, W), the first n_normal of which are normal; same shape.
 
-        Where the pass is not joint, the normals go first.
+        Where the pass is not joint, the normals go first. `anew`: autograd keeps nothing of it where it can be made
+        once more (agad/models/recomputation.py).
         """
-        parts: list[Tensor] = [net(part) for part in self._parts(net, images, n_normal)]
+        run = partial(recomputed, net) if anew else net
+        parts: list[Tensor] = [run(part) for part in self._parts(net, images, n_normal)]
         return _join(parts)
 
     def discriminate(self, net: Discriminator, images: Tensor, n_normal: int) -> tuple[Tensor, Tensor]:

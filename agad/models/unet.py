@@ -52,6 +52,8 @@ class UNetGenerator(BatchNormNet):
         norm: batch norm in the blocks; without it the convolutions have a bias (Table 8's exact counts).
     """
 
+    kept_per_pixel = 600
+
     def __init__(self, channels: int, upsampling: str = "transpose", *, norm: bool = True) -> None:
         super().__init__()
         inputs = (channels, *WIDTHS[:-1])

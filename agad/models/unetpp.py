@@ -18,6 +18,8 @@ class UNetPlusPlusGenerator(BatchNormNet):
     UNetGenerator.
     """
 
+    kept_per_pixel = 1280
+
     def __init__(self, channels: int, upsampling: str = "transpose", *, norm: bool = True) -> None:
         super().__init__()
         self.nodes = nn.ModuleDict()

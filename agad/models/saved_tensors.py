@@ -1,0 +1,38 @@
+"""Saved tensors: what autograd keeps of a forward pass, and in which form."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Pack = Callable[[Any], Any]
+Unpack = Callable[[Any], Any]
+
+_outer: ContextVar[tuple[Pack, Unpack] | None] = ContextVar("_outer", default=None)
+
+
+@contextlib.contextmanager
+def saved_as(pack: Pack, unpack: Unpack) -> Iterator[None]:
+    """Torch's saved_tensors_hooks, but hooks within hooks take effect too.
+
+    Of torch's own only the innermost do. Here a tensor goes through the inner `pack` and its outcome through the outer
+    one, and back the other way round: unpack(pack(x)) must be x.
+    """
+    around = _outer.get()
+    if around is not None:
+        pack, unpack = _chain(pack, around[0]), _chain(around[1], unpack)
+    token = _outer.set((pack, unpack))
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+            yield
+    finally:
+        _outer.reset(token)
+
+
+def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Tensor]:
+    return lambda x: second(first(x))
