@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import statistics
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from agad.pack import Pack
 from agad.packsize import updates_per_second
 from agad.spec import RunSpec
 from agad.training import Training
+from sweeps import allocator
 from sweeps.plain_loop import PlainLoop
 
 BACKBONES = ("naive", "unet", "unetpp")
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=9, metavar="N", help="updates that are timed (9)")
     parser.add_argument("--backbone", choices=BACKBONES, help="only this one")
     parser.add_argument("--packs", action="store_true", help="only the comparison of packs")
+    parser.add_argument("--memory", action="store_true", help="only peak memory, with glibc as it is and as in workers")
     parser.add_argument("--quick", action="store_true", help="naive at 32x32 only, three updates each")
     options = parser.parse_args()
     name = ("cuda" if torch.cuda.is_available() else "cpu") if options.device == "auto" else options.device
@@ -63,7 +66,7 @@ def main() -> None:
     repeat = 3 if options.quick else options.repeat
     print(f"{device_name(device)}, torch {torch.__version__}, {options.threads} threads", flush=True)
     with settings(device, options.threads):
-        if not options.packs:
+        if not (options.packs or options.memory):
             ceilings = Ceilings.measured(device)
             print(ceilings, flush=True)
             bench = Bench(device, repeat, ceilings)
@@ -72,7 +75,7 @@ def main() -> None:
                     if size == 32 or not options.quick:
                         measure_updates(backbone, size, batch, bench)
                 measure_scoring(backbone, device, 1000 if options.quick else 10_000)
-        for backbone in backbones:
+        for backbone in () if options.memory else backbones:
             measure_packs(backbone, BATCHES[name][backbone][0], device, options.threads, quick=options.quick)
     if not options.packs:
         for backbone in backbones:
@@ -194,11 +197,19 @@ def _rate(spec: RunSpec, data: Prepared, device: torch.device, size: int) -> flo
 
 
 def measure_memory(backbone: str, batch: int, device: str, threads: int) -> None:
-    """Peak memory of a process that trains and scores three-channel images at 32x32, in each precision."""
+    """Peak memory and seconds of processes that train and score three-channel images at 32x32, in each precision.
+
+    On the CPU with glibc's allocator as it is, and as workers have it; these take turns.
+    """
+    environments = {"": {}, "as in workers": allocator.variables(device)}
     for precision in PRECISIONS.values():
         arguments = (backbone, batch, precision, device, threads)
         code = f"from sweeps.training_benchmark import print_peak; print_peak{arguments!r}"
-        subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own code, values as literals
+        for name, variables in environments.items():
+            if name and not variables:
+                continue
+            print(f"allocator {name or 'as it is'}: ", end="", flush=True)
+            subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | variables)  # noqa: S603 - our own code, values as literals
 
 
 def print_peak(backbone: str, batch: int, precision: str, device_name_: str, threads: int) -> None:
@@ -212,12 +223,11 @@ def print_peak(backbone: str, batch: int, precision: str, device_name_: str, thr
         training = Training(spec, data, split, device)
         evaluator = Evaluator.of(spec, data, split, device)
         reset_peak_memory(device)
-        pack = Pack([training])
-        for _ in range(2):
-            pack.step()
+        seconds = in_turns({"step": Pack([training]).step}, 3, device)["step"]
         evaluator.scores(training.generator, "eval")
         peak = peak_memory_bytes(device) / 2**30
-    print(f"{backbone:<7} {precision} peak memory at 32x32x3, batch {batch}: {peak:.2f} GiB", flush=True)
+    what = f"{backbone:<7} {precision} at 32x32x3, batch {batch}"
+    print(f"{what}: peak memory {peak:.2f} GiB, an update {_spread(seconds)}", flush=True)
 
 
 def random_images(size: int, channels: int, *, train: int = 2000, test: int = 100) -> Prepared:

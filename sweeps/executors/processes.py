@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps import children
+from sweeps import allocator, children
 from sweeps.worker import WorkerOptions
 
 
@@ -62,7 +62,8 @@ class LocalWorkers:
         name = f"{os.uname().nodename}-{os.getpid()}-{self._started}"
         log = self._logs / f"{name}.log"
         options = dataclasses.replace(self._options, name=name, log=str(log), parent=os.getpid())
-        environment = {**children.environment(options.threads), "PYTHONUNBUFFERED": "1"}
+        environment = children.environment(options.threads) | allocator.variables(options.device)
+        environment["PYTHONUNBUFFERED"] = "1"
         if self._gpus:
             self._gpu_of[name] = environment["CUDA_VISIBLE_DEVICES"] = self._freest_gpu()
         with log.open("ab") as output, children.without_warnings():

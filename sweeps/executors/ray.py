@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agad.errors import AgadError
-from sweeps import children
+from sweeps import allocator, children
 from sweeps.bell import Bell
 from sweeps.devices import default_workers, visible_gpus
 from sweeps.executors import ray_cluster
@@ -96,8 +96,9 @@ class _Trial:
 @contextlib.contextmanager
 def _cluster(sweep: Sweep, trial: _Trial) -> Iterator[Any]:
     """The cluster at --address, or one of this machine with as many CPUs as the workers need."""
-    threads = children.thread_limits(sweep.worker.threads)
-    variables = {**threads, "RAY_CHDIR_TO_TRIAL_DIR": "0"}
+    worker = sweep.worker
+    variables = children.thread_limits(worker.threads) | allocator.variables(worker.device)
+    variables["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
     if sweep.ray.address is not None:
         with ray_cluster.cluster_at(sweep.ray.address, workers=variables) as ray:
             yield ray
