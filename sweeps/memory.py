@@ -12,22 +12,29 @@ _BASE = 1.3
 _PIXELS = 2**18
 """256 images of 32x32, the batch at which the next were measured (docs/benchmarks.md)."""
 _TRAINING = {
-    ("naive", "bf16"): 0.25,
-    ("naive", "fp32"): 0.4,
-    ("unet", "bf16"): 1.1,
-    ("unet", "fp32"): 1.6,
-    ("unetpp", "bf16"): 2.0,
-    ("unetpp", "fp32"): 3.2,
+    ("naive", "bf16"): 0.2,
+    ("naive", "fp32"): 0.25,
+    ("unet", "bf16"): 0.65,
+    ("unet", "fp32"): 1.1,
+    ("unetpp", "bf16"): 1.25,
+    ("unetpp", "fp32"): 2.3,
 }
-"""GiB that an update keeps for so many pixels of its batch."""
-_SCORING = 0.25
-"""What scoring so many pixels at once takes of the former, at its own precision: it keeps nothing for gradients."""
+"""GiB that an update keeps for so many pixels of its batch; large passes are made anew, so large batches take less."""
+_SCORING = {
+    ("naive", "bf16"): 0.05,
+    ("naive", "fp32"): 0.05,
+    ("unet", "bf16"): 0.15,
+    ("unet", "fp32"): 0.25,
+    ("unetpp", "bf16"): 0.3,
+    ("unetpp", "fp32"): 0.6,
+}
+"""GiB that scoring takes for so many pixels at once: it keeps nothing for gradients."""
 
 
 def worker_bytes(specs: Iterable[RunSpec]) -> int:
     """Memory that a worker needs for the largest of the runs; of what was measured it is the upper end.
 
-    It grows with the pixels of a batch: at 128x128 a quarter of it less was measured than this says.
+    It grows with the pixels of a batch: at 128x128 up to a third of it less was measured than this says.
     """
     return max((_run_bytes(*shape) for shape in {_shape(spec) for spec in specs}), default=int(_BASE * _GIB))
 
@@ -39,5 +46,5 @@ def _shape(spec: RunSpec) -> tuple[str, str, str, int, int]:
 
 def _run_bytes(backbone: str, precision: str, eval_precision: str, trained: int, scored: int) -> int:
     training = _TRAINING[backbone, precision] * trained
-    scoring = _SCORING * _TRAINING[backbone, eval_precision] * scored
+    scoring = _SCORING[backbone, eval_precision] * scored
     return int(_GIB * (_BASE + max(training, scoring) / _PIXELS))
