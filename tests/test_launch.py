@@ -16,9 +16,9 @@ from agad.store import ResultStore
 from sweeps.plan import Plan
 from tests.cli import LAUNCH, LEAN, SMALL, claims, launch, numbers, one_line, start, wait_for
 
-FEW = ["--set", "updates=40", *LEAN]
+FEW = ["--set", "updates=100", *LEAN]
 SLOW = [*SMALL, *FEW, "--checkpoint-every", "0.4", "--workers", "2"]
-"""Two runs that take some seconds each, with several checkpoints."""
+"""Two runs that take some seconds each, with several checkpoints, so that a signal at the first one comes in time."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
     assert {row["normal_class"] for row in rows} == {0, 1}
     assert all(0 <= row["auroc"] <= 1 and row["threads"] == 1 for row in rows)
     (table,) = (uninterrupted / "tables").iterdir()
-    assert "updates=40" in table.read_text()
+    assert "updates=100" in table.read_text()
 
 
 def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> None:
