@@ -107,6 +107,7 @@ PUBLISHED = {
     "c": ROOT / "reproduction" / "context",
     "u": ROOT / "reproduction" / "unetpp",
     "b": ROOT / "reproduction" / "bn_update",
+    "s": ROOT / "reproduction" / "seeds",
 }
 """The first letter of a block's name in reproduction/README.md -> where its rows are."""
 
@@ -146,7 +147,7 @@ def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
     made = {letter: made_from_rows(results) for letter, results in PUBLISHED.items()}
 
     assert {"g_protocols", "g_classes", "g_agreement"} <= set(names)
-    assert {"c_protocols", "c_contrast", "u_protocols", "b_contrast"} <= set(names)
+    assert {"c_protocols", "c_contrast", "u_protocols", "b_contrast", "s_protocols"} <= set(names)
     for name in names:
         letter, _, kind = name.partition("_")
         assert block(page, name) == made[letter][kind], name
