@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from agad.data.prepared import Prepared
 from agad.data.split import one_class_split
+from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.models.recipes import Recipe
+from agad.models.saved_tensors import saved_as
 from agad.pack import Pack
 from agad.spec import RunOptions, RunSpec
 from agad.training import Training
@@ -70,6 +74,22 @@ def small(**changes: Any) -> RunSpec:
         "eval_batch_size": 16,
     }
     return RunSpec(**(values | changes))
+
+
+def kept_per_pixel(net: BatchNormNet) -> float:
+    """Numbers that autograd keeps of a pass over one-channel images at 32x32, without weights, counted by memory."""
+    weights = {parameter.data_ptr() for parameter in net.parameters()}
+    kept: dict[int, Tensor] = {}
+
+    def note(saved: Any) -> Any:
+        maps = saved.maps if isinstance(saved, Recipe) else [saved]
+        kept.update({one.data_ptr(): one for one in maps if one.data_ptr() not in weights})
+        return saved
+
+    x = torch.randn(8, 1, 32, 32)
+    with bn_mode(net, BNMode.UPDATE), saved_as(note, lambda saved: saved):
+        net(x)
+    return sum(one.numel() for one in kept.values()) / x.numel()
 
 
 def training_of(spec: RunSpec, data: Prepared | None = None) -> Training:

@@ -21,7 +21,7 @@ from agad.pack import Pack
 from agad.spec import RunSpec
 from agad.training import Training
 from sweeps import allocator
-from tests.science import CPU, made_up, small
+from tests.science import CPU, kept_per_pixel, made_up, small
 
 
 def net_of(backbone: str, **fields: Any) -> BatchNormNet:
@@ -120,21 +120,8 @@ def test_running_statistics_that_have_moved_since_do_no_harm() -> None:
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
 @pytest.mark.parametrize("backbone", ["naive", "unet", "unetpp"])
 def test_what_a_pass_keeps_is_reckoned_with(backbone: str, upsampling: str) -> None:
-    """Counted by memory: maps, without weights; of a join its parts."""
     net = net_of(backbone, image_size=32, **({} if backbone == "naive" else {"upsampling": upsampling}))
-    weights = {parameter.data_ptr() for parameter in net.parameters()}
-    kept: dict[int, Tensor] = {}
-
-    def note(saved: Any) -> Any:
-        parts = [saved] if isinstance(saved, Tensor) else saved.args[0]
-        kept.update({part.data_ptr(): part for part in parts if part.data_ptr() not in weights})
-        return saved
-
-    x = images(8, 32)
-    with bn_mode(net, BNMode.UPDATE), saved_as(note, lambda saved: saved):
-        net(x)
-    counted = sum(part.numel() for part in kept.values()) / x[:, :1].numel()
-    assert net.kept_per_pixel == pytest.approx(counted, rel=0.15)
+    assert net.kept_per_pixel == pytest.approx(kept_per_pixel(net), rel=0.15)
 
 
 def test_only_large_passes_on_the_cpu_are_made_anew() -> None:
@@ -164,7 +151,7 @@ from agad.device import peak_memory_bytes, reset_peak_memory, settings
 from agad.models import recomputation
 from agad.pack import Pack
 from agad.training import Training
-from tests.science import CPU, made_up, small
+from tests.science import CPU, kept_per_pixel, made_up, small
 recomputation.KEPT_AT_MOST = {limit}
 data = made_up(size=32, train=600)
 spec = small(backbone="unet", image_size=32, batch_size=96)

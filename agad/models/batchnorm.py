@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +79,17 @@ class BatchNorm2d(BNSet):
             case BNMode.RECAL:
                 self._images_seen += len(x)
                 return _normalise(x, self, self.running_mean, self.running_var, len(x) / self._images_seen)
+
+    def repetition(self) -> Callable[[Tensor], Tensor] | None:
+        """What makes the same of the same x once more, under whatever mode, and moves nothing.
+
+        None where x alone does not say it: running statistics, which may have moved by then.
+        """
+        if self.mode not in (BNMode.UPDATE, BNMode.REPEAT, BNMode.BATCH, BNMode.AUX):
+            return None
+        affine = self.aux if self.mode is BNMode.AUX else self
+        assert affine is not None
+        return partial(_normalise, affine=affine, mean=None, var=None, momentum=0.0)
 
     def start_recalibration(self) -> None:
         """Forget the main running statistics, so that passes under RECAL build them anew."""

@@ -15,19 +15,15 @@ import torch
 from torch import Tensor
 
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_modes
-from agad.models.saved_tensors import saved_as
+from agad.models.saved_tensors import kept_bytes, saved_as
 
-KEPT_AT_MOST = 2**29
+KEPT_AT_MOST = 2**30
 """Bytes that a pass may keep on the CPU; one that keeps more is made anew. Naive nets and small batches keep less."""
 
 
 def pays(net: BatchNormNet, x: Tensor) -> bool:
     """Whether memory is what a pass of x through the net should save: on the CPU, where it keeps much."""
-    if x.device.type != "cpu":
-        return False
-    images, _, height, width = x.shape
-    size = 2 if torch.is_autocast_enabled("cpu") else x.element_size()
-    return net.members * net.kept_per_pixel * images * height * width * size > KEPT_AT_MOST
+    return x.device.type == "cpu" and kept_bytes(net, x) > KEPT_AT_MOST
 
 
 def recomputed(net: BatchNormNet, x: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agad.models.batchnorm import BatchNormNet
+
 Pack = Callable[[Any], Any]
 Unpack = Callable[[Any], Any]
 
@@ -32,6 +34,13 @@ def saved_as(pack: Pack, unpack: Unpack) -> Iterator[None]:
             yield
     finally:
         _outer.reset(token)
+
+
+def kept_bytes(net: BatchNormNet, x: Tensor) -> int:
+    """What autograd keeps of net(x), by the net's `kept_per_pixel` and the present precision."""
+    images, _, height, width = x.shape
+    size = 2 if torch.is_autocast_enabled(x.device.type) else x.element_size()
+    return net.members * net.kept_per_pixel * images * height * width * size
 
 
 def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
 from agad.models.convolution import Conv2d, ConvTranspose2d
-from agad.models.joining import Joining
+from agad.models.recipes import Recipes
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Channels from the finest to the coarsest level: the widths that give Table 8's 7.76 million parameters."""
@@ -21,6 +21,14 @@ class DoubleConv(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, *, norm: bool) -> None:
         super().__init__(*_conv(inputs, outputs, norm=norm), *_conv(outputs, outputs, norm=norm))
+
+    def forward(self, x: Tensor, recipes: Recipes | None = None) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H, W)."""
+        for place, layer in enumerate(self):
+            before, x = x, layer(x)
+            if place == 1 and recipes is not None and isinstance(layer, BatchNorm2d):
+                recipes.activation(x, layer, before)
+        return x
 
 
 class BilinearUp(nn.Module):
@@ -69,13 +77,13 @@ class UNetGenerator(BatchNormNet):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, channels, H, W) in [-1, 1]; same shape."""
         skips = []
-        for level, encoder in enumerate(self.encoders):
-            x = encoder(x if level == 0 else down(x))
-            skips.append(x)
-        skips.pop()
-        with Joining(self.members).kept_as_parts() as join:
+        with Recipes(self, x).used() as recipes:
+            for level, encoder in enumerate(self.encoders):
+                x = encoder(x if level == 0 else down(x), recipes)
+                skips.append(x)
+            skips.pop()
             for up, decoder in zip(self.ups, self.decoders, strict=True):
-                x = decoder(join([skips.pop(), up(x)]))
+                x = decoder(recipes.join([skips.pop()], up, x), recipes)
         return torch.tanh(self.head(x))
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNormNet
 from agad.models.convolution import Conv2d
-from agad.models.joining import Joining
+from agad.models.recipes import Recipes
 from agad.models.unet import WIDTHS, DoubleConv, down, up_path
 
 
@@ -38,15 +38,15 @@ class UNetPlusPlusGenerator(BatchNormNet):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, channels, H, W) in [-1, 1]; same shape."""
         levels: list[list[Tensor]] = []
-        for level in range(len(WIDTHS)):
-            x = self.nodes[_name(level, 0)](x if level == 0 else down(x))
-            levels.append([x])
-        with Joining(self.members).kept_as_parts() as join:
+        with Recipes(self, x).used() as recipes:
+            for level in range(len(WIDTHS)):
+                x = self.nodes[_name(level, 0)](x if level == 0 else down(x), recipes)
+                levels.append([x])
             for column in range(1, len(WIDTHS)):
                 for level in range(len(WIDTHS) - column):
                     name = _name(level, column)
-                    raised = self.ups[name](levels[level + 1][column - 1])
-                    levels[level].append(self.nodes[name](join([*levels[level], raised])))
+                    up, coarse = self.ups[name], levels[level + 1][column - 1]
+                    levels[level].append(self.nodes[name](recipes.join(levels[level], up, coarse), recipes))
         return torch.tanh(self.head(levels[0][-1]))
 
 
