@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agad.adam import Adam
 from agad.device import autocast
 from agad.errors import NonFiniteLoss
 from agad.methods import Losses
@@ -153,12 +154,11 @@ class Pack:
 class Together:
     """Adams of the members, stepped by one call; each keeps its own state, and so its checkpoints."""
 
-    def __init__(self, adams: Sequence[torch.optim.Adam]) -> None:
+    def __init__(self, adams: Sequence[Adam]) -> None:
         self._adams = tuple(adams)
         self._all = self._adams[0]
         if len(self._adams) > 1:
-            group = {name: value for name, value in self._all.param_groups[0].items() if name != "params"}
-            self._all = torch.optim.Adam([{**group, "params": [p for adam in adams for p in _parameters(adam)]}])
+            self._all = Adam([p for adam in adams for p in adam.parameters], self._all.lr, self._all.betas)
             for adam in self._adams:
                 self._all.state.update(adam.state)
 
@@ -172,8 +172,4 @@ class Together:
         if len(self._adams) > 1:
             for adam in self._adams:
                 if not adam.state:
-                    adam.state.update({p: self._all.state[p] for p in _parameters(adam) if p in self._all.state})
-
-
-def _parameters(adam: torch.optim.Adam) -> list[Tensor]:
-    return [parameter for group in adam.param_groups for parameter in group["params"]]
+                    adam.state.update({p: self._all.state[p] for p in adam.parameters if p in self._all.state})

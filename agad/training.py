@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agad.adam import Adam
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
 from agad.device import place
@@ -173,7 +174,6 @@ class Training:
         self.discriminator.load_state_dict(state["discriminator"])
         for adam, name in ((self.adam_g, "adam_g"), (self.adam_d, "adam_d")):
             adam.load_state_dict(state[name])
-            _lay_out(adam)
         self.update, self.d_resets = state["update"], state["d_resets"]
         self.terms, self.recip_max = dict(state["terms"]), dict(state["recip_max"])
 
@@ -186,17 +186,5 @@ class Training:
         return seeded("init", "discriminator", self.spec.seed, self.d_resets)
 
 
-def _lay_out(adam: torch.optim.Adam) -> None:
-    """Give Adam's moments the layout of their weights.
-
-    They keep that of the device which wrote them, and the fused update walks through memory: moments in another layout
-    than their weights would silently be those of other weights.
-    """
-    for parameter, moments in adam.state.items():
-        for name, value in moments.items():
-            if value.shape == parameter.shape and value.stride() != parameter.stride():
-                moments[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-
-
-def _adam(net: nn.Module, spec: RunSpec) -> torch.optim.Adam:
-    return torch.optim.Adam(net.parameters(), lr=spec.lr, betas=(spec.beta1, spec.beta2), fused=True)
+def _adam(net: nn.Module, spec: RunSpec) -> Adam:
+    return Adam(net.parameters(), spec.lr, (spec.beta1, spec.beta2))

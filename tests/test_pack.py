@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from agad.adam import Adam
 from agad.data.prepared import Prepared
 from agad.errors import DataError, NonFiniteLoss
 from agad.evaluate import Evaluator
@@ -288,15 +289,15 @@ def test_memory_that_runs_out_between_two_updates_repeats_neither(
     monkeypatch: pytest.MonkeyPatch, data: Prepared
 ) -> None:
     """G has stepped and D has not: the states are of no use, so no member gets a row of them."""
-    step = torch.optim.Adam.step
+    step = Adam.step
     calls = iter([False, True])
 
-    def scarce(self: torch.optim.Adam, *arguments: Any) -> Any:
+    def scarce(self: Adam, *arguments: Any) -> Any:
         if next(calls, False):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return step(self, *arguments)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", scarce)
+    monkeypatch.setattr(Adam, "step", scarce)
     ends = made(SPECS[:2], data, 2)
     assert [type(outcome) for outcome in ends.values()] == [Interrupted, Interrupted]
 
