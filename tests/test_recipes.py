@@ -84,8 +84,10 @@ def test_so_have_those_of_other_nets_and_modes(
 
 def same_bits(build: Any, x: Tensor, precision: torch.dtype, mode: BNMode, monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
-    for used in (Recipes.used, unused):
-        monkeypatch.setattr(Recipes, "used", used)
+    for whole in (False, True):
+        if whole:
+            monkeypatch.setattr(Recipes, "used", unused)
+            monkeypatch.setattr(Recipes, "_join", lambda self, maps: join(maps, self._members))
         net = build()
         if precision is torch.float64:
             net.double()
@@ -153,6 +155,17 @@ def test_all_kinds_keep_a_third_less_than_joins(
         monkeypatch.setattr(recipes, "KEPT_AT_MOST", limit)
         kept.append(kept_per_pixel(net_of(backbone, image_size=32, upsampling=upsampling)))
     assert kept[1] < 0.7 * kept[0]
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_gradient_of_a_join_is_not_held_by_those_of_its_parts(members: int) -> None:
+    maps = [torch.ones(2, members * channels, 4, 4, requires_grad=True) for channels in (1, 3, 2)]
+    with Recipes(stacked([net_of("unet", seed) for seed in range(members)]), maps[0]).used() as used:
+        y = used.join(maps[:2], nn.Identity(), maps[2])
+        y.backward(torch.arange(y.numel()).view(y.shape).float())
+    gradients = [one.grad for one in maps if one.grad is not None]
+    assert torch.equal(join(gradients, members), torch.arange(y.numel()).view(y.shape).float())
+    assert [grad.untyped_storage().nbytes() for grad in gradients] == [one.nbytes for one in maps]
 
 
 def test_a_map_is_made_once_for_all_that_ask_and_then_let_go_of() -> None:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
 from agad.models.saved_tensors import kept_bytes, saved_as
-from agad.models.stack import join
+from agad.models.stack import join, parted
 
 KEPT_AT_MOST = 2**29
 """Bytes that a pass may keep on the CPU with its joins made again; one that keeps more has the other kinds too."""
@@ -50,7 +51,7 @@ class Recipes:
     def join(self, parts: Sequence[Tensor], up: nn.Module, coarse: Tensor) -> Tensor:
         """agad.models.stack.join of the parts and of up(coarse), for the members."""
         raised = up(coarse)
-        y = join([*parts, raised], self._members)
+        y = self._join([*parts, raised])
         if self._thorough:
             self._note(y, [*parts, coarse], lambda maps: join([*maps[:-1], up(maps[-1])], self._members))
         else:
@@ -62,6 +63,12 @@ class Recipes:
         again = norm.repetition() if self._thorough else None
         if again is not None:
             self._note(y, [x], lambda maps: torch.relu_(again(maps[0])))
+
+    def _join(self, maps: Sequence[Tensor]) -> Tensor:
+        if self._device != "cpu":
+            return join(maps, self._members)
+        y: Tensor = _Join.apply(self._members, *maps)
+        return y
 
     def _note(self, y: Tensor, maps: Sequence[Tensor], make: Make) -> None:
         def made(maps: Sequence[Tensor]) -> Tensor:
@@ -106,6 +113,24 @@ class Recipe:
         if not self._waiting:
             self._y = None
         return y
+
+
+class _Join(torch.autograd.Function):
+    """join, whose gradient is given to the parts as copies: torch's own views of it would hold it whole to the last.
+
+    Measured at no time of a step: what takes the views copies them itself, or reads copies faster.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, members: int, *maps: Tensor) -> Tensor:
+        ctx.members, ctx.channels = members, [one.shape[1] for one in maps]
+        return join(maps, members)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (g,) = gradients
+        parts = parted(g, ctx.channels, ctx.members)
+        return None, *(part.clone() for part in parts)
 
 
 def _unpack(kept: Tensor | Recipe) -> Tensor:

@@ -26,6 +26,14 @@ def join(parts: Sequence[Tensor], members: int) -> Tensor:
     return torch.cat([_by_member(part, members) for part in parts], 2).flatten(1, 2)
 
 
+def parted(x: Tensor, channels: Sequence[int], members: int) -> list[Tensor]:
+    """The inverse of join, for parts of so many channels, those of all members counted."""
+    if members == 1:
+        return list(torch.split(x, list(channels), 1))
+    own = [count // members for count in channels]
+    return [part.flatten(1, 2) for part in torch.split(_by_member(x, members), own, 2)]
+
+
 def member_of(x: Tensor, member: int, members: int) -> Tensor:
     """A member's part of a stacked net's output: its logits (N,) of (N, members), or its channels of a map; a view."""
     if members == 1:
