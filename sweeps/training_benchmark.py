@@ -12,34 +12,28 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from agad.data.prepared import Prepared
 from agad.data.split import one_class_split
-from agad.device import device_name, open_device, peak_memory_bytes, reset_peak_memory, settings
+from agad.device import device_name, open_device, settings
 from agad.evaluate import Evaluator
 from agad.pack import Pack
 from agad.packsize import updates_per_second
 from agad.spec import RunSpec
 from agad.training import Training
-from sweeps import allocator
+from sweeps.measuring import best_seconds, in_turns, random_images, seconds_of, spread
+from sweeps.memory_benchmark import PRECISIONS, measure_memory
 from sweeps.plain_loop import PlainLoop
 
 BACKBONES = ("naive", "unet", "unetpp")
-PRECISIONS = {"default": "fp32", "fastest": "bf16"}
 BATCHES = {
     "cuda": {"naive": (256, 64), "unet": (256, 64), "unetpp": (256, 64)},
     "cpu": {"naive": (256, 16), "unet": (64, 4), "unetpp": (64, 4)},
@@ -151,8 +145,8 @@ def measure_updates(backbone: str, size: int, batch: int, bench: Bench) -> None:
         flops, moved = work
         ceiling = bench.ceilings.flops[PRECISIONS.get(variant, "fp32")]
         print(
-            f"{backbone:<7} {size}x{size}x{data.channels} batch {batch:<4} {variant:<8} {_spread(seconds)}  "
-            f"{batch / middle:8.0f} images/s  {plain / middle:5.2f} times plain ({_spread(ratios, '')})  "
+            f"{backbone:<7} {size}x{size}x{data.channels} batch {batch:<4} {variant:<8} {spread(seconds)}  "
+            f"{batch / middle:8.0f} images/s  {plain / middle:5.2f} times plain ({spread(ratios, '')})  "
             f"{flops / middle / ceiling:4.0%} of arithmetic, {moved / middle / memory:4.0%} of memory",
             flush=True,
         )
@@ -165,7 +159,7 @@ def measure_scoring(backbone: str, device: torch.device, images: int) -> None:
     split = one_class_split(data, spec)
     training = Training(spec, data, split, device)
     evaluator = Evaluator.of(spec, data, split, device)
-    seconds = _seconds(lambda: evaluator.scores(training.generator, "eval"), device)
+    seconds = seconds_of(lambda: evaluator.scores(training.generator, "eval"), device)
     print(f"{backbone:<7} scoring {images} images {seconds:.1f} s", flush=True)
 
 
@@ -194,96 +188,6 @@ def _rate(spec: RunSpec, data: Prepared, device: torch.device, size: int) -> flo
     split = one_class_split(data, spec)
     pack = Pack([Training(spec.replace(seed=seed), data, split, device) for seed in range(size)])
     return size / statistics.median(in_turns({"pack": pack.step}, 5, device)["pack"])
-
-
-def measure_memory(backbone: str, batch: int, device: str, threads: int) -> None:
-    """Peak memory and seconds of processes that train and score three-channel images at 32x32, in each precision.
-
-    On the CPU with glibc's allocator as it is, and as workers have it; these take turns.
-    """
-    environments = {"": {}, "as in workers": allocator.variables(device)}
-    for precision in PRECISIONS.values():
-        arguments = (backbone, batch, precision, device, threads)
-        code = f"from sweeps.training_benchmark import print_peak; print_peak{arguments!r}"
-        for name, variables in environments.items():
-            if name and not variables:
-                continue
-            print(f"allocator {name or 'as it is'}: ", end="", flush=True)
-            subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | variables)  # noqa: S603 - our own code, values as literals
-
-
-def print_peak(backbone: str, batch: int, precision: str, device_name_: str, threads: int) -> None:
-    """The part of measure_memory that needs a process of its own."""
-    device = open_device(device_name_)
-    with settings(device, threads):
-        spec = RunSpec(dataset="npz:random", normal_class=0, gamma=0.05, backbone=backbone, batch_size=batch)
-        spec = spec.replace(precision=precision)
-        data = random_images(32, 3, train=5000)
-        split = one_class_split(data, spec)
-        training = Training(spec, data, split, device)
-        evaluator = Evaluator.of(spec, data, split, device)
-        reset_peak_memory(device)
-        seconds = in_turns({"step": Pack([training]).step}, 3, device)["step"]
-        evaluator.scores(training.generator, "eval")
-        peak = peak_memory_bytes(device) / 2**30
-    what = f"{backbone:<7} {precision} at 32x32x3, batch {batch}"
-    print(f"{what}: peak memory {peak:.2f} GiB, an update {_spread(seconds)}", flush=True)
-
-
-def random_images(size: int, channels: int, *, train: int = 2000, test: int = 100) -> Prepared:
-    """Two classes of random images."""
-    draw = np.random.default_rng(0)
-
-    def images(count: int) -> tuple[torch.Tensor, np.ndarray]:
-        values = draw.integers(0, 256, (count, channels, size, size), np.uint8)
-        return torch.from_numpy(values), np.arange(count, dtype=np.int64) % 2
-
-    (train_images, train_labels), (test_images, test_labels) = images(train), images(test)
-    return Prepared(
-        dataset="npz:random",
-        image_size=size,
-        train_images=train_images,
-        test_images=test_images,
-        train_labels=train_labels,
-        test_labels=test_labels,
-        channels=channels,
-        class_names=("a", "b"),
-        digest="",
-        duplicates={},
-        damaged=(),
-        notes=(),
-        folder=Path(),
-    )
-
-
-def in_turns(steps: Mapping[str, Callable[[], Any]], repeat: int, device: torch.device) -> dict[str, list[float]]:
-    """Seconds of each step, `repeat` of each by turns, after two of each that warm up."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(2 + repeat):
-        for name, step in steps.items():
-            seconds = _seconds(step, device)
-            if turn >= 2:
-                times[name].append(seconds)
-    return times
-
-
-def best_seconds(action: Callable[[], Any], device: torch.device) -> float:
-    """The shortest of ten, after one that warms up."""
-    action()
-    return min(_seconds(action, device) for _ in range(10))
-
-
-def _seconds(action: Callable[[], Any], device: torch.device) -> float:
-    """Of wall time on a GPU, which has ended then; of CPU per thread on the CPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        started = time.perf_counter()
-        action()
-        torch.cuda.synchronize(device)
-        return time.perf_counter() - started
-    started = time.process_time()
-    action()
-    return (time.process_time() - started) / torch.get_num_threads()
 
 
 def _work_of(step: Callable[[], Any]) -> tuple[float, float]:
@@ -320,12 +224,6 @@ def _train_one(spec: RunSpec, device: str, threads: int, start: Any, rates: Any)
         updates_per_second(spec, data, opened, 1)  # warms up
         start.wait()
         rates.put(updates_per_second(spec, data, opened, 1))
-
-
-def _spread(values: list[float], unit: str = "s") -> str:
-    """Median and quartiles."""
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:.3f} {unit} [{low:.3f}, {high:.3f}]".replace("  ", " ")
 
 
 if __name__ == "__main__":
