@@ -17,7 +17,7 @@ from torch import Tensor
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_modes
 from agad.models.saved_tensors import kept_bytes, saved_as
 
-KEPT_AT_MOST = 2**30
+KEPT_AT_MOST = 3 * 2**28
 """Bytes that a pass may keep on the CPU; one that keeps more is made anew. Naive nets and small batches keep less."""
 
 
