@@ -182,6 +182,11 @@ def test_a_map_is_made_once_for_all_that_ask_and_then_let_go_of() -> None:
     assert len(made) == 2
 
 
+def test_shapes_can_be_asked_for_without_numbers() -> None:
+    x = torch.empty(2, 1, 16, 16, device="meta")
+    assert net_of("unetpp").to("meta")(x).shape == x.shape
+
+
 def test_memory_that_a_join_had_and_another_map_has_now_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A join dies at once; whatever lies where it lay must be kept as it is."""
     memory = torch.empty(1, 4, 4, 4)

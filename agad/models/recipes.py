@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,9 +37,12 @@ class Recipes:
 
     def __init__(self, net: BatchNormNet, x: Tensor) -> None:
         self._members = net.members
-        self._thorough = x.device.type == "cpu" and kept_bytes(net, x) > KEPT_AT_MOST
-        self._device = x.device.type
-        self._precision = torch.get_autocast_dtype(self._device), torch.is_autocast_enabled(self._device)
+        self._on_cpu = x.device.type == "cpu"
+        self._thorough = self._on_cpu and kept_bytes(net, x) > KEPT_AT_MOST
+        self._precision: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+        if self._thorough:
+            dtype, enabled = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
+            self._precision = partial(torch.autocast, "cpu", dtype, enabled=enabled)
         self._noted: dict[int, tuple[weakref.ref[Tensor], Recipe]] = {}
 
     @contextlib.contextmanager
@@ -65,15 +69,14 @@ class Recipes:
             self._note(y, [x], lambda maps: torch.relu_(again(maps[0])))
 
     def _join(self, maps: Sequence[Tensor]) -> Tensor:
-        if self._device != "cpu":
+        if not self._on_cpu:
             return join(maps, self._members)
         y: Tensor = _Join.apply(self._members, *maps)
         return y
 
     def _note(self, y: Tensor, maps: Sequence[Tensor], make: Make) -> None:
         def made(maps: Sequence[Tensor]) -> Tensor:
-            dtype, enabled = self._precision
-            with torch.no_grad(), torch.autocast(self._device, dtype, enabled=enabled):
+            with torch.no_grad(), self._precision():
                 return make(maps)
 
         self._noted[y.data_ptr()] = weakref.ref(y), Recipe([one.detach() for one in maps], made)
