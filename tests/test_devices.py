@@ -51,7 +51,7 @@ def shape(**fields):
     ],
 )
 def test_no_run_needs_more_than_is_reckoned_with(fields, measured):
-    """GiB that processes came to (docs/benchmarks.md, rows in reproduction/); half as much again is the most."""
+    """GiB that processes came to, as workers are started (docs/benchmarks.md has most); half as much again at most."""
     reckoned = worker_bytes(shape(**fields)) / GIB
 
     assert measured <= reckoned < 1.5 * measured
