@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from agad.data.prepared import Prepared
+from agad.data.prepared import Prepared, in_memory
+
+PRECISIONS = {"default": "fp32", "fastest": "bf16"}
 
 
 def random_images(size: int, channels: int, *, train: int = 2000, test: int = 100) -> Prepared:
@@ -22,22 +23,7 @@ def random_images(size: int, channels: int, *, train: int = 2000, test: int = 10
         values = draw.integers(0, 256, (count, channels, size, size), np.uint8)
         return torch.from_numpy(values), np.arange(count, dtype=np.int64) % 2
 
-    (train_images, train_labels), (test_images, test_labels) = images(train), images(test)
-    return Prepared(
-        dataset="npz:random",
-        image_size=size,
-        train_images=train_images,
-        test_images=test_images,
-        train_labels=train_labels,
-        test_labels=test_labels,
-        channels=channels,
-        class_names=("a", "b"),
-        digest="",
-        duplicates={},
-        damaged=(),
-        notes=(),
-        folder=Path(),
-    )
+    return in_memory("npz:random", images(train), images(test), ("a", "b"))
 
 
 def in_turns(steps: Mapping[str, Callable[[], Any]], repeat: int, device: torch.device) -> dict[str, list[float]]:

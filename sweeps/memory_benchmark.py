@@ -17,9 +17,7 @@ from agad.pack import Pack
 from agad.spec import RunSpec
 from agad.training import Training
 from sweeps import allocator
-from sweeps.measuring import in_turns, random_images, spread
-
-PRECISIONS = {"default": "fp32", "fastest": "bf16"}
+from sweeps.measuring import PRECISIONS, in_turns, random_images, spread
 
 
 def measure_memory(backbone: str, batch: int, device: str, threads: int) -> None:

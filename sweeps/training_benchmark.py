@@ -29,8 +29,8 @@ from agad.pack import Pack
 from agad.packsize import updates_per_second
 from agad.spec import RunSpec
 from agad.training import Training
-from sweeps.measuring import best_seconds, in_turns, random_images, seconds_of, spread
-from sweeps.memory_benchmark import PRECISIONS, measure_memory
+from sweeps.measuring import PRECISIONS, best_seconds, in_turns, random_images, seconds_of, spread
+from sweeps.memory_benchmark import measure_memory
 from sweeps.plain_loop import PlainLoop
 
 BACKBONES = ("naive", "unet", "unetpp")

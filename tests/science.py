@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from agad.data.prepared import Prepared
+from agad.data.prepared import Prepared, in_memory
 from agad.data.split import one_class_split
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.models.build import build_generator
 from agad.models.recipes import Recipe
 from agad.models.saved_tensors import saved_as
 from agad.pack import Pack
@@ -32,25 +32,7 @@ def made_up(*, size: int = 16, channels: int = 1, train: int = 60, test: int = 3
         noise = source.integers(0, 128, (count, channels, size, size))
         return torch.from_numpy((noise + 30 * labels[:, None, None, None]).astype(np.uint8)), labels
 
-    train_images, train_labels = draw(train)
-    test_images, test_labels = draw(test)
-    return with_images(
-        Prepared(
-            dataset="npz:made_up",
-            image_size=size,
-            train_images=train_images,
-            test_images=test_images,
-            train_labels=train_labels,
-            test_labels=test_labels,
-            channels=channels,
-            class_names=tuple("abcd"[:classes]),
-            digest="",
-            duplicates={},
-            damaged=(),
-            notes=(),
-            folder=Path(),
-        )
-    )
+    return with_images(in_memory("npz:made_up", draw(train), draw(test), tuple("abcd"[:classes])))
 
 
 def with_images(data: Prepared, **changes: torch.Tensor) -> Prepared:
@@ -90,6 +72,11 @@ def kept_per_pixel(net: BatchNormNet) -> float:
     with bn_mode(net, BNMode.UPDATE), saved_as(note, lambda saved: saved):
         net(x)
     return sum(one.numel() for one in kept.values()) / x.numel()
+
+
+def net_of(backbone: str, seed: int = 0, **fields: Any) -> BatchNormNet:
+    """A generator for one-channel images."""
+    return build_generator(small(backbone=backbone, **fields), 1, torch.Generator().manual_seed(seed))
 
 
 def training_of(spec: RunSpec, data: Prepared | None = None) -> Training:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from agad.data.prepared import Prepared
+from agad.data.prepared import in_memory
 from agad.data.split import one_class_split
 from agad.datasets import DATASETS, check_counts
 from agad.errors import SpecError
@@ -25,21 +25,9 @@ def labelled(train_counts, test_counts=None, dataset="digits", order="sorted"):
     train, test = (np.repeat(np.arange(len(c)), c).astype(np.int64) for c in (train_counts, test_counts))
     if order == "mixed":
         train = np.random.default_rng(0).permutation(train)
-    return Prepared(
-        dataset=dataset,
-        image_size=32,
-        train_images=torch.zeros(len(train), 1, 1, 1, dtype=torch.uint8),
-        test_images=torch.zeros(len(test), 1, 1, 1, dtype=torch.uint8),
-        train_labels=train,
-        test_labels=test,
-        channels=1,
-        class_names=tuple(map(str, range(len(train_counts)))),
-        digest="0" * 64,
-        duplicates={},
-        damaged=(),
-        notes=(),
-        folder=Path(),
-    )
+    blank = torch.zeros((), dtype=torch.uint8)
+    sets = [(blank.expand(len(labels), 1, 32, 32), labels) for labels in (train, test)]
+    return in_memory(dataset, *sets, tuple(map(str, range(len(train_counts)))), digest="0" * 64)
 
 
 DIGITS = labelled(DATASETS["digits"].train_counts, order="mixed")

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from agad.data.split import one_class_split
 from agad.models import batchnorm, recipes
 from agad.models.batchnorm import BatchNormNet, BNMode, add_auxiliary, bn_mode
-from agad.models.build import build_generator
 from agad.models.recipes import Recipe, Recipes
 from agad.models.stack import join, stacked
 from agad.pack import Pack
 from agad.training import Training
-from tests.science import CPU, kept_per_pixel, made_up, small
+from tests.science import CPU, kept_per_pixel, made_up, net_of, small
 
 ALWAYS, NEVER = -1, 2**50
 """As KEPT_AT_MOST: whether activations and raised maps are made again."""
@@ -29,10 +28,6 @@ ALWAYS, NEVER = -1, 2**50
 def unused(self: Recipes) -> Iterator[Recipes]:
     """Torch's own way: all is kept."""
     yield self
-
-
-def net_of(backbone: str, seed: int = 0, **fields: Any) -> BatchNormNet:
-    return build_generator(small(backbone=backbone, **fields), 1, torch.Generator().manual_seed(seed))
 
 
 def images(members: int = 1) -> Tensor:

@@ -14,18 +14,13 @@ from torch import Tensor
 from agad.data.split import one_class_split
 from agad.models import recomputation
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
-from agad.models.build import build_generator
 from agad.models.recomputation import pays, recomputed
 from agad.models.saved_tensors import saved_as
 from agad.pack import Pack
 from agad.spec import RunSpec
 from agad.training import Training
 from sweeps import allocator
-from tests.science import CPU, kept_per_pixel, made_up, small
-
-
-def net_of(backbone: str, **fields: Any) -> BatchNormNet:
-    return build_generator(small(backbone=backbone, **fields), 1, torch.Generator().manual_seed(0))
+from tests.science import CPU, kept_per_pixel, made_up, net_of, small
 
 
 def images(count: int = 4, size: int = 16) -> Tensor:
@@ -151,7 +146,7 @@ from agad.device import peak_memory_bytes, reset_peak_memory, settings
 from agad.models import recomputation
 from agad.pack import Pack
 from agad.training import Training
-from tests.science import CPU, kept_per_pixel, made_up, small
+from tests.science import CPU, made_up, small
 recomputation.KEPT_AT_MOST = {limit}
 data = made_up(size=32, train=600)
 spec = small(backbone="unet", image_size=32, batch_size=96)

@@ -165,6 +165,31 @@ def _prepare(dataset: str, image_size: int, source: Source, folder: Path, data_r
             raise DataError(f"{dataset}: the raw data changed while they were being read; start again")
 
 
+Images = tuple[torch.Tensor, NDArray[np.int64]]
+"""Images (N, C, H, W) uint8 and their class indices (N,)."""
+
+
+def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str, ...], *, digest: str = "") -> Prepared:
+    """A data set that no file holds; nothing is known of its duplicates."""
+    (train_images, train_labels), (test_images, test_labels) = train, test
+    _, channels, image_size, _ = train_images.shape
+    return Prepared(
+        dataset=dataset,
+        image_size=image_size,
+        train_images=train_images,
+        test_images=test_images,
+        train_labels=train_labels,
+        test_labels=test_labels,
+        channels=channels,
+        class_names=class_names,
+        digest=digest,
+        duplicates={},
+        damaged=(),
+        notes=(),
+        folder=Path(),
+    )
+
+
 def _open(folder: Path, meta: dict[str, Any]) -> Prepared:
     return Prepared(
         dataset=meta["dataset"],

@@ -13,14 +13,13 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
-from agad.models.saved_tensors import kept_bytes, saved_as
+from agad.models.saved_tensors import keeps_more, present_precision, saved_as
 from agad.models.stack import join, parted
 
 KEPT_AT_MOST = 2**29
@@ -38,19 +37,18 @@ class Recipes:
     def __init__(self, net: BatchNormNet, x: Tensor) -> None:
         self._members = net.members
         self._on_cpu = x.device.type == "cpu"
-        self._thorough = self._on_cpu and kept_bytes(net, x) > KEPT_AT_MOST
-        self._precision: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
-        if self._thorough:
-            dtype, enabled = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
-            self._precision = partial(torch.autocast, "cpu", dtype, enabled=enabled)
+        self._thorough = keeps_more(net, x, KEPT_AT_MOST)
+        self._precision = present_precision("cpu") if self._thorough else contextlib.nullcontext
         self._noted: dict[int, tuple[weakref.ref[Tensor], Recipe]] = {}
 
     @contextlib.contextmanager
     def used(self) -> Iterator[Recipes]:
         """While the pass is made: autograd keeps the recipes of the maps below, in place of the maps."""
-        with saved_as(self._pack, _unpack):
-            yield self
-        self._noted.clear()
+        try:
+            with saved_as(self._pack, _unpack):
+                yield self
+        finally:
+            self._noted.clear()  # recipes know this object: left in a circle, their maps would outlive an error
 
     def join(self, parts: Sequence[Tensor], up: nn.Module, coarse: Tensor) -> Tensor:
         """agad.models.stack.join of the parts and of up(coarse), for the members."""

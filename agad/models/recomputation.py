@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_modes
-from agad.models.saved_tensors import kept_bytes, saved_as
+from agad.models.saved_tensors import keeps_more, present_precision, saved_as
 
 KEPT_AT_MOST = 3 * 2**28
 """Bytes that a pass may keep on the CPU; one that keeps more is made anew. Naive nets and small batches keep less."""
@@ -23,7 +23,7 @@ KEPT_AT_MOST = 3 * 2**28
 
 def pays(net: BatchNormNet, x: Tensor) -> bool:
     """Whether memory is what a pass of x through the net should save: on the CPU, where it keeps much."""
-    return x.device.type == "cpu" and kept_bytes(net, x) > KEPT_AT_MOST
+    return keeps_more(net, x, KEPT_AT_MOST)
 
 
 def recomputed(net: BatchNormNet, x: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class _OnceMore:
     def __init__(self, net: BatchNormNet, x: Tensor) -> None:
         self._net, self._x = net, x.detach()
         self._modes = [_ONCE_MORE[norm.mode] for norm in net.batch_norms]
-        self._autocast = torch.get_autocast_dtype(x.device.type), torch.is_autocast_enabled(x.device.type)
+        self._precision = present_precision(x.device.type)
         self._count = 0
         self._kept: dict[int, Any] = {}
 
@@ -78,9 +78,13 @@ class _OnceMore:
             if len(kept) == self._count:
                 raise _Made
 
-        dtype, enabled = self._autocast
-        autocast = torch.autocast(self._x.device.type, dtype, enabled=enabled)
         hooks = saved_as(keep, lambda saved: saved)
-        with contextlib.suppress(_Made), torch.enable_grad(), autocast, bn_modes(self._net, self._modes), hooks:
+        with (
+            contextlib.suppress(_Made),
+            torch.enable_grad(),
+            self._precision(),
+            bn_modes(self._net, self._modes),
+            hooks,
+        ):
             self._net(self._x)
         return kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,11 +37,21 @@ def saved_as(pack: Pack, unpack: Unpack) -> Iterator[None]:
         _outer.reset(token)
 
 
-def kept_bytes(net: BatchNormNet, x: Tensor) -> int:
-    """What autograd keeps of net(x), by the net's `kept_per_pixel` and the present precision."""
+def keeps_more(net: BatchNormNet, x: Tensor, limit: int) -> bool:
+    """Whether autograd keeps more than so many bytes of net(x) on the CPU; never elsewhere, where memory is not short.
+
+    By the net's `kept_per_pixel` and the present precision.
+    """
+    if x.device.type != "cpu":
+        return False
     images, _, height, width = x.shape
-    size = 2 if torch.is_autocast_enabled(x.device.type) else x.element_size()
-    return net.members * net.kept_per_pixel * images * height * width * size
+    size = 2 if torch.is_autocast_enabled("cpu") else x.element_size()
+    return net.members * net.kept_per_pixel * images * height * width * size > limit
+
+
+def present_precision(device: str) -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """What brings the autocast of this moment back, in which backward passes are not made."""
+    return partial(torch.autocast, device, torch.get_autocast_dtype(device), enabled=torch.is_autocast_enabled(device))
 
 
 def _chain(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Tensor]:
