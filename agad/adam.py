@@ -32,13 +32,10 @@ class Adam:
         self.lr, self.betas = lr, betas
         self.state: dict[Tensor, dict[str, Tensor]] = {}
 
-    def zero_grad(self, *, set_to_none: bool = True) -> None:
-        """Forget the gradients, or set them to zero in their place."""
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
         for parameter in self.parameters:
-            if set_to_none:
-                parameter.grad = None
-            elif parameter.grad is not None:
-                parameter.grad.zero_()
+            parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:

@@ -102,7 +102,7 @@ _PROVENANCE_COLUMNS: dict[str, pa.DataType] = {
     "device_name": _STR,
     "instruction_set": _STR,
     "threads": _I32,
-    "pack": _I32,  # how many runs were trained together at most; 1: alone
+    "together": _I32,  # how many runs advanced in one process at most; 1: alone
     "python_version": _STR,
     "torch_version": _STR,
     "cuda_version": _STR,
@@ -127,6 +127,9 @@ def _spec_columns() -> dict[str, pa.DataType]:
             columns[name] = _SPEC_TYPES[hints[name].split(" |")[0]]
     return columns
 
+
+RENAMED_COLUMNS = {"together": "pack"}
+"""Column -> the name that it has in older rows."""
 
 SPEC_COLUMNS = tuple(field_names())
 RESULT_COLUMNS = tuple(_RESULT_COLUMNS)

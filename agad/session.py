@@ -29,7 +29,7 @@ from agad.training import RECIPROCALS, Training
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
-    """A run that is to be made in a pack; the arguments of `train`."""
+    """A run that is to be made; the arguments of `train`."""
 
     spec: RunSpec
     options: RunOptions
@@ -74,7 +74,12 @@ def _of_validation(protocols: Iterable[str]) -> list[str]:
 
 
 class Session:
-    """One try at a run: all but its updates, so evaluation, checkpoints and the clock."""
+    """One try at a run: all but its updates, so evaluation, checkpoints and the clock.
+
+    Attributes:
+        training: the run between two updates.
+        together: how many runs, this one included, have advanced in one process at most.
+    """
 
     def __init__(self, member: Member, device: torch.device) -> None:
         self._started_at = now()
@@ -88,7 +93,7 @@ class Session:
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
         self._resumes = 0
-        self._pack = 1
+        self.together = 1
         self._peak = 0
         self._clock = Clock()
         self._saved_at = time.monotonic()
@@ -105,11 +110,10 @@ class Session:
             self._resumes += 1
             self._saved_mark = self._mark()
 
-    def run(self) -> Generator[None, tuple[float, int], None]:
+    def run(self) -> Generator[None, float, None]:
         """Go to the last update, scoring each point of the curve when it is reached.
 
-        Yields wherever an update is due; whoever has made it sends back the seconds that it took this run, and how many
-        runs were updated together.
+        Yields wherever an update is due; whoever has made it sends back the seconds that it took.
         """
         points = set(self._spec.curve_points)
         self._clock.lap()
@@ -120,9 +124,7 @@ class Session:
             if update == self._spec.updates:
                 return
             self._boundary("train")
-            seconds, members = yield
-            self._seconds["train"] += seconds
-            self._pack = max(self._pack, members)
+            self._seconds["train"] += yield
             self._clock.lap()
 
     def record(self) -> RunRecord:
@@ -221,7 +223,7 @@ class Session:
             "scores": {protocol: torch.from_numpy(scores) for protocol, scores in self._scores.items()},
             "seconds": self._seconds,
             "resumes": self._resumes,
-            "pack": self._pack,
+            "together": self.together,
             "peak": self._peak_memory(),
         }
 
@@ -231,7 +233,7 @@ class Session:
         self._scores = {protocol: scores.numpy() for protocol, scores in state["scores"].items()}
         self._seconds = state["seconds"]
         self._resumes = state["resumes"]
-        self._pack = state.get("pack", 1)  # older ones knew no packs
+        self.together = state.get("together", 1)  # older checkpoints lack it
         self._peak = state["peak"]
 
     def _charge(self, phase: str) -> None:
@@ -308,7 +310,7 @@ class Session:
     def _circumstances(self) -> dict[str, Any]:
         return {
             **machine_columns(self._device),
-            "pack": self._pack,
+            "together": self.together,
             "train_seconds": self._seconds["train"],
             "eval_seconds": self._seconds["eval"],
             "resumes": self._resumes,

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from agad import files
 from agad.errors import StoreError
-from agad.schema import LIGHT_COLUMNS, SCHEMA, SCHEMA_VERSION, STATUSES, RunRecord
+from agad.schema import LIGHT_COLUMNS, RENAMED_COLUMNS, SCHEMA, SCHEMA_VERSION, STATUSES, RunRecord
 from agad.spec import older_value
 
 _INBOX_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<attempt>[0-9]+)\.parquet")
@@ -258,10 +258,10 @@ def _read_groups(path: Path, columns: Sequence[str] = tuple(SCHEMA.names)) -> It
         with pq.ParquetFile(path) as parquet:
             stored = parquet.schema_arrow
             _check_version(path, stored)
-            here = set(stored.names)
-            present = [name for name in columns if name in here]
+            present = _present(stored, columns)
             for group in range(parquet.num_row_groups):
-                yield _conformed(parquet.read_row_group(group, columns=present), schema)
+                table = parquet.read_row_group(group, columns=list(present.values()))
+                yield _conformed(table.select(list(present.values())).rename_columns(list(present)), schema)
     except (FileNotFoundError, MemoryError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -288,6 +288,13 @@ def _check_version(path: Path, schema: pa.Schema) -> None:
             f"{path}: written by a newer agad (rows of schema {int(version)}, this one reads up to {SCHEMA_VERSION}); "
             "update agad to read this folder"
         )
+
+
+def _present(stored: pa.Schema, columns: Sequence[str]) -> dict[str, str]:
+    """Column -> the name that it has in the file, of the columns that the file has."""
+    here = set(stored.names)
+    names = {name: name if name in here else RENAMED_COLUMNS.get(name, name) for name in columns}
+    return {name: old for name, old in names.items() if old in here}
 
 
 def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -28,19 +28,8 @@ def save_tensors(target: Path, content: dict[str, Any]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     # Through memory: writing to a path, torch reports a full disk as a RuntimeError about its own file format.
     buffer = io.BytesIO()
-    torch.save(_compact(content), buffer)
+    torch.save(content, buffer)
     replace_atomically(target, lambda path: path.write_bytes(buffer.getbuffer()))
-
-
-def _compact(content: Any) -> Any:
-    """The same with copies of tensors that are pieces of larger ones: torch.save would write the whole of those."""
-    if isinstance(content, torch.Tensor):
-        return content.clone() if content.untyped_storage().nbytes() > content.nbytes else content
-    if isinstance(content, dict):
-        return {name: _compact(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return type(content)(_compact(value) for value in content)
-    return content
 
 
 def load_tensors(path: str | Path) -> dict[str, Any]:

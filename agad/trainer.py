@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 
@@ -12,13 +12,12 @@ from agad.data.prepared import Prepared
 from agad.device import open_device, peak_memory_bytes, reset_peak_memory, settings
 from agad.errors import is_out_of_memory
 from agad.inference import measure_inference
-from agad.pack import Pack, TornUpdateError, shape_of
 from agad.schema import RunRecord
 from agad.session import Clock, Member, Session, machine_columns, now, opened
 from agad.spec import RunOptions, RunSpec
-from agad.training import Training
+from agad.update import update
 
-__all__ = ["Action", "Control", "CurvePoint", "Interrupted", "Member", "Progress", "train", "train_pack"]
+__all__ = ["Action", "Control", "CurvePoint", "Interrupted", "Member", "Progress", "train", "train_together"]
 
 
 def train(
@@ -50,7 +49,7 @@ def train(
     """
     outcomes: list[RunRecord | Exception] = []
     member = Member(spec, options or RunOptions(), data, control)
-    train_pack(iter([member]), member.options, 1, lambda _, outcome: outcomes.append(outcome))
+    train_together(iter([member]), member.options, 1, lambda _, outcome: outcomes.append(outcome))
     (outcome,) = outcomes
     if isinstance(outcome, Exception):
         raise outcome
@@ -58,23 +57,23 @@ def train(
 
 
 Ended = Callable[[Member, "RunRecord | Exception"], None]
-"""Told of each member's end: what `train` would have returned or raised."""
+"""Called at each run's end with what `train` would have returned or raised."""
 
 
-def train_pack(members: Iterator[Member], options: RunOptions, size: int, ended: Ended) -> int:
-    """Make runs several at once, each as `train` would make it alone, to rounding: see agad/pack.py.
+def train_together(members: Iterator[Member], options: RunOptions, size: int, ended: Ended) -> int:
+    """Make several runs in one process, each with the bits that it has alone.
 
-    A member that ends makes room for the next; members whose shapes differ take turns. What one run raises ends that
-    run alone. Where memory runs out, half as many go on together, from the same state.
+    They take turns, update by update; one that ends makes room for the next. What one run raises ends that run alone.
+    Where memory runs out beside others, that run is interrupted and half as many go on.
 
     Args:
         members: the runs, taken one by one as there is room.
         options: device and threads of all of them.
-        size: how many go together at most.
-        ended: told of each end at once; an exception from it ends everything.
+        size: how many advance at once at most.
+        ended: called at each end, at once; an exception from it ends everything.
 
     Returns:
-        How many went together at most, in the end.
+        How many advanced at once at most, in the end.
 
     Raises:
         DeviceError: the device is not there.
@@ -85,12 +84,11 @@ def train_pack(members: Iterator[Member], options: RunOptions, size: int, ended:
 
 
 class _Crew:
-    """The members of a pack that are under way."""
+    """The runs that advance in this process."""
 
     def __init__(self, device: torch.device, members: Iterator[Member], size: int, ended: Ended) -> None:
         self._device, self._members, self._size, self._ended = device, members, size, ended
-        self._active: dict[Training, tuple[Member, Session, Generator[None, tuple[float, int], None]]] = {}
-        self._packs: list[Pack] = []
+        self._active: dict[Session, tuple[Member, Generator[None, float, None]]] = {}
 
     def run(self) -> int:
         while True:
@@ -98,18 +96,8 @@ class _Crew:
                 self._begin(member)
             if not self._active:
                 return self._size
-            try:
-                self._form_packs()
-            except RuntimeError as error:  # stacking copies
-                if not self._halved(error, max(map(len, self._wanted()))):
-                    raise
-                continue
-            self._step_all()
-
-    def _step_all(self) -> None:
-        for pack in self._packs:
-            if not self._step(pack):
-                return
+            for session in list(self._active):
+                self._step(session)
 
     def _begin(self, member: Member) -> None:
         """Bring a run to where its first update is due."""
@@ -122,18 +110,30 @@ class _Crew:
             else:
                 session = Session(member, self._device)
                 session.resume()
-        except Exception as error:  # noqa: BLE001 - it is the member's, whatever it is
+        except Exception as error:  # noqa: BLE001 - it is the run's own, whatever it is
             outcome = error
         if outcome is not None:
             self._end(member, outcome, 0)
             return
         steps = session.run()
-        self._active[session.training] = (member, session, steps)
-        self._advance(session.training, lambda: next(steps))
+        self._active[session] = (member, steps)
+        for one in self._active:
+            one.together = max(one.together, len(self._active))
+        self._advance(session, lambda: next(steps))
 
-    def _advance(self, training: Training, go_on: Callable[[], None]) -> None:
-        """Let a run do what is between two updates; tell of it where it ends thereby."""
-        member, session, _ = self._active[training]
+    def _step(self, session: Session) -> None:
+        """One update of a run, and what follows it."""
+        steps, clock = self._active[session][1], Clock()
+        try:
+            update(session.training)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._advance(session, functools.partial(steps.throw, error))
+        else:
+            self._advance(session, functools.partial(steps.send, clock.lap()))
+
+    def _advance(self, session: Session, go_on: Callable[[], None]) -> None:
+        """Let a run do what is between two updates; report its end where it ends thereby."""
+        member = self._active[session][0]
         outcome: RunRecord | Exception
         try:
             try:
@@ -146,76 +146,20 @@ class _Crew:
                 return
         except Exception as error:  # noqa: BLE001 - as above
             outcome = error
-        del self._active[training]
+        del self._active[session]
         try:
-            self._end(member, outcome, training.update)
+            self._end(member, outcome, session.training.update)
         finally:
             del outcome  # an exception holds this frame, which would hold it: a cycle with all that both hold
 
-    def _end(self, member: Member, outcome: RunRecord | Exception, update: int) -> None:
-        """Tell of a run's end; where memory ran out beside others, it is left for another time, with fewer."""
-        if isinstance(outcome, Exception) and self._active and self._halved(outcome, len(self._active) + 1):
-            outcome = Interrupted(update)
+    def _end(self, member: Member, outcome: RunRecord | Exception, updates: int) -> None:
+        """Report a run's end; where memory ran out beside others, it is left for another time, with fewer."""
+        if isinstance(outcome, Exception) and self._active and is_out_of_memory(outcome):
+            self._size = -(-(len(self._active) + 1) // 2)
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            outcome = Interrupted(updates)
         self._ended(member, outcome)
-
-    def _halved(self, error: Exception, together: int) -> bool:
-        """Whether memory ran out where fewer could go together: from now on half as many do."""
-        if together < 2 or not is_out_of_memory(error):
-            return False
-        self._size = -(-together // 2)
-        self._packs = []
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        return True
-
-    def _form_packs(self) -> None:
-        """Packs of the trainings under way: those of before where nobody came or went, since stacking copies."""
-        wanted = self._wanted()
-        if [pack.members for pack in self._packs] != wanted:
-            self._packs = []  # their memory is needed
-            self._packs = [Pack(alike) for alike in wanted]
-
-    def _wanted(self) -> list[tuple[Training, ...]]:
-        """The trainings under way, those of one shape together, no more than there may be."""
-        of_shape: dict[Hashable, list[Training]] = {}
-        for training in self._active:
-            of_shape.setdefault(shape_of(training), []).append(training)
-        return [
-            tuple(alike[i : i + self._size]) for alike in of_shape.values() for i in range(0, len(alike), self._size)
-        ]
-
-    def _step(self, pack: Pack) -> bool:
-        """One update of a pack; False: it is too large for the device's memory, and smaller ones are to be formed."""
-        clock = Clock()
-        try:
-            failed = pack.step()
-        except TornUpdateError as torn:
-            self._abandon(pack, torn)
-            return False
-        except Exception as error:  # noqa: BLE001 - of the device, or of all members alike
-            if self._halved(error, len(pack.members)):
-                return False
-            for training in pack.members:
-                self._advance(training, functools.partial(self._active[training][2].throw, error))
-            return True
-        share = clock.lap() / len(pack.members)
-        for training in pack.members:
-            steps = self._active[training][2]
-            if training in failed:
-                self._advance(training, functools.partial(steps.throw, failed[training]))
-            else:
-                self._advance(training, functools.partial(steps.send, (share, len(pack.members))))
-        return True
-
-    def _abandon(self, pack: Pack, torn: TornUpdateError) -> None:
-        """End a pack whose states are of no use; its runs go on from their checkpoints where fewer go together."""
-        cause = torn.__cause__
-        assert isinstance(cause, Exception)
-        retried = self._halved(cause, len(pack.members))
-        self._packs = []
-        for training in pack.members:
-            error = Interrupted(training.update) if retried else cause
-            self._advance(training, functools.partial(self._active[training][2].throw, error))
 
 
 def _inference_record(member: Member, device: torch.device) -> RunRecord:

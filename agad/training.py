@@ -1,4 +1,4 @@
-"""The state of one run in training, with whatever method the spec names; agad/pack.py makes its updates."""
+"""The state of one run in training, with whatever method the spec names; agad/update.py makes its updates."""
 
 from __future__ import annotations
 

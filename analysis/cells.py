@@ -36,7 +36,7 @@ AUROC_COLUMNS = (HEADLINE, *(f"auroc_{name}" for name in EVAL_PROTOCOLS if name 
 """AUROCs of a row, in [0, 1]: the headline (eval, last update), the other protocols, the best curve point."""
 
 MIXTURE_COLUMNS = (
-    *("code_digest", "git_clean", "threads", "pack", "device", "device_name", "instruction_set", "torch_version"),
+    *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
 )
 """How a row was made: a mixture is named under the table, not refused."""
 

@@ -145,7 +145,7 @@ _PROVENANCE = {
     "device_name": "device name",
     "instruction_set": "instruction set",
     "threads": "threads",
-    "pack": "trained",
+    "together": "trained",
 }
 
 
@@ -155,7 +155,7 @@ _ALONE = "alone"
 
 
 def _provenance_text(column: str, value: Any) -> str:
-    if column == "pack":
+    if column == "together":
         return f"up to {int(value)} together" if value is not None and value > 1 else _ALONE
     if value is None or value != value:  # noqa: PLR0124 - NaN is what a null becomes in a frame
         return _UNKNOWN

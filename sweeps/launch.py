@@ -188,17 +188,17 @@ def _sweep(
     task: Task | None,
 ) -> Sweep:
     ray = ray_options.from_arguments(options)
-    if options.executor == "ray" and options.pack > 1:
-        raise AgadError("--pack is for the other executors: a trial of Ray is one run; take --resources gpu=0.25")
+    device = _device(options, ray)
+    _check_together(options, device)
     worker = WorkerOptions(
         plan=str(path),
         results=str(options.results),
         data=data_folder(options),
         cache=options.cache,
         executor=options.executor,
-        device=_device(options, ray),
+        device=device,
         threads=options.threads,
-        pack=options.pack,
+        together=options.together,
         checkpoint_every=options.checkpoint_every,
         lease=options.lease,
         heartbeat=min(5.0, options.lease / 4),
@@ -230,6 +230,19 @@ def _stopping(deadline: float | None, parent: int | None) -> Stopping:
 
     stopping = Stopping(None if deadline is None else deadline - margin(deadline), ask=look)
     return stopping
+
+
+def _check_together(options: argparse.Namespace, device: str) -> None:
+    """Refuse several runs in one process where that cannot pay."""
+    if options.together == 1:
+        return
+    if options.executor == "ray":
+        raise AgadError("--together is for the other executors: a Ray trial is one run; take --resources gpu=0.25")
+    if device == "cpu":
+        raise AgadError(
+            f"--together {options.together} on the CPU would only make runs take turns on one core; "
+            "start more processes by --workers"
+        )
 
 
 def _device(options: argparse.Namespace, ray: RayOptions) -> str:

@@ -10,7 +10,6 @@ from agad.claims import DEFAULT_LEASE
 from sweeps import children
 from sweeps.arguments import Parser, add_plan_arguments, add_results_argument, positive
 from sweeps.executors import ray_options
-from sweeps.packing import AUTO
 from sweeps.slurm.options import add_slurm_arguments
 from sweeps.sweep import EXECUTORS
 
@@ -42,9 +41,8 @@ def build_parser(description: str | None = None) -> argparse.ArgumentParser:
     )  # fmt: skip
     how.add_argument("--threads", metavar="N", type=positive, default=1, help="torch threads per worker (1)")
     how.add_argument(
-        "--pack", metavar="N|auto", type=_pack, default=AUTO,
-        help="runs that a worker trains at once, if alike (auto: measured on a GPU, 1 on the CPU)",
-    )  # fmt: skip
+        "--together", metavar="N", type=positive, default=1, help="runs that advance at once in a worker on a GPU (1)"
+    )
     how.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     how.add_argument(
         "--checkpoint-every", metavar="SECONDS", type=_seconds, default=300.0, help="between checkpoints of a run (300)"
@@ -89,16 +87,12 @@ def task_arguments(options: argparse.Namespace, path: Path, retry: Path | None) 
     arguments += ["--cache", str(Path(options.cache).absolute())] if options.cache else []
     arguments += ["--retry-until", str(retry)] if retry is not None else []
     arguments += ["--threads", str(options.threads), "--device", options.device]
-    arguments += ["--pack", str(options.pack or "auto")]
+    arguments += ["--together", str(options.together)]
     arguments += ["--checkpoint-every", str(options.checkpoint_every), "--lease", str(options.lease)]
     arguments += ["--deadline", str(options.deadline)] if options.deadline is not None else []
     for flag in ("keep_weights", "allow_code_change"):
         arguments += [f"--{flag.replace('_', '-')}"] if getattr(options, flag) else []
     return arguments
-
-
-def _pack(text: str) -> int:
-    return AUTO if text == "auto" else positive(text)
 
 
 def _seconds(text: str, least: float = 0.0) -> float:

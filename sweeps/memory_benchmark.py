@@ -13,9 +13,9 @@ import sys
 from agad.data.split import one_class_split
 from agad.device import open_device, peak_memory_bytes, reset_peak_memory, settings
 from agad.evaluate import Evaluator
-from agad.pack import Pack
 from agad.spec import RunSpec
 from agad.training import Training
+from agad.update import update
 from sweeps import allocator
 from sweeps.measuring import PRECISIONS, in_turns, random_images, spread
 
@@ -47,7 +47,7 @@ def print_peak(backbone: str, batch: int, precision: str, device_name_: str, thr
         training = Training(spec, data, split, device)
         evaluator = Evaluator.of(spec, data, split, device)
         reset_peak_memory(device)
-        seconds = in_turns({"step": Pack([training]).step}, 3, device)["step"]
+        seconds = in_turns({"step": lambda: update(training)}, 3, device)["step"]
         evaluator.scores(training.generator, "eval")
         peak = peak_memory_bytes(device) / 2**30
     what = f"{backbone:<7} {precision} at 32x32x3, batch {batch}"

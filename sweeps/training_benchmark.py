@@ -1,4 +1,4 @@
-"""Measure one update, scoring, memory and packs, beside the plain loop of sweeps/plain_loop.py.
+"""Measure one update, scoring and memory, beside the plain loop of sweeps/plain_loop.py.
 
     python -m sweeps.training_benchmark                  # on the GPU where there is one, else on the CPU
     python -m sweeps.training_benchmark --quick          # naive at 32x32 only, fewer repetitions
@@ -11,7 +11,7 @@ processes disturb least. Figures that were measured are in docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import functools
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from agad.data.prepared import Prepared
 from agad.data.split import one_class_split
 from agad.device import device_name, open_device, settings
 from agad.evaluate import Evaluator
-from agad.pack import Pack
-from agad.packsize import updates_per_second
 from agad.spec import RunSpec
 from agad.training import Training
+from agad.update import update
 from sweeps.measuring import PRECISIONS, best_seconds, in_turns, random_images, seconds_of, spread
 from sweeps.memory_benchmark import measure_memory
 from sweeps.plain_loop import PlainLoop
@@ -50,7 +48,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch threads (1)")
     parser.add_argument("--repeat", type=int, default=9, metavar="N", help="updates that are timed (9)")
     parser.add_argument("--backbone", choices=BACKBONES, help="only this one")
-    parser.add_argument("--packs", action="store_true", help="only the comparison of packs")
     parser.add_argument("--memory", action="store_true", help="only peak memory, with glibc as it is and as in workers")
     parser.add_argument("--quick", action="store_true", help="naive at 32x32 only, three updates each")
     options = parser.parse_args()
@@ -60,7 +57,7 @@ def main() -> None:
     repeat = 3 if options.quick else options.repeat
     print(f"{device_name(device)}, torch {torch.__version__}, {options.threads} threads", flush=True)
     with settings(device, options.threads):
-        if not (options.packs or options.memory):
+        if not options.memory:
             ceilings = Ceilings.measured(device)
             print(ceilings, flush=True)
             bench = Bench(device, repeat, ceilings)
@@ -69,11 +66,8 @@ def main() -> None:
                     if size == 32 or not options.quick:
                         measure_updates(backbone, size, batch, bench)
                 measure_scoring(backbone, device, 1000 if options.quick else 10_000)
-        for backbone in () if options.memory else backbones:
-            measure_packs(backbone, BATCHES[name][backbone][0], device, options.threads, quick=options.quick)
-    if not options.packs:
-        for backbone in backbones:
-            measure_memory(backbone, 256, name, options.threads)
+    for backbone in backbones:
+        measure_memory(backbone, 256, name, options.threads)
 
 
 class Ceilings:
@@ -135,7 +129,8 @@ def measure_updates(backbone: str, size: int, batch: int, bench: Bench) -> None:
     split = one_class_split(data, base)
     steps: dict[str, Callable[[], Any]] = {"plain": PlainLoop(base, data, split, bench.device).step}
     for variant, precision in PRECISIONS.items():
-        steps[variant] = Pack([Training(base.replace(precision=precision), data, split, bench.device)]).step
+        training = Training(base.replace(precision=precision), data, split, bench.device)
+        steps[variant] = functools.partial(update, training)
     times = in_turns(steps, bench.repeat, bench.device)
     work = _work_of(steps["default"])
     plain, memory = statistics.median(times["plain"]), bench.ceilings.bandwidth
@@ -163,33 +158,6 @@ def measure_scoring(backbone: str, device: torch.device, images: int) -> None:
     print(f"{backbone:<7} scoring {images} images {seconds:.1f} s", flush=True)
 
 
-def measure_packs(backbone: str, batch: int, device: torch.device, threads: int, *, quick: bool) -> None:
-    """Updates of all runs per second: one after another, in packs, and on a GPU in several processes.
-
-    Processes on the CPU have a core each, and seconds of CPU would tell nothing about them.
-    """
-    spec = RunSpec(dataset="npz:random", normal_class=0, gamma=0.05, backbone=backbone, batch_size=batch)
-    data = random_images(32, 1)
-    sizes = (2, 4, 8, 16, 32) if device.type == "cuda" and not quick else (2,)
-    for precision in ("bf16",) if quick else PRECISIONS.values():
-        one = spec.replace(precision=precision, min_anomalies=max(1, min(32, batch // 8)))
-        rates = {"one after another": _rate(one, data, device, 1)}
-        for size in sizes:
-            rates[f"pack of {size}"] = _rate(one, data, device, size)
-        for processes in (2, 4, 8) if device.type == "cuda" else ():
-            rates[f"{processes} processes"] = _in_processes(one, str(device), threads, processes)
-        for what, rate in rates.items():
-            times = rate / rates["one after another"]
-            where = f"{backbone:<7} {precision} batch {batch}"
-            print(f"{where} {what:<18} {rate:7.2f} updates/s {times:5.2f} times", flush=True)
-
-
-def _rate(spec: RunSpec, data: Prepared, device: torch.device, size: int) -> float:
-    split = one_class_split(data, spec)
-    pack = Pack([Training(spec.replace(seed=seed), data, split, device) for seed in range(size)])
-    return size / statistics.median(in_turns({"pack": pack.step}, 5, device)["pack"])
-
-
 def _work_of(step: Callable[[], Any]) -> tuple[float, float]:
     """Floating-point operations and bytes of a step."""
     counter, traffic = FlopCounterMode(display=False), Traffic()
@@ -198,32 +166,6 @@ def _work_of(step: Callable[[], Any]) -> tuple[float, float]:
     with traffic:
         step()
     return float(counter.get_total_flops()), float(traffic.bytes)
-
-
-def _in_processes(spec: RunSpec, device: str, threads: int, processes: int) -> float:
-    """Updates of all processes per second, each training its own run at the same time as the others."""
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(processes)
-    rates: Any = context.SimpleQueue()
-    children = [
-        context.Process(target=_train_one, args=(spec.replace(seed=seed), device, threads, start, rates))
-        for seed in range(processes)
-    ]
-    for child in children:
-        child.start()
-    found = [rates.get() for _ in children]
-    for child in children:
-        child.join()
-    return float(sum(found))
-
-
-def _train_one(spec: RunSpec, device: str, threads: int, start: Any, rates: Any) -> None:
-    data = random_images(32, 1)
-    opened = open_device(device)
-    with settings(opened, threads):
-        updates_per_second(spec, data, opened, 1)  # warms up
-        start.wait()
-        rates.put(updates_per_second(spec, data, opened, 1))
 
 
 if __name__ == "__main__":

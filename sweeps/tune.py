@@ -229,7 +229,7 @@ def _work(
 
     coordinator = Coordinator(
         optimiser, feed, rows, lease, stopping,
-        workers=workers * max(1, launch.pack), judged=own.pruner != "none", say=say, idle=idle,
+        workers=workers * launch.together, judged=own.pruner != "none", say=say, idle=idle,
     )  # fmt: skip
     if own.no_launch:
         say(f"Workers are started by: {command_line(_by_hand(launch, plan))}")

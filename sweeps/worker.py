@@ -30,7 +30,6 @@ from sweeps.bell import Bell
 from sweeps.failures import PlaceError, errors_of_place, failure_kind, is_of_place
 from sweeps.feed import Judgement
 from sweeps.heartbeat import Heartbeat
-from sweeps.packing import lower, pack_size
 from sweeps.picking import Picker
 from sweeps.plan import Plan, RetryPolicy, check_code
 from sweeps.stopping import Stopping
@@ -64,7 +63,7 @@ class WorkerOptions:
         executor: who started it, for the row.
         device: `cpu`, `cuda` or `cuda:N`.
         threads: torch threads.
-        pack: how many runs are trained at once, where so many are alike; 0: as many as is fastest, which is measured.
+        together: how many runs advance in this process at once.
         checkpoint_every: seconds between checkpoints of a run.
         lease: seconds after which a silent worker of another host counts as dead.
         heartbeat: seconds between two signs of life.
@@ -86,7 +85,7 @@ class WorkerOptions:
     executor: str = "local"
     device: str = "cpu"
     threads: int = 1
-    pack: int = 1
+    together: int = 1
     checkpoint_every: float = 300.0
     lease: float = DEFAULT_LEASE
     heartbeat: float = 5.0
@@ -132,6 +131,7 @@ class Worker:
         self.picker = Picker(self.plan, self.store, board, _policy(options))
         feed = self.picker.feed
         self._watchers = [one for one in (watcher, Judgement(feed).watch if feed else None) if one is not None]
+        self._together = options.together  # fewer where memory has run out
         self._trainer: Any = None
         self._data: dict[tuple[str, int], Any] = {}
         self._withheld: tuple[RunRecord, Claim] | None = None
@@ -145,7 +145,10 @@ class Worker:
                 picked = self._pick()
                 if picked is None:
                     break
-                self._run_pack(*picked)
+                if self._together == 1:
+                    self._run(*picked)
+                else:
+                    self._run_together(*picked)
             self._settle_withheld()
         finally:
             self.close()
@@ -243,14 +246,8 @@ class Worker:
             outcome = error
         return self._settle(spec, claim, outcome)
 
-    def _run_pack(self, spec: RunSpec, claim: Claim) -> None:
-        """Train this run, and others like it with it; as _run. A run that ends makes room for the next like it."""
-        size = 1
-        if spec.task == "train" and self.options.pack != 1:
-            size = self._pack_size(spec, claim)
-        if size == 1:
-            self._run(spec, claim)
-            return
+    def _run_together(self, spec: RunSpec, claim: Claim) -> None:
+        """Train this run, and others beside it in this process; as _run. A run that ends makes room for the next."""
         claims: dict[str, Claim] = {}
 
         def members() -> Iterator[Any]:
@@ -261,34 +258,19 @@ class Worker:
                 data = self._open_data(picked[0].dataset, picked[0].image_size)
                 options, control = self._run_options(picked[1]), self._control(*picked)
                 yield self._trainer.Member(picked[0], options, data, control)
-                picked = None if self.stopping.is_set() else self.picker.next(lambda one: key(one) == key(spec))
+                picked = None if self.stopping.is_set() else self.picker.next()
 
         def ended(member: Any, outcome: RunRecord | Exception) -> None:
             self._settle(member.spec, claims.pop(member.spec.run_id), outcome)
 
-        key = importlib.import_module("agad.pack").pack_key
         try:
             with errors_of_place():
-                held = self._trainer.train_pack(members(), self._run_options(claim), size, ended)
-                if held < size:
-                    lower(spec, self.options.device, Path(self.options.results), held)
+                self._together = self._trainer.train_together(
+                    members(), self._run_options(claim), self._together, ended
+                )
         finally:
             for left in claims.values():
                 self._give_back(left)
-
-    def _pack_size(self, spec: RunSpec, claim: Claim) -> int:
-        """Raises PlaceError; then the claim is given back."""
-        self.heartbeat.hold(claim)  # measuring takes a while
-        try:
-            with errors_of_place():
-                data = self._open_data(spec.dataset, spec.image_size)
-                return pack_size(self.options.pack, spec, data, self.options.device, Path(self.options.results))
-        except PlaceError:
-            self._give_back(claim)
-            raise
-        except Exception:
-            log.warning("how many runs go together was not found; this one goes alone", exc_info=True)
-            return 1
 
     def _settle(self, spec: RunSpec, claim: Claim, outcome: RunRecord | Exception) -> RunRecord | None:
         """Commit or withhold the row of what a training came to; its record, or None if it was stopped or stolen.

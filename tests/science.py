@@ -15,7 +15,6 @@ from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.models.build import build_generator
 from agad.models.recipes import Recipe
 from agad.models.saved_tensors import saved_as
-from agad.pack import Pack
 from agad.spec import RunOptions, RunSpec
 from agad.training import Training
 
@@ -83,10 +82,3 @@ def training_of(spec: RunSpec, data: Prepared | None = None) -> Training:
     """A training that has not begun."""
     data = data or made_up(size=spec.image_size)
     return Training(spec, data, one_class_split(data, spec), CPU)
-
-
-def step(training: Training) -> None:
-    """One update of a run alone; what fails is raised."""
-    failed = Pack([training]).step()
-    if failed:
-        raise failed[training]

@@ -15,10 +15,10 @@ from agad.evaluate import score_weights
 from agad.methods import method_of
 from agad.methods.ganomaly import Ganomaly, discriminator_loss, encoder_loss, feature_matching_loss, generator_loss
 from agad.models.build import build_generator, count_parameters
-from agad.pack import Pack
 from agad.spec import EVAL_PROTOCOLS, RunSpec
 from agad.trainer import Action, Interrupted, train
-from tests.science import OPTIONS, made_up, small, step, training_of
+from agad.update import backward, forward, update
+from tests.science import OPTIONS, made_up, small, training_of
 
 
 def ganomaly(**changes: Any) -> RunSpec:
@@ -174,11 +174,10 @@ def test_steps_are_those_of_its_authors():
     training.discriminator.double()
     theirs = Theirs()
     theirs.start(training.generator, training.discriminator)
-    for update in range(3):
-        x = training._images.take(training.batches.positions(update)).double()
-        pack = Pack([training])
-        (losses,) = pack.losses(pack.forward(x))
-        pack.backward([losses])
+    for number in range(3):
+        x = training._images.take(training.batches.positions(number)).double()
+        losses = training.method.losses(forward(training, x))
+        backward(training, losses)
         training.adam_g.step()
         training.adam_d.step()
         ours = {"loss_g": losses.loss_g.item(), "loss_d": losses.loss_d.item()}
@@ -199,14 +198,14 @@ def test_each_pass_is_made_once():
     passes: list[str] = []
     for name, net in (("G", training.generator), ("D", training.discriminator)):
         net.register_forward_pre_hook(lambda *_, name=name: passes.append(name))
-    step(training)
+    update(training)
     assert passes == ["G", "D", "D"]
     assert training.terms.keys() == {"loss_g", "loss_d", "adv", "con", "lat"}
 
 
 def test_the_discriminator_is_drawn_anew():
     training = training_of(ganomaly(d_reset_threshold=1e9))
-    step(training)
+    update(training)
     assert training.d_resets == 1
 
 

@@ -329,10 +329,17 @@ def test_options_are_a_closed_surface() -> None:
     assert {option for option in options if option.islower()} - OPTIONS == set()
 
 
+def test_several_runs_together_on_the_cpu_are_refused(tmp_path: Path) -> None:
+    done = launch("--grid", "demo", "--results", str(tmp_path), "--device", "cpu", "--together", "2")
+
+    assert done.returncode == 2
+    assert "start more processes by --workers" in one_line(done.stderr)
+
+
 OPTIONS = {
     "--grid", "--plan", "--list-grids", "--seeds", "--select", "--set", "--retry-failed", "--dry-run",
-    "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--pack", "--device",
-    "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
+    "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--together",
+    "--device",    "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
     "--address", "--resources", "--tensorboard", "--dashboard-host", "--scheduler", "--metric", "--grace",
     "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--slurm-task", "--wait", "--retry-until",
     "--set-from-study", "--parent",

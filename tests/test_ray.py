@@ -186,7 +186,7 @@ BAD = [
     (["--threads", "3", "--resources", "cpu=2"], "--threads 3 is more than the 2 CPUs of a run"),
     (["--resources", "cpu=1,gpu=0.5"], "no GPU is visible here"),
     (["--address", "127.0.0.1:1", "--resources", "gpu=1", "--device", "cuda"], "nothing answers at"),
-    (["--pack", "2"], "a trial of Ray is one run"),
+    (["--together", "2"], "a Ray trial is one run"),
     (["--address", "nowhere"], "'nowhere' is neither HOST:PORT nor auto"),
     (["--address", "127.0.0.1:1"], "nothing answers at"),
     (["--address", "127.0.0.1:1", "--dashboard-host", "127.0.0.1"], "that at --address has its own"),

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from agad.data.split import one_class_split
 from agad.models import batchnorm, recipes
 from agad.models.batchnorm import BatchNormNet, BNMode, add_auxiliary, bn_mode
-from agad.models.recipes import Recipe, Recipes
-from agad.models.stack import join, stacked
-from agad.pack import Pack
+from agad.models.recipes import Recipe, Recipes, join
 from agad.training import Training
+from agad.update import update
 from tests.science import CPU, kept_per_pixel, made_up, net_of, small
 
 ALWAYS, NEVER = -1, 2**50
@@ -30,8 +29,8 @@ def unused(self: Recipes) -> Iterator[Recipes]:
     yield self
 
 
-def images(members: int = 1) -> Tensor:
-    return torch.randn(4, members, 16, 16, generator=torch.Generator().manual_seed(9))
+def images() -> Tensor:
+    return torch.randn(4, 1, 16, 16, generator=torch.Generator().manual_seed(9))
 
 
 def gradients(net: BatchNormNet, x: Tensor, precision: torch.dtype, mode: BNMode) -> list[Tensor]:
@@ -45,16 +44,12 @@ def gradients(net: BatchNormNet, x: Tensor, precision: torch.dtype, mode: BNMode
 
 @pytest.mark.parametrize("limit", [ALWAYS, NEVER], ids=["all kinds", "joins"])
 @pytest.mark.parametrize("precision", [torch.float64, torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("backbone", ["unet", "unetpp"])
 def test_gradients_and_statistics_have_the_bits_of_torch_s_own_way(
-    backbone: str, members: int, precision: torch.dtype, limit: int, monkeypatch: pytest.MonkeyPatch
+    backbone: str, precision: torch.dtype, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipes, "KEPT_AT_MOST", limit)
-    x = images(members)
-    same_bits(
-        lambda: stacked([net_of(backbone, seed) for seed in range(members)]), x, precision, BNMode.UPDATE, monkeypatch
-    )
+    same_bits(lambda: net_of(backbone), images(), precision, BNMode.UPDATE, monkeypatch)
 
 
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
@@ -82,7 +77,7 @@ def same_bits(build: Any, x: Tensor, precision: torch.dtype, mode: BNMode, monke
     for whole in (False, True):
         if whole:
             monkeypatch.setattr(Recipes, "used", unused)
-            monkeypatch.setattr(Recipes, "_join", lambda self, maps: join(maps, self._members))
+            monkeypatch.setattr(Recipes, "_join", lambda self, maps: join(maps))
         net = build()
         if precision is torch.float64:
             net.double()
@@ -100,9 +95,8 @@ def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.Monke
         monkeypatch.setattr(recipes, "KEPT_AT_MOST", limit)
         data, spec = made_up(), small(backbone="unet", batch_norm=batch_norm)
         training = Training(spec, data, one_class_split(data, spec), CPU)
-        pack = Pack([training])
         for _ in range(3):
-            assert not pack.step()
+            update(training)
         states.append([tensor.clone() for tensor in training.generator.state_dict().values()])
     assert all(torch.equal(one, other) for one, other in zip(*states, strict=True))
 
@@ -110,8 +104,8 @@ def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.Monke
 def test_a_join_is_not_kept_and_is_made_again_from_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[weakref.ref[Tensor]] = []
 
-    def watched(parts: list[Tensor], members: int) -> Tensor:
-        y = join(parts, members)
+    def watched(parts: list[Tensor]) -> Tensor:
+        y = join(parts)
         made.append(weakref.ref(y))
         return y
 
@@ -152,14 +146,13 @@ def test_all_kinds_keep_a_third_less_than_joins(
     assert kept[1] < 0.7 * kept[0]
 
 
-@pytest.mark.parametrize("members", [1, 2])
-def test_the_gradient_of_a_join_is_not_held_by_those_of_its_parts(members: int) -> None:
-    maps = [torch.ones(2, members * channels, 4, 4, requires_grad=True) for channels in (1, 3, 2)]
-    with Recipes(stacked([net_of("unet", seed) for seed in range(members)]), maps[0]).used() as used:
+def test_the_gradient_of_a_join_is_not_held_by_those_of_its_parts() -> None:
+    maps = [torch.ones(2, channels, 4, 4, requires_grad=True) for channels in (1, 3, 2)]
+    with Recipes(net_of("unet"), maps[0]).used() as used:
         y = used.join(maps[:2], nn.Identity(), maps[2])
         y.backward(torch.arange(y.numel()).view(y.shape).float())
     gradients = [one.grad for one in maps if one.grad is not None]
-    assert torch.equal(join(gradients, members), torch.arange(y.numel()).view(y.shape).float())
+    assert torch.equal(join(gradients), torch.arange(y.numel()).view(y.shape).float())
     assert [grad.untyped_storage().nbytes() for grad in gradients] == [one.nbytes for one in maps]
 
 
@@ -185,7 +178,7 @@ def test_shapes_can_be_asked_for_without_numbers() -> None:
 def test_memory_that_a_join_had_and_another_map_has_now_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A join dies at once; whatever lies where it lay must be kept as it is."""
     memory = torch.empty(1, 4, 4, 4)
-    monkeypatch.setattr(recipes, "join", lambda parts, members: memory.detach().fill_(1.0))
+    monkeypatch.setattr(recipes, "join", lambda parts: memory.detach().fill_(1.0))
     weight = torch.ones(1, requires_grad=True)
     net = net_of("unet")
     with Recipes(net, memory).used() as used:

@@ -16,9 +16,9 @@ from agad.models import recomputation
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.models.recomputation import pays, recomputed
 from agad.models.saved_tensors import saved_as
-from agad.pack import Pack
 from agad.spec import RunSpec
 from agad.training import Training
+from agad.update import update
 from sweeps import allocator
 from tests.science import CPU, kept_per_pixel, made_up, net_of, small
 
@@ -28,12 +28,11 @@ def images(count: int = 4, size: int = 16) -> Tensor:
 
 
 def state_after(updates: int, specs: list[RunSpec]) -> list[Tensor]:
-    """Weights, statistics and moments of trainings in one pack."""
+    """Weights, statistics and moments of trainings."""
     data = made_up()
     members = [Training(spec, data, one_class_split(data, spec), CPU) for spec in specs]
-    pack = Pack(members)
-    for _ in range(updates):
-        assert not pack.step()
+    for training in members * updates:
+        update(training)
     nets = [net for member in members for net in (member.generator, member.discriminator)]
     moments = [m for one in members for values in one.adam_g.state.values() for m in values.values()]
     return [*(tensor.clone() for net in nets for tensor in net.state_dict().values()), *moments]
@@ -135,7 +134,7 @@ def test_without_a_second_pass_nothing_is_made_anew(monkeypatch: pytest.MonkeyPa
         data, spec = made_up(), small(backbone="unet", gamma=0.0, adversarial_context=context)
         training, calls = Training(spec, data, one_class_split(data, spec), CPU), []
         times_made(training.generator, calls)
-        Pack([training]).step()
+        update(training)
         made.append(len(calls))
     assert made == [3, 1]
 
@@ -144,16 +143,16 @@ PEAK = """
 from agad.data.split import one_class_split
 from agad.device import peak_memory_bytes, reset_peak_memory, settings
 from agad.models import recomputation
-from agad.pack import Pack
 from agad.training import Training
+from agad.update import update
 from tests.science import CPU, made_up, small
 recomputation.KEPT_AT_MOST = {limit}
 data = made_up(size=32, train=600)
 spec = small(backbone="unet", image_size=32, batch_size=96)
 with settings(CPU, 1):
-    pack = Pack([Training(spec, data, one_class_split(data, spec), CPU)])
+    training = Training(spec, data, one_class_split(data, spec), CPU)
     reset_peak_memory(CPU)
-    pack.step()
+    update(training)
 print(peak_memory_bytes(CPU))
 """
 

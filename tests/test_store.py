@@ -412,3 +412,17 @@ def test_many_processes_at_once(store: ResultStore) -> None:
     assert store.read().num_rows == 20
     assert store.read_tries().num_rows == 60
     assert store.damaged == ()
+
+
+def test_a_column_that_was_renamed_is_read_from_older_rows(store: ResultStore) -> None:
+    """How many runs trained together was called `pack`."""
+    table = record(spec(), together=3).to_table()
+    older = table.rename_columns(["pack" if name == "together" else name for name in table.column_names])
+    store.inbox.mkdir()
+    pq.write_table(
+        older.replace_schema_metadata(store_module.FILE_METADATA), store.inbox / f"{spec().run_id}.1.parquet"
+    )
+
+    assert store.read(["run_id", "together"]).to_pylist() == [{"run_id": spec().run_id, "together": 3}]
+    store.compact()
+    assert store.read(["together"]).to_pylist() == [{"together": 3}]

@@ -12,10 +12,10 @@ from torch import Tensor
 from agad.errors import NonFiniteLoss, SpecError
 from agad.models.batchnorm import BNMode
 from agad.models.passes import plan_passes
-from agad.pack import Pack
 from agad.training import Batches, Training, batch_sizes
+from agad.update import backward, forward, update
 from tests import reference
-from tests.science import made_up, small, step, training_of
+from tests.science import made_up, small, training_of
 
 # -- batches -----------------------------------------------------------------------------------------------------------
 
@@ -105,13 +105,12 @@ def test_a_step_is_algorithm_1(strategy: str, scope: str):
     training = training_of(spec)
     for net in nets(training):
         net.double()
-    for update in range(2):
-        x = training._images.take(training.batches.positions(update)).double()
+    for number in range(2):
+        x = training._images.take(training.batches.positions(number)).double()
         g, d = twin(training.generator, reference.naive), twin(training.discriminator, reference.netd)
         loss_g, loss_d = reference.step(g, d, x, 4, strategy=strategy, scope=scope)
-        pack = Pack([training])
-        (losses,) = pack.losses(pack.forward(x))
-        pack.backward([losses])
+        losses = training.method.losses(forward(training, x))
+        backward(training, losses)
         assert losses.loss_g.item() == pytest.approx(loss_g.item(), rel=1e-12)
         assert losses.loss_d.item() == pytest.approx(loss_d.item(), rel=1e-12)
         for net, theirs in zip(nets(training), (g, d), strict=True):
@@ -135,11 +134,10 @@ def test_first_update_isadam_s_at_the_weights_before_either():
     training = training_of(small())
     parameters = [p for net in nets(training) for p in net.parameters()]
     before = [p.detach().clone() for p in parameters]
-    pack = Pack([training])
-    pack.backward(pack.losses(pack.forward(training.batch())))
+    backward(training, training.method.losses(forward(training, training.batch())))
     gradients = [p.grad for p in parameters]
     training = training_of(small())
-    step(training)
+    update(training)
     after = [p for net in nets(training) for p in net.parameters()]
     for old, new, gradient in zip(before, after, gradients, strict=True):
         assert gradient is not None
@@ -149,7 +147,7 @@ def test_first_update_isadam_s_at_the_weights_before_either():
 def test_an_update_lets_its_gradients_go():
     """Else they lie between the maps of the next one, which then needs more memory."""
     training = training_of(small())
-    step(training)
+    update(training)
     assert all(p.grad is None for net in nets(training) for p in net.parameters())
 
 
@@ -163,8 +161,8 @@ def test_fusedadam_is_adam(backbone: str):
     ours, plain = (training_of(small(backbone=backbone)) for _ in range(2))
     for name, net in zip(("adam_g", "adam_d"), nets(plain), strict=True):
         setattr(plain, name, torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), foreach=False))
-    step(ours)
-    step(plain)
+    update(ours)
+    update(plain)
     for left, right in zip(nets(ours), nets(plain), strict=True):
         for (name, a), b in zip(left.named_parameters(), right.parameters(), strict=True):
             torch.testing.assert_close(a, b, atol=2e-7, rtol=1e-5, msg=name)
@@ -175,7 +173,7 @@ def test_each_forward_pass_is_made_once():
     passes: list[tuple[str, int]] = []
     for name, net in (("G", training.generator), ("D", training.discriminator)):
         net.register_forward_pre_hook(lambda _, images, name=name: passes.append((name, len(images[0]))))
-    step(training)
+    update(training)
     assert sorted(passes) == [("D", 12), ("D", 12), ("G", 12), ("G", 12)]
 
 
@@ -194,7 +192,7 @@ def test_the_second_reconstruction_is_made_only_where_a_term_needs_it(changes: d
     training = training_of(small(**changes))
     modes: list[BNMode] = []
     training.generator.register_forward_pre_hook(lambda *_: modes.append(training.generator.batch_norms[0].mode))
-    step(training)
+    update(training)
     assert len(modes) == g_passes
 
 
@@ -209,14 +207,14 @@ def test_the_second_reconstruction_is_made_only_where_a_term_needs_it(changes: d
 )
 def test_terms_that_do_not_exist_are_left_out(changes: dict[str, Any], missing: set[str]):
     training = training_of(small(**changes))
-    step(training)
+    update(training)
     everything = {"loss_g", "loss_d", "adv", "con", "adcon", "lat", "recip_adv", "recip_adcon", "recip_lat"}
     assert training.terms.keys() == everything - missing
 
 
 def test_l_g_is_the_weighted_sum_of_its_terms():
     training = training_of(small())
-    step(training)
+    update(training)
     t = training.terms
     l_n = t["adv"] + 50 * t["con"] + 15 * t["adcon"] + 5 * t["lat"]
     l_a = t["recip_adv"] + 15 * t["recip_adcon"] + 5 * t["recip_lat"]
@@ -226,15 +224,15 @@ def test_l_g_is_the_weighted_sum_of_its_terms():
 
 def test_eq3_compares_the_anomaly_with_its_reconstruction():
     training = training_of(small(anomaly_pair="eq3"))
-    (out,) = Pack([training]).forward(training._images.take(training.batches.positions(0)))
+    out = forward(training, training._images.take(training.batches.positions(0)))
     expected = 1 / ((out.x[8:] - out.x_hat[8:]).abs().mean() + 1e-3)
     assert training.method.losses(out).terms["recip_adcon"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_shares_weight_both_losses():
     one, share = (training_of(small(anomaly_weight=weight)) for weight in ("one", "share"))
-    step(one)
-    step(share)
+    update(one)
+    update(share)
     t = one.terms
     l_n = t["adv"] + 50 * t["con"] + 15 * t["adcon"] + 5 * t["lat"]
     assert share.terms["loss_g"] == pytest.approx(l_n * 8 / 12 + (t["loss_g"] - l_n) * 4 / 12, rel=1e-5)
@@ -245,7 +243,7 @@ def test_the_largest_reciprocals_are_kept():
     training = training_of(small())
     seen: dict[str, list[float]] = {}
     for _ in range(3):
-        step(training)
+        update(training)
         for name in ("recip_adv", "recip_adcon", "recip_lat"):
             seen.setdefault(name, []).append(training.terms[name])
     assert training.recip_max == {name: max(values) for name, values in seen.items()}
@@ -259,7 +257,7 @@ def test_real_only_moves_statistics_by_real_images_alone():
     passes = plan_passes(alone.spec)
     passes.g_real.generate(alone.generator, x, 8)
     passes.d_real.discriminate(alone.discriminator, x, 8)
-    step(training)
+    update(training)
     for left, right in zip(nets(training), nets(alone), strict=True):
         for (name, a), b in zip(left.named_buffers(), right.buffers(), strict=True):
             assert torch.equal(a, b), name
@@ -271,13 +269,13 @@ def test_real_only_moves_statistics_by_real_images_alone():
 def test_discriminator_is_drawn_anew_below_the_threshold_andadam_keeps_its_state():
     training = training_of(small(d_reset_threshold=1e9))
     first = training.discriminator.features[0].weight.detach().clone()
-    step(training)
+    update(training)
     drawn = [training.discriminator.features[0].weight.detach().clone()]
     assert training.d_resets == 1
     assert not training.discriminator.features[3].running_mean.any()
     (state,) = {int(s["step"]) for s in training.adam_d.state.values()}
     assert state == 1
-    step(training)
+    update(training)
     drawn.append(training.discriminator.features[0].weight.detach().clone())
     assert training.d_resets == 2
     assert not torch.equal(drawn[0], drawn[1])
@@ -287,7 +285,7 @@ def test_discriminator_is_drawn_anew_below_the_threshold_andadam_keeps_its_state
 
 def test_a_threshold_of_zero_never_resets():
     training = training_of(small(d_reset_threshold=0))
-    step(training)
+    update(training)
     assert training.d_resets == 0
 
 
@@ -296,17 +294,17 @@ def test_a_threshold_of_zero_never_resets():
 
 def test_a_non_finite_loss_names_the_update():
     training = training_of(small(updates=50))
-    step(training)
+    update(training)
     with torch.no_grad():
         training.generator.encoder[0].weight.fill_(math.nan)
     with pytest.raises(NonFiniteLoss, match="loss_g became non-finite at update 2") as caught:
-        step(training)
+        update(training)
     assert caught.value.update == 2
 
 
 def test_an_exploding_run_ends_by_itself():
     training = training_of(small(lr=1e30, updates=50))
-    step(training)
+    update(training)
     with pytest.raises(NonFiniteLoss) as caught:
         _steps(training, 49)
     assert 1 < caught.value.update < 50
@@ -315,7 +313,7 @@ def test_an_exploding_run_ends_by_itself():
 
 def _steps(training: Training, count: int) -> None:
     for _ in range(count):
-        step(training)
+        update(training)
 
 
 @pytest.mark.parametrize(("net", "name"), [("generator", "G"), ("discriminator", "D")])
@@ -363,7 +361,7 @@ def test_global_generator_is_neither_read_nor_moved():
     for state in (before, torch.Generator().manual_seed(5).get_state()):
         torch.set_rng_state(state)
         training = training_of(small(d_reset_threshold=1e9))
-        step(training)
+        update(training)
         assert torch.equal(torch.get_rng_state(), state)
         ends.append(training.generator.state_dict()["encoder.0.weight"])
     torch.set_rng_state(before)

@@ -17,7 +17,8 @@ from agad.evaluate import Evaluator
 from agad.schema import RunRecord
 from agad.spec import RunSpec
 from agad.trainer import Action, Interrupted, Progress, train
-from tests.science import CPU, OPTIONS, made_up, small, step, training_of, with_images
+from agad.update import update
+from tests.science import CPU, OPTIONS, made_up, small, training_of, with_images
 from tests.test_data_split import DIGITS, labelled
 
 VALIDATED: dict[str, Any] = {"validation": 0.4, "validation_anomalies": 8}
@@ -102,7 +103,7 @@ def test_the_row_has_the_validation_s_auroc() -> None:
     values = run(spec).values
     training = training_of(spec, data)
     for _ in range(spec.updates):
-        step(training)
+        update(training)
     evaluator = Evaluator.of_validation(spec, data, one_class_split(data, spec), CPU)
     scores = evaluator.scores(training.generator, "eval")
 

@@ -353,13 +353,13 @@ def test_two_workers_share_a_plan(start: Callable[..., Worker], tmp_path: Path) 
     assert sorted(made) == [0, 1, 2, 3]
 
 
-def test_a_pack_is_claims_rows_and_failures_of_its_own(
+def test_runs_together_have_claims_rows_and_failures_of_their_own(
     start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two at a time: one breaks, and its place is taken by the next; each has its claim while it trains."""
     seen: list[int] = []
 
-    def train_pack(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
+    def train_together(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
         assert size == 2
         first, second = next(members), next(members)
         seen.append(len(held(tmp_path)))
@@ -373,24 +373,24 @@ def test_a_pack_is_claims_rows_and_failures_of_its_own(
         assert next(members, None) is None
         return size
 
-    worker = start(lambda *_: None, pack=2)
-    monkeypatch.setattr(agad.trainer, "train_pack", train_pack)
+    worker = start(lambda *_: None, together=2)
+    monkeypatch.setattr(agad.trainer, "train_together", train_together)
     assert worker.work() == EXIT_NOTHING_LEFT
     assert rows(tmp_path) == {0: ("failed", "nan"), 1: ("ok", None), 2: ("ok", None), 3: ("ok", None)}
     assert seen == [2, 1]
     assert held(tmp_path) == []
 
 
-def test_an_error_of_place_in_a_pack_gives_every_claim_back(
+def test_an_error_of_place_in_one_of_several_runs_gives_every_claim_back(
     start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train_pack(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
+    def train_together(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
         first, _second = next(members), next(members)
         ended(first, DeviceError("the GPU is gone"))
         return size
 
-    worker = start(lambda *_: None, pack=2)
-    monkeypatch.setattr(agad.trainer, "train_pack", train_pack)
+    worker = start(lambda *_: None, together=2)
+    monkeypatch.setattr(agad.trainer, "train_together", train_together)
     with pytest.raises(PlaceError, match="the GPU is gone"):
         worker.work()
     assert rows(tmp_path) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from agad.losses import (
     latent_loss,
     normality_loss,
 )
-from agad.methods.method import Losses, slice_member
+from agad.methods.method import Losses
 from agad.models.batchnorm import BatchNormNet
 from agad.models.discriminator import Discriminator
 from agad.models.passes import plan_passes
@@ -81,10 +81,6 @@ class Agad:
         y, z = passes.d_real.discriminate(discriminator, x, n)
         y_hat, z_hat = passes.d_generated.discriminate(discriminator, x_hat, n)
         return Outputs(n, x, x_hat, x_hat_again, y, z, y_hat, z_hat)
-
-    def of_member(self, out: Outputs, member: int, members: int, n_normal: int) -> Outputs:
-        """A member's outputs of those of stacked nets."""
-        return replace(out, **slice_member(out, member, members), n_normal=n_normal)
 
     def losses(self, out: Outputs) -> Losses:
         """Lines 5 to 11: L_g and L_d of a batch."""

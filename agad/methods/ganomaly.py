@@ -8,12 +8,12 @@ those of batch statistics.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from agad.losses import adversarial_loss, at_least_float32, contextual_loss, latent_loss
-from agad.methods.method import Losses, slice_member
+from agad.methods.method import Losses
 from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.models.discriminator import Discriminator
 
@@ -60,11 +60,6 @@ class Ganomaly:
             y, f = discriminator(x)
             y_hat, f_hat = discriminator(x_hat)
         return Outputs(x, x_hat, latent, latent_hat, y, f, y_hat, f_hat)
-
-    def of_member(self, out: Outputs, member: int, members: int, n_normal: int) -> Outputs:
-        """A member's outputs of those of stacked nets; all images are normal."""
-        assert n_normal == len(out.x)
-        return replace(out, **slice_member(out, member, members))
 
     def losses(self, out: Outputs) -> Losses:
         """L_g and L_d of a batch."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
 from agad.models.batchnorm import BatchNormNet
 from agad.models.discriminator import Discriminator
-from agad.models.stack import member_of
 
 Out = TypeVar("Out")
 
@@ -24,24 +22,11 @@ class Losses:
     terms: dict[str, Tensor]
 
 
-def slice_member(out: Any, member: int, members: int) -> dict[str, Any]:
-    """The tensors of a dataclass of outputs, each cut to a member's part."""
-    values = {field.name: getattr(out, field.name) for field in dataclasses.fields(out)}
-    return {
-        name: None if value is None else member_of(value, member, members)
-        for name, value in values.items()
-        if value is None or isinstance(value, Tensor)
-    }
-
-
 class Method(Protocol[Out]):
     """A step's forward passes and losses, and what a trained G says of an image. It holds no weights."""
 
     def forward(self, generator: BatchNormNet, discriminator: Discriminator, x: Tensor, n_normal: int) -> Out:
         """All passes of a step over a batch x (B, C, H, W) in [-1, 1], whose first n_normal images are normal."""
-
-    def of_member(self, out: Out, member: int, members: int, n_normal: int) -> Out:
-        """A member's own of the passes of stacked nets, the first n_normal of its images being normal."""
 
     def losses(self, out: Out) -> Losses:
         """L_g and L_d of those passes; the trainer sends the one's gradient to G alone, the other's to D alone."""

@@ -109,11 +109,9 @@ class BatchNormNet(nn.Module):
     """Base of the nets: knows its batch norms, so that changing their mode costs a short loop.
 
     Attributes:
-        members: how many nets it is at once (agad/models/stack.py).
         kept_per_pixel: numbers that autograd keeps of a forward pass, for each pixel of each image; 0 for few.
     """
 
-    members = 1
     kept_per_pixel = 0
 
     @cached_property

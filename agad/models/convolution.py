@@ -31,8 +31,7 @@ class Conv2d(nn.Conv2d):
         """(N, in, H, W) to (N, out, h, w)."""
         geometry = _geometry(self)
         height, width = geometry.positions(x)
-        for_products = self.groups == 1 and _is_for_products(x, height * width)
-        return _convolve(self, x, geometry) if for_products else super().forward(x)
+        return _convolve(self, x, geometry) if _is_for_products(x, height * width) else super().forward(x)
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
@@ -40,7 +39,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, in, h, w) to (N, out, H, W)."""
-        if self.groups > 1 or output_size is not None or not _is_for_products(x, x.shape[2] * x.shape[3]):
+        if output_size is not None or not _is_for_products(x, x.shape[2] * x.shape[3]):
             return super().forward(x, output_size)
         return _convolve(self, x, _geometry(self))
 

@@ -39,14 +39,11 @@ class Discriminator(BatchNormNet):
         self.classifier = Conv2d(width, 1, KERNEL, bias=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Judge x (N, channels, H, W): logits (N,), positive for real, and features z (N, width, h, w).
-
-        A stacked D gives logits (N, members) of x (N, members x channels, H, W).
-        """
+        """Judge x (N, channels, H, W): logits (N,), positive for real, and features z (N, width, h, w)."""
         z: Tensor = self.features(x)
         pooled = z if z.shape[2:] == (KERNEL, KERNEL) else F.adaptive_avg_pool2d(z, KERNEL)
         logits: Tensor = self.classifier(pooled)
-        return logits.flatten() if self.members == 1 else logits.flatten(1), z
+        return logits.flatten(), z
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:

@@ -20,12 +20,16 @@ from torch import Tensor, nn
 
 from agad.models.batchnorm import BatchNorm2d, BatchNormNet
 from agad.models.saved_tensors import keeps_more, present_precision, saved_as
-from agad.models.stack import join, parted
 
 KEPT_AT_MOST = 2**29
 """Bytes that a pass may keep on the CPU with its joins made again; one that keeps more has the other kinds too."""
 
 Make = Callable[[Sequence[Tensor]], Tensor]
+
+
+def join(maps: Sequence[Tensor]) -> Tensor:
+    """Concatenate (N, C_i, H, W) along the channels."""
+    return torch.cat(list(maps), 1)
 
 
 class Recipes:
@@ -35,7 +39,6 @@ class Recipes:
     """
 
     def __init__(self, net: BatchNormNet, x: Tensor) -> None:
-        self._members = net.members
         self._on_cpu = x.device.type == "cpu"
         self._thorough = keeps_more(net, x, KEPT_AT_MOST)
         self._precision = present_precision("cpu") if self._thorough else contextlib.nullcontext
@@ -51,13 +54,13 @@ class Recipes:
             self._noted.clear()  # recipes know this object: left in a circle, their maps would outlive an error
 
     def join(self, parts: Sequence[Tensor], up: nn.Module, coarse: Tensor) -> Tensor:
-        """agad.models.stack.join of the parts and of up(coarse), for the members."""
+        """The parts and up(coarse), concatenated along their channels."""
         raised = up(coarse)
         y = self._join([*parts, raised])
         if self._thorough:
-            self._note(y, [*parts, coarse], lambda maps: join([*maps[:-1], up(maps[-1])], self._members))
+            self._note(y, [*parts, coarse], lambda maps: join([*maps[:-1], up(maps[-1])]))
         else:
-            self._note(y, [*parts, raised], lambda maps: join(maps, self._members))
+            self._note(y, [*parts, raised], join)
         return y
 
     def activation(self, y: Tensor, norm: BatchNorm2d, x: Tensor) -> None:
@@ -68,8 +71,8 @@ class Recipes:
 
     def _join(self, maps: Sequence[Tensor]) -> Tensor:
         if not self._on_cpu:
-            return join(maps, self._members)
-        y: Tensor = _Join.apply(self._members, *maps)
+            return join(maps)
+        y: Tensor = _Join.apply(*maps)
         return y
 
     def _note(self, y: Tensor, maps: Sequence[Tensor], make: Make) -> None:
@@ -123,15 +126,14 @@ class _Join(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, members: int, *maps: Tensor) -> Tensor:
-        ctx.members, ctx.channels = members, [one.shape[1] for one in maps]
-        return join(maps, members)
+    def forward(ctx: Any, *maps: Tensor) -> Tensor:
+        ctx.channels = [one.shape[1] for one in maps]
+        return join(maps)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (g,) = gradients
-        parts = parted(g, ctx.channels, ctx.members)
-        return None, *(part.clone() for part in parts)
+        return tuple(part.clone() for part in torch.split(g, ctx.channels, 1))
 
 
 def _unpack(kept: Tensor | Recipe) -> Tensor:

@@ -46,7 +46,7 @@ def keeps_more(net: BatchNormNet, x: Tensor, limit: int) -> bool:
         return False
     images, _, height, width = x.shape
     size = 2 if torch.is_autocast_enabled("cpu") else x.element_size()
-    return net.members * net.kept_per_pixel * images * height * width * size > limit
+    return net.kept_per_pixel * images * height * width * size > limit
 
 
 def present_precision(device: str) -> Callable[[], contextlib.AbstractContextManager[Any]]:

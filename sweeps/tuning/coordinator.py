@@ -44,7 +44,7 @@ class Coordinator:
         rows: of the results folder.
         lease: asked before anything is written.
         stopping: when to end.
-        workers: runs that are kept open, so that each worker has one, or a pack of them.
+        workers: runs that are kept open, so that each worker has as many as it advances at once.
         judged: whether the study has a pruner.
         say: shows a line.
         idle: called at every look: supervises whoever runs the workers; raises AgadError where they cannot go on.
