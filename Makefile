@@ -24,9 +24,9 @@ format: $(ENVIRONMENT)
 
 # Measures training and the sweep's and the report's own costs; see docs/benchmarks.md.
 bench: $(ENVIRONMENT)
-	$(BIN)/python -m sweeps.training_benchmark
-	$(BIN)/python -m sweeps.benchmark
-	$(BIN)/python -m analysis.benchmark
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.report
 
 clean:
 	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agad.schema import RunRecord
-from agad.spec import RunOptions, RunSpec
-from agad.store import ResultStore
+from agad.spec.run import RunOptions, RunSpec
+from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
 
 if TYPE_CHECKING:
-    from agad.trainer import train
+    from agad.train.run import train
 
 __version__ = "0.1.0"
 __all__ = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "train"]
@@ -25,7 +25,7 @@ __all__ = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "train"]
 
 def __getattr__(name: str) -> Any:
     if name == "train":
-        from agad.trainer import train as function
+        from agad.train.run import train as function
 
         return function
     raise AttributeError(f"module 'agad' has no attribute {name!r}")

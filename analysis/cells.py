@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from agad import datasets
-from agad.schema import MEASURED_COLUMNS, SPEC_COLUMNS
-from agad.spec import EVAL_PROTOCOLS
-from analysis import paper, stats
+from agad.spec import datasets
+from agad.spec.run import EVAL_PROTOCOLS
+from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
+from analysis import stats
 from analysis.errors import AnalysisError, NothingThereError
 from analysis.load import PLANS, PlanView, load_plan, open_store, spec_defaults
+from analysis.paper import numbers as paper
 from analysis.tuning import Tuning
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from agad.store import ResultStore
+    from agad.store.rows import ResultStore
 
 HEADLINE = "auroc"
 

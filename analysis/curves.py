@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agad.spec import EVAL_PROTOCOLS
+from agad.spec.run import EVAL_PROTOCOLS
 from analysis.load import open_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from agad.store import ResultStore
+    from agad.store.rows import ResultStore
 
 TUKEY = 1.5
 """Interquartile ranges beyond the quartiles at which Figure 4 leaves scores out."""

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agad.errors import SpecError
-from agad.spec import SEMANTICS_VERSION, RunSpec
+from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from agad.store import ResultStore
+    from agad.store.rows import ResultStore
 
 PLANS = "plans"
 """Folder of the plan files inside a results folder."""
@@ -68,7 +68,7 @@ def load_rows(
 
     Args:
         results: a results folder, or a store that is open on one.
-        columns: names of agad.schema.SCHEMA; None: all but curves and scores.
+        columns: names of agad.store.schema.SCHEMA; None: all but curves and scores.
         run_ids: only these runs; None: all.
     """
     frame: pd.DataFrame = open_store(results).read(columns=columns, run_ids=run_ids).to_pandas()
@@ -77,7 +77,7 @@ def load_rows(
 
 def open_store(results: str | Path | ResultStore) -> ResultStore:
     """The store of a results folder; AnalysisError where there is no such folder."""
-    from agad.store import ResultStore
+    from agad.store.rows import ResultStore
 
     if isinstance(results, ResultStore):
         return results

@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from agad import files
-from agad.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
-from agad.store import FILE_METADATA, ResultStore
+from agad.store.rows import FILE_METADATA, ResultStore
+from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
 from analysis.command import exit_status
 from analysis.errors import AnalysisError
 from analysis.load import PLANS, load_plan

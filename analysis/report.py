@@ -22,37 +22,30 @@ if __name__ == "__main__" and not __package__:  # run as a script: this folder i
 
 import pandas as pd
 
-from agad import datasets
-from agad.store import ResultStore
-from analysis import (
-    agreement,
-    comparisons,
-    contrast,
-    coverage,
-    curves,
-    footnotes,
-    leakage,
-    paper,
-    paper_tables,
-    reconstructions,
-    tables,
-)
-from analysis.box_figures import box_figures, box_rows
+from agad.spec import datasets
+from agad.store.rows import ResultStore
+from analysis import curves
 from analysis.cells import ONE_KNOWN, Cells, read, read_all
 from analysis.command import exit_status
-from analysis.curve_figures import curve_figures
 from analysis.errors import NothingThereError
-from analysis.formats import GAP
-from analysis.leakage_figure import leakage_figure
+from analysis.figures import reconstructions
+from analysis.figures.boxes import box_figures, box_rows
+from analysis.figures.curves import curve_figures
+from analysis.figures.leakage import leakage_figure
+from analysis.figures.studies import study_figures
 from analysis.load import find_plan, load_plan, open_store, spec_defaults
-from analysis.networks import networks
-from analysis.one_known import known_part, one_known
-from analysis.our_tables import OurTable, matches, our_tables
-from analysis.page import Section, render
-from analysis.sheet import KEY, NOTE, OURS, Sheet
+from analysis.page.page import Section, render
+from analysis.paper import numbers as paper
+from analysis.paper import tables as paper_tables
+from analysis.paper.one_known import known_part, one_known
+from analysis.paper.ours import OurTable, matches, our_tables
 from analysis.studies import Study, read_studies, trials_table
-from analysis.study_figures import study_figures
-from analysis.tuned_table import tuned_table
+from analysis.tables import agreement, comparisons, contrast, coverage, footnotes, leakage
+from analysis.tables import table as tables
+from analysis.tables.formats import GAP
+from analysis.tables.networks import networks
+from analysis.tables.sheet import KEY, NOTE, OURS, Sheet
+from analysis.tables.tuned import tuned_table
 
 PAGE = "index.html"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis import formats
 from analysis.errors import AnalysisError
-from analysis.sheet import KEY, NOTE, OURS, Sheet
+from analysis.tables import formats
+from analysis.tables.sheet import KEY, NOTE, OURS, Sheet
 
 STUDIES, SUMMARY = "studies", "summary.json"
 _VERSION = 1

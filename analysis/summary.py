@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import paper, stats
+from analysis import stats
 from analysis.cells import AUROC_COLUMNS, HEADLINE, Cells
+from analysis.paper import numbers as paper
 
 STATUSES = ("ok", "failed", "pruned", "missing")
 """What can have become of a run that is wanted."""

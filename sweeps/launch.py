@@ -26,26 +26,26 @@ from typing import Any
 
 from agad.data.cache import cache_root, prepared_folders
 from agad.errors import AgadError, StoreError
-from agad.provenance import code_digest
-from agad.store import ResultStore
-from sweeps.arguments import command_line, drop_output, plan_arguments, plan_of, say
-from sweeps.conclusion import conclude
-from sweeps.cost import measured_seconds, seconds_left
-from sweeps.devices import default_workers, resolve_device, visible_gpus
-from sweeps.executors import ray_options
-from sweeps.executors.ray_options import RayOptions
-from sweeps.grids import grid_names, load_grid
-from sweeps.launch_options import build_parser, data_folder, is_submitted, task_arguments
-from sweeps.memory import worker_bytes
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+from sweeps.cli.arguments import command_line, drop_output, plan_arguments, plan_of, say
+from sweeps.cli.conclusion import conclude
+from sweeps.cli.options import build_parser, data_folder, is_submitted, task_arguments
+from sweeps.cli.retrying import retry_file
+from sweeps.executors.ray import options as ray_options
+from sweeps.executors.ray.options import RayOptions
+from sweeps.executors.slurm.options import DEFAULT_TASKS, slurm_options
+from sweeps.executors.slurm.task import Task, margin
+from sweeps.executors.sweep import Outcome, Sweep, jobs_folder, load_executor, logs_folder
+from sweeps.grids.paper import grid_names, load_grid
+from sweeps.machine.devices import default_workers, resolve_device, visible_gpus
+from sweeps.machine.memory import worker_bytes
 from sweeps.plan import Plan, RetryPolicy, check_code
-from sweeps.preparation import prepare
-from sweeps.progress import Display, duration
-from sweeps.retrying import retry_file
-from sweeps.slurm.options import DEFAULT_TASKS, slurm_options
-from sweeps.slurm.task import Task, margin
-from sweeps.stopping import Stopping
-from sweeps.sweep import Outcome, Sweep, jobs_folder, load_executor, logs_folder
-from sweeps.worker import WorkerOptions
+from sweeps.progress.cost import measured_seconds, seconds_left
+from sweeps.progress.watch import Display, duration
+from sweeps.worker.preparation import prepare
+from sweeps.worker.stopping import Stopping
+from sweeps.worker.worker import WorkerOptions
 
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 _PATIENCE = 120.0
@@ -156,7 +156,7 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     if count["open"]:
         print(f"  {_forecast(options, store, states)}")
     if count["open"] and is_submitted(options):
-        rehearse = importlib.import_module("sweeps.executors.slurm").rehearse
+        rehearse = importlib.import_module("sweeps.executors.slurm.executor").rehearse
         with Display() as display:
             path = plan.path(options.results)
             sweep = _sweep(options, plan, path, display=display, policy=policy, retry=None, task=None)

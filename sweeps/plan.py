@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from agad import files
-from agad.datasets import check_counts
 from agad.errors import AgadError, SpecError, StoreError
-from agad.provenance import code_digest
-from agad.spec import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec, parse_value
-from agad.store import Try
-from sweeps.feed import PLAN, study_folder
-from sweeps.grids import Grid
+from agad.spec.datasets import check_counts
+from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec, parse_value
+from agad.store.provenance import code_digest
+from agad.store.rows import Try
+from sweeps.grids.paper import Grid
 from sweeps.tuned import Tuned
+from sweeps.worker.growing import PLAN, study_folder
 
 DEATHS_UNTIL_FAILED = 3
 """Workers that may die on a run without a new checkpoint before it becomes a failed row."""

@@ -18,12 +18,12 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from agad.claims import ClaimBoard, Owner
-from agad.datasets import title
 from agad.errors import AgadError
-from agad.spec import RunSpec
-from agad.store import ResultStore, Try
-from sweeps.arguments import (
+from agad.spec.datasets import title
+from agad.spec.run import RunSpec
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.rows import ResultStore, Try
+from sweeps.cli.arguments import (
     Parser,
     add_plan_arguments,
     add_results_argument,
@@ -33,12 +33,12 @@ from sweeps.arguments import (
     plan_of,
     say,
 )
-from sweeps.cost import measured_seconds, seconds_left
-from sweeps.picking import Census, Picker
+from sweeps.executors.slurm.view import slurm_lines
+from sweeps.executors.sweep import jobs_folder
 from sweeps.plan import RetryPolicy, axes
-from sweeps.progress import Running, Watch, describe, duration
-from sweeps.slurm.view import slurm_lines
-from sweeps.sweep import jobs_folder
+from sweeps.progress.cost import measured_seconds, seconds_left
+from sweeps.progress.watch import Running, Watch, describe, duration
+from sweeps.worker.picking import Census, Picker
 
 _CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
 _NAMED_FIELDS = ("dataset", "gamma")

@@ -28,19 +28,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from agad.errors import AgadError
-from agad.provenance import code_digest
-from agad.spec import VALIDATION_PROTOCOLS, RunSpec
-from agad.store import ResultStore
-from sweeps.arguments import Parser, command_line, drop_output, positive, say
-from sweeps.devices import default_workers, resolve_device
-from sweeps.feed import Feed, study_folder
-from sweeps.launch_options import build_parser as build_launch_parser
-from sweeps.memory import worker_bytes
+from agad.spec.run import VALIDATION_PROTOCOLS, RunSpec
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+from sweeps.cli.arguments import Parser, command_line, drop_output, positive, say
+from sweeps.cli.options import build_parser as build_launch_parser
+from sweeps.executors.slurm.options import DEFAULT_TASKS
+from sweeps.executors.slurm.task import margin
+from sweeps.executors.sweep import logs_folder
+from sweeps.machine.devices import default_workers, resolve_device
+from sweeps.machine.memory import worker_bytes
 from sweeps.plan import Plan, check_code
-from sweeps.slurm.options import DEFAULT_TASKS
-from sweeps.slurm.task import margin
-from sweeps.stopping import Stopping
-from sweeps.sweep import logs_folder
 from sweeps.tuning.cells import study_cells
 from sweeps.tuning.clearing import clear
 from sweeps.tuning.coordinator import Coordinator
@@ -53,6 +51,8 @@ from sweeps.tuning.rebuild import rebuild
 from sweeps.tuning.settings import OBJECTIVES, SETTINGS, StudySettings, check_same, load_settings
 from sweeps.tuning.space import space_of
 from sweeps.tuning.summary import read_summary, write_summary
+from sweeps.worker.growing import Feed, study_folder
+from sweeps.worker.stopping import Stopping
 
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 _SUMMARY_EVERY = 60.0

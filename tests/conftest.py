@@ -14,14 +14,14 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 
 
-_LONG = ("test_slurm_cluster", "test_ray", "test_launch", "test_readme", "test_grids_end_to_end")
+_LONG = ("test_cluster", "test_ray", "test_launch", "test_readme", "test_end_to_end")
 """Files that take minutes: begun first, so that several processes end together."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than cores: the tests of Slurm and Ray mostly wait."""
-    from sweeps.devices import default_workers
+    from sweeps.machine.devices import default_workers
 
     return 1 + default_workers("cpu", threads=1, need=4 * 2**30)
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from agad.store import ResultStore
-from analysis import agreement, contrast, curves, leakage
+from agad.store.rows import ResultStore
+from analysis import curves
 from analysis.cells import read
 from analysis.load import find_plan, load_plan
-from analysis.tables import plan_table
+from analysis.tables import agreement, contrast, leakage
+from analysis.tables.table import plan_table
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from agad.data import cache as folders
-from agad.data.prepare import prepare
+from agad.data.find import find_source
 from agad.data.source import Source, SourceAbsentError
-from agad.data.sources import find_source
+from agad.data.write import prepare
 from agad.errors import DataError
 
 _ATTEMPTS = 3
@@ -87,7 +87,7 @@ def open_prepared(
     absent are no hindrance where exactly one prepared folder exists. Opening takes milliseconds and hashes nothing.
 
     Args:
-        dataset: a name of agad.datasets, `npz:NAME` or `folder:NAME`.
+        dataset: a name of agad.spec.datasets, `npz:NAME` or `folder:NAME`.
         image_size: height and width in pixels.
         data_root: folder of the raw data; None: only the cache is used (and digits, which need no raw data).
         cache: folder of the prepared data; None: `$AGAD_CACHE`, else the user's cache folder.

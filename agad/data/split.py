@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.data.prepared import Prepared
-from agad.datasets import draw_key, roles
 from agad.errors import SpecError
-from agad.spec import RunSpec
+from agad.spec.datasets import draw_key, roles
+from agad.spec.run import RunSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)

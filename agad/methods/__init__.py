@@ -1,6 +1,6 @@
 """The methods that a spec can name, and what the trainer asks of each; `method_of` is where a name becomes a method.
 
-A further method is a value of `RunSpec.method` with its checks in agad/spec.py, its nets in agad/models/build.py, a
+A further method is a value of `RunSpec.method` with its checks in agad/spec/run.py, its nets in agad/nets/build.py, a
 module here, and its line in `method_of`. Batches, optimisers, checkpoints, protocols and rows are shared.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from agad.methods.agad import Agad
 from agad.methods.ganomaly import Ganomaly
 from agad.methods.method import Losses, Method
-from agad.spec import RunSpec
+from agad.spec.run import RunSpec
 
 __all__ = ["Losses", "Method", "method_of"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agad.losses import (
+from agad.methods.losses import (
     Distances,
     adversarial_loss,
     anomaly_loss,
@@ -21,11 +21,11 @@ from agad.losses import (
     normality_loss,
 )
 from agad.methods.method import Losses
-from agad.models.batchnorm import BatchNormNet
-from agad.models.discriminator import Discriminator
-from agad.models.passes import plan_passes
-from agad.models.recomputation import pays
-from agad.spec import RunSpec
+from agad.methods.passes import plan_passes
+from agad.nets.discriminator import Discriminator
+from agad.nets.layers.batchnorm import BatchNormNet
+from agad.nets.layers.recomputation import pays
+from agad.spec.run import RunSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)

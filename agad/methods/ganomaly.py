@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from agad.losses import adversarial_loss, at_least_float32, contextual_loss, latent_loss
+from agad.methods.losses import adversarial_loss, at_least_float32, contextual_loss, latent_loss
 from agad.methods.method import Losses
-from agad.models.batchnorm import BatchNormNet, BNMode, bn_mode
-from agad.models.discriminator import Discriminator
+from agad.nets.discriminator import Discriminator
+from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 
 WEIGHTS = {"adv": 1.0, "con": 50.0, "lat": 1.0}
 """Of the terms of L_g: their w_adv, w_con and w_enc (options.py).

@@ -7,8 +7,8 @@ from typing import Protocol, TypeVar
 
 from torch import Tensor
 
-from agad.models.batchnorm import BatchNormNet
-from agad.models.discriminator import Discriminator
+from agad.nets.discriminator import Discriminator
+from agad.nets.layers.batchnorm import BatchNormNet
 
 Out = TypeVar("Out")
 

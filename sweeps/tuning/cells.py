@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from agad.datasets import DATASETS, check_counts
 from agad.errors import AgadError
-from agad.spec import RunSpec
-from sweeps.grids import load_grid
+from agad.spec.datasets import DATASETS, check_counts
+from agad.spec.run import RunSpec
+from sweeps.grids.paper import load_grid
 from sweeps.plan import make_plan
 
 VALIDATION = 0.1

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agad.datasets import is_plain_name
 from agad.errors import AgadError
-from sweeps.feed import study_folder
+from agad.spec.datasets import is_plain_name
 from sweeps.tuned import Tuned
 from sweeps.tuning.summary import read_summary
+from sweeps.worker.growing import study_folder
 
 
 def tuned_by(results: Path, text: str) -> Tuned:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from agad.claims import ClaimBoard, Owner
 from agad.errors import StoreError
-from sweeps.feed import STUDIES, Feed, study_folder
+from agad.store.claims import ClaimBoard, Owner
 from sweeps.tuning.outcomes import Rows
+from sweeps.worker.growing import STUDIES, Feed, study_folder
 
 
 def clear(results: Path, study: str, rows: Rows) -> None:

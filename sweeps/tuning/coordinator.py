@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agad.datasets import check_counts
 from agad.errors import AgadError, SpecError
-from agad.spec import RunSpec
-from sweeps.feed import Feed, Verdicts
-from sweeps.stopping import Stopping
+from agad.spec.datasets import check_counts
+from agad.spec.run import RunSpec
 from sweeps.tuning.lease import Lease
 from sweeps.tuning.optimiser import Asked, Optimiser
 from sweeps.tuning.outcomes import Rows, TrialOutcome, intermediate, trial_outcome
+from sweeps.worker.growing import Feed, Verdicts
+from sweeps.worker.stopping import Stopping
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two looks at the rows: short while trials end, longer while nothing happens."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agad.errors import AgadError
-from sweeps import children
+from sweeps.machine import processes as children
 
 _STOP_PATIENCE = 150.0
 """Seconds that the launcher gets for its workers' checkpoints; a little more than it gives them."""

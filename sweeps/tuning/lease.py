@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from agad.claims import Claim, ClaimBoard, ClaimRecord, Owner
 from agad.errors import AgadError
-from sweeps.feed import COORDINATOR
-from sweeps.heartbeat import Heartbeat
-from sweeps.stopping import Stopping
+from agad.store.claims import Claim, ClaimBoard, ClaimRecord, Owner
+from sweeps.worker.growing import COORDINATOR
+from sweeps.worker.heartbeat import Heartbeat
+from sweeps.worker.stopping import Stopping
 
 _LOOK_EVERY = 0.5
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from agad.spec import RunSpec
-from agad.store import ResultStore
+from agad.spec.run import RunSpec
+from agad.store.rows import ResultStore
 from sweeps.plan import RetryPolicy
 
 _COLUMNS = (

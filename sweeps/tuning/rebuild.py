@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from agad.schema import SPEC_COLUMNS
-from agad.spec import RunSpec
-from agad.store import ResultStore
-from sweeps.feed import Feed
+from agad.spec.run import RunSpec
+from agad.store.rows import ResultStore
+from agad.store.schema import SPEC_COLUMNS
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, intermediate, trial_outcome
 from sweeps.tuning.settings import StudySettings
+from sweeps.worker.growing import Feed
 
 
 def rebuild(settings: StudySettings, optimiser: Optimiser, feed: Feed, rows: Rows) -> int:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from agad import files
-from agad.datasets import is_plain_name
 from agad.errors import AgadError, StoreError
-from agad.spec import SEMANTICS_VERSION, RunSpec
+from agad.spec.datasets import is_plain_name
+from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from sweeps.tuning.space import Axis
 
 STUDY_VERSION = 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agad.errors import AgadError, SpecError
-from agad.spec import RunSpec, field_names, parse_value, spec_field
+from agad.spec.run import RunSpec, field_names, parse_value, spec_field
 
 LOSS_WEIGHTS = ("lambda_adv", "lambda_con", "lambda_adcon", "lambda_lat")
 """What is searched where nothing else is asked for."""

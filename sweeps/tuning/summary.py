@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agad import files
 from agad.errors import SpecError, StoreError
-from agad.spec import RunSpec
+from agad.spec.run import RunSpec
 from sweeps.tuning.settings import STUDY_VERSION, StudySettings
 
 if TYPE_CHECKING:

@@ -1,0 +1,134 @@
+"""Preparation: raw images to uint8 arrays of one size, their digest, and what was noticed on the way."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agad.data import cache
+from agad.data.resize import fit
+from agad.data.source import Content, Damaged, Part
+from agad.errors import DataError
+from agad.spec.datasets import DATASETS
+
+
+@dataclass(slots=True)
+class _Written:
+    """One part as it was written: labels of the images kept, a hash per image, the damaged ones."""
+
+    labels: NDArray[np.int64]
+    hashes: list[bytes]
+    digest: str
+    damaged: list[Damaged] = field(default_factory=list)
+
+
+def prepare(content: Content, folder: Path, dataset: str, image_size: int) -> None:
+    """Write the arrays and meta.json into an existing folder.
+
+    Raises DataError if nothing is left to train or test on, OSError where the disk is full.
+    """
+    parts = {"train": content.train, "test": content.test}
+    written = {name: _write_part(folder, name, part, content.channels, image_size) for name, part in parts.items()}
+    for name, part in written.items():
+        _check_classes(dataset, name, parts[name].labels, part, content.class_names)
+    cache.write_meta(folder, _describe(content, written, dataset, image_size))
+
+
+def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: int) -> _Written:
+    """Stream a part's images to <name>_images.npy, so that no data set needs to fit into memory."""
+    keep, hashes, damaged = [], [], []
+    running = hashlib.sha256()
+    shape = (len(part.labels), channels, image_size, image_size)
+    with (folder / f"{name}_images.npy").open("wb") as file:
+        header = _write_header(file, shape)
+        for index, image in enumerate(part.images()):
+            if isinstance(image, Damaged):
+                damaged.append(image)
+                continue
+            pixels = fit(image, image_size, channels).tobytes()
+            file.write(pixels)
+            running.update(pixels)
+            hashes.append(hashlib.blake2b(pixels, digest_size=16).digest())
+            keep.append(index)
+        file.seek(0)
+        # numpy leaves room in the header for a growing first axis: with fewer images its length stays the same.
+        assert _write_header(file, (len(keep), *shape[1:])) == header
+    labels = part.labels[np.array(keep, dtype=np.intp)]
+    np.save(folder / f"{name}_labels.npy", labels)
+    running.update(repr((len(keep), *shape[1:])).encode())
+    running.update(labels.astype("<i8").tobytes())
+    return _Written(labels, hashes, running.hexdigest(), damaged)
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, description)
+    return file.tell()
+
+
+def _check_classes(
+    dataset: str, part: str, before: NDArray[np.int64], written: _Written, class_names: tuple[str, ...]
+) -> None:
+    lost = sorted(set(before.tolist()) - set(written.labels.tolist()))
+    if lost:
+        first = f"; the first: {written.damaged[0].name} ({written.damaged[0].reason})"
+        raise DataError(f"{dataset}: every {part} image of class {class_names[lost[0]]} is damaged{first}")
+    if not len(written.labels):
+        raise DataError(f"{dataset}: there is no {part} image")
+
+
+def _describe(content: Content, written: dict[str, _Written], dataset: str, image_size: int) -> dict[str, Any]:
+    counts = {n: np.bincount(p.labels, minlength=len(content.class_names)).tolist() for n, p in written.items()}
+    damaged = [d for part in written.values() for d in part.damaged]
+    duplicates = _duplicates(written["train"].hashes, written["test"].hashes)
+    together = "".join(written[name].digest for name in ("train", "test"))
+    return {
+        "preparation_version": cache.PREPARATION_VERSION,
+        "dataset": dataset,
+        "image_size": image_size,
+        "channels": content.channels,
+        "class_names": list(content.class_names),
+        "digest": hashlib.sha256(together.encode()).hexdigest(),
+        "train_counts": counts["train"],
+        "test_counts": counts["test"],
+        "duplicates": duplicates,
+        "damaged": [[d.name, d.reason] for d in damaged],
+        "notes": [*content.notes, *_notes(dataset, counts["train"], damaged, duplicates)],
+    }
+
+
+def _duplicates(train: list[bytes], test: list[bytes]) -> dict[str, int]:
+    """How many prepared images have all pixels in common with another one (by a 128-bit hash of the pixels).
+
+    `test_in_train` counts test images that are also training images; `within_*` those beyond the first of a kind.
+    """
+    seen = set(train)
+    return {
+        "test_in_train": sum(image in seen for image in test),
+        "within_train": len(train) - len(seen),
+        "within_test": len(test) - len(set(test)),
+    }
+
+
+def _notes(dataset: str, train_counts: list[int], damaged: list[Damaged], duplicates: dict[str, int]) -> list[str]:
+    notes = []
+    if damaged:
+        by_reason = collections.Counter(d.reason for d in damaged)
+        reasons = ", ".join(f"{count} {reason}" for reason, count in by_reason.most_common(3))
+        named = ", ".join(d.name for d in damaged[:3]) + (", ..." if len(damaged) > 3 else "")
+        notes.append(f"{len(damaged)} damaged images left out ({reasons}): {named}")
+    if duplicates["test_in_train"]:
+        notes.append(f"{duplicates['test_in_train']} test images have the same pixels as a training image")
+    facts = DATASETS.get(dataset)
+    if facts and facts.train_counts and tuple(train_counts) != facts.train_counts:
+        notes.append(
+            f"training images per class are {', '.join(map(str, train_counts))}; "
+            f"{facts.title} has {', '.join(map(str, facts.train_counts))}"
+        )
+    return notes

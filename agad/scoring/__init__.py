@@ -1,0 +1,1 @@
+"""Scoring: anomaly scores under each evaluation protocol, reconstructions, inference times, saved weights."""

@@ -1,0 +1,201 @@
+"""Anomaly scores under each evaluation protocol, and their AUROC.
+
+The score of an image is its method's (agad/methods), in float32, of passes in the spec's `eval_precision`. The
+protocols differ in batch norm's statistics, and so in what one image's score owes to the others (paper notes, B7):
+
+    eval                 running statistics as training left them: the headline
+    eval_recal           running statistics re-estimated on the training normals, in training's batch size
+    batch_shuffled       statistics of each test batch, test set shuffled
+    batch_normals_first  the same, all normals before all anomalies, both shuffled
+    batch_class_sorted   the same, class by class, each shuffled
+    batch1               statistics of each image alone
+
+Orders come from one fixed key, the same for every run. Nothing here changes a net, its mode afterwards, or a global
+generator, so the protocols can be scored in any order, or not at all, without a trace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from agad.data.prepared import Prepared, open_prepared
+from agad.data.split import OneClassSplit, one_class_split
+from agad.errors import DataError
+from agad.methods import Method, method_of
+from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.scoring.weights import load_weights
+from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
+from agad.tensors.device import autocast, open_device, place, settings
+from agad.tensors.pool import ImagePool
+from agad.tensors.seeding import generator as seeded
+
+_MODES = {
+    "eval": BNMode.RUNNING,
+    "eval_recal": BNMode.RUNNING,
+    "batch_shuffled": BNMode.BATCH,
+    "batch_normals_first": BNMode.BATCH,
+    "batch_class_sorted": BNMode.BATCH,
+    "batch1": BNMode.IMAGE,
+}
+
+Scores = NDArray[np.float32]
+
+
+def _nothing() -> None:
+    """The default `tick`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluator:
+    """Scores the test set of one split, or its validation images.
+
+    Attributes:
+        normals: the training normals, for eval_recal.
+        recal_batch: images in a batch of eval_recal.
+        test: the images to score, in their own order.
+        test_class: (N,) their class indices.
+        test_label: (N,) 0 normal, 1 anomalous.
+        batch: images in a batch when scoring.
+        precision: of the net's passes, `fp32` or `bf16`.
+        method: what scores and reconstructs.
+    """
+
+    normals: ImagePool
+    recal_batch: int
+    test: ImagePool
+    test_class: NDArray[np.int64]
+    test_label: NDArray[np.int64]
+    batch: int
+    precision: str
+    method: Method[Any]
+
+    @classmethod
+    def of(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
+        """The evaluator of a run's test set."""
+        everything = np.arange(len(split.test_label))
+        return cls(
+            test=ImagePool(data.test_images, everything, device),
+            test_class=split.test_class,
+            test_label=split.test_label,
+            **_common(spec, data, split, device),
+        )
+
+    @classmethod
+    def of_validation(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
+        """That of the training images which the split sets apart; for VALIDATION_PROTOCOLS."""
+        return cls(
+            test=ImagePool(data.train_images, split.validation, device),
+            test_class=data.train_labels[split.validation],
+            test_label=split.validation_label,
+            **_common(spec, data, split, device),
+        )
+
+    @torch.no_grad()
+    def scores(self, net: BatchNormNet, protocol: str, tick: Callable[[], None] = _nothing) -> Scores:
+        """Scores of all test images in the test set's own order, (N,) float32.
+
+        `tick` is called before each batch; an exception from it ends the scoring and leaves the net as it was.
+        """
+        if protocol == "eval_recal":
+            net = self._recalibrated(net, tick)
+        scores = torch.empty(len(self.test), device=self.test.device)
+        with bn_mode(net, _MODES[protocol]), self._autocast():
+            for positions in torch.split(self._order(protocol), self.batch):
+                tick()
+                x = self.test.take(positions)
+                scores[positions] = self.method.scores(net, x)
+        return scores.cpu().numpy()
+
+    @torch.no_grad()
+    def reconstructions(self, net: BatchNormNet, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Test images at `positions` (K,) and x_hat of them under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
+        x = self.test.take(positions)
+        with bn_mode(net, _MODES["eval"]), self._autocast():
+            return x, self.method.reconstruct(net, x).float()
+
+    def auroc(self, scores: Scores) -> float:
+        """Area under the ROC curve of the scores, in [0, 1]."""
+        return float(roc_auc_score(self.test_label, scores))
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        return autocast(self.test.device, self.precision)
+
+    def _order(self, protocol: str) -> Tensor:
+        """The order in which a protocol takes the test images."""
+        if _MODES[protocol] is not BNMode.BATCH:
+            return torch.arange(len(self.test))
+        shuffled = torch.randperm(len(self.test), generator=seeded("evaluation", protocol))
+        keys = {"batch_normals_first": self.test_label, "batch_class_sorted": self.test_class}.get(protocol)
+        if keys is None:
+            return shuffled
+        return shuffled[torch.from_numpy(keys)[shuffled].argsort(stable=True)]
+
+    def _recalibrated(self, net: BatchNormNet, tick: Callable[[], None]) -> BatchNormNet:
+        """A copy of the net whose running statistics are those of the training normals."""
+        net = copy.deepcopy(net)
+        for norm in net.batch_norms:
+            norm.start_recalibration()
+        order = torch.randperm(len(self.normals), generator=seeded("evaluation", "eval_recal"))
+        with bn_mode(net, BNMode.RECAL), self._autocast():
+            # Nearly equal batches, so that no small rest brings its own noisy variance.
+            for positions in order.tensor_split(-(-len(order) // self.recal_batch)):
+                tick()
+                net(self.normals.take(positions))
+        return net
+
+
+def _common(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Any]:
+    """What the evaluators of a run share: how they score, whatever they score."""
+    return {
+        "normals": ImagePool(data.train_images, split.normal, device),
+        "recal_batch": min(spec.batch_size, len(split.normal)),
+        "batch": spec.eval_batch_size,
+        "precision": spec.eval_precision,
+        "method": method_of(spec),
+    }
+
+
+def score_weights(
+    path: str | Path,
+    protocols: Iterable[str] = EVAL_PROTOCOLS,
+    *,
+    options: RunOptions | None = None,
+    data: Prepared | None = None,
+) -> dict[str, Scores]:
+    """Score kept weights again, without training.
+
+    Args:
+        path: a file written by a run with RunOptions.weights_dir.
+        protocols: which of EVAL_PROTOCOLS.
+        options: device, threads and folders of the data; None: the CPU and the default folders.
+        data: the data set, where it is open already.
+
+    Returns:
+        protocol -> scores in the test set's own order; the same bits that the run itself would give there.
+
+    Raises:
+        DataError: the file or the data cannot be read, or the data are not those of the training.
+        DeviceError: the device is not there.
+    """
+    options = options or RunOptions()
+    weights = load_weights(path)
+    spec, device = weights.spec, open_device(options.device)
+    if data is None:
+        data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+    if data.digest != weights.data_digest:
+        raise DataError(f"weights {path} were trained on data {weights.data_digest[:12]}, these are {data.digest[:12]}")
+    evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
+    net = place(weights.build_generator(), device)
+    with settings(device, options.threads):
+        return {protocol: evaluator.scores(net, protocol) for protocol in protocols}

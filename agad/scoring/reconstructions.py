@@ -1,0 +1,45 @@
+"""A few test images beside what G makes of them, kept in the rows of seed 0 for Figures 2 and 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agad.nets.layers.batchnorm import BatchNormNet
+from agad.scoring.evaluate import Evaluator
+from agad.tensors.seeding import generator as seeded
+
+KEPT_PER_LABEL = 8
+"""Normal images, and as many anomalous ones: what Figure 2 shows of a data set; Figure 3 shows six of each."""
+
+
+def kept_images(test_label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices of the images to keep: KEPT_PER_LABEL of label 0, then as many of label 1, fewer where there are fewer.
+
+    One fixed permutation of the test set decides, so all runs with these labels (of every method, gamma, backbone and
+    seed) keep the same images, and nobody has chosen them.
+    """
+    order = torch.randperm(len(test_label), generator=seeded("evaluation", "reconstructions")).numpy()
+    return np.concatenate([order[test_label[order] == label][:KEPT_PER_LABEL] for label in (0, 1)])
+
+
+def reconstruction_columns(evaluator: Evaluator, net: BatchNormNet) -> dict[str, Any]:
+    """The columns of schema.RECONSTRUCTION_COLUMNS for a net, under protocol `eval`."""
+    kept = kept_images(evaluator.test_label)
+    x, x_hat = evaluator.reconstructions(net, torch.from_numpy(kept))
+    return {
+        "recon_index": kept.tolist(),
+        "recon_label": evaluator.test_label[kept].tolist(),
+        "recon_shape": list(x.shape[1:]),
+        "recon_x": as_bytes(x).numpy().tobytes(),
+        "recon_x_hat": as_bytes(x_hat).numpy().tobytes(),
+    }
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as uint8 on the CPU, rounded to the nearest: the inverse of ImagePool's normalisation."""
+    return images.float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8).contiguous().cpu()

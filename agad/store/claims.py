@@ -1,0 +1,281 @@
+"""Claims: which worker is at which run, without a server, locks or clocks that agree (standard library only).
+
+A claim is a file `claims/<run_id>.<generation>`, created exclusively. Stealing a run is creating the next generation;
+the generation is the attempt's number. A claim is not unlinked while its run is open, so generations only rise.
+
+Its owner rewrites a counter inside it. An observer calls it dead when the file's bytes, read by a fresh open, have not
+changed for `lease` seconds on the observer's own monotonic clock, or at once when the owner was a process of this
+very host and boot that is gone. Neither file times nor flock are used: clocks and locks differ on NFS and Lustre. A
+claim lost to a thief costs work twice, never a result twice: rows are keyed by attempt and one of them counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agad import files
+
+DEFAULT_LEASE = 300.0
+"""Seconds without a heartbeat after which a claim from another host is dead."""
+
+_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<generation>[0-9]+)")
+_RECORD_BYTES = 1024
+"""A record is padded to one size, so that rewriting it in place never leaves the tail of a longer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process, named so that others on the same host can see whether it is still there."""
+
+    worker: str
+    host: str
+    boot: str
+    pid_namespace: str
+    pid: int
+    pid_start: str | None
+
+    @classmethod
+    def this_process(cls, worker: str) -> Owner:
+        """The calling process; `worker` is its name in messages and rows."""
+        pid = os.getpid()
+        return cls(worker, socket.gethostname(), _boot_id(), _pid_namespace(), pid, _pid_start(pid))
+
+    def is_gone(self) -> bool:
+        """Whether this was a process of this host and boot that is no more; False where that cannot be known."""
+        here = (socket.gethostname(), _boot_id(), _pid_namespace())
+        if not all(here) or (self.host, self.boot, self.pid_namespace) != here:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass  # another user's process: it is there
+        start = _pid_start(self.pid)
+        # Where /proc hides other users' processes nothing can be read, and nothing is concluded.
+        return start is not None and start != self.pid_start
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRecord:
+    """What a claim's file says.
+
+    Attributes:
+        owner: who holds it.
+        counter: rises with every heartbeat.
+        released: whether the owner has given it back.
+        update: the update that the run had reached at the last heartbeat.
+        updates: the run's length.
+        saved: how much the newest checkpoint that this owner has read or written keeps (agad.train.run.Progress).
+    """
+
+    owner: Owner
+    counter: int = 0
+    released: bool = False
+    update: int = 0
+    updates: int = 0
+    saved: int = 0
+
+    def to_bytes(self) -> bytes:
+        """The record as JSON, padded to one size."""
+        return json.dumps(dataclasses.asdict(self)).encode().ljust(_RECORD_BYTES) + b"\n"
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> ClaimRecord | None:
+        """The inverse; None for a record that was torn by a crash or is being rewritten."""
+        try:
+            values = json.loads(content)
+            known = {one.name: values[one.name] for one in dataclasses.fields(cls) if one.name in values}
+            return cls(**{**known, "owner": Owner(**values["owner"])})  # another version may write more
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+class Claim:
+    """A claim held by this process. Thread-safe: a heartbeat thread and the training loop both speak to it."""
+
+    def __init__(self, path: Path, run_id: str, generation: int, record: ClaimRecord) -> None:
+        self.path = path
+        self.run_id = run_id
+        self.generation = generation
+        self._record = record
+        self._lock = threading.Lock()
+
+    @property
+    def record(self) -> ClaimRecord:
+        """What this process knows of the claim: newer than what the file says."""
+        return self._record
+
+    def note(self, *, update: int, updates: int, saved: int) -> None:
+        """Remember how far the run is, for the next heartbeat. Costs no file operation."""
+        with self._lock:
+            self._record = dataclasses.replace(self._record, update=update, updates=updates, saved=saved)
+
+    def beat(self) -> None:
+        """Rewrite the counter. Raises OSError where the folder cannot be written."""
+        self._write(released=False)
+
+    def release(self) -> None:
+        """Give the run back: anybody may take the next generation at once."""
+        self._write(released=True)
+
+    def is_superseded(self) -> bool:
+        """Whether somebody has stolen the run: a higher generation exists."""
+        return self.path.with_name(f"{self.run_id}.{self.generation + 1}").exists()
+
+    def withdraw(self) -> None:
+        """Unlink the claim: only for one that was taken when its run was closed already."""
+        self.path.unlink(missing_ok=True)
+
+    def _write(self, *, released: bool) -> None:
+        with self._lock:
+            if self._record.released and not released:
+                return  # a heartbeat that comes after the release must not take it back
+            self._record = dataclasses.replace(self._record, counter=self._record.counter + 1, released=released)
+            descriptor = os.open(self.path, os.O_WRONLY)
+            try:
+                os.pwrite(descriptor, self._record.to_bytes(), 0)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+class ClaimBoard:
+    """The claims of one results folder, as one process sees them.
+
+    Args:
+        results: the results folder.
+        owner: this process.
+        lease: seconds; see the module's text.
+        clock: monotonic seconds; tests pass their own.
+    """
+
+    def __init__(
+        self,
+        results: str | Path,
+        owner: Owner,
+        *,
+        lease: float = DEFAULT_LEASE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder = Path(results) / "claims"
+        self.owner = owner
+        self.lease = lease
+        self._clock = clock
+        self._seen: dict[str, tuple[bytes, float]] = {}
+
+    def generations(self) -> dict[str, list[int]]:
+        """run_id -> the generations of its claims, rising. One listing."""
+        found: dict[str, list[int]] = {}
+        for name in files.names(self.folder):
+            match = _NAME.fullmatch(name)
+            if match:
+                found.setdefault(match["run_id"], []).append(int(match["generation"]))
+        for generations in found.values():
+            generations.sort()
+        return found
+
+    def take(self, run_id: str, generation: int) -> Claim | None:
+        """Claim that generation of the run; None if somebody has it. Raises OSError where that cannot be written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{run_id}.{generation}"
+        record = ClaimRecord(self.owner)
+        # Written beside and linked into place: a crash or a full disk leaves no claim that says nothing.
+        if not files.create_atomically(path, lambda temporary: temporary.write_bytes(record.to_bytes())):
+            return None
+        return Claim(path, run_id, generation, record)
+
+    def read(self, run_id: str, generation: int) -> ClaimRecord | None:
+        """What the claim says; None if it is gone or torn."""
+        content = self._content(f"{run_id}.{generation}")
+        return None if content is None else ClaimRecord.from_bytes(content)
+
+    def is_held(self, run_id: str, generation: int) -> bool:
+        """Whether the claim is alive and not given back, as far as this process can tell by now.
+
+        A claim of another host counts as alive until this process has watched its bytes stand still for a lease.
+        """
+        name = f"{run_id}.{generation}"
+        content = self._content(name)
+        if content is None:
+            self._seen.pop(name, None)
+            return False
+        record = ClaimRecord.from_bytes(content)
+        if record is not None and (record.released or record.owner.is_gone()):
+            return False
+        seen, since = self._seen.get(name, (None, 0.0))
+        if seen != content:
+            self._seen[name] = (content, self._clock())
+            return True
+        return self._clock() - since < self.lease
+
+    def deaths_without_progress(self, run_id: str, generations: Iterable[int]) -> int:
+        """How many of the latest claims, in a row, ended without a checkpoint beyond that of the one before.
+
+        A claim that was given back, or that got further than the one before it, ends the row. The caller knows that
+        none of them is held.
+        """
+        ordered = sorted(generations)
+        records = [self.read(run_id, generation) for generation in ordered]
+        deaths, furthest = 0, 0
+        for record in records:
+            saved = record.saved if record else 0
+            ended_well = record is not None and record.released
+            # Against the furthest so far: a worker that dies before its first heartbeat has told of no checkpoint.
+            deaths = 0 if ended_well or saved > furthest else deaths + 1
+            furthest = max(furthest, saved)
+        return deaths
+
+    def clear(self, run_ids: Collection[str]) -> None:
+        """Unlink all claims of runs that are closed for good."""
+        wanted = set(run_ids)
+        for run_id, generations in self.generations().items():
+            if run_id in wanted:
+                for generation in generations:
+                    (self.folder / f"{run_id}.{generation}").unlink(missing_ok=True)
+
+    def _content(self, name: str) -> bytes | None:
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ESTALE:  # NFS: unlinked while it was read
+                return None
+            raise
+
+
+def _read_line(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _boot_id() -> str:
+    return _read_line("/proc/sys/kernel/random/boot_id")
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _pid_start(pid: int) -> str | None:
+    """Start time of a process in clock ticks since boot: with the pid it names a process; None if not readable."""
+    fields = _read_line(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if len(fields) < 20:
+        return None
+    return "zombie" if fields[0] == "Z" else fields[19]  # a zombie runs nothing any more

@@ -1,0 +1,99 @@
+"""Where a row comes from: code, machine, versions, job."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = Path(__file__).parents[1]
+_JOB_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "RAY_JOB_ID")
+
+
+@functools.cache
+def code_digest() -> str:
+    """SHA-256 over names and contents of agad/'s Python sources, its first 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def git_state() -> tuple[str | None, bool | None]:
+    """The commit, and whether agad/ and sweeps/ are as committed; (None, None) outside a checkout."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None, None
+    changes = _git("status", "--porcelain", "--", "agad", "sweeps")
+    return commit, None if changes is None else changes == ""
+
+
+def collect() -> dict[str, Any]:
+    """The provenance columns that are the same for every run of this process; what cannot be known is None."""
+    commit, clean = git_state()
+    return {
+        "git_commit": commit,
+        "git_clean": clean,
+        "code_digest": code_digest(),
+        "host": socket.gethostname(),
+        "job_id": job_id(),
+        "instruction_set": _instruction_set(),
+        "python_version": platform.python_version(),
+        "torch_version": _torch_version(),
+        "cuda_version": _cuda_version(),
+        "agad_version": _version("agad"),
+    }
+
+
+def job_id() -> str | None:
+    """Name=value of the scheduler's variables of this process, joined by spaces; None outside a job."""
+    known = [f"{name}={os.environ[name]}" for name in _JOB_VARIABLES if os.environ.get(name)]
+    return " ".join(known) or None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words, no shell
+            ["git", "-C", str(_PACKAGE.parent), *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _torch_version() -> str | None:
+    """With its build, which the package's version leaves out."""
+    torch = sys.modules.get("torch")
+    return str(torch.__version__) if torch is not None else _version("torch")
+
+
+def _cuda_version() -> str | None:
+    torch = sys.modules.get("torch")  # never imported for this alone
+    return torch.version.cuda if torch is not None and torch.cuda.is_available() else None
+
+
+def _instruction_set() -> str | None:
+    """The CPU's widest vector instructions as torch uses them: they change bits."""
+    torch = sys.modules.get("torch")
+    return torch.backends.cpu.get_cpu_capability() if torch is not None else None

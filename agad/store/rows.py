@@ -1,0 +1,355 @@
+"""ResultStore: the rows of a results folder. Many writers, many readers, no server.
+
+A try is one file, `inbox/<run_id>.<attempt>.parquet`, written beside and linked into place: never overwritten,
+never seen half-written. A compactor copies what it reads into one file of `base/`, renames that into place, and only
+then unlinks exactly the files it read; so a row is at every moment in one file at least, and a second compactor can
+at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do no harm.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from agad import files
+from agad.errors import StoreError
+from agad.spec.run import older_value
+from agad.store.schema import LIGHT_COLUMNS, RENAMED_COLUMNS, SCHEMA, SCHEMA_VERSION, STATUSES, RunRecord
+
+_INBOX_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<attempt>[0-9]+)\.parquet")
+_VERSION_KEY = b"agad_schema_version"
+FILE_METADATA = {_VERSION_KEY: str(SCHEMA_VERSION).encode()}
+"""What marks a Parquet file as one of rows, and of which schema."""
+_FILE_SCHEMA = SCHEMA.with_metadata(FILE_METADATA)
+_TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
+_COMPACT_BYTES = 32 * 2**20
+"""Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
+_MERGE_ABOVE = 16
+"""Base files above which a compactor merges them as well."""
+_READ_AGAIN = 100
+"""Times a reader starts again because a compactor moved rows under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try at a run, as far as planning needs it."""
+
+    attempt: int
+    status: str
+    failure_kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A file among the rows that is torn or not ours; it is passed over, and reported."""
+
+    path: Path
+    reason: str
+
+
+class _DamagedFileError(Exception):
+    """The file is torn or foreign; the message says how."""
+
+
+class ResultStore:
+    """The rows of one results folder.
+
+    Args:
+        path: the results folder. Reading one that does not exist gives no rows; `commit` creates it.
+
+    Attributes:
+        damaged: files that the last reading passed over.
+        set_aside: files that this store's compactions have moved out of the way.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.inbox = self.path / "inbox"
+        self.base = self.path / "base"
+        self.set_aside_folder = self.path / "set_aside"
+        self.damaged: tuple[Damaged, ...] = ()
+        self.set_aside: tuple[Damaged, ...] = ()
+        self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...] | Damaged] = {}
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def commit(self, record: RunRecord) -> bool:
+        """Write the record's row durably; False, and nothing is written, if that attempt has a row.
+
+        Raises OSError where the disk is full or the folder not writable.
+        """
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
+        table = record.to_table().cast(_FILE_SCHEMA)
+        return files.create_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
+
+    def compact(self) -> int:
+        """Copy the inbox into one file of base/; the number of rows copied. Torn files go to set_aside/.
+
+        Streams: memory is bounded by the longest file read and one row group, not by the number of rows.
+        """
+        sources = self._paths(self.inbox)
+        base = self._paths(self.base)
+        if len(base) > _MERGE_ABOVE:
+            sources += base
+        if not sources:
+            return 0
+        self.base.mkdir(parents=True, exist_ok=True)
+        copied: list[Path] = []
+        rows = 0
+
+        def write(path: Path) -> None:
+            nonlocal rows
+            with pq.ParquetWriter(path, _FILE_SCHEMA, compression="zstd") as writer:
+                for batch in _gathered(self._readable(sources, copied)):
+                    writer.write_table(batch)
+                    rows += batch.num_rows
+
+        target = self.base / f"rows-{uuid.uuid4().hex[:12]}.parquet"
+        files.replace_atomically(target, write)
+        if not rows:
+            target.unlink()
+        for source in reversed(copied):  # against the order of reading: a reader that starts again meets it once
+            source.unlink(missing_ok=True)
+        return rows
+
+    def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
+        """The row groups of the sources that can be read, each appended to `copied`; the others are set aside.
+
+        Of a torn file the row groups before the tear are kept: a row too often does no harm.
+        """
+        for source in sources:
+            try:
+                yield from _read_groups(source)
+            except FileNotFoundError:
+                continue  # another compactor has taken it
+            except _DamagedFileError as error:
+                self._set_aside(source, str(error))
+                continue
+            copied.append(source)
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        self.set_aside_folder.mkdir(parents=True, exist_ok=True)
+        target = self.set_aside_folder / f"{path.name}.{uuid.uuid4().hex[:6]}"
+        try:
+            path.rename(target)
+        except FileNotFoundError:
+            return
+        self.set_aside = (*self.set_aside, Damaged(target, reason))
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def read(self, columns: Sequence[str] | None = None, run_ids: Collection[str] | None = None) -> pa.Table:
+        """The rows that count, one per run_id, in the order of run_id.
+
+        Of one run's rows an ok one stands before a pruned before a failed one, then the lowest attempt.
+
+        Args:
+            columns: of agad.store.schema.SCHEMA; None: all but the long ones (agad.store.schema.LIGHT_COLUMNS).
+            run_ids: None: all runs.
+
+        Raises StoreError for a row of a newer schema, KeyError for an unknown column. Columns that an older row
+        lacks are null. Torn and foreign files are listed in `damaged`.
+        """
+        wanted = list(columns if columns is not None else LIGHT_COLUMNS)
+        for name in wanted:
+            if name not in SCHEMA.names:
+                raise KeyError(f"no column {name!r} in the rows")
+        keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
+        table = self._read_all([*wanted, *keys], run_ids)
+        return table.take(_counting(table)).select(wanted)
+
+    def read_tries(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of all tries, failed ones that a later try made good included; (run_id, attempt) once."""
+        wanted = list(columns if columns is not None else LIGHT_COLUMNS)
+        keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
+        table = self._read_all([*wanted, *keys], None)
+        return table.take(_distinct(table)).select(wanted)
+
+    def tries(self) -> dict[str, tuple[Try, ...]]:
+        """run_id -> its tries, rising by attempt. Costs two listings and the reading of files not seen before."""
+        found: dict[str, dict[int, Try]] = {}
+        for entries in self._snapshot(self._tries_in):
+            for run_id, one in entries:
+                found.setdefault(run_id, {})[one.attempt] = one
+        return {run_id: tuple(tries[n] for n in sorted(tries)) for run_id, tries in found.items()}
+
+    def _tries_in(self, path: Path) -> tuple[tuple[str, Try], ...]:
+        cached = self._tries_of_file.get(path)
+        if cached is None:
+            try:
+                tables = _read_groups(path, _TRY_COLUMNS)
+                cached = tuple(
+                    (row["run_id"], Try(row["attempt"], row["status"], row["failure_kind"]))
+                    for table in tables
+                    for row in table.to_pylist()
+                )
+            except _DamagedFileError as error:
+                cached = Damaged(path, str(error))
+            self._tries_of_file[path] = cached
+        if isinstance(cached, Damaged):
+            raise _DamagedFileError(cached.reason)
+        return cached
+
+    def _read_all(self, columns: list[str], run_ids: Collection[str] | None) -> pa.Table:
+        keep = None if run_ids is None else pa.array(sorted(run_ids), pa.string())
+
+        def load(path: Path) -> pa.Table | None:
+            if run_ids is not None and path.parent == self.inbox and path.name.split(".")[0] not in run_ids:
+                return None
+            tables = list(_read_groups(path, columns))
+            table = pa.concat_tables(tables) if tables else None
+            if table is not None and keep is not None:
+                table = table.filter(pc.is_in(table["run_id"], value_set=keep))
+            return table
+
+        schema = pa.schema([SCHEMA.field(name) for name in columns])
+        return pa.concat_tables([schema.empty_table(), *(t for t in self._snapshot(load) if t is not None)])
+
+    def _snapshot(self, load: Any) -> list[Any]:
+        """`load(path)` of every file that holds rows, as of one moment; sets `damaged`.
+
+        Inbox before base, and from the start again when a listed file has vanished: a compactor renames into base
+        before it unlinks, so a row that left the inbox before it was listed is in base when that is listed.
+        """
+        for again in range(_READ_AGAIN):
+            time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
+            paths = [*self._paths(self.inbox), *self._paths(self.base)]
+            loaded, damaged = [], []
+            try:
+                for path in paths:
+                    try:
+                        loaded.append(load(path))
+                    except _DamagedFileError as error:
+                        damaged.append(Damaged(path, str(error)))
+            except FileNotFoundError:
+                continue
+            self._tries_of_file = {p: self._tries_of_file[p] for p in paths if p in self._tries_of_file}
+            self.damaged = tuple(damaged)
+            return loaded
+        raise StoreError(f"{self.path}: files kept vanishing while they were read; is something deleting rows?")
+
+    @staticmethod
+    def _paths(folder: Path) -> list[Path]:
+        return [folder / name for name in files.names(folder)]
+
+
+def _read_groups(path: Path, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
+    """The file's row groups, in SCHEMA's types, with null for what it lacks.
+
+    Raises _DamagedFileError for a torn or foreign file, FileNotFoundError for one that has vanished, StoreError for
+    one of a newer schema.
+    """
+    if path.parent.name == "inbox" and not _INBOX_NAME.fullmatch(path.name):
+        raise _DamagedFileError("not the name of a row")
+    schema = pa.schema([SCHEMA.field(name) for name in columns])
+    try:
+        with pq.ParquetFile(path) as parquet:
+            stored = parquet.schema_arrow
+            _check_version(path, stored)
+            present = _present(stored, columns)
+            for group in range(parquet.num_row_groups):
+                table = parquet.read_row_group(group, columns=list(present.values()))
+                yield _conformed(table.select(list(present.values())).rename_columns(list(present)), schema)
+    except (FileNotFoundError, MemoryError):
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        _reraise_if_of_place(path, error)
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise _DamagedFileError(f"not readable as rows: {first_line}") from error
+
+
+def _reraise_if_of_place(path: Path, error: Exception) -> None:
+    """Let pass what the system says about a file that may be whole: torn bytes come without an errno."""
+    number = getattr(error, "errno", None)
+    if number == errno.ESTALE:  # NFS: unlinked by a compactor while it was read
+        raise FileNotFoundError(number, "moved while it was read", str(path)) from error
+    if number is not None and number != errno.EISDIR:
+        raise StoreError(f"{path} cannot be read: {os.strerror(number)}") from error
+
+
+def _check_version(path: Path, schema: pa.Schema) -> None:
+    version = (schema.metadata or {}).get(_VERSION_KEY, b"")
+    if not version.isdigit():
+        raise _DamagedFileError("a Parquet file, but not of agad's rows")
+    if int(version) > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path}: written by a newer agad (rows of schema {int(version)}, this one reads up to {SCHEMA_VERSION}); "
+            "update agad to read this folder"
+        )
+
+
+def _present(stored: pa.Schema, columns: Sequence[str]) -> dict[str, str]:
+    """Column -> the name that it has in the file, of the columns that the file has."""
+    here = set(stored.names)
+    names = {name: name if name in here else RENAMED_COLUMNS.get(name, name) for name in columns}
+    return {name: old for name, old in names.items() if old in here}
+
+
+def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    if table.schema.equals(schema):
+        return table.replace_schema_metadata(None)
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else _absent(field, len(table))
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _absent(field: pa.Field, rows: int) -> pa.Array:
+    """A column that older rows lack: null, but for a field of the spec what their code behaved like."""
+    value = older_value(field.name)
+    return pa.nulls(rows, field.type) if value is None else pa.repeat(pa.scalar(value, field.type), rows)
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The tables joined into ones of about _COMPACT_BYTES."""
+    batch: list[pa.Table] = []
+    size = 0
+    for table in tables:
+        batch.append(table)
+        size += table.nbytes
+        if size >= _COMPACT_BYTES:
+            yield pa.concat_tables(batch).combine_chunks()
+            batch, size = [], 0
+    if batch:
+        yield pa.concat_tables(batch).combine_chunks()
+
+
+def _counting(table: pa.Table) -> pa.Array:
+    """Indices of the rows that count, in the order of run_id."""
+    order = _ranked(table)
+    run_ids = table["run_id"].combine_chunks().take(order)
+    return order.filter(_first_of_each(run_ids))
+
+
+def _distinct(table: pa.Table) -> pa.Array:
+    """Indices of one row per (run_id, attempt), in the order of run_id."""
+    order = _ranked(table)
+    keys = pc.binary_join_element_wise(table["run_id"], pc.cast(table["attempt"], pa.string()), ".")
+    by_key = order.take(pc.sort_indices(keys.combine_chunks().take(order)))
+    return by_key.filter(_first_of_each(keys.combine_chunks().take(by_key)))
+
+
+def _ranked(table: pa.Table) -> pa.Array:
+    rank = pc.index_in(table["status"], value_set=pa.array(STATUSES))
+    keyed = pa.table({"run_id": table["run_id"], "rank": rank, "attempt": table["attempt"]})
+    return pc.sort_indices(keyed, sort_keys=[(name, "ascending") for name in keyed.column_names])
+
+
+def _first_of_each(values: pa.Array) -> pa.Array:
+    """True where a sorted array's value is not that before it."""
+    if len(values) == 0:
+        return pa.array([], pa.bool_())
+    return pa.concat_arrays([pa.array([True]), pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))])

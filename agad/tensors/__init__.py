@@ -1,0 +1,1 @@
+"""Tensors: the device that they are on, images as tensors, random numbers, files."""

@@ -1,0 +1,41 @@
+"""Images as a net sees them: gathered by index on the device, in [-1, 1]."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agad.tensors.device import memory_format
+
+
+class ImagePool:
+    """Some images of a data set, kept as uint8 on a device and normalised batch by batch.
+
+    On the CPU nothing is copied: the images may be mapped from a file that several processes share.
+
+    Args:
+        images: (N, C, H, W) uint8, on the CPU.
+        indices: (M,) int64, which of them belong to the pool, in its order.
+        device: where batches are wanted.
+    """
+
+    def __init__(self, images: Tensor, indices: NDArray[np.int64], device: torch.device) -> None:
+        index = torch.from_numpy(np.ascontiguousarray(indices))
+        self.device = device
+        self._images, self._index = images, index
+        if device.type != "cpu":
+            self._images = images.index_select(0, index).to(device)
+            self._index = torch.arange(len(index))
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def take(self, positions: Tensor) -> Tensor:
+        """The images at `positions` (B,) of the pool: (B, C, H, W) float32 in [-1, 1], 0 and 255 being the ends."""
+        index = self._index.index_select(0, positions)
+        if self.device.type == "cuda":  # from pinned memory the host need not wait for the copy
+            index = index.pin_memory().to(self.device, non_blocking=True)
+        gathered = self._images.index_select(0, index).contiguous(memory_format=memory_format(self.device))
+        return gathered.to(torch.float32).div_(127.5).sub_(1.0)

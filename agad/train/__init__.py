@@ -1,0 +1,1 @@
+"""Training: from a spec, or a checkpoint, to a row."""

@@ -1,0 +1,133 @@
+"""Boxes of scores by class (Figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+from agad.spec import datasets
+from analysis import curves as curve_data
+from analysis.cells import Cells
+from analysis.figures.drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
+from analysis.figures.rows import class_name, groups, is_plain
+from analysis.tables import formats
+from analysis.tables.formats import GAMMA
+
+
+def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:
+    """Data set -> the two rows of Figure 4: the shares .05 and .20, or the least and the most that there are."""
+    found: dict[str, tuple[int, int]] = {}
+    for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
+        for backbone in ("unet", "unetpp", "naive"):
+            rows = {
+                values["gamma"]: index
+                for index, values in reversed(list(enumerate(cells.rows)))
+                if (values["dataset"], values["backbone"]) == (dataset, backbone) and is_plain(values)
+            }
+            if len(rows) > 1:
+                shares = (0.05, 0.2) if {0.05, 0.2} <= rows.keys() else (min(rows), max(rows))
+                found[dataset] = (rows[shares[0]], rows[shares[1]])
+                break
+    return found
+
+
+_Boxes = dict[tuple[str, int], dict[tuple[int, int], dict[str, Any]]]
+"""(data set, class) -> (0 lower or 1 higher share, 0 normal or 1 anomalous) -> numbers of a box."""
+
+
+def box_figures(cells: Cells, scores: Mapping[str, curve_data.Scores]) -> Iterator[Drawing]:
+    """Figure 4: for each class, boxes of the scores of normal and anomalous test images at two shares of anomalies.
+
+    Args:
+        cells: the runs.
+        scores: run_id -> headline scores, of the runs of `box_rows`.
+    """
+    pairs = box_rows(cells)
+    for group in groups(cells):
+        boxes: _Boxes = {}
+        for dataset in group:
+            for place, row in enumerate(pairs.get(dataset, ())):
+                _add_boxes(boxes, cells, scores, (dataset, row, place))
+        whole = {key: found for key, found in boxes.items() if len(found) == 4}  # two shares, two labels
+        if whole:
+            yield _box_figure(cells, group, pairs, whole)
+
+
+def _add_boxes(
+    boxes: _Boxes, cells: Cells, scores: Mapping[str, curve_data.Scores], place: tuple[str, int, int]
+) -> None:
+    dataset, row, share = place
+    runs = cells.runs[(cells.runs["row"] == row) & cells.runs["run_id"].isin(scores.keys())]
+    for target, run_ids in runs.groupby("class")["run_id"]:
+        parts = [scores[run_id] for run_id in run_ids]
+        for label in (0, 1):
+            values = np.concatenate([score[labels == label] for labels, score in parts])
+            boxes.setdefault((dataset, int(str(target))), {})[share, label] = curve_data.box(values)
+
+
+def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[int, int]], boxes: _Boxes) -> Drawing:
+    targets = sorted(boxes, key=lambda key: (group.index(key[0]), key[1]))
+    names = [datasets.title(d) if len(group) > 1 else f"{t} {class_name(d, t)}".strip() for d, t in targets]
+    with mpl.rc_context(STYLE):
+        width, bottom = max(4.0, 0.42 * len(targets)), 0.3 + 0.036 * max(map(len, names))  # for names that lean
+        layout = Panels(columns=1, width=width, height=1.9, bottom=bottom, left=0.95, top=0.35)
+        figure, (panel,) = layout.panels(1)
+        for offset, (share, label) in enumerate((share, label) for share in (0, 1) for label in (0, 1)):
+            colour = COLOURS[share]
+            panel.bxp(
+                [boxes[key][share, label] for key in targets],
+                positions=[place - 0.3 + 0.2 * offset for place in range(len(targets))],
+                widths=0.16,
+                showfliers=False,
+                patch_artist=True,
+                manage_ticks=False,
+                boxprops={"facecolor": colour if label else "none", "edgecolor": colour, "linewidth": 0.8},
+                medianprops={"color": INK if label else colour, "linewidth": 1},
+                whiskerprops={"color": colour, "linewidth": 0.6},
+                capprops={"color": colour, "linewidth": 0.6},
+            )
+        panel.set_xticks(range(len(targets)), names, rotation=35, ha="right")
+        panel.set_xlim(-0.6, len(targets) - 0.4)
+        layout.label([panel], "", "anomaly score")
+        legend_on_top(figure, _box_handles(cells, group, pairs))
+    titles = ", ".join(map(datasets.title, group))
+    backbones = "; ".join(dict.fromkeys(cells.rows[pairs[d][0]]["backbone"] for d, _ in targets))
+    return Drawing(
+        name=f"boxes-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
+        caption=(
+            f"Scores of the test images of {titles} by normal class ({backbones}), all seeds together: normal images "
+            "hollow, anomalies filled. Quartiles and median; whiskers and what is left out as Tukey has it (1.5 "
+            "interquartile ranges)."
+        ),
+        alt=_box_alt(titles, boxes),
+        figure=figure,
+    )
+
+
+def _box_alt(titles: str, boxes: _Boxes) -> str:
+    apart = [sum(found[share, 1]["q1"] > found[share, 0]["q3"] for found in boxes.values()) for share in (0, 1)]
+    return (
+        f"Box plots of anomaly scores on {titles}. The middle halves of normal and anomalous scores lie apart in "
+        f"{apart[0]} of {len(boxes)} classes at the lower share of training anomalies, in {apart[1]} at the higher one."
+    )
+
+
+def _box_handles(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[int, int]]) -> list[Any]:
+    from matplotlib.patches import Patch
+
+    shares = [
+        "/".join(dict.fromkeys(formats.gamma(cells.rows[pairs[d][place]]["gamma"]) for d in group if d in pairs))
+        for place in (0, 1)
+    ]
+    return [
+        Patch(
+            facecolor=COLOURS[place] if label else "none",
+            edgecolor=COLOURS[place],
+            label=f"{GAMMA} {shares[place]}, {('normal', 'anomalous')[label]}",
+        )
+        for place in (0, 1)
+        for label in (0, 1)
+    ]

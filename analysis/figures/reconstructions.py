@@ -1,0 +1,269 @@
+"""Reconstructions: test images beside what each generator makes of them (Figures 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from agad.spec import datasets
+from agad.store.schema import RECONSTRUCTION_COLUMNS
+from analysis.cells import Cells
+from analysis.figures.drawing import STYLE, Drawing
+from analysis.figures.rows import is_plain
+from analysis.load import open_store
+from analysis.tables import formats
+from analysis.tables.formats import GAMMA
+
+if TYPE_CHECKING:
+    from agad.store.rows import ResultStore
+
+Images = NDArray[np.uint8]
+
+LARGEST = 64
+"""Pixels of a side above which images are shown at half size."""
+
+SUPERVISED = 0.10
+"""Share of anomalies of the paper's supervised models in Figures 2 and 3."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Images of one run, and what it makes of them.
+
+    Attributes:
+        index: (K,) places in the test set.
+        label: (K,) 0 normal, 1 anomalous; normal ones first.
+        x: (K, C, H, W) the images.
+        x_hat: (K, C, H, W) G of them.
+    """
+
+    index: tuple[int, ...]
+    label: tuple[int, ...]
+    x: Images
+    x_hat: Images
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are shown together: one data set, protocol and class, several generators.
+
+    Attributes:
+        dataset: the data set.
+        protocol: one_vs_rest or leave_one_out.
+        target: the class that names the cell.
+        run_ids: title of a generator -> run of seed 0.
+    """
+
+    dataset: str
+    protocol: str
+    target: int
+    run_ids: Mapping[str, str]
+
+
+def read(results: str | Path | ResultStore, run_ids: Collection[str]) -> dict[str, Kept]:
+    """run_id -> images, of the runs that kept some."""
+    table = open_store(results).read(columns=["run_id", *RECONSTRUCTION_COLUMNS], run_ids=set(run_ids))
+    found = {}
+    for row in table.to_pylist():
+        if row["recon_x"] is None or row["recon_x_hat"] is None:
+            continue
+        shape = (len(row["recon_index"]), *row["recon_shape"])
+        x, x_hat = (np.frombuffer(row[name], np.uint8).reshape(shape) for name in ("recon_x", "recon_x_hat"))
+        found[row["run_id"]] = Kept(tuple(row["recon_index"]), tuple(row["recon_label"]), x, x_hat)
+    return found
+
+
+def groups(cells: Cells) -> list[Group]:
+    """Of each data set and protocol one class: that of which most generators have run, the first of these.
+
+    Shown are GANomaly where it ran, and of the main generator the row without anomalies and the one nearest to the
+    paper's share of 10%.
+    """
+    first = cells.runs[(cells.runs["status"] == "ok") & (cells.runs["seed"] == 0)]
+    run_of = dict(zip(zip(first["row"], first["class"], strict=True), first["run_id"], strict=True))
+    found: dict[tuple[str, str], Group] = {}
+    places = {(v["dataset"], v["protocol"]) for v in cells.rows}
+    for dataset, protocol in sorted(places):
+        rows = [i for i, v in enumerate(cells.rows) if (v["dataset"], v["protocol"]) == (dataset, protocol)]
+        shown = _shown(cells, rows)
+        for target in sorted({of for row, of in run_of if row in shown}):
+            run_ids = {title: run_of[row, target] for row, title in shown.items() if (row, target) in run_of}
+            group = Group(dataset, protocol, int(target), run_ids)
+            best = found.get((dataset, protocol))
+            if best is None or len(group.run_ids) > len(best.run_ids):
+                found[dataset, protocol] = group
+    return list(found.values())
+
+
+def _shown(cells: Cells, rows: Sequence[int]) -> dict[int, str]:
+    """Index of a row -> how the figure calls it."""
+    values = {row: cells.rows[row] for row in rows}
+    shown = {row: "GANomaly" for row, v in values.items() if v["method"] == "ganomaly"}
+    own = {row: v for row, v in values.items() if v["method"] == "agad" and is_plain(v)}
+    by_backbone = [
+        (backbone, {v["gamma"]: row for row, v in reversed(own.items()) if v["backbone"] == backbone})
+        for backbone in ("unetpp", "unet", "naive")
+    ]
+    # UNet++ as in the paper, but rather one that was trained with anomalies too.
+    backbone, shares = max(by_backbone, key=lambda pair: min(len(pair[1]), 2))
+    if shares:
+        least = min(shares)
+        near = min(shares, key=lambda share: abs(share - SUPERVISED))
+        shown |= {shares[share]: _title(backbone, share) for share in (least, near)}
+    return shown
+
+
+def _title(backbone: str, gamma: float) -> str:
+    return f"AGAD {backbone}, {GAMMA} {formats.gamma(gamma)}"
+
+
+def drawings(cells: Cells, kept: Mapping[str, Kept]) -> Iterator[Drawing]:
+    """Figures 2 and 3: a line of images as they are, below it a line for each generator, data set by data set.
+
+    Leave-one-out (Figure 2), larger images (Figure 3) and the others have a drawing each.
+
+    Args:
+        cells: the runs.
+        kept: run_id -> images, of the runs of `groups`.
+    """
+    sets: dict[str, list[_Shown]] = {}
+    for group in groups(cells):
+        lines = {title: kept[run_id] for title, run_id in group.run_ids.items() if run_id in kept}
+        whole = {title: k for title, k in lines.items() if k.index == next(iter(lines.values())).index}
+        if whole:
+            shown = _Shown(group, whole)
+            sets.setdefault(shown.figure, []).append(shown)
+    for name in sorted(sets):
+        yield _drawing(name, sets[name])
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A group with its images.
+
+    Attributes:
+        group: what is shown.
+        lines: title of a generator -> its images; all keep the same ones.
+    """
+
+    group: Group
+    lines: Mapping[str, Kept]
+
+    @property
+    def source(self) -> Kept:
+        """The images as they are."""
+        return next(iter(self.lines.values()))
+
+    @property
+    def figure(self) -> str:
+        """The drawing that the group belongs in."""
+        if self.group.protocol == "leave_one_out":
+            return "reconstructions-leave_one_out"
+        return "reconstructions-large" if self.source.x.shape[-1] > LARGEST else "reconstructions"
+
+    @property
+    def title(self) -> str:
+        """Data set and class."""
+        role = "normal" if self.group.protocol == "one_vs_rest" else "anomalous"
+        return f"{datasets.title(self.group.dataset)}, {role}: {self._target}"
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Above the normal and above the anomalous images."""
+        dataset = datasets.title(self.group.dataset)
+        if self.group.protocol == "one_vs_rest":
+            return f"{dataset}: normal ({self._target})", "anomalous"
+        return f"{dataset}: normal", f"anomalous ({self._target})"
+
+    @property
+    def _target(self) -> str:
+        facts = datasets.DATASETS.get(self.group.dataset)
+        names = facts.class_names if facts else ()
+        return names[self.group.target] if self.group.target < len(names) else str(self.group.target)
+
+    @property
+    def picture(self) -> Images:
+        """(H, W, 4) the images, and below them the generators' lines."""
+        normals = self.source.label.count(0)
+        return np.concatenate([strip(self.source.x, normals), *(strip(k.x_hat, normals) for k in self.lines.values())])
+
+    def errors(self) -> str:
+        """Mean absolute error of each generator on normal and on anomalous images, of 255."""
+        parts = []
+        label = np.array(self.source.label)
+        for title, k in self.lines.items():
+            error = np.abs(k.x.astype(float) - k.x_hat).mean(axis=(1, 2, 3))
+            means = " and ".join(f"{error[label == of].mean():.0f}" for of in (0, 1) if (label == of).any())
+            parts.append(f"{title} {means}")
+        return f"{self.title}: {'; '.join(parts)}"
+
+
+def _drawing(name: str, sets: Sequence[_Shown]) -> Drawing:
+    left, line, head, foot = 1.35, 0.42, 0.42, 0.08  # inches
+    pictures = [shown.picture for shown in sets]
+    deep = [line * (len(shown.lines) + 1) for shown in sets]
+    across = max(line * p.shape[1] * (len(s.lines) + 1) / p.shape[0] for p, s in zip(pictures, sets, strict=True))
+    width, height = left + across + 0.1, sum(deep) + head * len(sets) + foot
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height))
+        top = height
+        for shown, picture, inches in zip(sets, pictures, deep, strict=True):
+            top -= head + inches
+            wide = inches * picture.shape[1] / picture.shape[0]
+            panel = figure.add_axes((left / width, top / height, wide / width, inches / height))
+            _fill(panel, shown, picture)
+    return Drawing(
+        name=name,
+        caption=(
+            "Test images, drawn by lot, and what each generator makes of them under eval at the last update (seed 0). "
+            f"{'; '.join(shown.title for shown in sets)}."
+        ),
+        alt=(
+            "Images and their reconstructions. Mean absolute error, of 255, on normal and on anomalous images. "
+            f"{'. '.join(shown.errors() for shown in sets)}."
+        ),
+        figure=figure,
+    )
+
+
+def _fill(panel: Axes, shown: _Shown, picture: Images) -> None:
+    lines = len(shown.lines) + 1
+    height = picture.shape[0] / lines
+    panel.imshow(picture, interpolation="none", aspect="auto")
+    panel.set_yticks([height * (number + 0.5) for number in range(lines)], ["image", *shown.lines])
+    panel.set_xticks([])
+    panel.tick_params(length=0)
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+    normals = shown.source.label.count(0)
+    for start, word in zip((0.0, normals * height + _gap(height)), shown.words, strict=True):
+        panel.text(start, -0.12 * height, word, va="bottom")
+
+
+def strip(images: Images, normals: int) -> NDArray[np.uint8]:
+    """(K, C, H, W) images side by side as (H + 2, …, 4) RGBA, a gap between the normal and the anomalous ones."""
+    count, channels, height, _ = images.shape
+    if height > LARGEST:
+        images = images.reshape(count, channels, height // 2, 2, -1, 2).mean(axis=(3, 5)).round().astype(np.uint8)
+        height //= 2
+    grey = np.repeat(images, 3, axis=1) if channels == 1 else images
+    opaque = np.concatenate([grey, np.full_like(grey[:, :1], 255)], axis=1)
+    framed = np.pad(opaque, ((0, 0), (0, 0), (1, 1), (1, 1)))  # a transparent edge
+    gap = np.zeros((4, height + 2, _gap(height + 2)), np.uint8)
+    parts: list[Any] = list(framed)
+    parts.insert(normals, gap)
+    joined: NDArray[np.uint8] = np.concatenate(parts, axis=2).transpose(1, 2, 0)
+    return joined
+
+
+def _gap(line: float) -> int:
+    """Pixels between the normal and the anomalous images of a line of that height."""
+    return max(4, int(line) // 3)

@@ -1,0 +1,55 @@
+"""Which table rows a figure shows, and how it calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agad.spec import datasets
+from analysis.cells import Cells
+from analysis.tables import formats
+from analysis.tables.formats import GAMMA
+
+BACKBONE_TITLES = {"naive": "naive", "unet": "U-Net", "unetpp": "UNet++"}
+
+
+def is_plain(values: Mapping[str, Any]) -> bool:
+    """Whether method, batch norm and context are the paper's main ones."""
+    return (values["method"], values["batch_norm"], values["adversarial_context"]) == ("agad", "shared", "on")
+
+
+def plain_rows(cells: Cells) -> list[int]:
+    """Of each data set and backbone the row with the paper's main settings and the fewest anomalies."""
+    found: dict[tuple[Any, ...], int] = {}
+    order = sorted(
+        range(len(cells.rows)), key=lambda index: (not is_plain(cells.rows[index]), cells.rows[index]["gamma"])
+    )
+    for index in order:
+        values = cells.rows[index]
+        found.setdefault((values["dataset"], values["backbone"]), index)
+    return sorted(found.values())
+
+
+def row_title(cells: Cells, index: int) -> str:
+    """Data set, backbone and, where there is one, the share of anomalies."""
+    values = cells.rows[index]
+    share = f", {GAMMA} {formats.gamma(values['gamma'])}" if values["gamma"] else ""
+    return f"{datasets.title(values['dataset'])}, {BACKBONE_TITLES[values['backbone']]}{share}"
+
+
+def class_name(dataset: str, target: int) -> str:
+    """A class's name, short enough for an axis; empty where its number is its name."""
+    facts = datasets.DATASETS.get(dataset)
+    names = facts.class_names if facts else ()
+    name = names[target] if target < len(names) and names[target] != str(target) else ""
+    return name if len(name) <= 16 else f"{name[:15]}…"
+
+
+def groups(cells: Cells) -> list[list[str]]:
+    """Data sets that share a drawing: each with several classes has its own."""
+    classes = cells.runs.groupby("row")["class"].nunique()
+    most: dict[str, int] = {}
+    for index, values in enumerate(cells.rows):
+        most[values["dataset"]] = max(most.get(values["dataset"], 0), int(classes.loc[index]))
+    single = [dataset for dataset, count in most.items() if count == 1]
+    return [[dataset] for dataset, count in most.items() if count > 1] + ([single] if single else [])

@@ -1,0 +1,168 @@
+"""Footnotes: what a reader must know of a table, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from agad.spec import datasets
+from analysis import stats
+from analysis.cells import HEADLINE, ONE_KNOWN, Cells
+from analysis.paper import numbers as paper
+from analysis.summary import STATUSES
+from analysis.tables import formats
+from analysis.tables.formats import RANGE
+
+
+def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
+    """What the columns of the averages are."""
+    yield (
+        "avg: mean over classes of the means over seeds, last update, protocol eval. ±SD: among classes, ddof 0, as in "
+        "the paper. SD seeds: among seeds, ddof 1, pooled over classes. n: runs that are ok of those wanted."
+    )
+    yield (
+        "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best point of the "
+        "curve under eval, chosen on the test set."
+    )
+    if (summary["classes_wanted"] == 1).any():
+        yield f"[low{RANGE}high]: range of the runs, where a row has one class only; no verdict on these."
+    if any(values["known_anomaly_classes"] == ONE_KNOWN for values in cells.rows):
+        yield "known one: mean and SD over all pairs of a normal class and the one anomaly class that is known."
+    if (summary["classes"] < summary["classes_wanted"]).any():
+        yield "*: classes without a run are left out of this mean; it is not compared."
+    sources = sorted(set(summary.loc[summary["paper_avg"].notna(), "paper_table"]))
+    if len(sources) > 1:
+        tables = " and ".join(name.replace("table", "Table ") for name in sources)
+        yield f"The paper's numbers are from {tables}."
+    if summary["verdict"].notna().any():
+        yield (
+            "diff: ours minus the paper's, in points. verdict: inside, above or below the paper's ± the 95% interval "
+            "of the difference, were its spread among seeds ours (t, pooled), and the paper's rounding."
+        )
+    for match, verdict in zip(cells.matches, summary["verdict"], strict=True):
+        if match and match.row.is_misprinted and verdict:
+            row = match.row
+            recomputed = formats.auroc(sum(row.classes) / len(row.classes) / 100)
+            yield (
+                f"{datasets.title(row.dataset)}, {row.table}: the paper prints {row.avg:.1f}; the mean of its printed "
+                f"classes is {recomputed}. The printed one is compared."
+            )
+    if settings := sorted({text for text in summary["paper_differences"] if text}):
+        yield f"(in brackets): the paper's number for orientation only, not compared: here {'; or '.join(settings)}."
+
+
+def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
+    """What the columns of the classes are."""
+    means = stats.class_means(cells.runs, HEADLINE, ["row"])
+    asked = cells.runs.groupby(["row", "class"], as_index=False).size()
+    joined = asked.merge(means, on=["row", "class"])
+    if (joined["n"] < joined["size"]).any():
+        yield "A small figure is the number of runs where it is less than wanted."
+    for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
+        facts = datasets.DATASETS.get(dataset)
+        names = facts.class_names if facts else ()
+        pairs = [f"{c} {names[c]}" for c in part if c < len(names) and names[c] != str(c)]
+        if pairs:
+            yield f"{datasets.title(dataset)}: {', '.join(pairs)}."
+
+
+def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
+    """What a reader must know of the whole table, one sentence each."""
+    yield coverage(cells, summary)
+    for tuning in cells.tunings:
+        yield tuning.sentence
+    yield from _failures(cells)
+    yield from _assumptions(cells, summary)
+    yield from _provenance(cells)
+    for damaged in cells.damaged:
+        yield f"Not readable and passed over: {damaged}."
+
+
+def coverage(cells: Cells, summary: pd.DataFrame) -> str:
+    """How many of the runs that are wanted there are."""
+    total, ok = int(summary["wanted"].sum()), int(summary["ok"].sum())
+    if cells.complete:
+        return f"Complete: all {total} runs are ok."
+    counts = {name: int(summary[name].sum()) for name in STATUSES if name != "ok"}
+    rest = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"Not complete: {ok} of {total} runs are ok; {rest}."
+
+
+def _failures(cells: Cells) -> Iterator[str]:
+    failed = cells.runs[cells.runs["status"] == "failed"]
+    if len(failed):
+        kinds = Counter(failed["failure_kind"].fillna("unknown"))
+        yield "Failed: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + "."
+
+
+def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
+    if summary["paper_table"].isna().all():
+        return
+    lengths = sorted({values["updates"] for values in cells.rows})
+    yield (
+        f"The paper does not say how long it trains: here {', '.join(map(str, lengths))} updates. Whatever else it "
+        "leaves open is at this project's defaults (docs/design.md) unless the title says otherwise."
+    )
+    for table_name, names in paper.STATED_EXCEPTIONS.items():
+        rows = [row for row, m in zip(cells.rows, cells.matches, strict=True) if m and m.row.table == table_name]
+        for name in names:
+            others = {row[name] for row in rows} - {paper.STATED_DEFAULTS[name]}
+            for value in sorted(others):
+                title = table_name.replace("table", "Table ")
+                yield f"{title} is made with {name}={value}; the paper states {paper.STATED_DEFAULTS[name]}."
+
+
+def _provenance(cells: Cells) -> Iterator[str]:
+    ok = cells.runs[cells.runs["status"] == "ok"]
+    if ok.empty:
+        return
+    mixed, single = [], []
+    for column, words in _PROVENANCE.items():
+        counts: Counter[str] = Counter()
+        for value, count in ok[column].value_counts(dropna=False).items():
+            counts[_provenance_text(column, value)] += count
+        if counts.keys() <= {_UNKNOWN, _ALONE}:
+            continue
+        if len(counts) == 1:
+            single.append(f"{words} {next(iter(counts))}")
+        else:
+            parts = ", ".join(f"{value} ({count} runs)" for value, count in counts.most_common())
+            mixed.append(f"{words}: {parts}")
+    yield f"Made with: {'; '.join(single)}."
+    if mixed:
+        yield f"Mixed: {'; '.join(mixed)}."
+    made_by = set(ok["code_digest"].dropna().unique())
+    if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
+        yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."
+
+
+_PROVENANCE = {
+    "code_digest": "code",
+    "git_clean": "working tree",
+    "torch_version": "torch",
+    "device": "device",
+    "device_name": "device name",
+    "instruction_set": "instruction set",
+    "threads": "threads",
+    "together": "trained",
+}
+
+
+_UNKNOWN = "unknown"
+_ALONE = "alone"
+"""How a run is trained where nothing else is said."""
+
+
+def _provenance_text(column: str, value: Any) -> str:
+    if column == "together":
+        return f"up to {int(value)} together" if value is not None and value > 1 else _ALONE
+    if value is None or value != value:  # noqa: PLR0124 - NaN is what a null becomes in a frame
+        return _UNKNOWN
+    if column == "git_clean":
+        return "clean" if value else "not clean"
+    if column == "code_digest":
+        return str(value)[:12]
+    return str(int(value)) if isinstance(value, float) else str(value)

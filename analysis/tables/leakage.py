@@ -1,0 +1,172 @@
+"""Leakage: the same weights scored under every evaluation protocol, at the last update and at the best one.
+
+Only the statistics of batch norm and the order of the test set differ between the columns. What an AUROC gains when
+the test set is ordered by label was not learnt about anomalies: it is read off the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agad.spec.run import EVAL_PROTOCOLS
+from analysis import stats
+from analysis.cells import HEADLINE, Cells
+from analysis.tables import formats
+from analysis.tables.formats import GAP
+from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
+from analysis.tables.table import fewest_fields, heading, key_text
+
+PROTOCOLS = ("eval_recal", "eval", "batch1", "batch_shuffled", "batch_class_sorted", "batch_normals_first")
+"""In the order in which tables and figures show them: from what one image owes to no other, to the ordered set."""
+
+LABELS = {
+    "eval_recal": "recal",
+    "eval": "eval",
+    "batch_shuffled": "shuffled",
+    "batch_class_sorted": "by class",
+    "batch_normals_first": "normals first",
+    "batch1": "single",
+}
+assert set(LABELS) == set(PROTOCOLS) == set(EVAL_PROTOCOLS)
+
+
+def column(protocol: str) -> str:
+    """The row's column that holds a protocol's AUROC at the last update."""
+    return HEADLINE if protocol == "eval" else f"auroc_{protocol}"
+
+
+def scored(cells: Cells) -> tuple[str, ...]:
+    """Protocols under which some run was scored, in order."""
+    return tuple(protocol for protocol in PROTOCOLS if cells.runs[column(protocol)].notna().any())
+
+
+def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
+    """Mean over classes of the best curve point under each protocol, chosen on the test set.
+
+    Args:
+        cells: the runs.
+        curves: see curves.read.
+
+    Returns:
+        a line per row of `cells`, a column per protocol that has curves.
+    """
+    best = curves.groupby(["run_id", "protocol"])["auroc"].max().unstack("protocol")
+    runs = cells.runs[cells.runs["status"] == "ok"].merge(best, left_on="run_id", right_index=True)
+    found = {}
+    for protocol in best.columns:
+        means = stats.class_means(runs, str(protocol), ["row"], of=["class", "known"])
+        found[str(protocol)] = stats.over_classes(means, ["row"]).set_index("row")["avg"]
+    return pd.DataFrame(found).reindex(range(len(cells.rows)))
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What normals first gains over another protocol, run by run.
+
+    Attributes:
+        mean: with its interval over fresh seeds.
+        over_classes: the same mean, with its interval over classes.
+        up: classes whose mean rises.
+        classes: of so many.
+    """
+
+    mean: stats.Interval
+    over_classes: stats.Interval | None
+    up: int
+    classes: int
+
+
+def gains(cells: Cells, over: str) -> dict[int, Gain]:
+    """Row -> what an ordered test set, normals first, gains over the protocol `over`."""
+    runs = cells.runs.assign(gain=cells.runs[column("batch_normals_first")] - cells.runs[column(over)])
+    of_row: dict[int, list[Any]] = {}
+    for _, group in runs.dropna(subset=["gain"]).groupby(["row", "class", "known"]):
+        of_row.setdefault(int(group["row"].iloc[0]), []).append(group["gain"].to_numpy(float))
+    return {row: _gain(of_class) for row, of_class in of_row.items()}
+
+
+def _gain(of_class: Sequence[NDArray[np.float64]]) -> Gain:
+    means = np.array([values.mean() for values in of_class])
+    return Gain(stats.mean_interval(of_class), stats.class_interval(means), int((means > 0).sum()), len(means))
+
+
+def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
+    """A line per row: each protocol at the last update, at the best one, and the gain; None where all is eval."""
+    protocols = scored(cells)
+    if len(protocols) < 2:
+        return None
+    summary, best, fields = cells.summary, oracle(cells, curves), fewest_fields(cells)
+    gained, ordered = gains(cells, "eval"), gains(cells, "batch_shuffled")
+    lines, data = [], []
+    for index, values in enumerate(cells.rows):
+        if not summary.at[index, "ok"]:
+            continue
+        last = [float(summary[_avg(protocol)].iloc[index]) for protocol in protocols]
+        chosen = [float(best[p].iloc[index]) if p in best else None for p in protocols]
+        gain, order = gained.get(index), ordered.get(index)
+        texts = [_last_and_best(a, b) for a, b in zip(last, chosen, strict=True)]
+        printed = summary["paper_avg"].iloc[index]
+        key = [key_text(name, values[name]) for name in fields]
+        paper_text = GAP if formats.is_missing(printed) else f"{printed:.1f}"
+        gain_texts = _texts(gain.mean if gain else None)
+        order_texts = (*_texts(order.over_classes if order else None), _up(order))
+        lines.append((*key, *texts, *gain_texts, *order_texts, paper_text))
+        record: dict[str, Any] = {name: key_text(name, values[name]) for name in fields}
+        record |= {f"last_{protocol}": value for protocol, value in zip(protocols, last, strict=True)}
+        record |= {f"best_{protocol}": value for protocol, value in zip(protocols, chosen, strict=True)}
+        data.append(record | _record("gain", gain) | _record("order", order) | {"paper_avg": printed})
+    return Sheet(
+        name="leakage",
+        caption="The same weights under every evaluation protocol: AUROC in %, last update / best update",
+        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), "gain", "95%", "order", "95%", "up", "paper"),
+        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + 5) + (PAPER,),
+        lines=tuple(lines),
+        notes=(
+            "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
+            "score owes nothing to the other test images. shuffled, by class, normals first: statistics of each test "
+            "batch, the test set in that order. single: statistics of each image alone.",
+            "After the slash: the best point of the curve under that protocol, chosen on the test set, where the "
+            "curve was scored so.",
+            "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds (t). "
+            "order: normals first minus shuffled, which have the same weights and the same kind of statistics, so what "
+            "the order alone is worth, with its interval over classes (t); up: classes in which it is worth something, "
+            "of all.",
+        ),
+        data=pd.DataFrame(data),
+    )
+
+
+def _avg(protocol: str) -> str:
+    return "avg" + column(protocol).removeprefix(HEADLINE)
+
+
+def _last_and_best(last: float, best: float | None) -> str:
+    return formats.auroc(last) if formats.is_missing(best) else f"{formats.auroc(last)} / {formats.auroc(best)}"
+
+
+def _texts(found: stats.Interval | None) -> tuple[str, str]:
+    """A mean in points, and its interval."""
+    if found is None:
+        return GAP, GAP
+    return formats.difference(100 * found.estimate), formats.interval(found.low, found.high)
+
+
+def _up(found: Gain | None) -> str:
+    return GAP if found is None else f"{found.up}/{found.classes}"
+
+
+def _record(name: str, found: Gain | None) -> dict[str, Any]:
+    keys = ("", "_low", "_high", "_classes_low", "_classes_high", "_up", "_classes")
+    names = tuple(f"{name}{key}" for key in keys)
+    if found is None:
+        return dict.fromkeys(names)
+    over = found.over_classes
+    ends = (None, None) if over is None else (over.low, over.high)
+    values = (found.mean.estimate, found.mean.low, found.mean.high, *ends, found.up, found.classes)
+    return dict(zip(names, values, strict=True))

@@ -1,0 +1,187 @@
+"""Sheet: a table as it is displayed, and its Markdown, LaTeX, CSV and HTML."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from analysis.tables.formats import GAP
+
+KEY, OURS, PAPER, NOTE = "key", "ours", "paper", "note"
+"""What a column or a line holds: what it is about, numbers of ours, numbers of the paper, words."""
+
+CHECK = "✓"
+"""A mark that means something in every line: never left out as a repetition."""
+
+WIDTH = 118
+"""Characters at which words are wrapped in Markdown; tables are as wide as they must be."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table as text, with the numbers behind it.
+
+    Attributes:
+        name: file name without suffix.
+        caption: one line of words.
+        columns: headings.
+        kinds: KEY, OURS, PAPER or NOTE for each column.
+        lines: the cells, as text; GAP where a number is missing.
+        line_kinds: OURS or PAPER for each line; empty: all are OURS.
+        notes: sentences below the table.
+        data: the same at full precision, for CSV.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    line_kinds: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    data: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def to_markdown(self) -> str:
+        """A Markdown table whose columns also line up as plain text."""
+        widths = [max(map(len, column)) for column in zip(self.columns, *self._escaped(), strict=True)]
+        ruler = [
+            "-" * width if kind in (KEY, NOTE) else "-" * (width - 1) + ":"
+            for width, kind in zip(widths, self.kinds, strict=True)
+        ]
+        parts = [f"**{self.caption}**", ""]
+        for line in (self.columns, ruler, *self._escaped()):
+            cells = [
+                cell.ljust(width) if kind in (KEY, NOTE) else cell.rjust(width)
+                for cell, width, kind in zip(line, widths, self.kinds, strict=True)
+            ]
+            parts.append(f"| {' | '.join(cells)} |")
+        return "\n".join(parts) + "\n" + (f"\n{markdown_notes(self.notes)}" if self.notes else "")
+
+    def _escaped(self) -> list[tuple[str, ...]]:
+        return [tuple(cell.replace("|", r"\|") for cell in line) for line in self.lines]
+
+    def to_latex(self) -> str:
+        """A booktabs table."""
+        align = "".join("l" if kind in (KEY, NOTE) else "r" for kind in self.kinds)
+        body = [
+            " & ".join(_latex_cell(cell, kind, line_kind) for cell, kind in zip(line, self.kinds, strict=True))
+            for line, line_kind in zip(self.lines, self.kinds_of_lines, strict=True)
+        ]
+        rows = "".join(f"    {line} \\\\\n" for line in body)
+        heading = " & ".join(_latex(column) for column in self.columns)
+        notes = "".join(f"  \\par\\footnotesize {_latex(note)}\n" for note in self.notes)
+        return (
+            "% needs \\usepackage{booktabs,amssymb}\n\\begin{table}\n  \\centering\n"
+            f"  \\caption{{{_latex(self.caption)}}}\n  \\label{{tab:{self.name}}}\n"
+            f"  \\begin{{tabular}}{{{align}}}\n    \\toprule\n    {heading} \\\\\n    \\midrule\n{rows}"
+            f"    \\bottomrule\n  \\end{{tabular}}\n{notes}\\end{{table}}\n"
+        )
+
+    def to_csv(self) -> str:
+        """The numbers at full precision; empty where one is missing."""
+        return self.data.to_csv(index=False, lineterminator="\n")
+
+    def to_html(self, heading: str = "") -> str:
+        """A table element, below a heading that its caption need not repeat.
+
+        Cells carry their column's kind as class, and `gap` where a number is missing; a key that stands in the line
+        above already has `again`. Where leading keys mostly repeat, the first line of each has `first`.
+        """
+        head = "".join(
+            f'<th scope="col" class="{kind}">{html.escape(name)}</th>'
+            for name, kind in zip(self.columns, self.kinds, strict=True)
+        )
+        leading = [line[0] for line in self.lines]
+        grouped = 2 * len(set(leading)) <= len(leading)
+        above: tuple[str, ...] = ()
+        body = []
+        for line, line_kind in zip(self.lines, self.kinds_of_lines, strict=True):
+            first = " first" if grouped and above and above[0] != line[0] else ""
+            cells = "".join(
+                _html_cell(line, place, kind, again=above[: place + 1] == line[: place + 1])
+                for place, kind in enumerate(self.kinds)
+            )
+            body.append(f'<tr class="{line_kind}{first}">{cells}</tr>')
+            above = line
+        shown = self.shown_caption(heading)
+        caption = f"<caption>{html.escape(shown)}</caption>"
+        if not shown:  # there for those who have the page read to them
+            caption = f'<caption class="hidden">{html.escape(self.caption)}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+    def shown_caption(self, heading: str) -> str:
+        """The caption without what the heading above says already; empty where that is all of it."""
+        if not heading or not self.caption.startswith(heading):
+            return self.caption
+        rest = self.caption.removeprefix(heading).lstrip(": ")
+        # Settings in brackets behind a title stand alone without the title.
+        return rest.removeprefix("(").replace(")", "", 1) if rest.startswith("(") else rest
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    @property
+    def kinds_of_lines(self) -> tuple[str, ...]:
+        """OURS or PAPER for each line."""
+        return self.line_kinds or (OURS,) * len(self.lines)
+
+
+def markdown_notes(notes: Sequence[str]) -> str:
+    """The notes as a list, wrapped for a terminal."""
+    return "".join(
+        textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
+        for note in notes
+    )
+
+
+def _html_cell(line: tuple[str, ...], place: int, kind: str, *, again: bool) -> str:
+    cell = line[place]
+    hidden = kind == KEY and again and cell not in ("", CHECK)
+    marks = [kind, *(["gap"] if cell == GAP else []), *(["again"] if hidden else [])]
+    tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
+    return f'<{tag}{scope} class="{" ".join(marks)}">{html.escape(cell)}</{tag}>'
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "\N{GREEK SMALL LETTER GAMMA}": r"$\gamma$",
+    "λ": r"$\lambda$",
+    "√": r"$\surd$",
+    "\N{MINUS SIGN}": "$-$",
+    "—": "--",
+    "\N{EN DASH}": "--",
+    "≥": r"$\ge$",
+    "…": r"\ldots{}",
+    "†": r"\textdagger{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "²": "$^2$",
+    "⁰": "$^0$",
+    "⁶": "$^6$",
+    CHECK: r"\checkmark{}",
+}
+_LATEX |= {chr(0x2080 + digit): f"$_{digit}$" for digit in range(10)}
+
+
+def _latex_cell(cell: str, kind: str, line_kind: str) -> str:
+    """The cell's LaTeX; the paper's numbers in italics."""
+    of_paper = cell and kind != KEY and PAPER in (kind, line_kind)
+    return rf"\textit{{{_latex(cell)}}}" if of_paper else _latex(cell)
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,265 @@
+"""The table of a plan: mean±SD as the paper forms it, the paper's number, what is missing, how it was made.
+
+    python -m analysis.tables --results DIR [--plan FILE | --grid NAME] [--out FILE]
+
+Exit status: 0 complete, 1 some runs failed or are missing, 2 an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from agad.spec import datasets
+from analysis import stats
+from analysis.cells import HEADLINE, Cells, read
+from analysis.command import exit_status
+from analysis.load import PlanView, find_plan, load_plan, open_store
+from analysis.tables import footnotes, formats
+from analysis.tables.formats import GAMMA, GAP, RANGE
+from analysis.tables.networks import networks
+from analysis.tables.sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
+from analysis.tables.tuned import tuned_table
+
+if TYPE_CHECKING:
+    from agad.store.rows import ResultStore
+
+CLASSES_PER_SHEET = 10
+"""Classes side by side; more are continued in a further sheet, as the paper does."""
+
+_MEAN_COLUMNS = ("row", "class", "mean", "n")
+_HEADINGS = {"adversarial_context": "context", "batch_norm": "batch norm", "known_anomaly_classes": "known"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of a plan.
+
+    Attributes:
+        title: of the grid, overrides included.
+        sheets: averages first, then the classes.
+        notes: about the whole: what is missing, what is assumed, how it was made.
+        complete: whether every run of the plan is ok.
+    """
+
+    title: str
+    sheets: tuple[Sheet, ...]
+    notes: tuple[str, ...]
+    complete: bool
+
+    def to_markdown(self) -> str:
+        """All of it, for the terminal and for a file."""
+        parts = [f"# {self.title}\n", *(sheet.to_markdown() for sheet in self.sheets)]
+        parts += [markdown_notes(self.notes)] if self.notes else []
+        return "\n".join(parts)
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+
+def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -> Table:
+    """The table of a plan from the rows of a results folder.
+
+    AnalysisError, one line, where the rows cannot share a table.
+    """
+    store = open_store(results)
+    cells = read(store, plan if isinstance(plan, PlanView) else load_plan(plan))
+    made = table(cells)
+    tuned = [sheet for sheet in (tuned_table(store, tuning) for tuning in cells.tunings) if sheet is not None]
+    return replace(made, sheets=(*made.sheets, *tuned))
+
+
+def table(cells: Cells) -> Table:
+    """The table of cells that have been read: AUROCs of those that train, times of those that are timed."""
+    trained, timed = cells.of_task("train"), cells.of_task("inference")
+    sheets = (averages(trained, trained.summary), *classes(trained)) if trained else ()
+    return Table(
+        title=cells.title,
+        sheets=(*sheets, networks(timed)) if timed else sheets,
+        notes=tuple(footnotes.notes(cells, cells.summary)),
+        complete=cells.complete,
+    )
+
+
+# -- sheets --------------------------------------------------------------------------------------------------------
+
+
+def averages(cells: Cells, summary: pd.DataFrame) -> Sheet:
+    """One line per row: mean over classes with both SDs, other protocols, n, and the paper."""
+    has_paper = summary["paper_table"].notna().any()
+    kinds = [KEY] * len(cells.fields) + [OURS] * 5 + ([PAPER, PAPER, NOTE] if has_paper else [])
+    columns = [*map(heading, cells.fields), "avg±SD", "SD seeds", "n", "recal", "oracle"]
+    columns += ["paper", "diff", "verdict"] if has_paper else []
+    lines = []
+    for values, row in zip(cells.rows, summary.to_dict("records"), strict=True):
+        line = [*_key_texts(cells.fields, values), *_own_texts(row)]
+        lines.append(tuple(line + (_paper_texts(row) if has_paper else [])))
+    return Sheet(
+        name="averages",
+        caption="AUROC in %, mean over the classes",
+        columns=tuple(columns),
+        kinds=tuple(kinds),
+        lines=tuple(lines),
+        notes=tuple(footnotes.legend(cells, summary)),
+        data=_with_keys(cells, summary),
+    )
+
+
+def classes(cells: Cells) -> Iterator[Sheet]:
+    """The classes, CLASSES_PER_SHEET side by side, the paper's line under ours where it prints one."""
+    means = stats.class_means(cells.runs, HEADLINE, ["row"])
+    found = {(row, of): (mean, n) for row, of, mean, n in zip(*(means[c] for c in _MEAN_COLUMNS), strict=True)}
+    sizes = cells.runs.groupby(["row", "class"], as_index=False).size()
+    wanted = Counter(dict(zip(zip(sizes["row"], sizes["class"], strict=True), sizes["size"], strict=True)))
+    targets = sorted(int(c) for c in cells.runs["class"].unique())
+    fields = fewest_fields(cells)
+    for start in range(0, len(targets), CLASSES_PER_SHEET):
+        part = targets[start : start + CLASSES_PER_SHEET]
+        which = f": classes {part[0]}{RANGE}{part[-1]}" if len(part) < len(targets) else ""
+        lines, kinds = [], []
+        for index, values in enumerate(cells.rows):
+            if not any((index, c) in wanted for c in part):
+                continue
+            keys = _key_texts(fields, values)
+            lines.append((*keys, "ours", *(_class_text(found.get((index, c)), wanted[index, c]) for c in part)))
+            kinds.append(OURS)
+            match = cells.matches[index]
+            if match and match.row.classes:
+                lines.append((*keys, "paper", *(formats.auroc(match.row.classes[c] / 100) for c in part)))
+                kinds.append(PAPER)
+        yield Sheet(
+            name=f"classes-{part[0]}-{part[-1]}",
+            caption=f"AUROC in % by {_role(cells)} class, mean over seeds{which}",
+            columns=(*map(heading, fields), "", *map(str, part)),
+            kinds=(KEY,) * (len(fields) + 1) + (OURS,) * len(part),
+            lines=tuple(lines),
+            line_kinds=tuple(kinds),
+            notes=tuple(footnotes.class_legend(cells, part)),
+            data=_class_data(cells, means, part),
+        )
+
+
+def renamed(sheet: Sheet, name: str) -> Sheet:
+    """The sheet under another file name."""
+    return replace(sheet, name=name)
+
+
+def _own_texts(row: Mapping[Hashable, Any]) -> list[str]:
+    if row["classes_wanted"] == 1 and not formats.is_missing(row["avg"]):
+        average = f"{formats.auroc(row['avg'])} [{formats.auroc(row['low'])}{RANGE}{formats.auroc(row['high'])}]"
+    else:
+        average = formats.mean_and_spread(row["avg"], row["sd_classes"])
+    if 0 < row["classes"] < row["classes_wanted"]:
+        average += "*"
+    return [
+        average,
+        formats.spread(row["sd_seeds"]),
+        f"{row['ok']}/{row['wanted']}",
+        formats.auroc(row["avg_eval_recal"]),
+        formats.auroc(row["avg_oracle"]),
+    ]
+
+
+def _paper_texts(row: Mapping[Hashable, Any]) -> list[str]:
+    if formats.is_missing(row["paper_avg"]):
+        return [GAP, GAP, ""]
+    printed_sd = row["paper_sd"] / 100 if row["paper_sd"] is not None else None
+    printed = formats.mean_and_spread(row["paper_avg"] / 100, printed_sd)
+    if row["paper_differences"]:
+        return [f"({printed})", GAP, "other settings"]
+    verdict = "one class" if row["classes_wanted"] == 1 else row["verdict"]
+    return [printed, formats.difference(row["difference"]), verdict or ""]
+
+
+def _class_text(found: tuple[float, int] | None, wanted: int) -> str:
+    """`98.3`; `98.3₂` where only 2 of the runs wanted are ok; nothing where the plan does not want the class."""
+    if not wanted:
+        return ""
+    if found is None:
+        return GAP
+    mean, runs = found
+    return formats.auroc(mean) if runs == wanted else formats.auroc(mean) + formats.subscript(runs)
+
+
+def fewest_fields(cells: Cells) -> tuple[str, ...]:
+    """The fields that tell the rows apart already: those that follow from the others are left out."""
+    fields = list(cells.fields)
+    for name in cells.fields[:1:-1]:
+        fewer = [other for other in fields if other != name]
+        if len({tuple(_key_texts(fewer, values)) for values in cells.rows}) == len(cells.rows):
+            fields = fewer
+    return tuple(fields)
+
+
+def _key_texts(fields: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    return [key_text(name, values[name]) for name in fields]
+
+
+def key_text(name: str, value: Any) -> str:
+    """A spec field's value as tables print it."""
+    if name == "dataset":
+        return datasets.title(value)
+    if name == "gamma":
+        return formats.gamma(value)
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "all"
+    return str(value)
+
+
+def heading(name: str) -> str:
+    """A spec field's name as tables print it."""
+    return GAMMA if name == "gamma" else _HEADINGS.get(name, name)
+
+
+def _role(cells: Cells) -> str:
+    roles = {"one_vs_rest": "normal", "leave_one_out": "anomalous"}
+    return " or ".join(sorted({roles[values["protocol"]] for values in cells.rows}))
+
+
+def _with_keys(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:
+    keys = pd.DataFrame([{name: _plain(values[name]) for name in cells.fields} for values in cells.rows])
+    return pd.concat([keys, summary.reset_index(drop=True)], axis="columns")
+
+
+def _class_data(cells: Cells, means: pd.DataFrame, part: Sequence[int]) -> pd.DataFrame:
+    keys = pd.DataFrame([{name: _plain(values[name]) for name in cells.fields} for values in cells.rows])
+    return keys.join(means[means["class"].isin(part)].set_index("row"), how="inner").reset_index(drop=True)
+
+
+def _plain(value: Any) -> Any:
+    return "+".join(map(str, value)) if isinstance(value, list) else value
+
+
+# -- command -------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.tables", description="Print the table of a plan.")
+    parser.add_argument("--results", required=True, metavar="DIR", help="results folder")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--plan", metavar="FILE", help="plan file; default: the only one in DIR/plans")
+    which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
+    parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")
+    options = parser.parse_args(arguments)
+    return exit_status(lambda: _print(options))
+
+
+def _print(options: argparse.Namespace) -> int:
+    plan = load_plan(options.plan or find_plan(options.results, options.grid))
+    made = plan_table(options.results, plan)
+    if options.out:
+        Path(options.out).write_text(made.to_markdown(), encoding="utf-8")
+    print(made.to_markdown())
+    return 0 if made.complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

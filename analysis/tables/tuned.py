@@ -1,0 +1,135 @@
+"""Default and tuned side by side: the same classes and seeds, on the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from agad.store.schema import SPEC_COLUMNS
+from analysis import curves, stats
+from analysis.cells import Cells, read
+from analysis.load import PlanView, spec_defaults
+from analysis.tables import formats
+from analysis.tables.sheet import KEY, OURS, Sheet
+
+if TYPE_CHECKING:
+    from agad.store.rows import ResultStore
+    from analysis.tuning import Tuning
+
+_SCORES = {"AUROC": "auroc", "recal": "auroc_eval_recal", "seen": "seen", "unseen": "unseen"}
+_CELL = ["class", "known"]
+"""What a line is the mean over: the cells of a table row, as analysis.cells has them."""
+
+
+def tuned_table(store: ResultStore, tuning: Tuning) -> Sheet | None:
+    """Test AUROC with the default and with the tuned values, and their difference run by run.
+
+    `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
+    others. None where no pair of runs is there.
+    """
+    from analysis.tables.table import fewest_fields, heading, key_text  # which shows this table
+
+    defaults = _defaults(store, tuning)
+    pairs = None if defaults is None else _pairs(store, tuning, defaults)
+    if defaults is None or pairs is None:
+        return None
+    fields = fewest_fields(defaults)
+    lines, data = [], []
+    for row, runs in pairs.groupby("row"):
+        values = defaults.rows[int(str(row))]
+        keys = {name: key_text(name, values[name]) for name in fields}
+        for name, column in _SCORES.items():
+            line = _line(runs, column)
+            if line is None:
+                continue
+            lines.append((*keys.values(), name, *_texts(line)))
+            data.append({**keys, "dataset": values["dataset"], "gamma": values["gamma"], "score": name, **line})
+    return Sheet(
+        name=f"tuned-{tuning.study}-{tuning.trial}",
+        caption=f"Test AUROC in %: the plan's own values, and those of trial {tuning.trial} of study {tuning.study}",
+        columns=(*map(heading, fields), "", "default", "tuned", "gain", "95% interval", "pairs"),
+        kinds=(KEY,) * (len(fields) + 1) + (OURS,) * 5,
+        lines=tuple(lines),
+        notes=(
+            "Mean over classes of the means over seeds, of runs that both have; gain: points on the same class, known "
+            "anomaly class and seed, with its interval over fresh seeds (t, from two seeds on). Both train on all "
+            "normals. recal: batch norm statistics estimated anew from training normals.",
+            "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
+            "others.",
+            tuning.sentence,
+        ),
+        data=pd.DataFrame(data),
+    )
+
+
+def _defaults(store: ResultStore, tuning: Tuning) -> Cells | None:
+    """The runs with the plan's own values, sorted into the rows of a table; None where none is ok.
+
+    So in a row there is one run at most for each class, known anomaly class and seed.
+    """
+    found = store.read(("run_id", "status", *SPEC_COLUMNS), run_ids=set(tuning.default_runs.values())).to_pylist()
+    ok = [values for values in found if values.pop("status") == "ok"]
+    run_ids = tuple(values.pop("run_id") for values in ok)
+    fallback = spec_defaults()  # of fields that are younger than the row
+    specs = tuple({name: fallback[name] if of is None else of for name, of in values.items()} for values in ok)
+    return read(store, PlanView("", "", (), specs, run_ids)) if specs else None
+
+
+def _pairs(store: ResultStore, tuning: Tuning, defaults: Cells) -> pd.DataFrame | None:
+    """A line per pair of runs that are both ok: columns of _SCORES with _a (default) and _b (tuned)."""
+    columns = ["run_id", "auroc", "auroc_eval_recal"]
+    rows = store.read(["status", *columns], run_ids=set(tuning.default_runs)).to_pandas()
+    tuned = rows.loc[rows["status"] == "ok", columns].add_suffix("_b")
+    links = pd.DataFrame(tuning.default_runs.items(), columns=["run_id_b", "run_id_a"])
+    places = defaults.runs[["run_id", "row", *_CELL, "seed"]].rename(columns={"run_id": "run_id_a"})
+    pairs = links.merge(places, on="run_id_a").merge(tuned, on="run_id_b")
+    pairs = pairs.merge(defaults.runs[columns].add_suffix("_a"), on="run_id_a")
+    if pairs.empty:
+        return None
+    seen = {target: sorted(_seen(tuning, target)) for target in pairs["class"].unique()}
+    for half in "ab":
+        known: dict[str, int | list[int]] = {
+            run_id: seen[target] for run_id, target in zip(pairs[f"run_id_{half}"], pairs["class"], strict=True)
+        }
+        split = curves.read_known_split(store, known).add_suffix(f"_{half}")
+        pairs = pairs.merge(split, on=f"run_id_{half}", how="left")
+    return pairs
+
+
+def _seen(tuning: Tuning, target: int) -> Collection[int]:
+    """Classes of the validation's anomalies in that cell; a cell that the study had none of has what all had."""
+    if target in tuning.classes:
+        return tuning.classes[target]
+    return {c for of in tuning.classes.values() for c in of} - {target}
+
+
+def _line(runs: pd.DataFrame, column: str) -> dict[str, Any] | None:
+    keys = [*_CELL, "seed"]
+    halves = [runs[[*keys, f"{column}_{half}"]].rename(columns={f"{column}_{half}": column}) for half in "ab"]
+    compared = stats.paired(halves[0], halves[1], value=column, of=_CELL)
+    if compared is None:
+        return None
+    whole = runs.dropna(subset=[f"{column}_a", f"{column}_b"])
+    default, tuned = (float(whole.groupby(_CELL)[f"{column}_{half}"].mean().mean()) for half in "ab")
+    gain = compared.difference
+    return {
+        "default": default,
+        "tuned": tuned,
+        "gain": gain.estimate,
+        "low": gain.low,
+        "high": gain.high,
+        "pairs": compared.pairs,
+        "classes": compared.classes,
+    }
+
+
+def _texts(line: dict[str, Any]) -> list[str]:
+    return [
+        formats.auroc(line["default"]),
+        formats.auroc(line["tuned"]),
+        formats.difference(100 * line["gain"]),
+        formats.interval(line["low"], line["high"]),
+        str(line["pairs"]),
+    ]

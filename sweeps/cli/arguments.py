@@ -1,0 +1,103 @@
+"""What the command lines share: which plan is meant, and where its results are."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from agad.errors import AgadError
+from sweeps.grids.paper import grid_names, load_grid
+from sweeps.plan import Plan, make_plan
+from sweeps.tuning.chosen import tuned_by
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit with status 2."""
+        self.exit(2, f"{self.prog}: error: {message}; --help lists the options\n")
+
+
+def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The options that say which runs are meant: the same ones mean the same plan in every command."""
+    group = parser.add_argument_group("what")
+    group.add_argument("--grid", metavar="NAME", help="a named grid; launch.py --list-grids lists them")
+    group.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
+    group.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell")
+    group.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
+    group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
+    group.add_argument(
+        "--set-from-study", metavar="NAME[:TRIAL]",
+        help="set what a study of tune.py in the results folder found best, or what its trial of that number had",
+    )  # fmt: skip
+    return group
+
+
+def add_results_argument(group: argparse._ActionsContainer) -> None:
+    """The results folder."""
+    group.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="results folder (results/)")
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan that the options mean. Raises AgadError."""
+    if options.plan is not None:
+        if options.grid or options.select or options.set or options.seeds or options.set_from_study:
+            raise AgadError("--plan says everything: leave out --grid, --select, --set, --set-from-study and --seeds")
+        return Plan.load(options.plan)
+    if options.grid is None:
+        raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}")
+    grid = load_grid(options.grid)
+    tuned = None if options.set_from_study is None else tuned_by(options.results, options.set_from_study)
+    plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned)
+    if tuned is not None:
+        options.set_from_study = f"{tuned.study}:{tuned.trial}"  # what is said from here on means this trial
+    if collapsed:
+        say(f"{collapsed} runs became equal to others by --set and are run once.")
+    return plan
+
+
+def plan_arguments(options: argparse.Namespace) -> list[str]:
+    """The command line of the same plan, for another command."""
+    if options.plan is not None:
+        return ["--plan", str(options.plan)]
+    arguments = ["--grid", options.grid]
+    arguments += ["--seeds", str(options.seeds)] if options.seeds else []
+    for flag in ("select", "set"):
+        for value in getattr(options, flag):
+            arguments += [f"--{flag}", value]
+    return arguments + (["--set-from-study", options.set_from_study] if options.set_from_study else [])
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number, 1 or more."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def command_line(arguments: list[str], *, python: bool = True) -> str:
+    """A command, of this Python where not told otherwise, quoted for a shell."""
+    return shlex.join([sys.executable, *arguments] if python else arguments)
+
+
+def drop_output() -> None:
+    """Send what is still to be printed nowhere: whoever read it (`head`) has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(line: str) -> None:
+    """Tell the user something that is not the command's output."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,82 @@
+"""The end of a sweep, or of one try at it: rows put together, what is of no use removed, the table, what is missing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from agad import files
+from agad.errors import AgadError
+from sweeps.cli.arguments import command_line, say
+from sweeps.executors.sweep import Outcome, Sweep
+from sweeps.progress.watch import describe
+from sweeps.worker.picking import Census, Picker
+
+_FAILURES_SHOWN = 5
+
+
+def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
+    """Compact, clear what closed runs left, print the table and what is missing; whether nothing is."""
+    picker = sweep.picker()
+    census = picker.census()
+    try:
+        picker.store.compact()
+        picker.board.clear(census.done)
+        _drop_checkpoints(sweep.results, census)
+    except OSError as error:  # rows and claims are as good where they are
+        say(f"launch.py: rows were not compacted: {error.strerror}")
+    for damaged in picker.store.set_aside:
+        say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
+    if census.done and sweep.plan.study is None:  # a study's runs are no table
+        _print_table(sweep, path)
+    if outcome.error:
+        say(f"launch.py: error: {outcome.error}")
+    if census.failed:
+        _say_failures(picker, set(census.failed))
+    runs = len(census.done) + len(census.failed) + len(census.open) + len(census.pruned)
+    if census.pruned:
+        say(f"{len(census.pruned)} runs were given up; without --scheduler the same command finishes them.")
+    if census.open:
+        say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
+        say(f"  {command_line(sys.argv)}")
+    return len(census.done) + len(census.pruned) == runs
+
+
+def _drop_checkpoints(results: Path, census: Census) -> None:
+    """Unlink what workers that were killed have left behind: checkpoints of finished runs, halves of files."""
+    folder = results / "checkpoints"
+    done = set(census.done)
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.name.partition(".")[0] in done or (path.name.startswith(files.TEMPORARY_PREFIX) and not census.open):
+            path.unlink(missing_ok=True)
+
+
+def _say_failures(picker: Picker, failed: set[str]) -> None:
+    """Name the failed runs, a few of them with their message and log."""
+    columns = ["run_id", "failure_kind", "failure_message", "log"]
+    rows = picker.store.read(columns, run_ids=failed).to_pylist()
+    say(f"{len(failed)} runs failed; the table counts them, --retry-failed runs them once more:")
+    for row in rows[:_FAILURES_SHOWN]:
+        message = " ".join((row["failure_message"] or "").split())[:160]
+        log = f" (log: {row['log']})" if row["log"] else ""
+        say(f"  {describe(picker.specs[row['run_id']])}: {row['failure_kind']}: {message}{log}")
+    if len(rows) > _FAILURES_SHOWN:
+        say(f"  and {len(rows) - _FAILURES_SHOWN} more; status.py counts them by kind.")
+
+
+def _print_table(sweep: Sweep, path: Path) -> None:
+    """Print the table and keep it; what keeps rows from sharing one is said, and is no failure of the sweep."""
+    tables = importlib.import_module("analysis.tables.table")
+    target = sweep.results / "tables" / f"{sweep.plan.name}.md"
+    try:
+        markdown = tables.plan_table(sweep.results, path).to_markdown()
+        print(markdown)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
+    except (AgadError, OSError) as error:
+        say(f"launch.py: no table: {' '.join(str(error).split())}")
+    else:
+        say(f"The table is in {target}")

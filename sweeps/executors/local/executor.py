@@ -1,0 +1,147 @@
+"""The local executor: worker processes of this machine, supervised until the plan is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from agad import files
+from agad.errors import AgadError
+from sweeps.executors.local.processes import Exit, LocalWorkers
+from sweeps.executors.sweep import Outcome, Sweep
+from sweeps.machine.devices import default_workers, visible_gpus
+from sweeps.machine.memory import worker_bytes
+from sweeps.plan import DEATHS_UNTIL_FAILED
+from sweeps.progress.watch import Snapshot, Watch
+from sweeps.worker.picking import Census
+from sweeps.worker.worker import EXIT_NOTHING_LEFT, EXIT_PLACE
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the sweep's files."""
+_POLL_EVERY = 0.05
+"""Seconds between two looks at the worker processes."""
+_LOOKS_IN_VAIN = 30
+"""Looks in a row that may fail before that is an error: shared file systems have their moments."""
+_COMPACT_ABOVE = 500
+"""Inbox files above which the supervisor compacts while workers go on."""
+
+
+def execute(sweep: Sweep) -> Outcome:
+    """Run the sweep's open runs on this machine; returns when none is left, or none that this machine can do."""
+    gpus = visible_gpus() if sweep.worker.device == "cuda" else []
+    workers = LocalWorkers(sweep.worker, sweep.logs, gpus)
+    try:
+        return _Supervisor(sweep, workers).run()
+    except KeyboardInterrupt:
+        sweep.display.say("Stopping: workers finish their update and write checkpoints (Ctrl-C again: at once).")
+        try:
+            workers.stop(sweep.patience)
+        except KeyboardInterrupt:
+            workers.kill()
+        return Outcome()
+    except (AgadError, OSError) as error:  # of the supervisor's own: its workers' work is not lost with it
+        workers.stop(sweep.patience)
+        return Outcome(error=" ".join(str(error).split()))
+    finally:
+        workers.kill()
+
+
+class _Supervisor:
+    """Keeps workers going while there are runs that they can take."""
+
+    def __init__(self, sweep: Sweep, workers: LocalWorkers) -> None:
+        self._sweep = sweep
+        self._workers = workers
+        picker = sweep.picker()
+        self._watch = Watch(picker)
+        self._store = picker.store
+        self._wanted = sweep.workers or max(
+            1, default_workers(sweep.worker.device, sweep.worker.threads, worker_bytes(sweep.plan.specs))
+        )
+        self._start_due = 0.0
+        self._error: str | None = None
+        self._crashes = 0
+        self._ended_runs = 0
+        self._idle_since: float | None = None
+        self._vain = 0
+
+    def run(self) -> Outcome:
+        look_due = 0.0
+        while True:
+            if self._sweep.stopping.is_set():
+                return self._stop()
+            ended = self._workers.poll()
+            for one in ended:
+                self._note(one)
+            if ended or time.monotonic() >= look_due:
+                snapshot = self._look()
+                if snapshot is None:
+                    look_due = time.monotonic() + _LOOK_EVERY
+                    continue
+                self._sweep.display.show(snapshot)
+                leaves = self._leaves(snapshot.census)
+                self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
+                look_due = time.monotonic() + _LOOK_EVERY
+                self._compact_if_many()
+                is_over = not snapshot.census.open and not self._watch.is_growing
+                if not self._workers.running and (is_over or self._error or leaves):
+                    return Outcome(error=self._error if snapshot.census.open else None)
+                self._start_missing(snapshot.census.free)
+            time.sleep(_POLL_EVERY)
+
+    def _look(self) -> Snapshot | None:
+        """The sweep by now; None where its files cannot be read for a moment. Raises OSError when that lasts."""
+        try:
+            snapshot = self._watch.look()
+        except OSError:
+            self._vain += 1
+            if self._vain > _LOOKS_IN_VAIN:
+                raise
+            return None
+        self._vain = 0
+        return snapshot
+
+    def _stop(self) -> Outcome:
+        reason = self._sweep.stopping.reason
+        self._sweep.display.say(f"Stopping, for {reason}: workers finish their update and write checkpoints.")
+        self._workers.stop(self._sweep.patience)
+        return Outcome(stopped=reason)
+
+    def _leaves(self, census: Census) -> bool:
+        """Whether others have been at all that is left for longer than a dead one's claim would stand."""
+        if census.free or not self._sweep.leaves:
+            self._idle_since = None
+            return False
+        if self._idle_since is None:
+            self._idle_since = time.monotonic()
+        worker = self._sweep.worker
+        return time.monotonic() - self._idle_since > worker.lease + 2 * worker.heartbeat
+
+    def _start_missing(self, free: int) -> None:
+        """Start workers for runs that nobody is at: at first, and when one has died or another host's claim has."""
+        if self._error is None and time.monotonic() >= self._start_due:
+            self._workers.start(max(0, min(self._wanted - self._workers.running, free)))
+
+    def _note(self, ended: Exit) -> None:
+        if ended.code == EXIT_PLACE:
+            self._error = ended.message.rpartition(" ERROR ")[2]
+            self._sweep.display.say(f"Worker {ended.name} ended: {self._error}")
+        elif ended.code != EXIT_NOTHING_LEFT:
+            how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"ended with status {ended.code}"
+            self._sweep.display.say(f"Worker {ended.name} {how}; its run will be taken over. {ended.message}".strip())
+            self._crashes += 1
+            self._start_due = time.monotonic() + min(60.0, 2.0 ** (self._crashes - 1))
+            if self._crashes > DEATHS_UNTIL_FAILED * (self._wanted + 1):
+                self._error = (
+                    f"workers keep dying ({how}) before they finish a run; their logs are in {self._sweep.logs}"
+                )
+
+    def _forgive_crashes(self, ended_runs: int) -> None:
+        """Runs that end show that workers can work here: what has crashed before is forgotten."""
+        if ended_runs > self._ended_runs:
+            self._ended_runs, self._crashes = ended_runs, 0
+
+    def _compact_if_many(self) -> None:
+        if len(files.names(self._store.inbox)) > _COMPACT_ABOVE:
+            with contextlib.suppress(OSError):  # rows are as good where they are
+                self._store.compact()

@@ -1,0 +1,267 @@
+"""The Ray executor: each open run is a trial of Ray Tune, on a cluster that is there or on one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from agad.errors import AgadError
+from sweeps.executors.ray import cluster as ray_cluster
+from sweeps.executors.sweep import Outcome, Sweep
+from sweeps.machine import allocator
+from sweeps.machine import processes as children
+from sweeps.machine.devices import default_workers, visible_gpus
+from sweeps.machine.memory import worker_bytes
+from sweeps.progress.watch import Watch
+from sweeps.worker.bell import Bell
+from sweeps.worker.worker import WorkerOptions
+
+_PLACES = ("plan", "results", "data", "cache", "retry_until")
+"""The worker's options that are paths: an actor's working folder is not the launcher's."""
+
+_TUNE_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # Ray's 15 starves runs beside anything else; of a cluster of its own
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new one prints under verbose=0 too
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five files for each trial
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # it would leave actors in the middle of an update
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a run that ends as elsewhere has no score
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Tune's state is of no use: rows and claims say what is done
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+
+
+def execute(sweep: Sweep) -> Outcome:
+    """Run the sweep's open runs as trials; returns when none is left, or none that this cluster can do."""
+    return launch(sweep)
+
+
+def launch(
+    sweep: Sweep, trainable: Callable[[], type] | None = None, at_end: Callable[[Path], None] | None = None
+) -> Outcome:
+    """`execute`, for a benchmark: with another class of trials, and a look at Tune's folder before it is removed."""
+    trial = _Trial.of(sweep)
+    os.environ |= _TUNE_ENVIRONMENT
+    with _cluster(sweep, trial) as ray, _folder(sweep) as folder:
+        room = _room(ray, sweep, trial)
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(room())  # 1 would start a cluster's actors one by one
+        outcome = _Launch(sweep, folder, trial, room).run(trainable)
+        if at_end is not None:
+            at_end(folder)
+        return outcome
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Trial:
+    """What a trial is given: CPUs and GPUs."""
+
+    cpu: float
+    gpu: float
+
+    @classmethod
+    def of(cls, sweep: Sweep) -> _Trial:
+        """As asked for, or what a worker needs. Raises AgadError where that is too little."""
+        worker, asked = sweep.worker, sweep.ray
+        cpu = float(worker.threads) if asked.cpu is None else asked.cpu
+        gpu = float(worker.device != "cpu") if asked.gpu is None else asked.gpu
+        if worker.threads > cpu:
+            raise AgadError(
+                f"--threads {worker.threads} is more than the {cpu:g} CPUs of a run; "
+                f"take --resources cpu={worker.threads} or fewer threads"
+            )
+        if worker.device != "cpu" and not gpu:
+            raise AgadError("--device cuda needs a GPU or a share of one for each run: --resources gpu=0.25")
+        return cls(cpu, gpu)
+
+    def fit_into(self, resources: dict[str, float]) -> int:
+        """How many such trials those resources carry at once."""
+        by_cpu = int(resources.get("CPU", 0) / self.cpu)
+        if not self.gpu:
+            return by_cpu
+        gpus = resources.get("GPU", 0)
+        by_gpu = int(gpus) * int(1 / self.gpu) if self.gpu <= 1 else int(gpus / self.gpu)
+        return min(by_cpu, by_gpu)
+
+
+@contextlib.contextmanager
+def _cluster(sweep: Sweep, trial: _Trial) -> Iterator[Any]:
+    """The cluster at --address, or one of this machine with as many CPUs as the workers need."""
+    worker = sweep.worker
+    variables = children.thread_limits(worker.threads) | allocator.variables(worker.device)
+    variables["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+    if sweep.ray.address is not None:
+        with ray_cluster.cluster_at(sweep.ray.address, workers=variables) as ray:
+            yield ray
+        return
+    gpus = len(visible_gpus()) if trial.gpu else 0
+    if trial.gpu and not gpus:
+        raise AgadError("--resources gpu: no GPU is visible here; leave it out, or give --address of a cluster")
+    workers = sweep.workers or _workers_here(trial, gpus, worker_bytes(sweep.plan.specs))
+    with ray_cluster.own_cluster(
+        cpus=workers * trial.cpu, gpus=gpus, dashboard_host=sweep.ray.dashboard_host, workers=variables
+    ) as ray:
+        yield ray
+
+
+def _workers_here(trial: _Trial, gpus: int, need: int) -> int:
+    by_cpu = max(1, default_workers("cpu", max(1, round(trial.cpu)), need))
+    return by_cpu if not trial.gpu else max(1, min(by_cpu, trial.fit_into({"CPU": by_cpu * trial.cpu, "GPU": gpus})))
+
+
+def _room(ray: Any, sweep: Sweep, trial: _Trial) -> Callable[[], int]:
+    """Tells how many trials the cluster carries by now. Raises AgadError where it cannot carry one."""
+
+    def room() -> int:
+        fit = sum(trial.fit_into(node["Resources"]) for node in ray.nodes() if node["Alive"])
+        return min(fit, sweep.workers or fit)
+
+    if room() == 0:
+        wanted = f"{trial.cpu:g} CPUs" + (f" and {trial.gpu:g} GPUs" if trial.gpu else "")
+        raise AgadError(f"no node of the Ray cluster has {wanted} for a run; ask for less by --resources")
+    return _remembered(room, seconds=5.0)
+
+
+def _remembered(function: Callable[[], int], seconds: float) -> Callable[[], int]:
+    """The function's value, asked anew when that is some seconds old: nodes come and go."""
+    asked, value = time.monotonic(), function()
+
+    def remembered() -> int:
+        nonlocal asked, value
+        if time.monotonic() - asked > seconds:
+            asked, value = time.monotonic(), function()
+        return value
+
+    return remembered
+
+
+@contextlib.contextmanager
+def _folder(sweep: Sweep) -> Iterator[Path]:
+    """Where Tune's files of this launch go, seen by all nodes; only TensorBoard's outlive it."""
+    folder = sweep.results.absolute() / "ray" / f"{sweep.plan.name}-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        if sweep.ray.tensorboard:
+            _keep_tensorboard(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()  # unless another launch is at work in it
+
+
+def _keep_tensorboard(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.name.startswith("events.out."):
+            path.unlink(missing_ok=True)
+
+
+class _Launch:
+    """One call of Tune: its searcher, its folder, and what signals do to it."""
+
+    def __init__(self, sweep: Sweep, folder: Path, trial: _Trial, room: Callable[[], int]) -> None:
+        from sweeps.executors.ray.runs import PlanRuns
+
+        self._sweep, self._folder = sweep, folder
+        self._bell = Bell(folder / "bell")
+        self._bell.hang()
+        self._stopped: str | None = None
+        worker = folder / "worker.json"
+        worker.write_text(json.dumps(dataclasses.asdict(self._worker_options())))
+        shared = {"cpu": trial.cpu, "gpu": trial.gpu, "worker": str(worker), "judged": sweep.ray.scheduler is not None}
+        self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared)
+
+    def run(self, trainable: Callable[[], type] | None = None) -> Outcome:
+        """Tune over the open runs, to their end or a signal."""
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # PlanRuns says in one line what Tune says in thirty
+        with self._signals():
+            self._tuner(trainable).fit()
+        return Outcome(error=self._runs.error, stopped=self._stopped)
+
+    def _worker_options(self) -> WorkerOptions:
+        """As the sweep has them, with paths that mean the same in every folder."""
+        worker, bell = self._sweep.worker, str(self._bell.path)
+        given = {name: getattr(worker, name) for name in _PLACES}
+        places: dict[str, Any] = {n: str(Path(path).absolute()) for n, path in given.items() if path is not None}
+        return dataclasses.replace(worker, **places, bell=bell, log=str(self._sweep.logs.absolute()))
+
+    def _tuner(self, trainable: Callable[[], type] | None) -> Any:
+        from ray import tune
+
+        from sweeps.executors.ray.trial import RunTrial
+
+        return tune.Tuner(
+            trainable() if trainable else RunTrial,
+            tune_config=tune.TuneConfig(
+                search_alg=self._runs,
+                scheduler=self._scheduler(),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.config["run_id"]),
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(self._folder),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                callbacks=self._callbacks(),
+                verbose=0,
+            ),
+        )
+
+    def _scheduler(self) -> Any:
+        """What gives runs up early; None: nothing does."""
+        if self._sweep.ray.scheduler is None:
+            return None
+        from sweeps.executors.ray.scheduler import RivalScheduler, read_curves
+
+        specs, options = self._sweep.plan.specs, self._sweep.ray
+        return RivalScheduler(specs, options, read_curves(self._sweep.picker().store, specs, options.metric))
+
+    def _callbacks(self) -> list[Any]:
+        from ray.tune.logger import TBXLoggerCallback
+
+        from sweeps.executors.ray.runs import Look
+
+        look = Look(self._runs, self._stop_in_time)
+        return [look, TBXLoggerCallback()] if self._sweep.ray.tensorboard else [look]  # type: ignore[no-untyped-call]
+
+    def _stop_in_time(self) -> None:
+        """Stop where the sweep is to: its deadline is near."""
+        stopping = self._sweep.stopping
+        if self._stopped is None and stopping.is_set():
+            self._stopped = stopping.reason
+            self._stop(f"Stopping, for {stopping.reason}: workers finish their update and write checkpoints.")
+
+    def _stop(self, message: str) -> None:
+        self._runs.stop()
+        self._bell.ring()
+        self._sweep.display.say(message)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first Ctrl-C or SIGTERM lets workers write checkpoints and end; the second ends all at once."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def stop(*_: object) -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._stop("Stopping: workers finish their update and write checkpoints (Ctrl-C again: at once).")
+
+        for number in before:
+            signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,173 @@
+"""RunTrial: one run of the plan as a trial of Ray Tune, made by the same worker as under any executor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from agad.errors import AgadError
+from agad.spec.run import RunSpec
+from agad.store.schema import CURVE_COLUMNS, RunRecord
+from sweeps.worker.worker import Worker, WorkerOptions
+
+
+class RunTrial(tune.Trainable):
+    """An actor that makes the run which its configuration names, and then the next one without being started anew.
+
+    The worker trains in a thread, so that `step` can hand each point of the learning curve to Tune while it does.
+    Configuration: `run_id`; `dead`, see Picker.take; `worker`, the path of a JSON file of WorkerOptions; `judged`,
+    whether a scheduler decides after each point if the run goes on; `cpu` and `gpu`.
+    """
+
+    worker_class = Worker
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """What Tune reserves for the run."""
+        amounts = {"CPU": config["cpu"], "GPU": config["gpu"]}
+        return tune.PlacementGroupFactory([{name: amount for name, amount in amounts.items() if amount}])
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begin with the first run."""
+        self._worker: Worker | None = None
+        self._run: _Run | None = None
+        self._unfit: AgadError | None = None
+        self._config = config
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Go on with another run, in the same process; the one before was pruned if it has not ended."""
+        self._leave_run()
+        self._config = new_config
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next point of the curve, or to the run's end. Raises AgadError where this place is unfit."""
+        if self._unfit is not None:
+            raise self._unfit
+        try:
+            if self._run is None:
+                self._run = _Run(self._open_worker(), self._config)
+            return self._run.next_result()
+        except AgadError as error:  # told first, raised at the next step: Tune ends the actor, and hears no message
+            self._unfit = error
+            return {"outcome": "unfit", "message": f"{os.uname().nodename}: {' '.join(str(error).split())}"}
+
+    def cleanup(self) -> None:
+        """End this worker; a run that has not ended was pruned by a scheduler, or else is stopped."""
+        if self._worker is not None and not self._config["judged"]:
+            self._worker.stopping.stop("its trial was ended")
+        self._leave_run()
+        if self._worker is not None:
+            self._worker.close()
+
+    def _leave_run(self) -> None:
+        if self._run is not None:
+            self._run.leave()
+            self._run = None
+
+    def _open_worker(self) -> Worker:
+        if self._worker is None:
+            options = _own_options(Path(self._config["worker"]))
+            self._worker = self.worker_class(options, self._watch)
+            self._worker.open()
+        return self._worker
+
+    def _watch(self, spec: RunSpec, progress: Any) -> bool:
+        return self._run is not None and self._run.watch(spec, progress)
+
+
+class _Run:
+    """One run under way: a thread that trains, and what it tells."""
+
+    def __init__(self, worker: Worker, config: dict[str, Any]) -> None:
+        self._worker = worker
+        self._run_id: str = config["run_id"]
+        self._dead: int = config["dead"]
+        self._judged: bool = config["judged"]
+        self._told: int | None = None
+        self._results: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._verdicts: queue.Queue[bool] = queue.Queue()
+        self._waits = False
+        self._left = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._make, name="training", daemon=True)
+        self._thread.start()
+
+    def next_result(self) -> dict[str, Any]:
+        """Wait for the next point of the curve or the end. Raises what ended the worker."""
+        if self._waits:
+            self._waits = False
+            self._verdicts.put(False)
+        result = self._results.get()
+        if result.get("done"):
+            self._thread.join()
+            if self._error is not None:
+                raise self._error
+        else:
+            self._waits = self._judged
+        return result
+
+    def leave(self) -> None:
+        """Prune the run if it has not ended."""
+        self._left = True
+        self._verdicts.put(True)
+        self._thread.join()
+
+    def watch(self, spec: RunSpec, progress: Any) -> bool:
+        """Tell of a new point; whether the run is to be pruned. Called by the training thread."""
+        point = progress.point
+        if spec.run_id != self._run_id or point is None or point.update == self._told:
+            return self._left
+        self._told = point.update
+        self._results.put(_result_of(point))
+        return self._judged and self._verdicts.get()
+
+    def _make(self) -> None:
+        record = None
+        try:
+            record = self._worker.make(self._run_id, self._dead)
+        except BaseException as error:  # noqa: BLE001 - raised again by next_result
+            self._error = error
+        if record is None:
+            outcome = "stopped" if self._worker.stopping.is_set() else "elsewhere"
+            self._results.put({"outcome": outcome, "done": True})
+        else:
+            self._results.put({**_last_point(record), "outcome": record.status, "done": True})
+
+
+def _last_point(record: RunRecord) -> dict[str, Any]:
+    """The end of a finished run's curve, which no update follows to tell of it."""
+    values = record.values
+    if record.status != "ok" or not values.get("curve_update"):
+        return {}
+    names = [name for name in CURVE_COLUMNS if values.get(name) and values[name][-1] is not None]
+    return {name.removeprefix("curve_"): values[name][-1] for name in names}
+
+
+def _result_of(point: Any) -> dict[str, Any]:
+    scores = {f"auroc_{protocol}": value for protocol, value in point.auroc.items()}
+    scores |= {f"auroc_val_{protocol}": value for protocol, value in point.validation.items()}
+    return {"update": point.update, **scores, **point.terms}
+
+
+def _own_options(path: Path) -> WorkerOptions:
+    """This process's options: the sweep's, with a name and a log of its own."""
+    options = WorkerOptions(**json.loads(path.read_text()))
+    name = f"{os.uname().nodename}-ray-{os.getpid()}"
+    log = None
+    if options.log is not None:
+        folder = Path(options.log)
+        folder.mkdir(parents=True, exist_ok=True)
+        log = str(folder / f"{name}.log")
+        handler = logging.FileHandler(log, delay=True)  # no warning, no file
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.getLogger("agad").addHandler(handler)
+    return dataclasses.replace(options, name=name, log=log)

@@ -1,0 +1,291 @@
+"""The Slurm executor: arrays of jobs, submitted by submitit, whose tasks are `launch.py --slurm-task`.
+
+What a task runs is one command, the same that slurm/array.sh runs: submitit's pickle only replaces its own process by
+it, so its checkpoints, time limits and results play no part. Rows are the truth; the launcher may go away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+import re
+import shlex
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agad.errors import AgadError
+from sweeps.executors.slurm import queue
+from sweeps.executors.slurm.commands import SlurmError, call, complaint, run
+from sweeps.executors.slurm.ledger import Ledger, Submission
+from sweeps.executors.slurm.options import DEFAULT_TASKS, SlurmOptions
+from sweeps.executors.slurm.task import MARGIN
+from sweeps.executors.sweep import Outcome, Sweep
+from sweeps.machine.processes import ROOT
+from sweeps.progress.watch import Watch
+
+if TYPE_CHECKING:
+    import submitit
+
+_LOOK_EVERY = 2.0
+"""Seconds between two looks at the sweep's files while following it."""
+_SETTLING = 10.0
+"""Seconds for which a job that was asked for is looked for in the queue: its sbatch may outlive a killed launch."""
+_SUBMIT_LIMIT = re.compile(r"(Max|Grp)Submit", re.IGNORECASE)
+_UNCLEAR = re.compile(r"timed out|unable to contact|communication|did not answer|make sense", re.IGNORECASE)
+"""Words after which slurmctld may have taken the job all the same."""
+_NOT_FOR_SBATCH = re.compile(r"(SLURM|SLURMD|SRUN|SUBMITIT|SBATCH)_.*")
+_FOR_SBATCH = {"SLURM_CONF"}
+
+
+def execute(sweep: Sweep) -> Outcome:
+    """Bring as many tasks into the queue as are wanted; with --wait, follow them to the end of the sweep."""
+    arrays = _Arrays(sweep)
+    with arrays.ledger.locked():
+        arrays.settle()
+        arrays.fill()
+        jobs = tuple(sorted({one.array for one in arrays.queued()} | set(arrays.submitted), key=int))
+    if not jobs:
+        return Outcome(error=f"no task of this sweep came into the queue; logs of earlier ones are in {sweep.logs}")
+    if not sweep.slurm.wait:
+        return Outcome(left_to=jobs)
+    try:
+        return _follow(sweep, arrays, jobs)
+    except KeyboardInterrupt:
+        sweep.display.say("Following no more; the jobs go on.")
+        return Outcome(left_to=jobs)
+
+
+def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
+    """The script that would be submitted, and what Slurm says to it. Raises SlurmError where it is refused."""
+    sizes = _chunks(tasks, _max_array_size())
+    executor = _executor(sweep.slurm, sweep.jobs, f"agad-{sweep.plan.grid}-TOKEN", arrays=len(sizes))
+    text = _script(executor, sizes[0])
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"{tasks} tasks in {len(sizes)} arrays of at most {sizes[0]}, each task running:"
+        yield f"  {shlex.join([sys.executable, *sweep.task])}"
+        yield text
+        script = Path(folder) / "script.sh"
+        script.write_text(text)
+        with _clean_environment():
+            yield "".join(run(["sbatch", "--test-only", str(script)])).strip()
+
+
+class _Arrays:
+    """The arrays of one sweep."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.ledger = Ledger(sweep.jobs)
+        self.submitted: list[str] = []
+        self._sweep = sweep
+
+    def settle(self) -> None:
+        """Find the jobs that a launch asked for and did not live to note; what Slurm does not know is forgotten."""
+        for entry in self.ledger.entries():
+            if entry.job is not None:
+                continue
+            job = self._find(entry)
+            if job is None:
+                self.ledger.remove(entry)
+                continue
+            self._adopt(entry, job)
+            self._sweep.display.say(f"Found job {job} ({entry.tasks} tasks) of a launch that was cut off.")
+
+    def queued(self) -> list[queue.Queued]:
+        """This sweep's tasks in Slurm's queue, by now."""
+        return queue.of_jobs(queue.ask(), self.ledger.jobs())
+
+    def fill(self) -> None:
+        """Submit what is missing of the wanted tasks, never more than there are runs."""
+        picker = self._sweep.picker()
+        wanted = self._sweep.workers or DEFAULT_TASKS
+        if not picker.is_growing():
+            wanted = min(wanted, len(picker.census().open))
+        there = self._doing_as_much(self.queued())
+        if there:
+            jobs = ", ".join(sorted({one.array for one in there}))
+            self._sweep.display.say(f"{len(there)} tasks of this sweep are in the queue already (job {jobs}).")
+        missing = wanted - len(there)
+        size = _max_array_size()
+        while missing > 0:
+            tasks = min(missing, size)
+            try:
+                job = self._submit(tasks, arrays=len(_chunks(wanted, size)))
+            except SlurmError as error:
+                if not _SUBMIT_LIMIT.search(str(error)):
+                    raise
+                if tasks == 1:
+                    self._sweep.display.say(f"Slurm takes no more tasks now ({error}); call again to add {missing}.")
+                    return
+                size = tasks // 2
+                continue
+            self.submitted.append(job)
+            self._sweep.display.say(f"Submitted job {job}: {tasks} tasks")
+            missing -= tasks
+
+    def _doing_as_much(self, tasks: list[queue.Queued]) -> list[queue.Queued]:
+        """Those that do all that this launch asks for: older ones know of no failed runs to retry."""
+        if not self._sweep.policy.until_attempt:
+            return tasks
+        retrying = {entry.job for entry in self.ledger.entries() if "--retry-until" in entry.command}
+        return [one for one in tasks if one.array in retrying]
+
+    def _submit(self, tasks: int, arrays: int) -> str:
+        entry = Submission.new(self._sweep.plan.grid, tasks, (sys.executable, *self._sweep.task))
+        self.ledger.write(entry)
+        executor = _executor(self._sweep.slurm, self.ledger.folder, entry.token, arrays)
+        try:
+            jobs = _quietly(lambda: executor.map_array(os.execv, *zip(*_executed(entry), strict=True)))
+        except SlurmError as error:
+            found = self._find(entry) if _UNCLEAR.search(str(error)) else None
+            self._sweep_up()
+            if found is None:
+                self.ledger.remove(entry)
+                raise
+            self._adopt(entry, found)
+            return found
+        job = str(jobs[0].job_id).partition("_")[0]
+        self.ledger.write(dataclasses.replace(entry, job=job))
+        return job
+
+    def _sweep_up(self) -> None:
+        """What submitit leaves of a submission that was refused."""
+        for pattern in (".submission_file_*.sh", "*.pkl"):
+            for path in self.ledger.folder.glob(pattern):
+                if not path.name.endswith("_submitted.pkl"):
+                    path.unlink(missing_ok=True)
+
+    def _find(self, entry: Submission) -> str | None:
+        ends = time.monotonic() + _SETTLING
+        while True:
+            found = {one.array for one in queue.ask() if one.name == entry.token}
+            if found:
+                return found.pop()
+            if time.monotonic() > ends:
+                return None
+            time.sleep(1)
+
+    def _adopt(self, entry: Submission, job: str) -> None:
+        """Give its tasks what they wait for (submitit's tasks look a minute long), and note its id."""
+        from submitit.core.utils import DelayedSubmission, JobPaths
+
+        for index, arguments in enumerate(_executed(entry)):
+            name = job if entry.tasks == 1 else f"{job}_{index}"
+            path = JobPaths(self.ledger.folder, job_id=name).submitted_pickle
+            if not path.exists():
+                DelayedSubmission(os.execv, *arguments).dump(path)
+        self.ledger.write(dataclasses.replace(entry, job=job))
+
+
+def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
+    """os.execv's arguments, for each task. The shell keeps Slurm's warning away until launch.py listens to it."""
+    command = ["/bin/sh", "-c", "trap '' USR1 USR2; exec \"$@\"", "sh", *entry.command]
+    return [(command[0], command)] * entry.tasks
+
+
+def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
+    """Show progress until nothing is open, or nobody is left in the queue to do it."""
+    watch = Watch(sweep.picker())
+    due, gone = time.monotonic() + queue.SQUEUE_EVERY, 0
+    while True:
+        snapshot = watch.look()
+        sweep.display.show(snapshot)
+        if not snapshot.census.open and not watch.is_growing:
+            return Outcome()
+        if sweep.stopping.is_set():
+            return Outcome(left_to=jobs)
+        if time.monotonic() >= due:
+            due = time.monotonic() + queue.SQUEUE_EVERY
+            try:
+                gone = 0 if arrays.queued() else gone + 1
+            except SlurmError as error:
+                sweep.display.say(f"Slurm does not answer ({error}); still looking at the rows.")
+            if gone > 1:
+                return Outcome(error=f"no task of this sweep is left in the queue; their logs are in {sweep.logs}")
+        time.sleep(_LOOK_EVERY)
+
+
+# -- submitit -----------------------------------------------------------------------------------------------------
+
+
+def _executor(options: SlurmOptions, folder: Path, token: str, arrays: int) -> submitit.SlurmExecutor:
+    """Submitit's executor with all that sbatch is to be asked for. Raises AgadError where submitit is not installed."""
+    try:
+        import submitit
+    except ImportError as error:
+        raise AgadError("--executor slurm needs submitit: pip install 'agad[slurm]', or use slurm/array.sh") from error
+    try:
+        executor = submitit.SlurmExecutor(folder)
+    except RuntimeError as error:
+        raise SlurmError("srun is not on the path: this is no machine that speaks to Slurm") from error
+    cpus = options.sbatch.get("cpus-per-task")
+    executor.update_parameters(
+        job_name=token,
+        time=None,  # submitit's own would be 5 minutes, and its wckey `submitit`
+        wckey=None,
+        array_parallelism=max(1, options.at_once // arrays) if options.at_once else sys.maxsize,
+        signal_delay_s=round(MARGIN),
+        stderr_to_stdout=True,
+        setup=_setup_lines(options),
+        # srun inside a job has not taken --cpus-per-task from it since Slurm 22.05.
+        srun_args=[f"--cpus-per-task={cpus}"] if cpus else None,
+        additional_parameters={"requeue": True, **options.sbatch},
+    )
+    return executor
+
+
+def _setup_lines(options: SlurmOptions) -> list[str]:
+    lines = [f"export PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}"]
+    return [f"source {shlex.quote(str(options.setup))}", *lines] if options.setup else lines
+
+
+def _script(executor: submitit.SlurmExecutor, tasks: int) -> str:
+    """The text that submitit would hand to sbatch for that many tasks."""
+    if tasks > 1:
+        executor.parameters["map_count"] = tasks
+    return str(executor._make_submission_file_text(executor._submitit_command_str, ""))
+
+
+def _quietly(submit: Any) -> Any:
+    """Its answer. submitit prints what sbatch complains of and raises it too: here it is one SlurmError."""
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    try:
+        with _clean_environment(), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return submit()
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise SlurmError(complaint(str(error)) or "sbatch failed and did not say why") from error
+
+
+@contextlib.contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Without what a surrounding job (salloc, srun) or a profile tells sbatch and its jobs; where Slurm is stays."""
+    dropped = {name: os.environ.pop(name) for name in list(os.environ) if _is_not_for_sbatch(name)}
+    try:
+        yield
+    finally:
+        os.environ.update(dropped)
+
+
+def _is_not_for_sbatch(name: str) -> bool:
+    return _NOT_FOR_SBATCH.fullmatch(name) is not None and name not in _FOR_SBATCH
+
+
+# -- arrays -------------------------------------------------------------------------------------------------------
+
+
+def _max_array_size() -> int:
+    """How many tasks an array may have here."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", call(["scontrol", "show", "config"]), re.MULTILINE)
+    return max(1, int(found[1])) if found else 1001  # Slurm's default
+
+
+def _chunks(tasks: int, size: int) -> list[int]:
+    return [min(size, tasks - start) for start in range(0, tasks, size)]

@@ -1,0 +1,198 @@
+"""Task: this process as one task of a Slurm job that works at a sweep."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from agad import files
+from agad.errors import AgadError, DeviceError
+from sweeps.cli.arguments import command_line, say
+from sweeps.executors.slurm import queue
+from sweeps.executors.slurm.commands import SlurmError, SlurmNotHereError, call
+from sweeps.executors.slurm.job import Job
+from sweeps.executors.slurm.ledger import Ledger
+from sweeps.worker.picking import Picker
+from sweeps.worker.stopping import Stopping
+
+MARGIN = 180.0
+"""Seconds before the time limit at which workers are told to checkpoint and end; less where the limit is short."""
+_MARGIN_SHARE, _LEAST_MARGIN = 0.15, 10.0
+_REQUEUE_TRIES, _REQUEUE_PAUSE = 5, 3.0
+_BEGINNING = 60.0
+"""Seconds in which a warning means that the job is short, and not that it is over: Slurm may warn 60 s too early."""
+REQUEUES_WITHOUT_PROGRESS = 3
+"""Requeues in a row after which nothing more was kept than before; the next would bring nothing either."""
+
+
+class Task:
+    """Watches the time limit and the signals of a job, and puts it back into the queue while work remains.
+
+    Args:
+        job: the Slurm job.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.stopping = Stopping(ask=self._judge)
+        self.margin = MARGIN
+        self._folder = Path()
+        self._ends: float | None = None
+        self._started = time.monotonic()
+        self._warning: str | None = None
+        self._told_to_end = False
+
+    @classmethod
+    def here(cls) -> Task:
+        """The task that this process is, listening to signals from now on. Raises AgadError outside of a Slurm job."""
+        job = Job.here()
+        if job is None:
+            raise AgadError("--slurm-task is for a job of Slurm, and SLURM_JOB_ID is not set; leave it out")
+        task = cls(job)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, task.warned)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, task.ended)
+        return task
+
+    def begin(self, folder: Path, deadline: float | None = None) -> None:
+        """Learn when the job ends, and note it for status.py.
+
+        Args:
+            folder: where the sweep keeps what it knows of its jobs.
+            deadline: seconds from now at which the job ends; None: as Slurm says.
+        """
+        self._folder = folder
+        Ledger(folder).note(self.job.array, self.job.title)
+        left = self.job.seconds_left() if deadline is None else deadline
+        if left is not None:
+            self.margin = margin(left)
+            self._ends = time.monotonic() + left
+            self.stopping.set_deadline(left - self.margin)
+
+    def write_to(self, log: Path) -> None:
+        """Write to the sweep's own log from now on."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        say(f"The log of this task is {log}")
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(descriptor, stream.fileno())
+        os.close(descriptor)
+        say(f"Slurm job {self.job.name} on {os.uname().nodename}, requeued {self.job.restarts} times before")
+
+    def check_gpus(self, visible: Sequence[str]) -> None:
+        """Raise DeviceError where Slurm has given GPUs and none works: that node's CPU must not take their runs."""
+        if self.job.has_gpus and not visible:
+            raise DeviceError(
+                f"Slurm gave this job GPUs of {os.uname().nodename}, and nvidia-smi shows none: a broken node? "
+                "--device cpu if the CPU is meant"
+            )
+
+    def warned(self, number: int, _: object) -> None:
+        """The time limit or a preemption is near, says Slurm. Judged outside of the signal's handler."""
+        self._warning = signal.Signals(number).name
+
+    def ended(self, number: int, _: object) -> None:
+        """Cancelled, requeued by somebody else, or out of time: Slurm has decided what becomes of the job."""
+        self._told_to_end = True
+        self.stopping.stop(f"it got {signal.Signals(number).name}")
+
+    def _judge(self) -> None:
+        """Stop for a warning; but in a job that is shorter than the warning's lead it comes at once: pass that over."""
+        name, self._warning = self._warning, None
+        if name is None:
+            return
+        if time.monotonic() - self._started < _BEGINNING and self._ends is not None:
+            left = self._ends - time.monotonic()
+            if left > self.margin:
+                say(f"{name} came {left:.0f} s before the end: too early, going on")
+                return
+        self.stopping.stop(f"it got {name}")
+
+    def requeue(self, picker: Picker) -> None:
+        """Put the job back into the queue, if it is to go on. The last thing that a task does: Slurm then ends it."""
+        if self._told_to_end or not self.stopping.is_set():
+            return
+        if not picker.census().open and not picker.is_growing():
+            return
+        by_hand = command_line(self.job.requeue_command, python=False)
+        if self._requeues_without_progress(picker) >= REQUEUES_WITHOUT_PROGRESS:
+            say(
+                f"Not requeued: {REQUEUES_WITHOUT_PROGRESS} requeues in a row have kept nothing new. Give the job more "
+                f"time, then: {by_hand}"
+            )
+            return
+        say(f"Requeued: {self.stopping.reason}, and there are runs left.")
+        error = self._ask_for_requeue()
+        if error is not None:
+            say(f"Not requeued ({error}). Where scontrol is: {by_hand}")
+
+    def _ask_for_requeue(self) -> SlurmError | None:
+        """Once and again: tasks of an array meet their time limit in the same second, and slurmctld may be busy."""
+        for remaining in reversed(range(_REQUEUE_TRIES)):
+            try:
+                call(self.job.requeue_command)
+            except SlurmError as error:
+                if self._told_to_end:  # it is being ended for that very requeue, and scontrol with it
+                    return None
+                if isinstance(error, SlurmNotHereError) or not remaining:
+                    return error
+                time.sleep(_REQUEUE_PAUSE)
+            else:
+                return None
+        return None
+
+    def leave(self, picker: Picker) -> None:
+        """The sweep is complete: take its tasks that have not begun out of the queue.
+
+        Where runs have failed, those of this job only: another may be there to try them again.
+        """
+        try:
+            jobs = Ledger(self._folder).jobs()
+            tasks = [one for one in queue.of_jobs(queue.ask(), jobs) if one.state == "PENDING"]
+            arrays = {one.array for one in tasks if one.array == self.job.array or not picker.census().failed}
+            for array in sorted(arrays):
+                call(["scancel", "--state=PENDING", array])
+        except SlurmError as error:
+            say(f"Tasks that are left in the queue will find nothing to do ({error}).")
+
+    def once(self, name: str, text: str) -> Path:
+        """A file of this job's array with that text, or with that of the task that came first; its path."""
+        path = self._folder / f"{self.job.array}-{name}"
+        files.create_atomically(path, lambda temporary: temporary.write_text(text))
+        return path
+
+    def _requeues_without_progress(self, picker: Picker) -> int:
+        """How many requeues of this job, before the one that is due, kept nothing new. Counts that one from now on."""
+        path = self._folder / f"requeues-{self.job.name}.json"
+        now = list(progress(picker))
+        try:
+            before = json.loads(path.read_text())
+        except (OSError, ValueError):
+            before = {"progress": [-1, -1], "without": 0}
+        without = 0 if now > before["progress"] else before["without"] + 1
+        text = json.dumps({"progress": now, "without": without})
+        files.replace_atomically(path, lambda temporary: temporary.write_text(text))
+        return without
+
+
+def margin(seconds_left: float) -> float:
+    """Seconds before the end at which to stop, of a job that has so many left."""
+    return min(MARGIN, max(_LEAST_MARGIN, _MARGIN_SHARE * seconds_left))
+
+
+def progress(picker: Picker) -> tuple[int, int]:
+    """What a sweep has kept: runs that ended, and what the checkpoints of the open ones hold. It only rises."""
+    census = picker.census()
+    board, generations = picker.board, picker.board.generations()
+    saved = 0
+    for run_id in census.open:
+        records = [board.read(run_id, generation) for generation in generations.get(run_id, [])]
+        saved += max((record.saved for record in records if record is not None), default=0)
+    return len(census.done) + len(census.failed), saved

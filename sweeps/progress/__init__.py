@@ -1,0 +1,1 @@
+"""Progress of a sweep: what it costs, how far it is."""

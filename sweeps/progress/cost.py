@@ -1,0 +1,43 @@
+"""What a run costs relative to others: for the time that is left, and for what a dry run says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from agad.spec.run import RunSpec
+from agad.store.rows import ResultStore
+
+_BACKBONE_COST = {"naive": 1.0, "unet": 2.1, "unetpp": 5.0}
+"""Seconds of one update at batch 256 on one CPU core, relative to the naive generator's (docs/benchmarks.md)."""
+_GANOMALY_COST = 0.8
+"""Its one pass through a larger generator, relative to AGAD's two with the naive one; measured on one CPU core."""
+_INFERENCE_UPDATES = 5
+"""What task=inference takes, in updates at batch 256; measured on one CPU core."""
+
+
+def relative_cost(spec: RunSpec) -> float:
+    """Cost of the whole run in updates of the naive generator at batch 256 and 32x32."""
+    if spec.task == "inference":
+        return cost_per_update(spec) * _INFERENCE_UPDATES
+    return cost_per_update(spec) * spec.updates
+
+
+def cost_per_update(spec: RunSpec) -> float:
+    """Cost of one update, in the same unit."""
+    passes = _GANOMALY_COST if spec.method == "ganomaly" else 1.0 if spec.adversarial_context != "off" else 0.6
+    return _BACKBONE_COST[spec.backbone] * (spec.batch_size / 256) * (spec.image_size / 32) ** 2 * passes
+
+
+def measured_seconds(store: ResultStore, done: Iterable[RunSpec]) -> dict[RunSpec, float]:
+    """Worker-seconds that finished runs took, training and scoring, from their rows."""
+    by_id = {spec.run_id: spec for spec in done}
+    rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=by_id).to_pylist() if by_id else []
+    return {by_id[row["run_id"]]: (row["train_seconds"] or 0.0) + (row["eval_seconds"] or 0.0) for row in rows}
+
+
+def seconds_left(open_specs: Iterable[RunSpec], measured: Mapping[RunSpec, float]) -> float | None:
+    """Worker-seconds for the open runs, from the seconds that finished runs took; None where none has finished."""
+    cost = sum(relative_cost(spec) for spec in measured)
+    if not cost:
+        return None
+    return sum(relative_cost(spec) for spec in open_specs) * sum(measured.values()) / cost

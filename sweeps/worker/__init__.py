@@ -1,0 +1,1 @@
+"""A worker: claims runs, trains them, commits their rows."""

@@ -1,0 +1,428 @@
+"""ResultStore: many writers, readers and compactors on one folder; torn and foreign files."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import agad.store.rows as store_module
+from agad import files
+from agad.errors import StoreError
+from agad.store.rows import ResultStore, Try
+from agad.store.schema import SCHEMA
+from tests.helpers.rows import record, spec
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ResultStore:
+    return ResultStore(tmp_path)
+
+
+def contents(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_empty_or_missing_folder_has_no_rows(store: ResultStore) -> None:
+    assert store.read().num_rows == 0
+    assert store.tries() == {}
+    assert store.compact() == 0
+
+
+def test_what_is_committed_is_read(store: ResultStore) -> None:
+    values = {"curve_update": [1, 2], "scores_eval": [0.5, 0.25], "data_digest": "d", "auroc": 0.75}
+    one = record(spec(seed=3, gamma=0.05, min_anomalies=2), **values)
+
+    assert store.commit(one)
+
+    (row,) = store.read(columns=[*SCHEMA.names]).to_pylist()
+    assert row == one.to_row()
+
+
+def test_columns_are_chosen_and_lists_are_not_read_unless_asked_for(store: ResultStore) -> None:
+    store.commit(record(scores_eval=[1.0]))
+
+    assert store.read(["auroc"]).column_names == ["auroc"]
+    assert "scores_eval" not in store.read().column_names
+    assert "lr" in store.read().column_names
+
+
+def test_unknown_column(store: ResultStore) -> None:
+    with pytest.raises(KeyError, match="auc"):
+        store.read(["auc"])
+
+
+def test_an_attempt_is_never_overwritten(store: ResultStore) -> None:
+    assert store.commit(record(auroc=0.1))
+    assert not store.commit(record(auroc=0.9))
+
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.1]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize(
+    ("tries", "counts"),
+    [
+        ([("failed", 1), ("ok", 2)], ("ok", 2)),
+        ([("ok", 3), ("ok", 2), ("failed", 1)], ("ok", 2)),
+        ([("failed", 1), ("pruned", 2), ("failed", 3)], ("pruned", 2)),
+        ([("failed", 2), ("failed", 1)], ("failed", 1)),
+        ([("pruned", 1), ("ok", 9)], ("ok", 9)),
+    ],
+)
+def test_which_row_counts(
+    store: ResultStore, tries: list[tuple[str, int]], counts: tuple[str, int], compacted: bool
+) -> None:
+    for status, attempt in tries:
+        store.commit(record(attempt=attempt, status=status))
+        if compacted:
+            store.compact()
+
+    (row,) = store.read(["status", "attempt"]).to_pylist()
+    assert (row["status"], row["attempt"]) == counts
+    assert store.read_tries().num_rows == len(tries)
+
+
+def test_rows_of_chosen_runs(store: ResultStore) -> None:
+    for seed in range(4):
+        store.commit(record(spec(seed=seed)))
+        if seed == 1:
+            store.compact()
+    wanted = {spec(seed=0).run_id, spec(seed=3).run_id}
+
+    assert set(store.read(["run_id"], run_ids=wanted)["run_id"].to_pylist()) == wanted
+
+
+def test_tries_for_planning(store: ResultStore) -> None:
+    store.commit(record(attempt=2, status="failed", failure_kind="oom"))
+    store.compact()
+    store.commit(record(attempt=3))
+
+    assert store.tries() == {spec().run_id: (Try(2, "failed", "oom"), Try(3, "ok", None))}
+
+
+def test_tries_reads_a_file_once(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.commit(record())
+    store.tries()
+    monkeypatch.setattr(store_module, "_read_groups", None)
+
+    assert len(store.tries()) == 1
+
+
+def test_compaction_leaves_one_file_and_the_same_rows(store: ResultStore, tmp_path: Path) -> None:
+    for seed in range(5):
+        store.commit(record(spec(seed=seed), scores_eval=[seed]))
+    before = store.read([*SCHEMA.names])
+
+    assert store.compact() == 5
+
+    assert store.read([*SCHEMA.names]) == before
+    assert len(contents(tmp_path)) == 1
+    assert store.compact() == 0
+
+
+def test_many_base_files_are_merged(store: ResultStore, tmp_path: Path) -> None:
+    for seed in range(20):
+        store.commit(record(spec(seed=seed)))
+        store.compact()
+
+    assert store.read().num_rows == 20
+    assert len(contents(tmp_path)) < 20
+
+
+def test_compaction_streams(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row groups are written as they fill up, so that memory does not grow with the number of rows."""
+    monkeypatch.setattr(store_module, "_COMPACT_BYTES", 1)
+    for seed in range(3):
+        store.commit(record(spec(seed=seed)))
+
+    store.compact()
+
+    (base,) = store.base.iterdir()
+    assert pq.ParquetFile(base).num_row_groups == 3
+    assert store.read().num_rows == 3
+
+
+def test_a_field_that_older_rows_lack_is_what_their_code_behaved_like(store: ResultStore) -> None:
+    """A table by method would otherwise lose them; any other column that they lack is null."""
+    table = record(spec()).to_table().cast(store_module._FILE_SCHEMA)
+    store.inbox.mkdir(parents=True)
+    older = table.drop_columns(["method", "recon_x", "auroc_oracle"])
+    pq.write_table(older, store.inbox / f"{spec().run_id}.1.parquet")
+
+    expected = {"method": "agad", "recon_x": None, "auroc_oracle": None}
+    assert store.read([*expected]).to_pylist() == [expected]
+    assert store.compact() == 1
+    assert store.read([*expected]).to_pylist() == [expected]
+
+
+# -- torn, foreign, newer and older files --------------------------------------------------------------------------
+
+
+def _torn(path: Path) -> None:
+    other = ResultStore(path.parent.parent / "other")
+    other.commit(record(spec(seed=9)))
+    (whole,) = other.inbox.iterdir()
+    path.write_bytes(whole.read_bytes()[:-20])
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "torn": _torn,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("hello"),
+    "foreign Parquet": lambda path: pq.write_table(pa.table({"a": [1]}), path),
+    "folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("place", ["inbox", "base"])
+def test_a_damaged_file_never_breaks_reading(store: ResultStore, damage: str, place: str) -> None:
+    store.commit(record())
+    bad = store.path / place / "abc.1.parquet"
+    bad.parent.mkdir(exist_ok=True)
+    DAMAGE[damage](bad)
+
+    assert store.read().num_rows == 1
+    assert [one.path for one in store.damaged] == [bad]
+    assert list(store.tries()) == [spec().run_id]
+    assert [one.path for one in store.damaged] == [bad]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_a_file_that_cannot_be_opened_is_not_damaged(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Nothing may be set aside, nor its run be done again, for a fault of the place."""
+    store.commit(record())
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(pq, "ParquetFile", refuse)
+    for read in (store.read, store.tries, store.compact):
+        with pytest.raises(StoreError, match="cannot be read"):
+            read()
+    monkeypatch.undo()
+
+    assert store.read().num_rows == 1
+    assert len(store.tries()) == 1
+
+
+def test_a_stale_handle_is_read_again(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS: the file was unlinked by a compactor while it was read."""
+    store.commit(record())
+    parquet_file = pq.ParquetFile
+
+    def stale_once(path: Path) -> object:
+        monkeypatch.setattr(pq, "ParquetFile", parquet_file)
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(pq, "ParquetFile", stale_once)
+
+    assert store.read().num_rows == 1
+
+
+def test_compaction_sets_damaged_files_aside_and_keeps_them(store: ResultStore) -> None:
+    store.commit(record())
+    (store.inbox / "abc.1.parquet").write_text("torn")
+
+    assert store.compact() == 1
+
+    assert store.read().num_rows == 1
+    assert store.damaged == ()
+    (kept,) = store.set_aside_folder.iterdir()
+    assert [one.path for one in store.set_aside] == [kept]
+    assert kept.read_text() == "torn"
+
+
+def test_a_foreign_name_is_set_aside(store: ResultStore) -> None:
+    store.commit(record())
+    (source,) = store.inbox.iterdir()
+    source.rename(store.inbox / "copy of results.parquet")
+
+    assert store.read().num_rows == 0
+    assert "not the name of a row" in store.damaged[0].reason
+
+
+def test_half_written_files_are_passed_over(store: ResultStore) -> None:
+    store.commit(record())
+    files.temporary_beside(store.inbox / "x").write_text("half")
+
+    assert store.read().num_rows == 1
+    assert store.damaged == ()
+
+
+def _rewrite(store: ResultStore, table: pa.Table, version: int) -> None:
+    (path,) = store.inbox.iterdir()
+    metadata = {b"agad_schema_version": str(version).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def test_rows_of_a_newer_schema_are_refused_in_one_line(store: ResultStore) -> None:
+    store.commit(record())
+    _rewrite(store, record().to_table(), 99)
+
+    for read in (store.read, store.tries, store.compact):
+        with pytest.raises(StoreError, match=r"written by a newer agad .*update agad"):
+            read()
+
+
+def test_what_older_rows_lack_is_null(store: ResultStore) -> None:
+    store.commit(record(auroc=0.5))
+    _rewrite(store, record(auroc=0.5).to_table().drop_columns(["oracle_update", "beta2"]), 1)
+
+    (row,) = store.read(["auroc", "oracle_update", "beta2"]).to_pylist()
+    assert row == {"auroc": 0.5, "oracle_update": None, "beta2": None}
+    store.compact()
+    assert store.read(["beta2"])["beta2"].to_pylist() == [None]
+
+
+# -- interleavings, forced -----------------------------------------------------------------------------------------
+
+
+def test_a_reader_starts_again_when_a_compactor_moves_rows_under_it(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed in the inbox, gone when opened: the reader must find the row in base."""
+    store.commit(record())
+    paths = ResultStore._paths
+    listed = []
+
+    def list_then_compact(folder: Path) -> list[Path]:
+        found = paths(folder)
+        listed.append(folder)
+        if listed == [store.inbox, store.base]:
+            monkeypatch.setattr(ResultStore, "_paths", staticmethod(paths))
+            ResultStore(store.path).compact()
+        return found
+
+    monkeypatch.setattr(ResultStore, "_paths", staticmethod(list_then_compact))
+
+    assert store.read().num_rows == 1
+    assert list(store.inbox.iterdir()) == []
+
+
+def test_rows_in_two_files_at_once_are_one_row(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compactor killed between its rename and its unlinks."""
+    store.commit(record(auroc=0.5))
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    store.compact()
+    monkeypatch.undo()
+
+    assert len(list(store.inbox.iterdir())) == 1
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.5]
+    assert store.read_tries().num_rows == 1
+    store.compact()
+    assert store.read().num_rows == 1
+
+
+def test_two_compactors_at_the_same_files(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second runs whole between the first one's reading and its rename."""
+    for seed in range(3):
+        store.commit(record(spec(seed=seed)))
+    replace = files.replace_atomically
+
+    def compact_before(target: Path, write: Callable[[Path], object]) -> None:
+        def write_then_let_the_other_in(path: Path) -> None:
+            write(path)
+            monkeypatch.setattr(files, "replace_atomically", replace)
+            ResultStore(store.path).compact()
+
+        replace(target, write_then_let_the_other_in)
+
+    monkeypatch.setattr(files, "replace_atomically", compact_before)
+    store.compact()
+
+    assert len(list(store.base.iterdir())) == 2
+    assert store.read().num_rows == 3
+
+
+def test_a_compactor_never_unlinks_what_it_has_not_read(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that arrives while the compactor writes stays in the inbox."""
+    store.commit(record(spec(seed=0)))
+    gathered = store_module._gathered
+
+    def late_arrival(tables: object) -> object:
+        yield from gathered(tables)  # type: ignore[arg-type]
+        ResultStore(store.path).commit(record(spec(seed=1)))
+
+    monkeypatch.setattr(store_module, "_gathered", late_arrival)
+    store.compact()
+
+    assert len(list(store.inbox.iterdir())) == 1
+    assert store.read().num_rows == 2
+
+
+def test_a_disk_that_fills_up_leaves_no_half_row(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store.commit(record(spec(seed=0)))
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(OSError, match="No space"):
+        store.commit(record(spec(seed=1)))
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(OSError, match="No space"):
+        store.compact()
+
+    assert store.read().num_rows == 1
+    assert len(contents(store.path)) == 1
+
+
+def test_without_hard_links_rows_are_still_exclusive(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr("os.link", no_links)
+
+    assert store.commit(record(auroc=0.1))
+    assert not store.commit(record(auroc=0.9))
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.1]
+
+
+WRITERS = """
+import sys
+from agad.store.rows import ResultStore
+from tests.helpers.rows import record, spec
+store = ResultStore(sys.argv[1])
+for seed in range(20):
+    store.commit(record(spec(seed=seed), attempt=int(sys.argv[2])))
+    if seed % 5 == 0:
+        store.compact()
+        assert store.read(["run_id"]).num_rows > seed
+"""
+
+
+def test_many_processes_at_once(store: ResultStore) -> None:
+    """Three writers that also compact and read, for real; nothing is lost or doubled."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITERS, str(store.path), str(attempt)], stderr=subprocess.PIPE)
+        for attempt in (1, 2, 3)
+    ]
+    errors = [writer.communicate(timeout=600)[1] for writer in writers]
+
+    assert [writer.returncode for writer in writers] == [0, 0, 0], errors
+    assert store.read().num_rows == 20
+    assert store.read_tries().num_rows == 60
+    assert store.damaged == ()
+
+
+def test_a_column_that_was_renamed_is_read_from_older_rows(store: ResultStore) -> None:
+    """How many runs trained together was called `pack`."""
+    table = record(spec(), together=3).to_table()
+    older = table.rename_columns(["pack" if name == "together" else name for name in table.column_names])
+    store.inbox.mkdir()
+    pq.write_table(
+        older.replace_schema_metadata(store_module.FILE_METADATA), store.inbox / f"{spec().run_id}.1.parquet"
+    )
+
+    assert store.read(["run_id", "together"]).to_pylist() == [{"run_id": spec().run_id, "together": 3}]
+    store.compact()
+    assert store.read(["together"]).to_pylist() == [{"together": 3}]

@@ -1,0 +1,131 @@
+"""Runs that advance in one process: each with the bits that it has alone, whatever the others do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from agad.data.prepared import Prepared
+from agad.errors import DataError, NonFiniteLoss
+from agad.scoring.evaluate import Evaluator
+from agad.spec.run import RunOptions, RunSpec
+from agad.store.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
+from agad.train.adam import Adam
+from agad.train.run import Action, Interrupted, Member, Progress, train, train_together
+from tests.helpers.science import made_up, small
+
+SPECS = [small(seed=0, updates=3), small(seed=1, updates=5, gamma=0.4), small(seed=2, updates=4, backbone="unet")]
+NUMBERS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS]
+
+
+@pytest.fixture(scope="module")
+def data() -> Prepared:
+    return made_up()
+
+
+@pytest.fixture(scope="module")
+def alone(data: Prepared) -> dict[str, RunRecord]:
+    return {spec.run_id: train(spec, RunOptions(threads=1), data=data) for spec in SPECS}
+
+
+def made(
+    specs: list[RunSpec], data: Prepared, size: int, options: RunOptions | None = None, control: Any = None
+) -> dict[str, RunRecord | Exception]:
+    found: dict[str, RunRecord | Exception] = {}
+    options = options or RunOptions(threads=1)
+
+    def source() -> Iterator[Member]:
+        for spec in specs:
+            yield Member(spec, options, data, control)
+
+    train_together(source(), options, size, lambda member, outcome: found.update({member.spec.run_id: outcome}))
+    return found
+
+
+def assert_same_bits(found: RunRecord | Exception, expected: RunRecord) -> None:
+    assert isinstance(found, RunRecord), found
+    assert found.status == expected.status
+    for name in NUMBERS:
+        assert found.values.get(name) == expected.values.get(name), name
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_runs_of_different_nets_and_lengths_come_and_go(size: int, data: Prepared, alone: dict[str, RunRecord]) -> None:
+    found = made(SPECS, data, size)
+    assert found.keys() == alone.keys()
+    for run_id, record in found.items():
+        assert_same_bits(record, alone[run_id])
+        assert record.values["together"] == size  # type: ignore[union-attr]
+        assert alone[run_id].values["together"] == 1
+
+
+def test_a_run_goes_on_alone_or_beside_others(data: Prepared, alone: dict[str, RunRecord], tmp_path: Path) -> None:
+    """Stopped after two updates beside others, one is finished alone and two together."""
+
+    def stop(progress: Progress) -> Action:
+        return Action.STOP if progress.update == 2 and progress.phase == "train" else Action.CONTINUE
+
+    options = RunOptions(threads=1, checkpoint_dir=str(tmp_path))
+    assert all(isinstance(end, Interrupted) for end in made(SPECS, data, 3, options, stop).values())
+    first = train(SPECS[0], options, data=data)
+    assert first.values["resumes"] == 1
+    assert_same_bits(first, alone[SPECS[0].run_id])
+    for run_id, record in made(SPECS[1:], data, 2, options).items():
+        assert_same_bits(record, alone[run_id])
+
+
+def test_what_one_run_raises_ends_that_run_alone(data: Prepared, alone: dict[str, RunRecord]) -> None:
+    broken, exploding = small(seed=7, image_size=32), small(seed=8, lambda_con=1e39)
+    found = made([broken, SPECS[0], exploding, SPECS[1]], data, 4)
+    assert isinstance(found[broken.run_id], DataError)
+    assert isinstance(found[exploding.run_id], NonFiniteLoss)
+    for spec in SPECS[:2]:
+        assert_same_bits(found[spec.run_id], alone[spec.run_id])
+
+
+@pytest.mark.parametrize(("where", "name"), [(Evaluator, "scores"), (Adam, "step")])
+def test_memory_that_runs_out_beside_others_is_no_fault_of_the_run(
+    where: type, name: str, monkeypatch: pytest.MonkeyPatch, data: Prepared, alone: dict[str, RunRecord]
+) -> None:
+    """In scoring or between G's step and D's: it is left for another time without a row; half as many go on."""
+    before = getattr(where, name)
+    scarce = iter([True])
+
+    def run_out(self: Any, *arguments: Any) -> Any:
+        if next(scarce, False):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return before(self, *arguments)
+
+    monkeypatch.setattr(where, name, run_out)
+    ends = made(SPECS, data, 3)
+    left = [run_id for run_id, outcome in ends.items() if isinstance(outcome, Interrupted)]
+    assert len(left) == 1
+    for run_id in ends.keys() - set(left):
+        assert_same_bits(ends[run_id], alone[run_id])
+
+
+def test_memory_that_runs_out_alone_ends_the_run(monkeypatch: pytest.MonkeyPatch, data: Prepared) -> None:
+    def run_out(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Adam, "step", run_out)
+    (outcome,) = made(SPECS[:1], data, 3).values()
+    assert isinstance(outcome, torch.OutOfMemoryError)
+
+
+def test_a_run_that_memory_interrupted_lets_half_as_many_go_on(monkeypatch: pytest.MonkeyPatch, data: Prepared) -> None:
+    step, scarce = Adam.step, iter([True])
+
+    def run_out(self: Adam) -> None:
+        if next(scarce, False):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        step(self)
+
+    monkeypatch.setattr(Adam, "step", run_out)
+    specs = [small(seed=seed, updates=2) for seed in range(4)]
+    source = (Member(spec, RunOptions(threads=1), data) for spec in specs)
+    assert train_together(source, RunOptions(threads=1), 4, lambda *_: None) == 2

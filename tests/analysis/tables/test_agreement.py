@@ -1,0 +1,64 @@
+"""Whether our classes follow the paper's, under each protocol."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats as distributions
+
+from agad.store.rows import ResultStore
+from analysis import stats
+from analysis.cells import read_all
+from analysis.paper import numbers as paper
+from analysis.tables import agreement
+from tests.helpers.analysis_rows import commit_all, specs
+
+UNET = {"dataset": "cifar10", "backbone": "unet"}
+(PRINTED,) = (
+    row.classes for row in paper.rows("table9") if row.dataset == "cifar10" and row.fields == {"backbone": "unet"}
+)
+
+
+def test_correlations_by_an_independent_library():
+    ours = np.random.default_rng(0).uniform(0.4, 1, 10)
+    found = agreement.agreement(ours, PRINTED)
+    reference = distributions.pearsonr(ours, PRINTED)
+
+    assert found.pearson == pytest.approx(reference.statistic)
+    assert found.interval == pytest.approx(tuple(reference.confidence_interval()))
+    assert found.spearman == pytest.approx(distributions.spearmanr(ours, PRINTED).statistic)
+    assert found.distance == pytest.approx(np.abs(100 * ours - PRINTED).mean())
+
+
+def test_a_side_that_does_not_vary_has_no_correlation():
+    found = agreement.agreement([0.5] * 10, PRINTED)
+
+    assert found.pearson is found.spearman is found.interval is None
+
+
+def test_two_pairs_have_no_interval():
+    assert stats.fisher_interval(0.5, 3) is None
+
+
+def test_each_protocol_has_its_own_line(tmp_path):
+    """One that gives the paper's pattern, shifted and at other settings, and one that turns it around."""
+    store = ResultStore(tmp_path)
+    for normal in range(10):
+        values = {"auroc_eval_recal": 1 - PRINTED[normal] / 100, "auroc_batch_normals_first": PRINTED[normal] / 100}
+        commit_all(
+            store, specs((normal,), updates=400, **UNET), lambda spec: PRINTED[spec.normal_class] / 100 - 0.2, values
+        )
+    sheet = agreement.table(read_all(tmp_path))
+    lines = {line[-6]: line[-5:] for line in sheet.lines}
+
+    assert lines["eval"] == ("10", "+1.00", "+1.00 … +1.00", "+1.00", "20.0")
+    assert lines["normals first"][-1] == "0.0"
+    assert lines["recal"][:2] == ("10", "−1.00")
+
+
+def test_rows_without_printed_classes_or_with_few_of_ours_have_none(tmp_path):
+    commit_all(
+        ResultStore(tmp_path), [*specs(range(4), **UNET), *specs(gamma=0.05), *specs(dataset="digits")], lambda _: 0.5
+    )
+
+    assert agreement.table(read_all(tmp_path)) is None

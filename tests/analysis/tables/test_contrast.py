@@ -1,0 +1,59 @@
+"""What one choice changes, protocol by protocol."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from agad.store.rows import ResultStore
+from analysis.cells import read_all
+from analysis.tables import contrast
+from tests.helpers.analysis_rows import commit_all, ok_row, specs
+
+
+def test_by_hand(tmp_path):
+    """Three classes; with the context eval falls by 1, 2 and 3 points, shuffled rises by 4 in each."""
+    store = ResultStore(tmp_path)
+    for context in ("on", "off"):
+        for spec in specs((0, 1, 2), seeds=(0, 1), adversarial_context=context):
+            on = context == "on"
+            lost = 0.01 * (spec.normal_class + 1) if on else 0.0
+            shuffled = (0.74 if on else 0.70) + 0.1 * spec.seed
+            store.commit(ok_row(spec, 0.9 - lost, auroc_eval_recal=None, auroc_batch_shuffled=shuffled))
+    sheet = contrast.table(read_all(tmp_path))
+    (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
+    half = 4.3027 * 1 / 3**0.5  # t(2) at 95%, SD 1 point
+
+    assert line["choice"] == "context on over off"
+    assert line["classes"] == "3"
+    assert line["eval"] == f"\N{MINUS SIGN}2.0 (\N{MINUS SIGN}{2 + half:.1f} … +{half - 2:.1f})"
+    assert line["shuffled"] == "+4.0 (+4.0 … +4.0)"
+    assert sheet.data["eval"].item() == pytest.approx(-0.02)
+
+
+def test_only_classes_that_both_have_are_paired(tmp_path):
+    on, off = specs((0, 1, 2), seeds=(0,)), specs((1, 2, 3), seeds=(0,), adversarial_context="off")
+    commit_all(ResultStore(tmp_path), [*on, *off], lambda spec: 0.8 + 0.01 * (spec.adversarial_context == "on"))
+    sheet = contrast.table(read_all(tmp_path))
+
+    assert sheet.data["classes"].tolist() == [2]
+    assert sheet.data["eval"].item() == pytest.approx(0.01)
+
+
+def test_rows_that_differ_in_two_choices_are_not_compared(tmp_path):
+    one, other = specs((0,), seeds=(0,)), specs((0,), seeds=(0,), adversarial_context="off", backbone="unet")
+    commit_all(ResultStore(tmp_path), [*one, *other], lambda spec: 0.8)
+
+    assert contrast.table(read_all(tmp_path)) is None
+
+
+def test_each_variant_of_a_field_stands_beside_the_default(tmp_path):
+    rows = [spec for updates in (1200, 600, 300) for spec in specs((0, 1), seeds=(0,), updates=updates)]
+    commit_all(ResultStore(tmp_path), rows, lambda spec: spec.updates / 2000)
+    found = contrast.table(read_all(tmp_path)).data
+
+    assert found[["contrast", "eval"]].to_dict("list") == {
+        "contrast": ["updates 300 over 1200", "updates 600 over 1200"],
+        "eval": pytest.approx([-0.45, -0.3]),
+    }
+    assert isinstance(found, pd.DataFrame)

@@ -1,0 +1,451 @@
+"""The table of a plan: its numbers, its gaps, its refusals, its command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from agad.spec.run import SEMANTICS_VERSION, RunSpec
+from agad.store.rows import ResultStore
+from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
+from analysis.cells import read_all
+from analysis.errors import AnalysisError
+from analysis.load import PlanView, find_plan
+from analysis.tables import formats
+from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
+from analysis.tables.table import main, plan_table
+from tests.helpers.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
+
+MNIST_OURS = ("100.0", "100.0", "99.0", "98.6", "99.5", "97.2", "99.6", "99.8", "95.8", "99.2")
+"""Table 1's last row of MNIST."""
+
+
+def view(runs, grid="table1", overrides=()):
+    return PlanView.from_specs(grid, grid, runs, overrides)
+
+
+def averages_line(table, number=0):
+    sheet = table.sheets[0]
+    return dict(zip(sheet.columns, sheet.lines[number], strict=True))
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "100.0"),
+        (0.9999999, "99.9"),
+        (0.9997, "99.9"),
+        (0.9995, "99.9"),
+        (0.9994, "99.9"),
+        (0.9884, "98.8"),
+        (0.98851, "98.9"),
+        (0.0, "0.0"),
+        (None, "—"),
+        (float("nan"), "—"),
+    ],
+)
+def test_auroc_is_never_rounded_up_to_100(value, text):
+    assert formats.auroc(value) == text
+
+
+@pytest.mark.parametrize(
+    ("points", "text"), [(1.26, "+1.3"), (-1.26, "−1.3"), (0.04, "0.0"), (-0.04, "0.0"), (None, "—")]
+)
+def test_differences_are_signed(points, text):
+    assert formats.difference(points) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, ".00"), (0.05, ".05"), (0.1, ".10"), (0.125, ".125")])
+def test_gamma_is_written_as_in_the_paper(value, text):
+    assert formats.gamma(value) == text
+
+
+def test_numbers_equal_an_independent_computation(tmp_path):
+    """Against the standard library, from the specs: no pandas, no code of the analysis."""
+    runs = specs() + specs(gamma=0.05)
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    table = plan_table(tmp_path, view(runs, "table2"))
+    for number, gamma in enumerate((0.0, 0.05)):
+        of_class = [[drawn(s) for s in runs if s.gamma == gamma and s.normal_class == c] for c in range(10)]
+        means = [statistics.fmean(values) for values in of_class]
+        line = averages_line(table, number)
+        assert line["avg±SD"] == f"{100 * statistics.fmean(means):.1f}±{100 * statistics.pstdev(means):.2f}"
+        pooled = statistics.fmean(statistics.variance(values) for values in of_class) ** 0.5
+        assert line["SD seeds"] == f"{100 * pooled:.2f}"
+        assert line["n"] == "30/30"
+        printed = {0.0: 99.1, 0.05: 99.9}[gamma]
+        assert line["diff"] == formats.difference(100 * statistics.fmean(means) - printed)
+        assert line["verdict"] == "below"
+    by_class = table.sheets[1]
+    assert by_class.lines[0][3:] == tuple(
+        f"{100 * statistics.fmean(drawn(s) for s in runs if s.gamma == 0 and s.normal_class == c):.1f}"
+        for c in range(10)
+    )
+    assert by_class.lines[1][2:] == ("paper", *MNIST_OURS)
+    assert table.complete
+
+
+def test_other_protocols_stand_beside_the_headline(tmp_path):
+    runs = specs()
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.9, {"auroc_eval_recal": 0.93, "auroc_oracle": 0.96})
+    line = averages_line(plan_table(tmp_path, view(runs)))
+    assert (line["avg±SD"], line["recal"], line["oracle"]) == ("90.0±0.00", "93.0", "96.0")
+
+
+def test_csv_has_the_full_precision(tmp_path):
+    runs = specs()
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    (line,) = csv.DictReader(io.StringIO(plan_table(tmp_path, view(runs)).sheets[0].to_csv()))
+    means = [np.mean([drawn(s) for s in runs if s.normal_class == c]) for c in range(10)]
+    assert float(line["avg"]) == pytest.approx(np.mean(means), rel=1e-12)
+    assert float(line["paper_avg"]) == 99.1
+
+
+# -- gaps ----------------------------------------------------------------------------------------------------------
+
+
+def test_gaps_stay_visible(tmp_path):
+    runs = specs((0, 1, 2), seeds=range(2), dataset="digits")
+    store = ResultStore(tmp_path)
+    for spec in runs:
+        if spec.normal_class == 2:
+            continue  # never run
+        store.commit(failed_row(spec, "oom") if (spec.normal_class, spec.seed) == (1, 1) else ok_row(spec, 0.8))
+    table = plan_table(tmp_path, view(runs, "demo"))
+    line = averages_line(table)
+    assert line["avg±SD"] == "80.0±0.00*"  # a mean over two of three classes is marked
+    assert line["n"] == "3/6"
+    assert table.sheets[1].lines[0][-3:] == ("80.0", "80.0₁", "—")
+    text = table.to_markdown()
+    assert "Not complete: 3 of 6 runs are ok; 1 failed, 2 missing." in text
+    assert "Failed: 1 oom." in text
+    assert not table.complete
+
+
+def test_a_failed_row_counts_as_failed_even_where_it_carries_a_number(tmp_path):
+    runs = specs((0, 1), seeds=(0,), dataset="digits")
+    store = ResultStore(tmp_path)
+    store.commit(ok_row(runs[0], 0.8))
+    record = failed_row(runs[1])
+    record.values["auroc"] = 0.1
+    store.commit(record)
+    assert averages_line(plan_table(tmp_path, view(runs, "demo")))["avg±SD"] == "80.0*"
+
+
+def test_an_empty_folder_gives_a_table_of_gaps(tmp_path):
+    table = plan_table(tmp_path, view(specs()))
+    line = averages_line(table)
+    assert (line["avg±SD"], line["SD seeds"], line["n"], line["diff"]) == ("—", "—", "0/30", "—")
+    assert line["verdict"] == "not enough runs"
+    assert set(table.sheets[1].lines[0][3:]) == {"—"}
+    assert not table.complete
+
+
+def test_one_class_shows_its_range_and_no_verdict(tmp_path):
+    runs = specs((8,))
+    commit_all(ResultStore(tmp_path), runs, lambda spec: (0.90, 0.92, 0.97)[spec.seed])
+    line = averages_line(plan_table(tmp_path, view(runs)))
+    assert line["avg±SD"] == "93.0 [90.0–97.0]"
+    assert line["verdict"] == "one class"
+
+
+# -- the paper beside ----------------------------------------------------------------------------------------------
+
+
+def test_an_override_of_what_the_paper_leaves_open_shows_its_number_but_compares_nothing(tmp_path):
+    runs = specs(updates=200)
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    table = plan_table(tmp_path, view(runs, overrides=("updates=200",)))
+    line = averages_line(table)
+    assert (line["paper"], line["diff"], line["verdict"]) == ("(99.1±0.86)", "—", "other settings")
+    assert "here updates=200" in table.to_markdown()
+
+
+def test_an_override_of_what_the_paper_states_leaves_no_number_beside(tmp_path):
+    runs = specs(lambda_adcon=1.0)
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    table = plan_table(tmp_path, view(runs, overrides=("lambda_adcon=1",)))
+    assert "paper" not in table.sheets[0].columns
+
+
+def test_some_classes_are_held_against_the_same_classes_of_the_paper(tmp_path):
+    runs = specs((8, 9))
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.975)
+    line = averages_line(plan_table(tmp_path, view(runs)))
+    assert (line["paper"], line["diff"], line["verdict"]) == ("97.5", "0.0", "inside")
+
+
+def test_a_setting_of_ours_that_the_paper_states_otherwise_is_named(tmp_path):
+    runs = specs((0,), dataset="alzheimer", backbone="unetpp", image_size=128, batch_size=64)
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    table = plan_table(tmp_path, view(runs, "table3"))
+    assert averages_line(table)["paper"] == "99.1"
+    assert "Table 3 is made with batch_size=64; the paper states 256." in table.notes
+
+
+def test_numbers_of_another_table_of_the_paper_are_named_as_such(tmp_path):
+    runs = [*specs(), *specs(dataset="fashion_mnist")]  # the naive generator: only Table 9 has it on Fashion-MNIST
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    table = plan_table(tmp_path, view(runs, "table2"))
+    assert [averages_line(table, n)["paper"] for n in (0, 1)] == ["99.1±0.86", "99.2±0.75"]
+    assert "The paper's numbers are from Table 2 and Table 9." in table.sheets[0].notes
+
+
+def test_a_misprinted_average_is_named(tmp_path):
+    runs = specs()
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    text = plan_table(tmp_path, view(runs)).to_markdown()
+    assert "the paper prints 99.1; the mean of its printed classes is 98.9" in text
+
+
+def test_rows_are_told_apart_by_what_differs_and_by_nothing_else(tmp_path):
+    runs = [
+        *specs((0,), backbone="unet", dataset="cifar10"),
+        *specs((0,), backbone="unet", dataset="cifar10", adversarial_context="off", updates=100),
+        *specs((0,), backbone="unet", dataset="mnist"),
+    ]
+    columns = plan_table(tmp_path, view(runs, "table4")).sheets[0].columns
+    # The curve differs too, as it ends with the updates, but tells nothing more.
+    assert columns[:5] == ("dataset", "γ", "context", "updates", "avg±SD")
+
+
+def test_many_classes_are_continued_in_a_second_sheet(tmp_path):
+    runs = specs(range(20), seeds=(0,), dataset="cifar100", backbone="unetpp")
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.9)
+    _, first, second = plan_table(tmp_path, view(runs)).sheets
+    assert first.columns[-10:] == tuple(map(str, range(10)))
+    assert second.columns[-10:] == tuple(map(str, range(10, 20)))
+    assert second.lines[1][3:] == ("99.9", "99.1", "99.9", "86.4", "96.9", "61.7", "99.0", "99.8", "86.5", "99.7")
+
+
+# -- refusals and footnotes ----------------------------------------------------------------------------------------
+
+
+def test_rows_of_different_data_are_refused(tmp_path):
+    runs = specs((0,))
+    store = ResultStore(tmp_path)
+    store.commit(ok_row(runs[0], 0.9, data_digest="a" * 64))
+    store.commit(ok_row(runs[1], 0.9, data_digest="b" * 64))
+    with pytest.raises(AnalysisError, match=r"different MNIST data.*aaaaaaaaaaaa \(1 runs\)") as caught:
+        plan_table(tmp_path, view(runs))
+    assert "\n" not in str(caught.value)
+
+
+def test_each_data_set_has_its_own_data(tmp_path):
+    runs = [*specs((0,)), *specs((0,), dataset="fashion_mnist")]
+    store = ResultStore(tmp_path)
+    for spec in runs:
+        store.commit(ok_row(spec, 0.9, data_digest=spec.dataset))
+    assert plan_table(tmp_path, view(runs)).complete
+
+
+def test_mixtures_are_counted_and_named(tmp_path):
+    runs = specs((0,))
+    store = ResultStore(tmp_path)
+    store.commit(ok_row(runs[0], 0.9, code_digest="e" * 64, git_clean=False, threads=2))
+    for spec in runs[1:]:
+        store.commit(ok_row(spec, 0.9))
+    text = " ".join(plan_table(tmp_path, view(runs)).to_markdown().split())
+    assert "code: cccccccccccc (2 runs), eeeeeeeeeeee (1 runs)" in text
+    assert "working tree: clean (2 runs), not clean (1 runs)" in text
+    assert "threads: 1 (2 runs), 2 (1 runs)" in text
+    assert "Made with: torch 2.12.1; device cpu." in text
+
+
+def test_a_torn_file_is_named_and_passed_over(tmp_path):
+    runs = specs((0,))
+    store = ResultStore(tmp_path)
+    for spec in runs:
+        store.commit(ok_row(spec, drawn(spec)))
+    whole = store.inbox / f"{runs[0].run_id}.1.parquet"
+    whole.write_bytes(whole.read_bytes()[:500])
+    table = plan_table(tmp_path, view(runs))
+    assert averages_line(table)["n"] == "2/3"
+    assert any(note.startswith(f"Not readable and passed over: {whole.name}") for note in table.notes)
+
+
+# -- output --------------------------------------------------------------------------------------------------------
+
+
+SHEET = Sheet(
+    name="tiny",
+    caption="100% & more",
+    columns=("dataset", "γ", "avg"),
+    kinds=(KEY, KEY, OURS),
+    lines=(("a_b", ".05", "98.3±0.10"), ("a|b", ".05", "—")),
+    line_kinds=(OURS, PAPER),
+    notes=("−1 is less",),
+)
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"),
+    [
+        ("Table 1: MNIST", "MNIST"),
+        ("Table 1 (updates=9): MNIST", "updates=9: MNIST"),
+        ("Table 1 (updates=9)", "updates=9"),
+        ("Table 1", ""),
+        ("Other words", "Other words"),
+    ],
+)
+def test_a_caption_leaves_out_what_the_heading_says(caption, shown):
+    assert replace(SHEET, caption=caption).shown_caption("Table 1") == shown
+
+
+def test_markdown_lines_up():
+    lines = [line for line in SHEET.to_markdown().splitlines() if line.startswith("|")]
+    assert len({len(line) for line in lines}) == 1
+    assert lines[-1].startswith(r"| a\|b")
+
+
+def test_latex_is_booktabs_with_everything_escaped():
+    text = SHEET.to_latex()
+    assert r"\caption{100\% \& more}" in text
+    assert r"    a\_b & .05 & 98.3$\pm$0.10 \\" in text
+    assert r"    a|b & .05 & \textit{--} \\" in text  # the paper's numbers in italics
+    assert [rule for rule in (r"\toprule", r"\midrule", r"\bottomrule") if rule in text] == [
+        r"\toprule",
+        r"\midrule",
+        r"\bottomrule",
+    ]
+    assert text.isascii()
+
+
+def test_html_marks_gaps_and_escapes():
+    text = SHEET.to_html()
+    assert "<caption>100% &amp; more</caption>" in text
+    assert '<td class="ours gap">—</td>' in text
+    assert '<tr class="paper"><th scope="row"' in text
+
+
+# -- the command ---------------------------------------------------------------------------------------------------
+
+
+def write_plan(results, runs, grid="table1"):
+    plan = {
+        "grid": grid,
+        "title": grid,
+        "overrides": [],
+        "specs": [{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in runs],
+    }
+    path = results / "plans" / f"{grid}-0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(plan))
+    return path
+
+
+def test_the_command_prints_writes_and_says_whether_it_is_complete(tmp_path, capsys):
+    runs = specs((0, 1), dataset="digits")
+    store = ResultStore(tmp_path)
+    plan = write_plan(tmp_path, runs, "demo")
+    commit_all(store, runs[:-1], drawn)
+    out = tmp_path / "table.md"
+    assert main(["--results", str(tmp_path), "--plan", str(plan), "--out", str(out)]) == 1
+    printed = capsys.readouterr().out
+    assert out.read_text().strip() == printed.strip()
+    commit_all(store, runs[-1:], drawn)
+    assert main(["--results", str(tmp_path), "--grid", "demo"]) == 0
+    assert main(["--results", str(tmp_path)]) == 0
+
+
+def newer_schema(tmp_path):
+    store = ResultStore(tmp_path)
+    (spec,) = specs((0,), seeds=(0,))
+    record = ok_row(spec, 0.9).to_table()
+    store.inbox.mkdir()
+    newer = record.replace_schema_metadata({"agad_schema_version": str(SCHEMA_VERSION + 1)})
+    pq.write_table(newer, store.inbox / f"{spec.run_id}.1.parquet")
+    write_plan(tmp_path, [spec])
+
+
+def newer_schema_in_base(tmp_path):
+    newer_schema(tmp_path)
+    store = ResultStore(tmp_path)
+    store.base.mkdir()
+    (path,) = store.inbox.iterdir()
+    path.rename(store.base / "rows-1.parquet")
+
+
+def other_data(tmp_path):
+    runs = specs((0,))
+    for number, spec in enumerate(runs):
+        ResultStore(tmp_path).commit(ok_row(spec, 0.9, data_digest=str(number)))
+    write_plan(tmp_path, runs)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (newer_schema, "written by a newer agad"),
+        (newer_schema_in_base, "written by a newer agad"),
+        (other_data, "different MNIST data"),
+        (lambda tmp_path: None, "no plan"),
+        (lambda tmp_path: write_plan(tmp_path, specs()).write_text("{"), "damaged"),
+        (lambda tmp_path: tmp_path.rmdir(), "no such results folder"),
+    ],
+    ids=["newer schema", "newer schema, compacted", "other data", "empty folder", "damaged plan", "no folder"],
+)
+def test_bad_input_is_one_clear_line_and_exit_status_2(tmp_path, prepare, message):
+    prepare(tmp_path)
+    command = [sys.executable, "-m", "analysis.tables.table", "--results", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_rows_of_an_older_schema_are_read_and_what_they_lack_is_missing(tmp_path):
+    """As written before there were tasks, methods, times and reconstructions."""
+    store = ResultStore(tmp_path)
+    runs = specs()
+    commit_all(store, runs, drawn, {"auroc_eval_recal": None})
+    (path,) = store.base.iterdir()
+    rows = pq.read_table(path)
+    later = ["task", "method", "parameters_g", "auroc_eval_recal", *MEASURED_COLUMNS, *RECONSTRUCTION_COLUMNS]
+    older = rows.drop_columns(later)
+    pq.write_table(older.replace_schema_metadata({"agad_schema_version": "0"}), path)
+    write_plan(tmp_path, runs)
+    table = plan_table(tmp_path, find_plan(tmp_path))
+    line = averages_line(table)
+    mean = statistics.fmean(drawn(spec) for spec in runs)
+    assert (line["avg±SD"].partition("±")[0], line["n"], line["recal"]) == (f"{100 * mean:.1f}", "30/30", "—")
+    assert line["verdict"] == "below"
+    alone = read_all(shutil.copytree(tmp_path / "base", tmp_path / "alone" / "base").parent)
+    assert [(row["task"], row["method"]) for row in alone.rows] == [("train", "agad")]
+    assert alone.runs["inference_ms_batch1"].isna().all()
+
+
+def test_a_reader_that_has_read_enough_is_no_error(tmp_path):
+    runs = specs((0,), dataset="digits")
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    write_plan(tmp_path, runs)
+    command = [sys.executable, "-m", "analysis.tables.table", "--results", str(tmp_path)]
+    reading, writing = os.pipe()
+    os.close(reading)  # gone before the first line
+    with os.fdopen(writing, "w") as gone:
+        result = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+def test_leave_one_out_is_named_as_such(tmp_path):
+    runs = [RunSpec(dataset="digits", protocol="leave_one_out", abnormal_class=c) for c in (0, 1)]
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.7)
+    table = plan_table(tmp_path, view(runs, "demo"))
+    assert table.sheets[1].caption == "AUROC in % by anomalous class, mean over seeds"
+    assert table.sheets[1].lines[0][-2:] == ("70.0", "70.0")

@@ -1,0 +1,55 @@
+"""Publishing rows: small, readable as a results folder, without anybody's machine in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agad.store.rows import ResultStore
+from agad.store.schema import LIGHT_COLUMNS
+from analysis.publish import PRIVATE_COLUMNS, main
+from sweeps.plan import Plan
+from tests.helpers.rows import record, spec
+
+SPECS = (spec(seed=0), spec(seed=1))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> tuple[Path, Path]:
+    """A results folder with two runs of a plan and one of another, and the plan file."""
+    folder = tmp_path / "results"
+    store = ResultStore(folder)
+    for each in (*SPECS, spec(seed=9)):
+        store.commit(record(each, auroc=0.25, host="node7", log="/home/me/x.log", scores_eval=[1.0], curve_update=[4]))
+    return folder, Plan("demo", (), (), SPECS, "code").save(folder)
+
+
+def publish(folder: Path, plan: Path, out: Path) -> int:
+    return main(["--results", str(folder), "--plan", str(plan), "--out", str(out)])
+
+
+def test_what_is_published_reads_like_any_results_folder(results: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, plan = results
+
+    assert publish(folder, plan, tmp_path / "out") == 0
+    published = ResultStore(tmp_path / "out")
+    kept = [name for name in LIGHT_COLUMNS if name not in PRIVATE_COLUMNS]
+    wanted = {each.run_id for each in SPECS}
+    assert published.read([*kept, "curve_update"]) == ResultStore(folder).read([*kept, "curve_update"], wanted)
+    assert Plan.load(tmp_path / "out" / "plans" / plan.name) == Plan.load(plan)
+
+
+def test_scores_and_machines_are_left_out(results: tuple[Path, Path], tmp_path: Path) -> None:
+    publish(*results, tmp_path / "out")
+
+    row = ResultStore(tmp_path / "out").read(["scores_eval", *PRIVATE_COLUMNS]).to_pylist()[0]
+    assert set(row.values()) == {None}
+
+
+def test_nothing_to_publish_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = Plan("demo", (), (), SPECS, "code").save(tmp_path)
+
+    assert publish(tmp_path, plan, tmp_path / "out") == 2
+    assert "holds no row of demo-" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

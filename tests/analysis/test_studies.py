@@ -1,0 +1,169 @@
+"""What the report makes of a study: its trials and pictures, and default and tuned side by side on the test set."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agad.spec.run import RunSpec
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+from analysis.cells import read_all
+from analysis.errors import AnalysisError
+from analysis.figures.studies import study_figures
+from analysis.report import write_report
+from analysis.studies import read_studies, read_study, trials_table
+from analysis.tables.table import plan_table
+from analysis.tables.tuned import tuned_table
+from analysis.tuning import Tuning
+from analysis.views import studies_view, tuned_view
+from sweeps.grids.paper import Grid
+from sweeps.plan import make_plan
+from sweeps.tuning.chosen import tuned_by
+from sweeps.tuning.outcomes import Rows
+from sweeps.tuning.summary import SUMMARY, write_summary
+from tests.helpers.analysis_rows import commit_all, ok_row
+from tests.helpers.rows import spec
+from tests.helpers.studies import Bench, cells, settings_of
+
+TUNED_GAIN = 0.25
+"""Share of the anomalies that only the tuned runs rank above the normals."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with one study of two cells, whose validation has classes 1 and 2."""
+    results = tmp_path_factory.mktemp("study")
+    ranges = ("lambda_con=5:500", "lambda_lat=0.5:50", "backbone=naive,unet")
+    bench = Bench(results, settings_of(cells(1), ranges=ranges))
+    bench.run(8, sampler="random")
+    rows = Rows(bench.store)
+    rows.look({run.run_id for run in bench.made})
+    write_summary(bench.folder, bench.optimiser, rows.known, how={"sampler": "random", "pruner": "none"})
+    return results
+
+
+@pytest.fixture(scope="module")
+def tuned(study: Path) -> Path:
+    """The folder, with the test scores of both: the tuned runs rank a quarter of class 1's anomalies higher."""
+    grid = Grid("demo", "", (spec(),), 3)
+    plan, _ = make_plan(grid, tuned=tuned_by(study, "s"))
+    plan.save(study)
+    store = ResultStore(study)
+    assert plan.tuned is not None
+    for run in plan.specs:
+        store.commit(_scored(run, higher=0.75))
+    for seed in range(3):
+        store.commit(_scored(spec(seed), higher=0.5))
+    return study
+
+
+def _scored(run: RunSpec, higher: float) -> object:
+    """20 normals; 40 anomalies of class 1, of which that share ranks above all normals; 40 of class 5, all above."""
+    of_class = np.repeat([0, 1, 5], [20, 40, 40])
+    scores = np.repeat([1.0, 2.0, 0.0, 2.0], [20, round(40 * higher), 40 - round(40 * higher), 40])
+    auroc = (higher + 1) / 2
+    return ok_row(
+        run,
+        auroc,
+        code_digest=code_digest(),
+        test_class=of_class.tolist(),
+        test_label=(of_class > 0).astype(int).tolist(),
+        scores_eval=scores.tolist(),
+    )
+
+
+def test_default_and_tuned_stand_side_by_side(tuned: Path) -> None:
+    (tuning,) = read_all(tuned).tunings
+    sheet = tuned_table(ResultStore(tuned), tuning)
+    assert sheet is not None
+    lines = sheet.data.set_index("score")
+
+    assert lines.loc["AUROC", ["default", "tuned", "pairs"]].tolist() == [0.75, 0.875, 3]
+    assert lines.loc["AUROC", "gain"] == pytest.approx(0.125)
+    assert lines.loc["AUROC", "low"] == pytest.approx(0.125)  # no spread among these seeds
+    assert lines.loc["seen", ["default", "tuned"]].tolist() == [0.5, 0.75]
+    assert lines.loc["unseen", ["default", "tuned"]].tolist() == [1.0, 1.0]
+
+
+def _own(run: RunSpec) -> float:
+    return 0.5 + 0.1 * run.seed + 0.01 * run.known_anomaly_classes[0]
+
+
+def test_arms_of_a_grid_have_lines_of_their_own(tmp_path: Path) -> None:
+    """Of two classes, two known ones and two seeds each has eight pairs, and no pair across arms."""
+    arms = {"on": 0.1, "off": 0.2}
+    default = [
+        spec(seed, normal_class=of, adversarial_context=arm, gamma=0.1, min_anomalies=2, known_anomaly_classes=(known,))
+        for arm in arms for of in (0, 1) for known in (5, 6) for seed in (0, 1)
+    ]  # fmt: skip
+    tuned = [run.replace(lambda_con=7.0) for run in default]
+    store = ResultStore(tmp_path)
+    commit_all(store, default, _own)
+    commit_all(store, tuned, lambda run: _own(run) + arms[run.adversarial_context])
+    links = {found.run_id: own.run_id for found, own in zip(tuned, default, strict=True)}
+    sheet = tuned_table(store, Tuning("s", 1, 2, {"lambda_con": 7.0}, 0.9, (14,), {0: (1,), 1: (2,)}, links))
+
+    assert sheet is not None
+    assert sheet.columns[:4] == ("dataset", "γ", "context", "")
+    lines = sheet.data[sheet.data["score"] == "AUROC"].set_index("adversarial_context")
+    assert lines["pairs"].to_dict() == dict.fromkeys(arms, 8)
+    for end in ("gain", "low", "high"):  # no spread among seeds
+        assert lines[end].to_dict() == pytest.approx(arms)
+
+
+def test_a_tuned_table_says_that_labels_had_a_part(tuned: Path) -> None:
+    (plan,) = (tuned / "plans").glob("*.json")
+    text = " ".join(plan_table(tuned, plan).to_markdown().split())
+
+    assert "lambda_con=" in text.partition("**")[0]
+    assert re.search("Tuned with labels: backbone=(naive|unet), lambda_con=", text)
+    assert "with 14 labelled anomalies a run, of classes 1+2 beside 0" in text
+    assert "Test AUROC in %: the plan's own values, and those of trial" in text
+
+
+def test_the_study_s_trials_and_pictures(study: Path) -> None:
+    (one,) = read_studies(study)
+    sheet = trials_table(one)
+    names = [drawing.name for drawing in study_figures(one)]
+
+    assert sheet.lines[0][0] == str(one.best)
+    assert len(sheet.data) == 8
+    assert [name.rpartition("-")[2] for name in names] == ["history", "importance", "slices", "parallel"]
+    assert "14 labelled anomalies of classes 1+2" in one.words
+    assert all(drawing.to_svg().startswith("<svg") for drawing in study_figures(one))
+
+
+def test_the_report_of_a_study_opens_without_a_network(study: Path, tuned: Path, tmp_path: Path) -> None:
+    page = write_report(tuned, tmp_path / "all").read_text()
+    assert {"tuned", "study-s"} <= set(re.findall(r'id="([^"]+)"', page))
+    assert not re.findall(r'(?:src|href)="https?:', page)
+    assert (tmp_path / "all" / "figures" / "study-s-parallel.png").exists()
+
+
+def test_a_folder_with_a_study_alone_has_a_report(study: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    folder = alone / "studies" / "s"
+    folder.mkdir(parents=True)
+    (folder / SUMMARY).write_text((study / "studies" / "s" / SUMMARY).read_text())
+
+    assert "Studies only" in write_report(alone, tmp_path / "report").read_text()
+
+
+def test_a_damaged_summary_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / SUMMARY).write_text('{"study_version": 1')
+    with pytest.raises(AnalysisError, match="not a study's summary, or a damaged one"):
+        read_study(tmp_path)
+    (tmp_path / SUMMARY).write_text('{"study_version": 9}')
+    with pytest.raises(AnalysisError, match="a study of schema 9"):
+        read_study(tmp_path)
+
+
+def test_the_notebook_s_views(tuned: Path, tmp_path: Path) -> None:
+    shown = studies_view(tuned)._repr_html_() + tuned_view(tuned)._repr_html_()
+    assert shown.count("<svg") == 4
+    assert shown.count("<table") == 2
+    assert "There is no study" in studies_view(tmp_path)._repr_html_()

@@ -1,0 +1,83 @@
+"""The project's commands as processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agad.store.claims import ClaimBoard, ClaimRecord, Owner
+from agad.store.rows import ResultStore
+from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, SPEC_COLUMNS
+from tests.conftest import ROOT
+
+LAUNCH = [sys.executable, str(ROOT / "sweeps" / "launch.py")]
+SMALL = ["--grid", "demo", "--select", "normal_class=0,1", "--select", "gamma=0", "--seeds", "1"]
+"""Two runs."""
+LEAN = [
+    word
+    for change in ("image_size=16", "batch_size=16", "final_protocols=eval+eval_recal", "curve_protocols=eval")
+    for word in ("--set", change)
+]
+"""Cheap updates and scores: larger images and more protocols would be more of the same."""
+RESULTS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
+NUMBERS = ["run_id", "status", *SPEC_COLUMNS, *RESULTS]
+"""What must be the same, bit for bit, however often a run was interrupted."""
+
+
+def launch(*arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run launch.py to its end, somewhere else than in the repository."""
+    return subprocess.run(
+        [*LAUNCH, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        cwd="/",
+        env={**os.environ, **environment},
+    )
+
+
+def local_results(folder: Path, *arguments: str) -> Path:
+    """The folder, with the rows that two local workers make of these arguments, left in peace."""
+    done = launch(*arguments, "--results", str(folder), "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start launch.py and return at once."""
+    return subprocess.Popen(
+        [*LAUNCH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def numbers(results: Path) -> list[dict[str, object]]:
+    """The rows that count, without what tells of place and time."""
+    rows: list[dict[str, object]] = ResultStore(results).read(NUMBERS).to_pylist()
+    return rows
+
+
+def claims(results: Path) -> list[ClaimRecord]:
+    """The newest claim of each run that has one."""
+    board = ClaimBoard(results, Owner.this_process("observer"))
+    newest = [board.read(run_id, generations[-1]) for run_id, generations in board.generations().items()]
+    return [record for record in newest if record is not None]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 300, pause: float = 0.02) -> None:
+    """Return when the condition holds; AssertionError when it does not in time."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, f"waited {seconds} s in vain"
+        time.sleep(pause)
+
+
+def one_line(text: str) -> str:
+    """The text without its line end; AssertionError if it is a traceback or has several lines."""
+    lines = text.strip().splitlines()
+    assert len(lines) == 1, text
+    return lines[0]

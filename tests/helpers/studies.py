@@ -1,0 +1,132 @@
+"""Studies for tests: real files, real workers, an objective that takes no time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agad.spec.run import RunSpec
+from agad.store.claims import Claim, ClaimBoard, Owner
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+from sweeps.plan import Plan, RetryPolicy
+from sweeps.tuning.coordinator import Coordinator
+from sweeps.tuning.lease import Lease
+from sweeps.tuning.optimiser import Optimiser, open_storage
+from sweeps.tuning.outcomes import Rows, count_steps
+from sweeps.tuning.settings import StudySettings
+from sweeps.tuning.space import space_of
+from sweeps.worker.growing import Feed, study_folder
+from sweeps.worker.picking import Picker
+from sweeps.worker.stopping import Stopping
+from tests.helpers.rows import record, spec
+
+VALIDATED: dict[str, Any] = {"validation": 0.1, "evaluate_test": False, "curve": (1, 2)}
+SIZES = {"n_val_normal": 14, "n_val_anomaly": 14, "drawn_validation_classes": [1, 2]}
+
+
+def cells(count: int = 1, seeds: int = 1, **changes: Any) -> tuple[RunSpec, ...]:
+    """Runs of the first trial: so many classes, seeds 0 on of each."""
+    return tuple(
+        spec(seed, normal_class=index, **{**VALIDATED, **changes}) for seed in range(seeds) for index in range(count)
+    )
+
+
+def settings_of(
+    specs: tuple[RunSpec, ...] | None = None, ranges: tuple[str, ...] = (), **changes: Any
+) -> StudySettings:
+    """A study of those runs."""
+    specs = specs or cells()
+    return StudySettings(**{"name": "s", "title": "t", "specs": specs, "axes": space_of(ranges, specs), **changes})
+
+
+def storage_of(folder: Path) -> Any:
+    """The storage of a study in that folder."""
+    return open_storage(folder, None, lambda: None)
+
+
+def score(of: RunSpec) -> float:
+    """Highest where lambda_con is small, and otherwise as one pleases."""
+    return 1 / (1 + of.lambda_con / 100)
+
+
+class Bench:
+    """A study's files, and a worker without training that answers whatever is open.
+
+    Args:
+        results: the results folder.
+        settings: the study.
+        values: what a run's row says beside its score: an overriding `auroc_val`, or `status`.
+    """
+
+    def __init__(
+        self, results: Path, settings: StudySettings, values: Callable[[RunSpec], Mapping[str, Any]] = lambda _: {}
+    ) -> None:
+        self.results, self.values = results, values
+        self.folder = study_folder(results, settings.name)
+        self.settings = settings.save(self.folder)
+        self.plan = Plan(settings.name, (), (), settings.specs, code_digest(), settings.name)
+        self.plan_path = self.plan.save(results)
+        self.store = ResultStore(results)
+        self.made: list[RunSpec] = []
+        board = ClaimBoard(results, Owner.this_process("worker"), lease=5.0)
+        self.picker = Picker(self.plan, self.store, board, RetryPolicy())
+
+    @contextmanager
+    def opened(self, url: str | None = None, **options: Any) -> Iterator[Coordinator]:
+        """The study's coordinator; `options` are those of Optimiser."""
+        lease = Lease(self.folder, self.settings.name, 5.0, Stopping(), print)
+        try:
+            steps = count_steps(self.settings.specs)
+            self.optimiser = Optimiser(
+                self.settings, open_storage(self.folder, url, lease.check), steps=steps, **options
+            )
+            judged = options.get("pruner", "none") != "none"
+            yield Coordinator(
+                self.optimiser, Feed(self.folder), Rows(self.store, self.settings.protocol), lease, Stopping(),
+                workers=2, judged=judged, idle=self.answer,
+            )  # fmt: skip
+        finally:
+            lease.release()
+
+    def run(self, trials: int, **options: Any) -> list[Any]:
+        """Work until so many trials have ended; Optuna's view of them."""
+        with self.opened(**options) as coordinator:
+            assert coordinator.run(trials)
+        return self.optimiser.frozen()
+
+    def pick(self) -> tuple[RunSpec, Claim] | None:
+        """What a worker would be given."""
+        return self.picker.next()
+
+    def answer(self) -> None:
+        """Make every open run."""
+        while (picked := self.pick()) is not None:
+            of, claim = picked
+            self.made.append(of)
+            curve = {"curve_update": [*of.curve_points], "curve_auroc_val_eval": [score(of)] * len(of.curve_points)}
+            values = {"auroc_val": score(of), "train_seconds": 1.0, **SIZES, **curve, **self.values(of)}
+            status = values.pop("status", "ok")
+            assert self.store.commit(record(of, claim.generation, status, **values))
+            claim.release()
+
+
+@contextmanager
+def answering(bench: Bench) -> Iterator[None]:
+    """A thread that makes every run that comes, whoever the coordinator is."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.01):
+            bench.answer()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

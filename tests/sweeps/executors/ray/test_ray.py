@@ -1,0 +1,232 @@
+"""The Ray executor on a real Ray: two nodes on one machine, real training on the embedded digits, real kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from agad.spec.run import RunSpec
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+from sweeps.plan import Plan
+from tests.conftest import ROOT
+from tests.helpers.cli import LAUNCH, LEAN, SMALL, claims, launch, local_results, numbers, one_line, start, wait_for
+from tests.helpers.ray_nodes import TOKEN, Nodes, ray_nodes
+
+pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')")
+
+RAY = ["--executor", "ray"]
+SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=4", "--set", "curve=2", *LEAN]
+"""Six runs, of which three have anomalies."""
+LONG = [*SMALL, "--set", "updates=70", *LEAN, "--checkpoint-every", "0.4"]
+"""Two runs that take some seconds each, with several checkpoints."""
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    """Two nodes; one declares a GPU that is not there."""
+    with ray_nodes({"num_cpus": 2}, {"num_cpus": 3, "num_gpus": 1}) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of LONG under the local executor, left in peace."""
+    return local_results(tmp_path_factory.mktemp("uninterrupted"), *LONG)
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_the_demo_on_two_nodes_gives_the_rows_of_the_local_executor(tmp_path: Path, nodes: Nodes) -> None:
+    local = launch(*SHORT, "--results", str(tmp_path / "local"))
+    done = launch(
+        *SHORT, *RAY, "--address", nodes.address, "--results", str(tmp_path / "ray"), "--tensorboard",
+        RAY_AUTH_TOKEN=TOKEN,
+    )  # fmt: skip
+
+    assert (local.returncode, done.returncode) == (0, 0), done.stderr
+    assert numbers(tmp_path / "ray") == numbers(tmp_path / "local")
+    rows = ResultStore(tmp_path / "ray").read(["executor", "threads", "worker"]).to_pylist()
+    assert {(row["executor"], row["threads"]) for row in rows} == {("ray", 1)}
+    assert {path.parent.name for path in files(tmp_path / "ray")} - {"base", "plans", "tables"} == {
+        row["run_id"] for row in numbers(tmp_path / "ray")
+    }, "beside the rows there are only TensorBoard's files, a folder for each run"
+    assert all(b"auroc_eval" in path.read_bytes() for path in files(tmp_path / "ray" / "ray"))
+
+
+def test_again_where_all_is_done_no_trial_is_made(tmp_path: Path, nodes: Nodes) -> None:
+    one_run = [*SMALL, "--select", "normal_class=0", "--set", "updates=2", *LEAN]
+    first = launch(*one_run, "--results", str(tmp_path))
+    again = launch(*one_run, *RAY, "--address", "127.0.0.1:1", "--results", str(tmp_path))
+
+    assert (first.returncode, again.returncode) == (0, 0), "done: the cluster that is not there was not asked"
+
+
+def test_shares_of_a_gpu_that_is_declared_bound_how_many_train_at_once(tmp_path: Path, nodes: Nodes) -> None:
+    """The node has CPUs for three runs, and its one GPU has room for two halves."""
+    options = ["--resources", "cpu=1,gpu=0.5", "--device", "cpu", "--set", "updates=12"]
+    done = launch(*SHORT, *options, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN)
+
+    assert done.returncode == 0, done.stderr
+    spans = ResultStore(tmp_path).read(["started_at", "finished_at", "worker"]).to_pylist()
+    at_once = max(
+        sum(one["started_at"] <= other["started_at"] < one["finished_at"] for one in spans) for other in spans
+    )
+    assert (len(spans), at_once) == (6, 2)
+    assert len({one["worker"] for one in spans}) == 2, "two actors made all runs"
+
+
+def test_a_run_that_raises_is_a_failed_row_and_the_others_go_on(tmp_path: Path, nodes: Nodes) -> None:
+    base = RunSpec(normal_class=0, updates=6, batch_size=16, final_protocols=("eval", "eval_recal"))
+    specs = (base, base.replace(lr=1e38), base.replace(seed=1))
+    plan = Plan("demo", (), (), specs, code_digest()).save(tmp_path)
+    done = launch(
+        "--plan", str(plan), *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN
+    )
+
+    assert done.returncode == 1
+    assert "1 runs failed" in done.stderr
+    rows = ResultStore(tmp_path).read(["lr", "status", "failure_kind", "log"]).to_pylist()
+    assert sorted((row["status"], row["failure_kind"]) for row in rows) == [("failed", "nan"), *[("ok", None)] * 2]
+    (failed,) = (row for row in rows if row["status"] == "failed")
+    assert "non-finite at update" in Path(failed["log"]).read_text()
+
+
+def has_checkpoint(results: Path) -> bool:
+    return any((results / "checkpoints").glob("*.pt"))
+
+
+def test_a_node_killed_in_the_middle(tmp_path: Path, uninterrupted: Path) -> None:
+    """Its run goes on from its checkpoint on the other node, and gives the same bits."""
+    with ray_nodes({"num_cpus": 1}, {"num_cpus": 1}) as nodes:
+        launcher = start_with_token(*LONG, *RAY, "--address", nodes.address, "--results", str(tmp_path))
+        wait_for(lambda: len(list((tmp_path / "checkpoints").glob("*.pt"))) == 2)
+        nodes.kill(1)
+        _, messages = launcher.communicate(timeout=120)
+
+    assert launcher.returncode == 0, messages
+    assert "died; its run will be taken over" in messages
+    assert numbers(tmp_path) == numbers(uninterrupted)
+    assert {"attempt": 2, "resumes": 1} in ResultStore(tmp_path).read(["attempt", "resumes"]).to_pylist()
+
+
+def start_with_token(*arguments: str) -> subprocess.Popen[str]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    return subprocess.Popen([*LAUNCH, *arguments], env={**os.environ, "RAY_AUTH_TOKEN": TOKEN}, **pipes)  # type: ignore[call-overload, no-any-return]
+
+
+def owners(results: Path) -> list[int]:
+    """Pids of the workers that hold a claim."""
+    return [record.owner.pid for record in claims(results) if not record.released]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_the_launcher_killed_takes_its_cluster_with_it_and_goes_on_when_started_again(
+    tmp_path: Path, uninterrupted: Path
+) -> None:
+    options = [*LONG, *RAY, "--workers", "2", "--results", str(tmp_path)]
+    launcher = start(*options)
+    wait_for(lambda: has_checkpoint(tmp_path))
+    workers = owners(tmp_path)
+    launcher.kill()
+    launcher.communicate()
+    wait_for(lambda: not any(map(is_running, workers)), 30)
+    done = launch(*options)
+
+    assert done.returncode == 0, done.stderr
+    assert numbers(tmp_path) == numbers(uninterrupted)
+    assert ResultStore(tmp_path).read_tries().num_rows == 2
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+    """As a terminal sends it: to Ray's processes too."""
+    launcher = start(*LONG, *RAY, "--workers", "2", "--results", str(tmp_path), "--set", "updates=2000")
+    wait_for(lambda: has_checkpoint(tmp_path))
+    os.killpg(launcher.pid, signal.SIGINT)
+    _, messages = launcher.communicate(timeout=60)
+
+    assert launcher.returncode == 1
+    assert "Stopping: workers finish their update" in messages
+    assert "Go on with:" in messages
+    assert "Traceback" not in messages
+    board = ClaimBoard(tmp_path, Owner.this_process("observer"))
+    assert all(board.read(run_id, n[-1]).released for run_id, n in board.generations().items())  # type: ignore[union-attr]
+    assert has_checkpoint(tmp_path)
+    assert not (tmp_path / "ray").exists()
+
+
+def test_near_its_deadline_a_launch_stops_and_can_go_on(tmp_path: Path, nodes: Nodes) -> None:
+    arguments = [*LONG, *RAY, "--address", nodes.address, "--results", str(tmp_path), "--set", "updates=2000"]
+    done = launch(*arguments, "--deadline", "11", RAY_AUTH_TOKEN=TOKEN)
+
+    assert done.returncode == 1
+    assert "Stopping, for its deadline is near" in done.stderr
+    assert "Go on with:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+BAD = [
+    (["--resources", "cpu=two"], "'cpu=two' is not like cpu=2,gpu=0.25"),
+    (["--resources", "gpu=1.5"], "above 1, Ray takes whole numbers only"),
+    (["--threads", "3", "--resources", "cpu=2"], "--threads 3 is more than the 2 CPUs of a run"),
+    (["--resources", "cpu=1,gpu=0.5"], "no GPU is visible here"),
+    (["--address", "127.0.0.1:1", "--resources", "gpu=1", "--device", "cuda"], "nothing answers at"),
+    (["--together", "2"], "a Ray trial is one run"),
+    (["--address", "nowhere"], "'nowhere' is neither HOST:PORT nor auto"),
+    (["--address", "127.0.0.1:1"], "nothing answers at"),
+    (["--address", "127.0.0.1:1", "--dashboard-host", "127.0.0.1"], "that at --address has its own"),
+    (["--executor", "local", "--tensorboard"], "--tensorboard is for --executor ray"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = launch(*SMALL, *RAY, "--results", str(tmp_path / "r"), *arguments)
+
+    assert done.returncode == 2
+    assert message in one_line(done.stderr.replace("0/2 done, 0 failed, 0 running, 2 to do", ""))
+
+
+def test_a_cluster_that_does_not_take_the_token(tmp_path: Path, nodes: Nodes) -> None:
+    done = launch(*SMALL, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN="x" * 32)
+
+    assert done.returncode == 2
+    assert "the cluster does not take this token; set RAY_AUTH_TOKEN" in one_line(done.stderr)
+
+
+def test_more_than_any_node_has(tmp_path: Path, nodes: Nodes) -> None:
+    more = ["--resources", "cpu=4"]
+    done = launch(*SMALL, *RAY, "--address", nodes.address, *more, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN)
+
+    assert done.returncode == 2
+    assert "no node of the Ray cluster has 4 CPUs for a run" in one_line(done.stderr)
+
+
+def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "ray.py").write_text("raise ImportError('no module named ray')")
+    done = launch(*SMALL, *RAY, "--results", str(tmp_path / "r"), PYTHONPATH=str(tmp_path))
+
+    assert done.returncode == 2
+    assert "pip install 'agad[ray]'" in one_line(done.stderr)
+
+
+def test_planning_and_the_other_executors_never_load_ray() -> None:
+    code = "import sys, sweeps.launch, sweeps.executors.local.executor; sys.exit('ray' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

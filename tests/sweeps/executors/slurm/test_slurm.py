@@ -1,0 +1,476 @@
+"""What agad says to Slurm and makes of its answers, without a Slurm: its commands are stand-ins on the path."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agad.errors import AgadError, DeviceError
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
+from sweeps.executors.slurm import queue
+from sweeps.executors.slurm.commands import SlurmError, call, complaint
+from sweeps.executors.slurm.job import Job, parse_time_left
+from sweeps.executors.slurm.ledger import Ledger, Submission
+from sweeps.executors.slurm.options import ARRAY_SCRIPT, array_defaults
+from sweeps.executors.slurm.task import MARGIN, REQUEUES_WITHOUT_PROGRESS, Task, margin, progress
+from sweeps.executors.slurm.view import slurm_lines
+from sweeps.grids.paper import load_grid
+from sweeps.plan import RetryPolicy, make_plan
+from sweeps.worker.picking import Picker
+from tests.conftest import ROOT
+from tests.helpers.cli import launch, one_line
+
+JOB = Job("12_3", "12", 0, None)
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Puts a stand-in for a command on the path; it writes its arguments, one a line, to the file that is returned."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    def make(name: str, script: str = "") -> Path:
+        log = tmp_path / f"{name}.log"
+        path = folder / name
+        path.write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" >> {shlex.quote(str(log))}\n{script}\n')
+        path.chmod(0o755)
+        return log
+
+    for name in ("squeue", "scontrol", "sbatch", "srun", "scancel"):
+        make(name, f"echo '{name}: error: no such thing' >&2; exit 1")
+    return make
+
+
+def a_picker(results: Path) -> Picker:
+    plan, _ = make_plan(load_grid("demo"), seeds=1)
+    return Picker(plan, ResultStore(results), ClaimBoard(results, Owner.this_process("me")), RetryPolicy())
+
+
+# -- the job ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0:05\n", 5), ("59:59", 3599), ("1:00:00", 3600), ("2-03:04:05", 2 * 86400 + 3 * 3600 + 4 * 60 + 5),
+        ("UNLIMITED", None), ("NOT_SET", None), ("INVALID", None), ("", None), ("5", None),
+    ],
+)  # fmt: skip
+def test_time_left_as_slurm_writes_it(text: str, seconds: float | None) -> None:
+    assert parse_time_left(text) == seconds
+
+
+def test_a_task_is_named_by_its_array_for_the_last_one_has_the_arrays_own_id() -> None:
+    last = {"SLURM_JOB_ID": "12", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "7", "SLURM_RESTART_COUNT": "2"}
+
+    assert Job.here({**last, "SLURM_JOB_NAME": "x", "SLURM_JOB_GPUS": "0"}) == Job("12_7", "12", 2, None, "x", True)
+    assert Job.here({"SLURM_JOB_ID": "40", "SLURM_JOB_END_TIME": "1700000000"}) == Job("40", "40", 0, 1700000000.0)
+    assert Job.here({}) is None
+
+
+def test_the_end_comes_from_the_environment_else_from_squeue_else_it_is_not_known(command: Callable[..., Path]) -> None:
+    assert Job("1", "1", 0, time.time() + 100).seconds_left() == pytest.approx(100, abs=2)
+    assert JOB.seconds_left() is None
+    asked = command("squeue", "echo 1:30")
+    assert JOB.seconds_left() == 90
+    assert "12_3" in asked.read_text().splitlines()
+
+
+def test_the_margin_is_three_minutes_and_less_where_the_limit_is_short() -> None:
+    assert margin(86400) == MARGIN
+    assert 10 <= margin(120) < 30
+    assert margin(1) == 10
+
+
+# -- commands -----------------------------------------------------------------------------------------------------
+
+
+def test_a_complaint_is_slurms_own_first_error() -> None:
+    text = (
+        "sbatch: hint\nsbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed\n"
+    )
+
+    assert complaint(text) == "sbatch: error: invalid partition specified: nope"
+    assert complaint("") == ""
+
+
+def test_what_slurm_refuses_and_what_is_not_there_is_one_line(command: Callable[..., Path]) -> None:
+    with pytest.raises(SlurmError, match="squeue: error: no such thing"):
+        call(["squeue"])
+    with pytest.raises(SlurmError, match="not on the path"):
+        call(["squeue-of-nowhere"])
+    command("squeue", "exec sleep 30")
+    with pytest.raises(SlurmError, match="did not answer"):
+        call(["squeue"], timeout=0.2)
+
+
+# -- options ------------------------------------------------------------------------------------------------------
+
+
+def test_both_ways_ask_for_the_same() -> None:
+    asked = array_defaults(ARRAY_SCRIPT.read_text().splitlines())
+
+    assert asked == {"time": "04:00:00", "gres": "gpu:1", "cpus-per-task": "4", "mem": "16G"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("array=0-3", "--workers"), ("nodes=2", "--workers"), ("ntasks=2", "--workers"), ("job_name=x", "its job"),
+        ("output=x", "one folder per sweep"), ("=x", "KEY=VALUE"), ("par tition=x", "KEY=VALUE"),
+        ("comment=a\nb", "line break"), ("signal=B:USR1@60", "180 s"), ("no-requeue", "time limit"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked_of_sbatch_is_one_line(text: str, words: str, tmp_path: Path) -> None:
+    done = launch("--grid", "demo", "--executor", "slurm", "--slurm", text, "--results", str(tmp_path))
+
+    assert done.returncode == 2
+    assert words in one_line(done.stderr)
+
+
+def test_a_set_up_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    setup = ["--slurm-setup", str(tmp_path / "none.sh")]
+    done = launch("--grid", "demo", "--executor", "slurm", *setup, "--results", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "set-up file" in one_line(done.stderr)
+
+
+def test_a_task_outside_of_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    done = launch("--grid", "demo", "--slurm-task", "--results", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "SLURM_JOB_ID" in one_line(done.stderr)
+
+
+def test_a_machine_without_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = launch("--grid", "demo", "--executor", "slurm", "--results", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "--executor local" in one_line(done.stderr)
+
+
+def test_nothing_reaches_a_shell_unquoted(command: Callable[..., Path], tmp_path: Path) -> None:
+    """The script that submitit would hand over, run by bash with a stand-in for srun: words arrive as they were."""
+    command("scontrol", "echo 'MaxArraySize = 1001'")
+    command("sbatch", f"cp ${{!#}} {shlex.quote(str(tmp_path))}/script.sh; echo fine")
+    words = command("srun")
+    odd = tmp_path / "a b $(touch pwned) ; 'q'"
+    setup = tmp_path / "set up; touch pwned.sh"
+    setup.write_text("export SEEN_BY_SRUN=yes\n")
+    done = launch(
+        "--grid", "demo", "--executor", "slurm", "--results", str(odd), "--dry-run", "--slurm-setup", str(setup),
+        "--slurm", "comment=$(touch pwned) `touch pwned`",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+    ran = subprocess.run(["bash", str(tmp_path / "script.sh")], cwd=tmp_path, check=False, capture_output=True)
+
+    assert ran.returncode == 0, ran.stderr
+    assert any(word.startswith(f"{odd}/slurm/") for word in words.read_text().splitlines())
+    asked = [text for text in (tmp_path / "script.sh").read_text().splitlines() if text.startswith("#SBATCH")]
+    assert [text.partition("=")[0].removeprefix("#SBATCH --") for text in asked] == [
+        "array", "comment", "cpus-per-task", "gres", "job-name", "mem", "nodes", "open-mode", "output", "requeue",
+        "signal", "time",
+    ]  # fmt: skip
+    assert asked[1] == "#SBATCH --comment='$(touch pwned) `touch pwned`'"
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_a_dry_run_says_it_when_slurm_would_refuse(command: Callable[..., Path], tmp_path: Path) -> None:
+    command("scontrol", "echo 'MaxArraySize = 5'")
+    command("sbatch", "echo 'sbatch: error: invalid partition specified: nope' >&2; exit 1")
+    done = launch("--grid", "demo", "--executor", "slurm", "--results", str(tmp_path / "r"), "--dry-run")
+
+    assert done.returncode == 2
+    assert "invalid partition specified: nope" in one_line(done.stderr)
+    assert "8 tasks in 2 arrays of at most 5" in done.stdout
+    assert not (tmp_path / "r").exists()
+
+
+# -- array.sh -----------------------------------------------------------------------------------------------------
+
+
+def array(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The script as Slurm runs it: a copy, elsewhere."""
+    return subprocess.run(
+        ["bash", "-s", "--", *arguments],
+        input=ARRAY_SCRIPT.read_text(),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        env={"PATH": os.environ["PATH"], "SLURM_SUBMIT_DIR": str(folder), "AGAD_PYTHON": "echo", **environment},
+    )
+
+
+def test_array_sh_hands_words_on_as_they_are(tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    said = array("--plan", "x y.json", "--results", "$(touch pwned)", AGAD_PYTHON=str(program)).stdout.splitlines()
+    assert said[-4:] == ["--plan", "x y.json", "--results", "$(touch pwned)"]
+
+
+def test_array_sh_runs_table2_by_default_and_else_what_it_is_given() -> None:
+    program = str(ROOT / "sweeps" / "launch.py")
+    task = [program, "--executor", "local", "--slurm-task"]
+
+    assert array().stdout.split() == [*task, "--grid", "table2"]
+    assert array("--workers", "2").stdout.split() == [*task, "--grid", "table2", "--workers", "2"]
+    assert array("--grid", "full").stdout.split() == [*task, "--grid", "full"]
+
+
+def test_array_sh_says_where_it_is_not_in_the_repository(tmp_path: Path) -> None:
+    lost = array(folder=tmp_path)
+    assert lost.returncode == 2
+    assert "top folder" in one_line(lost.stderr)
+
+
+def test_array_sh_runs_the_set_up_lines_first(tmp_path: Path) -> None:
+    setup = tmp_path / "set up.sh"
+    setup.write_text("false\necho $UNSET\nmkdir -p $HOME; echo ready $#\nset -- clobbered\n")
+
+    done = array("--grid", "full", AGAD_SLURM_SETUP=str(setup), HOME=str(tmp_path / "h"))
+    assert done.stdout.split()[:2] == ["ready", "0"]
+    assert done.stdout.split()[-2:] == ["--grid", "full"]
+    missing = array(AGAD_SLURM_SETUP=str(tmp_path / "none"))
+    assert missing.returncode == 2
+    assert "no such file" in one_line(missing.stderr)
+
+
+# -- the queue ----------------------------------------------------------------------------------------------------
+
+
+def line(*values: str) -> str:
+    return "".join(value.ljust(width) for value, (_, width) in zip(values, queue._FIELDS, strict=True))
+
+
+def test_status_shows_the_queue_by_one_squeue_in_half_a_minute(command: Callable[..., Path], tmp_path: Path) -> None:
+    folder = tmp_path / "jobs"
+    assert list(slurm_lines(folder)) == []
+    Ledger(folder).write(Submission("agad-demo-1", 3, ("python",), "12"))
+    answer = "\n".join(
+        [
+            line("12", "0", "agad-demo-1", "RUNNING", "None", "node7", "2"),
+            line("12", "1", "agad-demo-1", "PENDING", "Resources", "", "0"),
+            line("12", "2", "agad-demo-1", "PENDING", "BeginTime", "", "1"),
+            line("99", "N/A", "other", "RUNNING", "None", "node7", "0"),
+        ]
+    )
+    (tmp_path / "answer").write_text(answer + "\n")
+    calls = command("squeue", f"cat {tmp_path}/answer")
+
+    for _ in range(2):
+        lines = list(slurm_lines(folder))
+        assert "1 task running on node7 (job 12, requeued 2 times)" in lines
+        assert "1 task pending (Resources; job 12)" in lines
+        assert "1 task requeued, pending (BeginTime; job 12)" in lines
+        assert len(lines) == 3
+    assert calls.read_text().splitlines().count("--me") == 1
+
+
+def test_status_works_where_slurm_does_not_answer(command: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "job-12").touch()
+    calls = command("squeue", "echo 'squeue: error: no such thing' >&2; exit 1")
+
+    for _ in range(2):
+        assert list(slurm_lines(tmp_path)) == ["not asked: squeue: error: no such thing"]
+    assert calls.read_text().splitlines().count("--me") == 1
+
+
+def test_one_launch_at_a_time_and_a_dead_ones_lock_is_no_obstacle(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    with ledger.locked():
+        board = ClaimBoard(tmp_path, Owner.this_process("other"))
+        (last,) = board.generations()["0"]
+        assert board.is_held("0", last)
+    with ledger.locked():
+        pass
+    assert len(list((tmp_path / "claims").iterdir())) == 1
+
+
+# -- the task -----------------------------------------------------------------------------------------------------
+
+
+def a_task(folder: Path, deadline: float | None = 86400, job: Job = JOB) -> Task:
+    task = Task(job)
+    task.begin(folder, deadline)
+    return task
+
+
+def test_near_its_end_a_task_stops(command: Callable[..., Path], tmp_path: Path) -> None:
+    assert not a_task(tmp_path, 11.5).stopping.is_set()
+    assert a_task(tmp_path, 9).stopping.is_set()
+    assert not a_task(tmp_path, None).stopping.is_set()  # nothing tells when it ends
+    command("squeue", "echo 0:05")
+    assert a_task(tmp_path, None).stopping.is_set()
+    assert Ledger(tmp_path).jobs() == {"12": ""}
+
+
+def test_a_warning_in_a_job_that_is_shorter_than_its_lead_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = a_task(tmp_path, 120)
+    task.warned(signal.SIGUSR1, None)
+    assert not task.stopping.is_set()
+    monkeypatch.setattr("sweeps.executors.slurm.task._BEGINNING", 0.0)
+    assert not task.stopping.is_set()
+    task.warned(signal.SIGUSR2, None)
+    assert task.stopping.is_set()
+    assert task.stopping.reason == "it got SIGUSR2"
+
+
+def test_a_warning_counts_from_the_start_where_the_end_is_not_known(
+    command: Callable[..., Path], tmp_path: Path
+) -> None:
+    task = a_task(tmp_path, None)
+    task.warned(signal.SIGUSR1, None)
+    assert task.stopping.is_set()
+
+
+def test_a_node_whose_gpus_do_not_work_takes_no_runs(tmp_path: Path) -> None:
+    with_gpus = Task(Job("1", "1", 0, None, has_gpus=True))
+    with pytest.raises(DeviceError, match="--device cpu"):
+        with_gpus.check_gpus([])
+    with_gpus.check_gpus(["0"])
+    Task(JOB).check_gpus([])
+
+
+def stopped(folder: Path) -> Task:
+    task = a_task(folder)
+    task.stopping.stop("its deadline is near")
+    return task
+
+
+def test_requeues_are_capped_only_where_nothing_is_kept(
+    command: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requeued = command("scontrol")
+    picker = a_picker(tmp_path / "results")
+    board, specs = picker.board, picker.plan.specs
+
+    for saved in range(1, 6):  # each incarnation keeps a little more: an epoch that is longer than the time limit
+        claim = board.take(specs[0].run_id, saved)
+        assert claim is not None
+        claim.note(update=saved, updates=9, saved=saved)
+        claim.release()
+        stopped(tmp_path).requeue(picker)
+    assert requeued.read_text().splitlines() == ["requeue", "12_3"] * 5
+
+    for _ in range(REQUEUES_WITHOUT_PROGRESS + 1):
+        stopped(tmp_path).requeue(picker)
+    assert requeued.read_text().splitlines().count("requeue") == 5 + REQUEUES_WITHOUT_PROGRESS - 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "Give the job more time" in said
+    assert said.endswith("scontrol requeue 12_3")
+
+    picker.store.commit(RunRecord(spec=specs[1], attempt=1, status="failed", values={"failure_kind": "nan"}))
+    stopped(tmp_path).requeue(picker)
+    assert progress(picker)[0] == 1
+    assert requeued.read_text().splitlines().count("requeue") == 5 + REQUEUES_WITHOUT_PROGRESS
+
+
+def test_a_task_that_was_cancelled_or_is_done_is_not_requeued(command: Callable[..., Path], tmp_path: Path) -> None:
+    requeued = command("scontrol")
+    picker = a_picker(tmp_path / "results")
+    cancelled = a_task(tmp_path)
+    cancelled.ended(signal.SIGTERM, None)
+    cancelled.requeue(picker)
+    a_task(tmp_path).requeue(picker)  # nothing stopped it: others are at what is left
+    for spec in picker.plan.specs:
+        picker.store.commit(RunRecord(spec=spec, attempt=1, status="failed", values={"failure_kind": "nan"}))
+    stopped(tmp_path).requeue(picker)
+
+    assert not requeued.exists()
+
+
+def test_a_busy_controller_is_asked_again(
+    command: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sweeps.executors.slurm.task._REQUEUE_PAUSE", 0.01)
+    asked = command("scontrol", f"[ $(grep -c requeue {tmp_path}/scontrol.log) = 3 ] || exit 1")
+    stopped(tmp_path).requeue(a_picker(tmp_path / "results"))
+
+    assert asked.read_text().splitlines().count("requeue") == 3
+    assert "Not requeued" not in capsys.readouterr().err
+
+
+def test_where_there_is_no_scontrol_the_command_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    stopped(tmp_path).requeue(a_picker(tmp_path / "results"))
+
+    assert capsys.readouterr().err.splitlines()[-1].endswith("scontrol requeue 12_3")
+
+
+def test_what_an_array_tries_again_is_settled_once(tmp_path: Path) -> None:
+    first = a_task(tmp_path).once("retry.json", json.dumps({"a": 1}))
+    later = a_task(tmp_path, job=Job("12_4", "12", 1, None)).once("retry.json", json.dumps({"a": 1, "b": 2}))
+
+    assert first == later
+    assert json.loads(later.read_text()) == {"a": 1}
+
+
+def test_the_last_task_takes_the_others_out_of_the_queue(command: Callable[..., Path], tmp_path: Path) -> None:
+    """All of them where nothing has failed; else its own, for another array may be there to try failed runs again."""
+    Ledger(tmp_path).write(Submission("agad-demo-1", 3, ("python",), "40"))
+    Ledger(tmp_path).write(Submission("agad-demo-2", 3, ("python",), "41"))
+    answer = [
+        line("12", "4", "agad", "PENDING", "Priority", "", "0"),
+        line("40", "0", "agad-demo-1", "PENDING", "Priority", "", "0"),
+        line("41", "0", "of another cluster", "PENDING", "Priority", "", "0"),
+    ]
+    (tmp_path / "answer").write_text("\n".join(answer) + "\n")
+    command("squeue", f"cat {tmp_path}/answer")
+    cancelled = command("scancel")
+    picker = a_picker(tmp_path / "results")
+    picker.store.commit(
+        RunRecord(spec=picker.plan.specs[0], attempt=1, status="failed", values={"failure_kind": "nan"})
+    )
+    a_task(tmp_path, job=Job("12_3", "12", 0, None, "agad")).leave(picker)
+    assert cancelled.read_text().split() == ["--state=PENDING", "12"]
+
+    a_task(tmp_path, job=Job("12_3", "12", 0, None, "agad")).leave(a_picker(tmp_path / "clean"))
+    assert cancelled.read_text().split()[2:] == ["--state=PENDING", "12", "--state=PENDING", "40"]
+
+
+def test_a_dead_launch_of_another_host_is_waited_for_and_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.executors.slurm.ledger._LOCK_LEASE", 0.5)
+    elsewhere = dataclasses.replace(Owner.this_process("launcher"), host="login2", boot="other")
+    assert ClaimBoard(tmp_path, elsewhere).take("0", 1) is not None
+    with Ledger(tmp_path).locked():
+        assert sorted(path.name for path in (tmp_path / "claims").iterdir())[-1] == "0.2"
+
+
+def test_a_lock_is_held_for_as_long_as_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.executors.slurm.ledger._LOCK_BEAT", 0.1)
+    with Ledger(tmp_path).locked():
+        board = ClaimBoard(tmp_path, Owner.this_process("other"), lease=0.5)
+        ends = time.monotonic() + 1.2
+        while time.monotonic() < ends:
+            assert board.is_held("0", 1)
+            time.sleep(0.1)
+
+
+def test_a_lock_that_is_held_for_long_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.executors.slurm.ledger._LOCK_PATIENCE", 0.1)
+    with Ledger(tmp_path).locked(), pytest.raises(AgadError, match="another launch"), Ledger(tmp_path).locked():
+        pass

@@ -1,0 +1,36 @@
+"""Relative costs: what the time that is left is reckoned with."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweeps.progress.cost import relative_cost, seconds_left
+from tests.helpers.rows import spec
+
+AGAD = spec(updates=100, batch_size=256)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cost"),
+    [
+        ({}, 100),
+        ({"backbone": "unetpp"}, 500),
+        ({"batch_size": 64}, 25),
+        ({"image_size": 64}, 400),
+        ({"adversarial_context": "off"}, 60),
+        ({"method": "ganomaly"}, 80),
+    ],
+)
+def test_cost_in_updates_of_the_naive_generator(changes: dict[str, object], cost: float) -> None:
+    assert relative_cost(AGAD.replace(**changes)) == pytest.approx(cost)
+
+
+def test_what_trains_nothing_costs_a_few_updates() -> None:
+    timing = AGAD.replace(updates=1200, batch_size=256, task="inference", curve=(50, 100, 200, 400, 800, 1200))
+
+    assert relative_cost(timing) == 5
+
+
+def test_time_left_is_by_cost() -> None:
+    assert seconds_left([AGAD.replace(backbone="unetpp")], {AGAD: 10.0}) == pytest.approx(50)
+    assert seconds_left([AGAD], {}) is None

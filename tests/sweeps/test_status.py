@@ -1,0 +1,92 @@
+"""status.py: what is done, running, failed and missing, from the files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.rows import ResultStore
+from sweeps.grids.paper import load_grid
+from sweeps.plan import make_plan
+from sweeps.status import main
+from tests.helpers.rows import record
+
+SELECT = ["--grid", "demo", "--select", "gamma=0"]
+SPECS = make_plan(load_grid("demo"), select=["gamma=0"])[0].specs
+
+
+@pytest.fixture
+def status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> object:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = main([*SELECT, "--results", str(tmp_path), *arguments])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_nothing_is_there_yet(status, tmp_path: Path) -> None:
+    code, output, _ = status()
+
+    assert code == 1
+    assert "0 done, 0 failed, 0 running, 9 to do" in output
+    assert "Digits (8x8)  γ 0   0:0/3 1:0/3 4:0/3" in output
+    assert list(tmp_path.iterdir()) == [], "looking leaves no trace"
+
+
+def test_done_running_and_failed(status, tmp_path: Path) -> None:
+    store = ResultStore(tmp_path)
+    board = ClaimBoard(tmp_path, Owner.this_process("w3"))
+    store.commit(record(SPECS[0], train_seconds=60.0, eval_seconds=6.0))
+    store.commit(record(SPECS[1], status="failed", failure_kind="nan"))
+    claim = board.take(SPECS[2].run_id, 1)
+    assert claim is not None
+    claim.note(update=7, updates=16, saved=0)
+    claim.beat()
+    code, output, _ = status()
+
+    assert code == 1
+    assert "0:1/3 1:0/3 4:0/3" in output
+    assert "1 done, 1 failed, 1 running, 6 to do, about 7 min 42 s with 1 workers left" in output
+    assert "running: Digits (8x8) class 4 γ 0 naive seed 0, update 7/16 by w3" in output
+    assert "failed (nan): 1" in output
+    assert f"launch.py --results {tmp_path} --grid demo --select gamma=0" in output.splitlines()[-1]
+
+
+def test_complete(status, tmp_path: Path) -> None:
+    for spec in SPECS:
+        ResultStore(tmp_path).commit(record(spec, train_seconds=1.0, eval_seconds=1.0))
+    code, output, _ = status()
+
+    assert code == 0
+    assert "0:3/3 1:3/3 4:3/3" in output
+    assert "Go on" not in output
+
+
+def test_only_failed_runs_are_left(status, tmp_path: Path) -> None:
+    for spec in SPECS:
+        ResultStore(tmp_path).commit(record(spec, status="failed", failure_kind="error"))
+    code, output, _ = status()
+
+    assert code == 1
+    assert output.strip().endswith("--retry-failed")
+
+
+def test_torn_files_are_named(status, tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "ab.1.parquet").write_text("torn")
+
+    assert "passed over" in status()[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--select", "normal_class=9"], "matches no run"), (["--plan", "x.json"], "--plan says everything")],
+)
+def test_bad_input(status, arguments: list[str], message: str) -> None:
+    code, output, error = status(*arguments)
+
+    assert (code, output) == (2, "")
+    assert message in error
+    assert len(error.strip().splitlines()) == 1

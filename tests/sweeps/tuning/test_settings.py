@@ -1,0 +1,85 @@
+"""Which study is meant, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import optuna
+import pytest
+
+from agad.errors import AgadError, StoreError
+from sweeps.tune import main as tune
+from sweeps.tuning.optimiser import Optimiser
+from sweeps.tuning.settings import SETTINGS, load_settings
+from tests.helpers.cli import one_line
+from tests.helpers.studies import cells, settings_of
+
+pytestmark = pytest.mark.usefixtures("no_flushing")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--select", "dataset=mnist", "--sampler", "magic"], "unknown sampler 'magic'; choose from: tpe, gp"),
+        (["--select", "dataset=mnist", "--pruner", "magic"], "unknown pruner"),
+        (["--select", "dataset=mnist", "--range", "lambda_adv=3:2"], "upside down"),
+        (["--select", "dataset=mnist", "--sampler", "cmaes", "--objective", "auroc,time"], "cmaes has one objective"),
+        (["--select", "dataset=mnist", "--objective", "auroc,stability"], "ask for --seeds 2"),
+        (["--select", "dataset=mnist", "--objective", "time"], "begins with auroc"),
+        (["--select", "dataset=mnist", "--objective", "auroc,luck"], "unknown objective 'luck'"),
+        (["--select", "dataset=mnist", "--anomaly-classes", "10"], "9 anomalous classes where 0 is the normal class"),
+        (["--select", "dataset=mnist", "--select", "normal_class=3",
+          "--set", "validation_anomaly_classes=3"], "names a normal class"),
+        (["--select", "dataset=mnist", "--set", "validation=0.9", "--anomaly-classes", "1"],
+         "the validation asks for .* which has"),
+        (["--select", "dataset=mnist", "--protocol", "batch1"], "unknown protocol 'batch1'; choose from: eval"),
+        (["--select", "dataset=mnist", "--retry-failed"], "--retry-failed is for launch.py"),
+        (["--select", "dataset=mnist"], "--trials is missing"),
+        ([], "--select is missing"),
+        (["--grid", "table1"], "a study is about one dataset"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = tune(["--study", "s", "--results", str(tmp_path), *arguments])
+
+    assert status == 2
+    assert re.search(message, one_line(capsys.readouterr().err))
+
+
+def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings_of().save(tmp_path)
+
+    with pytest.raises(AgadError, match=r"searches lambda_adv=0.1:10:log, .*now it would be lambda_adv=0.5:10"):
+        settings_of(ranges=("lambda_adv=0.5:10",)).save(tmp_path)
+    with pytest.raises(AgadError, match="is about other runs"):
+        settings_of(cells(updates=5)).save(tmp_path)
+    assert settings_of(title="said otherwise").save(tmp_path) == settings_of()
+
+    content = json.loads((tmp_path / SETTINGS).read_text())
+    (tmp_path / SETTINGS).write_text(json.dumps({**content, "study_version": 99}))
+    with pytest.raises(StoreError, match="a study of schema 99, this agad has 1"):
+        load_settings(tmp_path)
+
+
+def test_a_first_call_that_is_refused_leaves_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the corrected call would meet the settings of the wrong one."""
+    call = ["--study", "s", "--results", str(tmp_path), "--select", "dataset=mnist", "--trials", "1"]
+
+    assert tune([*call, "--workers", "1", "--storage", "nosuch://"]) == 2
+    assert "the database cannot be opened" in one_line(capsys.readouterr().err)
+    assert tune([*call, "--executor", "ray", "--address", "head:6379"]) == 2
+    assert "--workers is missing" in one_line(capsys.readouterr().err)
+    assert not (tmp_path / "studies").exists()
+
+
+def test_a_database_study_of_another_search_is_refused(tmp_path: Path) -> None:
+    """The name is all that a database knows a study by."""
+    storage = optuna.storages.InMemoryStorage()
+    Optimiser(settings_of(), storage)
+
+    with pytest.raises(AgadError, match="has a study s of another search space or other cells"):
+        Optimiser(settings_of(cells(2)), storage)

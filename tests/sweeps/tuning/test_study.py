@@ -1,0 +1,170 @@
+"""Whole studies: no test image has a part, no trial is lost or doubled, rows alone make them anew."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+
+from agad.errors import AgadError
+from agad.spec.run import RunSpec
+from sweeps.tuning.chosen import tuned_by
+from sweeps.tuning.journal import JOURNAL, set_aside
+from sweeps.tuning.optimiser import Optimiser
+from sweeps.tuning.outcomes import Rows, RunOutcome
+from sweeps.tuning.rebuild import rebuild
+from sweeps.tuning.summary import SUMMARY, write_summary
+from sweeps.worker.growing import Feed
+from sweeps.worker.worker import Worker, WorkerOptions
+from tests.conftest import ROOT
+from tests.helpers.science import made_up, small, with_images
+from tests.helpers.studies import VALIDATED, Bench, answering, cells, settings_of, storage_of
+
+TUNE = [sys.executable, str(ROOT / "sweeps" / "tune.py")]
+STATE = optuna.trial.TrialState
+pytestmark = pytest.mark.usefixtures("no_flushing")
+
+
+def test_poisoned_test_images_do_not_move_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real training: the same trials, the same scores, the same proposals."""
+    settings = settings_of(
+        (small(**VALIDATED | {"validation": 0.4}, validation_anomalies=15, normal_class=1, updates=6, lr=5e-3),)
+    )
+    data = made_up()
+    poisoned = with_images(data, test_images=torch.full_like(data.test_images, 255))
+
+    def study(results: Path, images: Any) -> list[tuple[Any, Any]]:
+        monkeypatch.setattr(Worker, "_open_data", lambda *_: images)
+        bench = Bench(results, settings)
+        worker = Worker(WorkerOptions(plan=str(bench.plan_path), results=str(results)))
+        worker.open()
+
+        def answer() -> None:
+            while (picked := worker.picker.next()) is not None:
+                worker._run(*picked)
+
+        monkeypatch.setattr(bench, "answer", answer)
+        trials = bench.run(3)
+        worker.close()
+        return [(trial.params, trial.values) for trial in trials]
+
+    clean = study(tmp_path / "clean", data)
+    assert len({values[0] for _, values in clean}) > 1
+    assert study(tmp_path / "poisoned", poisoned) == clean
+
+
+def test_killed_again_and_again_no_trial_is_lost_or_doubled(tmp_path: Path) -> None:
+    """Killed at any moment, in the middle of a write too; the journal loads, and goes on, every time."""
+    bench = Bench(tmp_path, settings_of(cells(2)))
+    command = [*TUNE, "--study", "s", "--results", str(tmp_path), "--trials", "40", "--workers", "3", "--no-launch"]
+    journal, draw = bench.folder / JOURNAL, random.Random(0)
+    with answering(bench):
+        for kill in range(5):
+            size = journal.stat().st_size if journal.exists() else 0
+            process = subprocess.Popen([*command, "--sampler", "random"], stderr=subprocess.DEVNULL)
+            while process.poll() is None and (not journal.exists() or journal.stat().st_size < size + 3000):
+                time.sleep(0.002)
+            time.sleep(draw.uniform(0, 0.05))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            if kill % 2:  # and half a line, which a kill leaves behind rarely
+                journal.write_bytes(journal.read_bytes() + b'{"op_code":5,"worker_id":"x')
+        done = subprocess.run(
+            [*command, "--sampler", "random"], capture_output=True, text=True, check=False, timeout=120
+        )
+
+    assert done.returncode == 0, done.stderr
+    study = Optimiser(bench.settings, storage_of(bench.folder))
+    assert study.ended() == dict.fromkeys(range(40), "complete")
+    params = [tuple(trial.params.values()) for trial in study.frozen()]
+    assert len(set(params)) == 40
+    assert len(bench.made) == len({run.run_id for run in bench.made}) == 80
+    assert len(Feed(bench.folder).trials()) == 40
+
+
+def test_a_study_is_made_anew_from_the_rows(tmp_path: Path) -> None:
+    """From the folder's trials, or from nothing but rows: the same trials with the same scores."""
+    bench = Bench(tmp_path, settings_of(cells(2)), lambda of: {"status": "failed"} if of.lambda_con > 400 else {})
+    bench.values = lambda of: {"status": "failed", "auroc_val": None} if of.lambda_lat > 30 else {}
+    trials = bench.run(8, sampler="random")
+    wanted = [(trial.state, trial.values) for trial in trials]
+    assert {state for state, _ in wanted} == {STATE.COMPLETE, STATE.FAIL}
+
+    for keeps_folder in (True, False):
+        set_aside(bench.folder / JOURNAL)
+        if not keeps_folder:
+            (bench.folder / "trials").rename(bench.folder / "lost")
+        study = Optimiser(bench.settings, storage_of(bench.folder), begins=False)
+        assert rebuild(bench.settings, study, Feed(bench.folder), Rows(bench.store)) == 8
+        found = [(trial.state, trial.values) for trial in study.frozen()]
+        assert found == wanted if keeps_folder else sorted(map(str, found)) == sorted(map(str, wanted))
+    assert len(bench.run(9, sampler="random")) == 9
+
+
+def test_a_table_takes_over_a_trial_s_values_and_says_how_they_were_found(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, settings_of())
+    trials = bench.run(5, sampler="random")
+    write_summary(bench.folder, bench.optimiser, _known(bench), how={"sampler": "random"})
+    best = max(trials, key=lambda trial: trial.value)
+
+    tuned = tuned_by(tmp_path, "s")
+    assert (tuned.trial, tuned.trials, tuned.score) == (best.number, 5, best.value)
+    assert tuned.values["lambda_con"] == pytest.approx(best.params["lambda_con"], rel=1e-3)
+    assert "tuned with labels" in tuned.text
+    assert "14 labelled anomalies" in tuned.text
+    assert tuned_by(tmp_path, "s:0").values["lambda_con"] == 50
+    for wrong, message in (("s:99", "no such complete trial"), ("none", "there is no study"), ("s:x", "is not NAME")):
+        with pytest.raises(AgadError, match=message):
+            tuned_by(tmp_path, wrong)
+
+
+def test_a_summary_names_the_classes_of_all_cells_though_the_first_trial_failed(tmp_path: Path) -> None:
+    """Its later cells were never made; two cells of one class, at two gammas, are two."""
+    specs = (*cells(2), *cells(1, gamma=0.2, min_anomalies=2))
+    drawn = {0: [4, 2], 1: [3, 5]}
+
+    def values(of: RunSpec) -> dict[str, Any]:
+        fails = of.lambda_con == 50 and of.normal_class == 0
+        classes = [7] if of.gamma else drawn[of.target_class]
+        more = {"status": "failed", "auroc_val": None, "n_val_anomaly": None} if fails else {}
+        return {"drawn_validation_classes": None if fails else classes, **more}
+
+    bench = Bench(tmp_path, settings_of(specs), values)
+    bench.run(3, sampler="random")
+    write_summary(bench.folder, bench.optimiser, _known(bench), how={})
+    cells_of = json.loads((bench.folder / SUMMARY).read_text())["validation"]
+
+    assert [(c["class"], c["gamma"], c["classes"]) for c in cells_of] == [(0, 0, [2, 4]), (0, 0.2, [7]), (1, 0, [3, 5])]
+    assert tuned_by(tmp_path, "s").classes == {"0": (2, 4, 7), "1": (3, 5)}
+
+
+def _known(bench: Bench) -> dict[str, RunOutcome]:
+    rows = Rows(bench.store)
+    rows.look({run.run_id for run in bench.made})
+    return rows.known
+
+
+def test_the_dashboard_reads_the_journal(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from optuna_dashboard import wsgi
+    bench = Bench(tmp_path, settings_of())
+    bench.run(3)
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(bench.folder / JOURNAL)))
+    said: list[str] = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies", "SERVER_NAME": "here", "SERVER_PORT": "80",
+               "wsgi.url_scheme": "http", "QUERY_STRING": ""}  # fmt: skip
+    body = b"".join(wsgi(storage)(environ, lambda status, *_: said.append(status)))
+
+    assert said == ["200 OK"]
+    assert b'"study_name": "s"' in body or b'"study_name":"s"' in body

@@ -1,0 +1,406 @@
+"""What a worker does with what happens to its runs. The trainer is replaced; claims, rows and files are real."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import agad.train.run
+from agad.errors import DataError, DeviceError, NonFiniteLoss
+from agad.spec.run import RunOptions, RunSpec
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
+from sweeps.plan import Plan
+from sweeps.worker.failures import PlaceError
+from sweeps.worker.worker import EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker, WorkerOptions, parse_arguments
+from tests.helpers.rows import record, spec
+
+SPECS = tuple(spec(seed=seed) for seed in range(4))
+Behaviour = Callable[[RunSpec, RunOptions, Callable[..., Any]], RunRecord | None]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Worker]:
+    """A worker whose training is `behave(spec, options, control)`: None means ok, exceptions are the run's."""
+
+    def make(behave: Behaviour, code: str = code_digest(), **options: Any) -> Worker:
+        def train(spec: RunSpec, run_options: RunOptions, *, data: object, control: Callable[..., Any]) -> RunRecord:
+            return behave(spec, run_options, control) or record(spec, run_options.attempt)
+
+        monkeypatch.setattr(agad.train.run, "train", train)
+        plan = Plan("demo", (), (), SPECS, code).save(tmp_path)
+        return Worker(WorkerOptions(plan=str(plan), results=str(tmp_path), heartbeat=0.05, **options))
+
+    return make
+
+
+def rows(folder: Path) -> dict[int, tuple[str, str | None]]:
+    """Seed -> (status, failure_kind)."""
+    table = ResultStore(folder).read(["seed", "status", "failure_kind"])
+    return {row["seed"]: (row["status"], row["failure_kind"]) for row in table.to_pylist()}
+
+
+def trained(control: Callable[..., Any], update: int = 1) -> Any:
+    """What the trainer tells its caller after an update."""
+    return control(SimpleNamespace(update=update, updates=4, saved=0))
+
+
+def held(folder: Path) -> list[str]:
+    """Runs that somebody is at."""
+    board = ClaimBoard(folder, Owner.this_process("observer"))
+    return [run_id for run_id, generations in board.generations().items() if board.is_held(run_id, generations[-1])]
+
+
+def test_it_works_until_nothing_is_left(start: Callable[..., Worker], tmp_path: Path) -> None:
+    assert start(lambda *_: None).work() == EXIT_NOTHING_LEFT
+    assert rows(tmp_path) == dict.fromkeys(range(4), ("ok", None))
+    assert held(tmp_path) == []
+
+
+def test_rows_say_where_they_come_from(start: Callable[..., Worker], tmp_path: Path) -> None:
+    start(lambda *_: None, name="w7", executor="slurm").work()
+
+    row = ResultStore(tmp_path).read().to_pylist()[0]
+    assert (row["worker"], row["executor"], row["code_digest"]) == ("w7", "slurm", code_digest())
+    assert row["torch_version"] == torch.__version__
+    assert row["plan"].startswith("demo-")
+    assert None not in (row["host"], row["python_version"], row["instruction_set"])
+
+
+FAILURES = [
+    (NonFiniteLoss(3, "loss_g"), "nan", 3),
+    (MemoryError(), "oom", None),
+    (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), "oom", None),
+    (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "oom", None),
+    (ValueError("a bug"), "error", None),
+    (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "error", None),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "update"), FAILURES)
+def test_a_failed_run_is_a_row_and_the_sweep_goes_on(
+    start: Callable[..., Worker], tmp_path: Path, error: Exception, kind: str, update: int | None
+) -> None:
+    def behave(spec: RunSpec, _: RunOptions, control: Callable[..., Any]) -> None:
+        trained(control)
+        if spec.seed == 1:
+            raise error
+
+    assert start(behave, log="w.log").work() == EXIT_NOTHING_LEFT
+
+    assert rows(tmp_path) == {0: ("ok", None), 1: ("failed", kind), 2: ("ok", None), 3: ("ok", None)}
+    columns = ["failure_message", "failure_update", "log", "attempt"]
+    tries = ResultStore(tmp_path).read_tries([*columns, "status"]).to_pylist()
+    failed = [row for row in tries if row["status"] == "failed"]
+    assert len(failed) == (2 if kind == "oom" else 1), "out of memory is tried once more"
+    assert failed[0]["failure_message"].startswith(type(error).__name__)
+    assert (failed[0]["failure_update"], failed[0]["log"]) == (update, "w.log")
+
+
+PLACE = [
+    DataError("mnist is not in data/"),
+    DeviceError("no CUDA device"),
+    OSError(errno.ENOSPC, "No space left on device"),
+    PermissionError(errno.EACCES, "Permission denied"),
+    ImportError("libcudart.so: cannot open shared object file"),
+    RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+]
+
+
+@pytest.mark.parametrize("error", PLACE, ids=lambda error: type(error).__name__)
+def test_an_error_of_place_ends_the_worker_and_writes_no_row(
+    start: Callable[..., Worker], tmp_path: Path, error: Exception
+) -> None:
+    def behave(spec: RunSpec, _: RunOptions, control: Callable[..., Any]) -> None:
+        trained(control)
+        if spec.seed == 1:
+            raise error
+
+    with pytest.raises(PlaceError) as caught:
+        start(behave).work()
+
+    assert "\n" not in str(caught.value)
+    assert rows(tmp_path) == {0: ("ok", None)}
+    assert held(tmp_path) == []
+
+
+def test_a_disk_that_is_full_when_the_row_is_committed(
+    start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint stays: the run goes on from it."""
+
+    def behave(spec: RunSpec, options: RunOptions, _: Callable[..., Any]) -> None:
+        assert options.checkpoint_dir is not None
+        Path(options.checkpoint_dir).mkdir(exist_ok=True)
+        (Path(options.checkpoint_dir) / f"{spec.run_id}.1.pt").write_text("weights")
+
+    def full(*_: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    worker = start(behave)
+    monkeypatch.setattr(ResultStore, "commit", full)
+    with pytest.raises(PlaceError, match="No space left"):
+        worker.work()
+
+    assert (tmp_path / "checkpoints" / f"{SPECS[0].run_id}.1.pt").exists()
+    assert held(tmp_path) == []
+
+
+def test_checkpoints_go_when_the_ok_row_is_there(start: Callable[..., Worker], tmp_path: Path) -> None:
+    def behave(spec: RunSpec, options: RunOptions, _: Callable[..., Any]) -> None:
+        assert options.checkpoint_dir is not None
+        Path(options.checkpoint_dir).mkdir(exist_ok=True)
+        (Path(options.checkpoint_dir) / f"{spec.run_id}.1.pt").write_text("weights")
+
+    start(behave).work()
+
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_two_runs_that_fail_alike_before_their_first_update_speak_of_the_place(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    def behave(*_: object) -> None:
+        raise RuntimeError("libfoo is of another version")
+
+    with pytest.raises(PlaceError, match="two runs failed alike before their first update: RuntimeError: libfoo"):
+        start(behave).work()
+
+    assert rows(tmp_path) == {}
+    assert held(tmp_path) == []
+
+
+def test_two_runs_out_of_memory_before_their_first_update_speak_of_the_place(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    """Somebody else fills the GPU: the messages differ in their sizes."""
+
+    def behave(spec: RunSpec, *_: object) -> None:
+        raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {spec.seed + 2} GiB")
+
+    with pytest.raises(PlaceError, match="OutOfMemoryError"):
+        start(behave).work()
+
+    assert rows(tmp_path) == {}
+
+
+def test_a_stop_leaves_a_withheld_failure_open(start: Callable[..., Worker], tmp_path: Path) -> None:
+    """The run after it was stopped before it had shown whose fault the failure was."""
+
+    def behave(spec: RunSpec, *_: object) -> None:
+        if spec.seed == 0:
+            raise RuntimeError("whose fault?")
+        worker.stopping.stop("it got SIGTERM")
+        raise agad.train.run.Interrupted(0)
+
+    worker = start(behave)
+
+    assert worker.work() == EXIT_STOPPED
+    assert rows(tmp_path) == {}
+    assert held(tmp_path) == []
+
+
+def test_a_withheld_failure_is_committed_when_the_next_run_gets_further(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    seen = []
+
+    def behave(spec: RunSpec, _: RunOptions, control: Callable[..., Any]) -> None:
+        if spec.seed == 0:
+            raise RuntimeError("this spec is bad")
+        trained(control)
+        seen.append(rows(tmp_path)[0])
+
+    start(behave).work()
+
+    assert seen[0] == ("failed", "error")
+
+
+def test_it_waits_for_what_others_hold_until_a_lease_is_over(start: Callable[..., Worker], tmp_path: Path) -> None:
+    elsewhere = dataclasses.replace(Owner.this_process("gone"), host="another-host")
+    for each in SPECS:
+        ClaimBoard(tmp_path, elsewhere).take(each.run_id, 1)
+
+    assert start(lambda *_: None, lease=1.0).work() == EXIT_NOTHING_LEFT
+    assert rows(tmp_path) == dict.fromkeys(range(4), ("ok", None))
+
+
+def test_one_run_that_fails_before_its_first_update_is_its_own_fault(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    def behave(spec: RunSpec, *_: object) -> None:
+        if spec.seed == 0:
+            raise RuntimeError("this spec is bad")
+
+    assert start(behave).work() == EXIT_NOTHING_LEFT
+    assert rows(tmp_path)[0] == ("failed", "error")
+    assert held(tmp_path) == []
+
+
+def test_runs_that_fail_differently_are_rows(start: Callable[..., Worker], tmp_path: Path) -> None:
+    def behave(spec: RunSpec, *_: object) -> None:
+        raise RuntimeError(f"bad seed {spec.seed}")
+
+    start(behave).work()
+
+    assert rows(tmp_path) == dict.fromkeys(range(4), ("failed", "error"))
+    assert held(tmp_path) == []
+
+
+def test_a_stop_is_honoured_at_the_next_update(start: Callable[..., Worker], tmp_path: Path) -> None:
+    def behave(spec: RunSpec, _: RunOptions, control: Callable[..., Any]) -> None:
+        if spec.seed == 1:
+            worker.stopping.stop("it got SIGTERM")
+            assert trained(control) is agad.train.run.Action.STOP
+            raise agad.train.run.Interrupted(1)
+
+    worker = start(behave)
+
+    assert worker.work() == EXIT_STOPPED
+    assert rows(tmp_path) == {0: ("ok", None)}
+    assert held(tmp_path) == []
+
+
+def test_a_deadline_stops_it(start: Callable[..., Worker], tmp_path: Path) -> None:
+    assert start(lambda *_: None, deadline=0.0).work() == EXIT_STOPPED
+    assert rows(tmp_path) == {}
+
+
+def test_a_stolen_run_is_abandoned(start: Callable[..., Worker], tmp_path: Path) -> None:
+    def behave(spec: RunSpec, options: RunOptions, control: Callable[..., Any]) -> None:
+        if spec.seed == 0 and options.attempt == 1:
+            thief = ClaimBoard(tmp_path, Owner.this_process("thief")).take(spec.run_id, 2)
+            assert thief is not None
+            for _ in range(3000):
+                if trained(control) is agad.train.run.Action.ABANDON:
+                    thief.release()
+                    raise agad.train.run.Interrupted(1)
+                time.sleep(0.02)
+            pytest.fail("it never saw the thief")
+
+    start(behave).work()
+
+    (row,) = ResultStore(tmp_path).read(["attempt", "seed"], run_ids=[SPECS[0].run_id]).to_pylist()
+    assert row["attempt"] == 3
+
+
+def test_its_claims_beat_while_it_trains(start: Callable[..., Worker], tmp_path: Path) -> None:
+    counters = []
+
+    def behave(spec: RunSpec, options: RunOptions, control: Callable[..., Any]) -> None:
+        if spec.seed == 0:
+            board = ClaimBoard(tmp_path, Owner.this_process("observer"))
+            for _ in range(40):
+                trained(control, update=3)
+                time.sleep(0.05)
+                seen = board.read(spec.run_id, options.attempt)
+                assert seen is not None
+                counters.append((seen.counter, seen.update))
+
+    start(behave).work()
+
+    assert len(set(counters)) > 2
+    assert counters[-1][1] == 3
+
+
+def test_it_ends_when_its_launcher_is_gone(start: Callable[..., Worker], tmp_path: Path) -> None:
+    def behave(_: RunSpec, __: RunOptions, control: Callable[..., Any]) -> None:
+        for _ in range(3000):
+            if trained(control) is agad.train.run.Action.STOP:
+                raise agad.train.run.Interrupted(1)
+            time.sleep(0.02)
+        pytest.fail("it never saw that its launcher is gone")
+
+    worker = start(behave, parent=os.getpid())  # nobody is its own parent
+
+    assert worker.work() == EXIT_STOPPED
+    assert worker.stopping.reason == "its launcher is gone"
+
+
+def test_other_code_than_the_plans_is_refused(start: Callable[..., Worker]) -> None:
+    with pytest.raises(Exception, match=r"agad/ has changed since this plan was made .*--allow-code-change"):
+        start(lambda *_: None, code="0123")
+
+    assert start(lambda *_: None, code="0123", allow_code_change=True).work() == EXIT_NOTHING_LEFT
+
+
+def test_two_workers_share_a_plan(start: Callable[..., Worker], tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def behave(spec: RunSpec, *_: object) -> None:
+        made.append(spec.seed)
+        time.sleep(0.05)
+
+    workers = [start(behave), start(behave)]
+    threads = [threading.Thread(target=worker.work) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(made) == [0, 1, 2, 3]
+
+
+def test_runs_together_have_claims_rows_and_failures_of_their_own(
+    start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at a time: one breaks, and its place is taken by the next; each has its claim while it trains."""
+    seen: list[int] = []
+
+    def train_together(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
+        assert size == 2
+        first, second = next(members), next(members)
+        seen.append(len(held(tmp_path)))
+        ended(first, NonFiniteLoss(3, "loss_g"))
+        third = next(members)
+        ended(third, record(third.spec, third.options.attempt))
+        ended(second, record(second.spec, second.options.attempt))
+        last = next(members)
+        seen.append(len(held(tmp_path)))
+        ended(last, record(last.spec, last.options.attempt))
+        assert next(members, None) is None
+        return size
+
+    worker = start(lambda *_: None, together=2)
+    monkeypatch.setattr(agad.train.run, "train_together", train_together)
+    assert worker.work() == EXIT_NOTHING_LEFT
+    assert rows(tmp_path) == {0: ("failed", "nan"), 1: ("ok", None), 2: ("ok", None), 3: ("ok", None)}
+    assert seen == [2, 1]
+    assert held(tmp_path) == []
+
+
+def test_an_error_of_place_in_one_of_several_runs_gives_every_claim_back(
+    start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_together(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
+        first, _second = next(members), next(members)
+        ended(first, DeviceError("the GPU is gone"))
+        return size
+
+    worker = start(lambda *_: None, together=2)
+    monkeypatch.setattr(agad.train.run, "train_together", train_together)
+    with pytest.raises(PlaceError, match="the GPU is gone"):
+        worker.work()
+    assert rows(tmp_path) == {}
+    assert held(tmp_path) == []
+
+
+def test_options_survive_the_command_line() -> None:
+    options = WorkerOptions(
+        plan="a b.json", results="r;s", data="--d", threads=2, keep_weights=True, deadline=1.5, retry_until="x"
+    )
+
+    assert parse_arguments(options.to_arguments()) == options
+    assert parse_arguments(WorkerOptions(plan="p", results="r").to_arguments()) == WorkerOptions(plan="p", results="r")
