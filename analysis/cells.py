@@ -20,11 +20,12 @@ import pandas as pd
 from agad.spec import datasets
 from agad.spec.run import EVAL_PROTOCOLS
 from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
-from analysis import stats
-from analysis.errors import AnalysisError, NothingThereError
-from analysis.load import PLANS, PlanView, load_plan, open_store, spec_defaults
-from analysis.paper import numbers as paper
-from analysis.tuning import Tuning
+
+from . import stats
+from .errors import AnalysisError, NothingThereError
+from .load import PLANS, PlanView, load_plan, open_store, spec_defaults
+from .paper import numbers as paper
+from .tuning import Tuning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +102,7 @@ class Cells:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """The numbers of each row (see summary.summarise)."""
-        from analysis.summary import summarise  # which is made of cells
+        from .summary import summarise  # which is made of cells
 
         return summarise(self)
 

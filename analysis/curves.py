@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agad.spec.run import EVAL_PROTOCOLS
-from analysis.load import open_store
+
+from .load import open_store
 
 if TYPE_CHECKING:
     import pyarrow as pa

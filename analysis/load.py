@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from agad.errors import SpecError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
-from analysis.errors import AnalysisError
+
+from .errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from agad import files
 from agad.store.rows import FILE_METADATA, ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
-from analysis.command import exit_status
-from analysis.errors import AnalysisError
-from analysis.load import PLANS, load_plan
+
+from .command import exit_status
+from .errors import AnalysisError
+from .load import PLANS, load_plan
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
 """Names of somebody's machines and folders: published rows have null there."""

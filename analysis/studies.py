@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.errors import AnalysisError
-from analysis.tables import formats
-from analysis.tables.sheet import KEY, NOTE, OURS, Sheet
+from .errors import AnalysisError
+from .tables import formats
+from .tables.sheet import KEY, NOTE, OURS, Sheet
 
 STUDIES, SUMMARY = "studies", "summary.json"
 _VERSION = 1

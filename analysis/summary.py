@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import stats
-from analysis.cells import AUROC_COLUMNS, HEADLINE, Cells
-from analysis.paper import numbers as paper
+from . import stats
+from .cells import AUROC_COLUMNS, HEADLINE, Cells
+from .paper import numbers as paper
 
 STATUSES = ("ok", "failed", "pruned", "missing")
 """What can have become of a run that is wanted."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.errors import AnalysisError
-from analysis.tables import formats
+from .errors import AnalysisError
+from .tables import formats
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.cells import read_all
-from analysis.errors import NothingThereError
-from analysis.figures.drawing import Drawing
-from analysis.figures.studies import study_figures
-from analysis.load import open_store
-from analysis.studies import read_studies, trials_table
-from analysis.tables.sheet import Sheet
-from analysis.tables.tuned import tuned_table
+from .cells import read_all
+from .errors import NothingThereError
+from .figures.drawing import Drawing
+from .figures.studies import study_figures
+from .load import open_store
+from .studies import read_studies, trials_table
+from .tables.sheet import Sheet
+from .tables.tuned import tuned_table
 
 
 @dataclass(frozen=True)

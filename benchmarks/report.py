@@ -26,7 +26,7 @@ from benchmarks import synthetic
 _REPORT = """
 import resource, sys, time
 start, cpu = time.perf_counter(), time.process_time()
-from analysis.report import write_report
+from analysis.page.report import write_report
 write_report(sys.argv[1], sys.argv[2])
 print(time.perf_counter() - start, time.process_time() - cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """

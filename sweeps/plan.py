@@ -15,9 +15,10 @@ from agad.spec.datasets import check_counts
 from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec, parse_value
 from agad.store.provenance import code_digest
 from agad.store.rows import Try
-from sweeps.grids.paper import Grid
-from sweeps.tuned import Tuned
-from sweeps.worker.growing import PLAN, study_folder
+
+from .grids.paper import Grid
+from .tuned import Tuned
+from .worker.growing import PLAN, study_folder
 
 DEATHS_UNTIL_FAILED = 3
 """Workers that may die on a run without a new checkpoint before it becomes a failed row."""

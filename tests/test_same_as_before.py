@@ -14,7 +14,7 @@ import torch
 
 from agad import RunOptions, RunSpec, train
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS
-from analysis.report import write_report
+from analysis.page.report import write_report
 from sweeps.grids.paper import load_grid
 from sweeps.plan import Plan, make_plan
 from tests.conftest import ROOT

@@ -9,12 +9,13 @@ import matplotlib as mpl
 import numpy as np
 
 from agad.spec import datasets
-from analysis import curves as curve_data
-from analysis.cells import Cells
-from analysis.figures.drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
-from analysis.figures.rows import class_name, groups, is_plain
-from analysis.tables import formats
-from analysis.tables.formats import GAMMA
+
+from .. import curves as curve_data
+from ..cells import Cells
+from ..tables import formats
+from ..tables.formats import GAMMA
+from .drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
+from .rows import class_name, groups, is_plain
 
 
 def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:

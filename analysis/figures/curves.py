@@ -11,10 +11,11 @@ import matplotlib as mpl
 import pandas as pd
 
 from agad.spec import datasets
-from analysis.cells import Cells
-from analysis.figures.drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
-from analysis.figures.rows import class_name, groups, plain_rows
-from analysis.tables.table import heading, key_text
+
+from ..cells import Cells
+from ..tables.table import heading, key_text
+from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
+from .rows import class_name, groups, plain_rows
 
 BACKBONE_COLOURS = {"unet": COLOURS[0], "unetpp": COLOURS[1], "naive": COLOURS[2]}
 """Figure 6's blue and red."""

@@ -9,8 +9,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
-from analysis.cells import Cells
-from analysis.figures.drawing import (
+from ..cells import Cells
+from ..tables import formats, leakage
+from .drawing import (
     COLOURS,
     INK,
     MOST_PANELS,
@@ -21,8 +22,7 @@ from analysis.figures.drawing import (
     legend_on_top,
     ticks,
 )
-from analysis.figures.rows import class_name, plain_rows, row_title
-from analysis.tables import formats, leakage
+from .rows import class_name, plain_rows, row_title
 
 _MOST_NAMED = 3
 """Rows up to which panels are large enough for the classes' names."""

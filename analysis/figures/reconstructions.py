@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from agad.spec import datasets
 from agad.store.schema import RECONSTRUCTION_COLUMNS
-from analysis.cells import Cells
-from analysis.figures.drawing import STYLE, Drawing
-from analysis.figures.rows import is_plain
-from analysis.load import open_store
-from analysis.tables import formats
-from analysis.tables.formats import GAMMA
+
+from ..cells import Cells
+from ..load import open_store
+from ..tables import formats
+from ..tables.formats import GAMMA
+from .drawing import STYLE, Drawing
+from .rows import is_plain
 
 if TYPE_CHECKING:
     from agad.store.rows import ResultStore

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from agad.spec import datasets
-from analysis.cells import Cells
-from analysis.tables import formats
-from analysis.tables.formats import GAMMA
+
+from ..cells import Cells
+from ..tables import formats
+from ..tables.formats import GAMMA
 
 BACKBONE_TITLES = {"naive": "naive", "unet": "U-Net", "unetpp": "UNet++"}
 

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from analysis.figures.drawing import COLOURS, INK, STYLE, Drawing
-from analysis.studies import Study
-from analysis.tables import formats
+from ..studies import Study
+from ..tables import formats
+from .drawing import COLOURS, INK, STYLE, Drawing
 
 _SHADES = LinearSegmentedColormap.from_list("score", ["#b9c3cf", COLOURS[0]])
 _OWN = COLOURS[1]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from analysis.figures.drawing import Drawing
-from analysis.tables.sheet import Sheet
+from ..figures.drawing import Drawing
+from ..tables.sheet import Sheet
 
 
 @dataclass(frozen=True)

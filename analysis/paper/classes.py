@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
-from analysis.paper import numbers as paper
-from analysis.paper.numbers import PaperRow
-from analysis.paper.ours import OurTable
-from analysis.paper.texts import avg_sd_n, datasets_of, mark_legend, method_name
-from analysis.tables import formats
-from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
+
+from ..tables import formats
+from ..tables.sheet import KEY, OURS, PAPER, Sheet
+from . import numbers as paper
+from .numbers import PaperRow
+from .ours import OurTable
+from .texts import avg_sd_n, datasets_of, mark_legend, method_name
 
 
 def by_class(ours: OurTable) -> Iterator[Sheet]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis import stats
-from analysis.cells import ONE_KNOWN, Cells
-from analysis.paper import numbers as paper
-from analysis.paper.texts import printed
-from analysis.tables import formats
-from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
-from analysis.tables.table import heading, key_text
+from .. import stats
+from ..cells import ONE_KNOWN, Cells
+from ..tables import formats
+from ..tables.sheet import KEY, OURS, PAPER, Sheet
+from ..tables.table import heading, key_text
+from . import numbers as paper
+from .texts import printed
 
 
 def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import stats
-from analysis.cells import Cells
-from analysis.load import spec_defaults
-from analysis.paper import numbers as paper
-from analysis.paper.numbers import PaperRow
+from .. import stats
+from ..cells import Cells
+from ..load import spec_defaults
+from . import numbers as paper
+from .numbers import PaperRow
 
 
 @dataclass(frozen=True)

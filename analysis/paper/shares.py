@@ -8,9 +8,13 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
-from analysis.paper import numbers as paper
-from analysis.paper.ours import OurTable
-from analysis.paper.texts import (
+
+from ..tables import formats
+from ..tables.formats import GAMMA, GAP
+from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
+from . import numbers as paper
+from .ours import OurTable
+from .texts import (
     STAR_LEGEND,
     count_text,
     datasets_of,
@@ -23,9 +27,6 @@ from analysis.paper.texts import (
     value_and_range,
     verdict_text,
 )
-from analysis.tables import formats
-from analysis.tables.formats import GAMMA, GAP
-from analysis.tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
 
 OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly class at a time, SD over the 90 pairs."
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from analysis.paper.classes import by_class
-from analysis.paper.ours import OurTable
-from analysis.paper.shares import by_gamma, by_method, medical
-from analysis.tables.sheet import CHECK, Sheet
+from ..tables.sheet import CHECK, Sheet
+from .classes import by_class
+from .ours import OurTable
+from .shares import by_gamma, by_method, medical
 
 
 def sheets(ours: OurTable) -> list[Sheet]:

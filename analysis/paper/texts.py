@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis import stats
-from analysis.paper import numbers as paper
-from analysis.paper.numbers import BACKBONES, PaperRow
-from analysis.paper.ours import OurTable
-from analysis.tables import formats
-from analysis.tables.formats import GAP
+from .. import stats
+from ..tables import formats
+from ..tables.formats import GAP
+from . import numbers as paper
+from .numbers import BACKBONES, PaperRow
+from .ours import OurTable
 
 VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stats.NOT_ENOUGH: "?"}
 """Behind a number of ours: where it lies as against the paper's."""

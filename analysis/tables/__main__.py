@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from analysis.tables.table import main
+from .table import main
 
 sys.exit(main())

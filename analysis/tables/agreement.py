@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis import stats
-from analysis.cells import Cells
-from analysis.tables import formats
-from analysis.tables.formats import GAP
-from analysis.tables.leakage import LABELS, column, scored
-from analysis.tables.sheet import KEY, NOTE, OURS, Sheet
-from analysis.tables.table import fewest_fields, heading, key_text
+from .. import stats
+from ..cells import Cells
+from . import formats
+from .formats import GAP
+from .leakage import LABELS, column, scored
+from .sheet import KEY, NOTE, OURS, Sheet
+from .table import fewest_fields, heading, key_text
 
 FEWEST_CLASSES = 5
 """Below which a correlation over classes says nothing."""

@@ -8,14 +8,15 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
-from analysis import stats
-from analysis.cells import HEADLINE, Cells
-from analysis.paper.numbers import PaperRow
-from analysis.paper.ours import OurTable
-from analysis.tables import formats
-from analysis.tables.formats import GAMMA, GAP
-from analysis.tables.sheet import KEY, OURS, Sheet
-from analysis.tables.table import heading, key_text
+
+from .. import stats
+from ..cells import HEADLINE, Cells
+from ..paper.numbers import PaperRow
+from ..paper.ours import OurTable
+from . import formats
+from .formats import GAMMA, GAP
+from .sheet import KEY, OURS, Sheet
+from .table import heading, key_text
 
 _VARIANTS = {
     "table3": "adversarial_context",

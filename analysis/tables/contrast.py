@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import stats
-from analysis.cells import Cells
-from analysis.load import spec_defaults
-from analysis.tables import formats
-from analysis.tables.comparisons import BASELINES
-from analysis.tables.formats import GAP
-from analysis.tables.leakage import LABELS, column, scored
-from analysis.tables.sheet import KEY, OURS, Sheet
-from analysis.tables.table import heading, key_text
+from .. import stats
+from ..cells import Cells
+from ..load import spec_defaults
+from . import formats
+from .comparisons import BASELINES
+from .formats import GAP
+from .leakage import LABELS, column, scored
+from .sheet import KEY, OURS, Sheet
+from .table import heading, key_text
 
 _PLACE = ("dataset", "gamma")
 """Fields that say where something is compared, not what."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import stats
-from analysis.paper import numbers as paper
-from analysis.paper.ours import OurTable
-from analysis.tables.sheet import KEY, NOTE, OURS, Sheet
+from .. import stats
+from ..paper import numbers as paper
+from ..paper.ours import OurTable
+from .sheet import KEY, NOTE, OURS, Sheet
 
 
 def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:

@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
-from analysis import stats
-from analysis.cells import HEADLINE, ONE_KNOWN, Cells
-from analysis.paper import numbers as paper
-from analysis.summary import STATUSES
-from analysis.tables import formats
-from analysis.tables.formats import RANGE
+
+from .. import stats
+from ..cells import HEADLINE, ONE_KNOWN, Cells
+from ..paper import numbers as paper
+from ..summary import STATUSES
+from . import formats
+from .formats import RANGE
 
 
 def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:

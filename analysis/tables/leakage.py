@@ -15,12 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agad.spec.run import EVAL_PROTOCOLS
-from analysis import stats
-from analysis.cells import HEADLINE, Cells
-from analysis.tables import formats
-from analysis.tables.formats import GAP
-from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
-from analysis.tables.table import fewest_fields, heading, key_text
+
+from .. import stats
+from ..cells import HEADLINE, Cells
+from . import formats
+from .formats import GAP
+from .sheet import KEY, OURS, PAPER, Sheet
+from .table import fewest_fields, heading, key_text
 
 PROTOCOLS = ("eval_recal", "eval", "batch1", "batch_shuffled", "batch_class_sorted", "batch_normals_first")
 """In the order in which tables and figures show them: from what one image owes to no other, to the ordered set."""

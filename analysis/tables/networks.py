@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
-from analysis.cells import Cells
-from analysis.load import spec_defaults
-from analysis.paper import numbers as paper
-from analysis.paper.numbers import BACKBONES
-from analysis.tables import formats
-from analysis.tables.formats import GAP
-from analysis.tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
+
+from ..cells import Cells
+from ..load import spec_defaults
+from ..paper import numbers as paper
+from ..paper.numbers import BACKBONES
+from . import formats
+from .formats import GAP
+from .sheet import KEY, NOTE, OURS, PAPER, Sheet
 
 _VARIANT_FIELDS = ("image_size", "naive_latent", "upsampling", "generator_norm", "batch_norm")
 """Fields other than the backbone on which a generator's size or speed depends."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from analysis.tables.formats import GAP
+from .formats import GAP
 
 KEY, OURS, PAPER, NOTE = "key", "ours", "paper", "note"
 """What a column or a line holds: what it is about, numbers of ours, numbers of the paper, words."""

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agad.spec import datasets
-from analysis import stats
-from analysis.cells import HEADLINE, Cells, read
-from analysis.command import exit_status
-from analysis.load import PlanView, find_plan, load_plan, open_store
-from analysis.tables import footnotes, formats
-from analysis.tables.formats import GAMMA, GAP, RANGE
-from analysis.tables.networks import networks
-from analysis.tables.sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
-from analysis.tables.tuned import tuned_table
+
+from .. import stats
+from ..cells import HEADLINE, Cells, read
+from ..command import exit_status
+from ..load import PlanView, find_plan, load_plan, open_store
+from . import footnotes, formats
+from .formats import GAMMA, GAP, RANGE
+from .networks import networks
+from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
+from .tuned import tuned_table
 
 if TYPE_CHECKING:
     from agad.store.rows import ResultStore

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agad.store.schema import SPEC_COLUMNS
-from analysis import curves, stats
-from analysis.cells import Cells, read
-from analysis.load import PlanView, spec_defaults
-from analysis.tables import formats
-from analysis.tables.sheet import KEY, OURS, Sheet
+
+from .. import curves, stats
+from ..cells import Cells, read
+from ..load import PlanView, spec_defaults
+from . import formats
+from .sheet import KEY, OURS, Sheet
 
 if TYPE_CHECKING:
     from agad.store.rows import ResultStore
-    from analysis.tuning import Tuning
+
+    from ..tuning import Tuning
 
 _SCORES = {"AUROC": "auroc", "recal": "auroc_eval_recal", "seen": "seen", "unseen": "unseen"}
 _CELL = ["class", "known"]
@@ -29,7 +31,7 @@ def tuned_table(store: ResultStore, tuning: Tuning) -> Sheet | None:
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
     others. None where no pair of runs is there.
     """
-    from analysis.tables.table import fewest_fields, heading, key_text  # which shows this table
+    from .table import fewest_fields, heading, key_text  # which shows this table
 
     defaults = _defaults(store, tuning)
     pairs = None if defaults is None else _pairs(store, tuning, defaults)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 from agad.errors import AgadError
-from sweeps.grids.paper import grid_names, load_grid
-from sweeps.plan import Plan, make_plan
-from sweeps.tuning.chosen import tuned_by
+
+from ..grids.paper import grid_names, load_grid
+from ..plan import Plan, make_plan
+from ..tuning.chosen import tuned_by
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,11 +86,6 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
     return int(text)
-
-
-def command_line(arguments: list[str], *, python: bool = True) -> str:
-    """A command, of this Python where not told otherwise, quoted for a shell."""
-    return shlex.join([sys.executable, *arguments] if python else arguments)
 
 
 def drop_output() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
+import shlex
 import sys
 from pathlib import Path
 
 from agad import files
 from agad.errors import AgadError
-from sweeps.cli.arguments import command_line, say
-from sweeps.executors.sweep import Outcome, Sweep
-from sweeps.progress.watch import describe
-from sweeps.worker.picking import Census, Picker
+
+from ..executors.sweep import Outcome, Sweep
+from ..machine import program
+from ..progress.watch import describe
+from ..worker.picking import Census, Picker
+from .arguments import say
 
 _FAILURES_SHOWN = 5
 
@@ -25,13 +27,13 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         picker.board.clear(census.done)
         _drop_checkpoints(sweep.results, census)
     except OSError as error:  # rows and claims are as good where they are
-        say(f"launch.py: rows were not compacted: {error.strerror}")
+        say(f"{program.title('launch')}: rows were not compacted: {error.strerror}")
     for damaged in picker.store.set_aside:
         say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
     if census.done and sweep.plan.study is None:  # a study's runs are no table
         _print_table(sweep, path)
     if outcome.error:
-        say(f"launch.py: error: {outcome.error}")
+        say(f"{program.title('launch')}: error: {outcome.error}")
     if census.failed:
         _say_failures(picker, set(census.failed))
     runs = len(census.done) + len(census.failed) + len(census.open) + len(census.pruned)
@@ -39,7 +41,7 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         say(f"{len(census.pruned)} runs were given up; without --scheduler the same command finishes them.")
     if census.open:
         say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
-        say(f"  {command_line(sys.argv)}")
+        say(f"  {shlex.join([*program.command('launch'), *sys.argv[1:]])}")
     return len(census.done) + len(census.pruned) == runs
 
 
@@ -69,7 +71,7 @@ def _say_failures(picker: Picker, failed: set[str]) -> None:
 
 def _print_table(sweep: Sweep, path: Path) -> None:
     """Print the table and keep it; what keeps rows from sharing one is said, and is no failure of the sweep."""
-    tables = importlib.import_module("analysis.tables.table")
+    tables = program.analysis("tables.table")
     target = sweep.results / "tables" / f"{sweep.plan.name}.md"
     try:
         markdown = tables.plan_table(sweep.results, path).to_markdown()
@@ -77,6 +79,6 @@ def _print_table(sweep: Sweep, path: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
     except (AgadError, OSError) as error:
-        say(f"launch.py: no table: {' '.join(str(error).split())}")
+        say(f"{program.title('launch')}: no table: {' '.join(str(error).split())}")
     else:
         say(f"The table is in {target}")

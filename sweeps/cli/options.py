@@ -7,16 +7,17 @@ import os
 from pathlib import Path
 
 from agad.store.claims import DEFAULT_LEASE
-from sweeps.cli.arguments import Parser, add_plan_arguments, add_results_argument, positive
-from sweeps.executors.ray import options as ray_options
-from sweeps.executors.slurm.options import add_slurm_arguments
-from sweeps.executors.sweep import EXECUTORS
-from sweeps.machine import processes as children
+
+from ..executors.ray import options as ray_options
+from ..executors.slurm.options import add_slurm_arguments
+from ..executors.sweep import EXECUTORS
+from ..machine import program
+from .arguments import Parser, add_plan_arguments, add_results_argument, positive
 
 
 def build_parser(description: str | None = None) -> argparse.ArgumentParser:
     """The command line's options. Knobs of a run are no options: they are fields, set by --set."""
-    parser = Parser("launch.py", description)
+    parser = Parser(program.title("launch"), description)
     what = add_plan_arguments(parser)
     what.add_argument("--list-grids", action="store_true", help="list the grids and stop")
     what.add_argument("--retry-failed", action="store_true", help="run failed runs once more")
@@ -81,7 +82,7 @@ def task_arguments(options: argparse.Namespace, path: Path, retry: Path | None) 
     Paths are absolute, but links in them stay: what they stand for may differ between nodes. What is not given here,
     the job's own set-up lines may say ($AGAD_DATA, $AGAD_CACHE).
     """
-    arguments = [str(children.ROOT / "sweeps" / "launch.py"), "--slurm-task", "--executor", "local"]
+    arguments = [*program.command("launch"), "--slurm-task", "--executor", "local"]
     arguments += ["--plan", str(path.absolute()), "--results", str(options.results.absolute())]
     arguments += ["--data", str(Path(options.data).absolute())] if options.data else []
     arguments += ["--cache", str(Path(options.cache).absolute())] if options.cache else []

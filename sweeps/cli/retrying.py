@@ -13,10 +13,11 @@ from pathlib import Path
 from agad import files
 from agad.errors import StoreError
 from agad.store.rows import ResultStore
-from sweeps.cli.options import is_submitted
-from sweeps.executors.slurm.task import Task
-from sweeps.executors.sweep import jobs_folder
-from sweeps.plan import Plan, RetryPolicy
+
+from ..executors.slurm.task import Task
+from ..executors.sweep import jobs_folder
+from ..plan import Plan, RetryPolicy
+from .options import is_submitted
 
 
 @contextlib.contextmanager

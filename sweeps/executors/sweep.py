@@ -9,20 +9,17 @@ from pathlib import Path
 
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
-from sweeps.executors.ray.options import RayOptions
-from sweeps.executors.slurm.options import SlurmOptions
-from sweeps.plan import Plan, RetryPolicy
-from sweeps.progress.watch import Display
-from sweeps.worker.picking import Picker
-from sweeps.worker.stopping import Stopping
-from sweeps.worker.worker import WorkerOptions
 
-EXECUTORS = {
-    "local": "sweeps.executors.local.executor",
-    "ray": "sweeps.executors.ray.executor",
-    "slurm": "sweeps.executors.slurm.executor",
-}
-"""Name -> module with `execute(sweep) -> Outcome`. Resolved when asked for: each may need a library of its own."""
+from ..plan import Plan, RetryPolicy
+from ..progress.watch import Display
+from ..worker.picking import Picker
+from ..worker.stopping import Stopping
+from ..worker.worker import WorkerOptions
+from .ray.options import RayOptions
+from .slurm.options import SlurmOptions
+
+EXECUTORS = ("local", "ray", "slurm")
+"""Folders beside this file, each with an `executor.execute(sweep) -> Outcome` that may need a library of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +97,5 @@ class Outcome:
 
 def load_executor(name: str) -> Callable[[Sweep], Outcome]:
     """The function that runs a sweep on the executor of that name."""
-    function: Callable[[Sweep], Outcome] = importlib.import_module(EXECUTORS[name]).execute
+    function: Callable[[Sweep], Outcome] = importlib.import_module(f".{name}.executor", __package__).execute
     return function

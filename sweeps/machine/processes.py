@@ -6,19 +6,15 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The repository: what `import agad` and `import sweeps` must find."""
+from .program import search_path
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def environment(threads: int | None = None) -> dict[str, str]:
-    """This process's environment, with this agad importable and, where given, so many threads for each library."""
-    inherited = os.environ.get("PYTHONPATH")
-    path = f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT)
-    return {**os.environ, "PYTHONPATH": path, **({} if threads is None else thread_limits(threads))}
+    """This process's environment, with this code importable and, where given, so many threads for each library."""
+    return {**os.environ, **search_path(), **({} if threads is None else thread_limits(threads))}
 
 
 def thread_limits(threads: int) -> dict[str, str]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from agad.spec.datasets import title
 from agad.spec.run import RunSpec
 from agad.store.claims import ClaimRecord
-from sweeps.progress.cost import cost_per_update, relative_cost
-from sweeps.worker.picking import Census, Picker
+
+from ..worker.picking import Census, Picker
+from .cost import cost_per_update, relative_cost
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

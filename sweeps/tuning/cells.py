@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from agad.errors import AgadError
 from agad.spec.datasets import DATASETS, check_counts
 from agad.spec.run import RunSpec
-from sweeps.grids.paper import load_grid
-from sweeps.plan import make_plan
+
+from ..grids.paper import load_grid
+from ..plan import make_plan
 
 VALIDATION = 0.1
 """Share of the training normals that is held out where nothing else is said."""

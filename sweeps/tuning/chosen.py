@@ -7,9 +7,10 @@ from typing import Any
 
 from agad.errors import AgadError
 from agad.spec.datasets import is_plain_name
-from sweeps.tuned import Tuned
-from sweeps.tuning.summary import read_summary
-from sweeps.worker.growing import study_folder
+
+from ..tuned import Tuned
+from ..worker.growing import study_folder
+from .summary import read_summary
 
 
 def tuned_by(results: Path, text: str) -> Tuned:

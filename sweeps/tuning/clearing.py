@@ -11,8 +11,9 @@ from pathlib import Path
 
 from agad.errors import StoreError
 from agad.store.claims import ClaimBoard, Owner
-from sweeps.tuning.outcomes import Rows
-from sweeps.worker.growing import STUDIES, Feed, study_folder
+
+from ..worker.growing import STUDIES, Feed, study_folder
+from .outcomes import Rows
 
 
 def clear(results: Path, study: str, rows: Rows) -> None:

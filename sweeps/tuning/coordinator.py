@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from agad.errors import AgadError, SpecError
 from agad.spec.datasets import check_counts
 from agad.spec.run import RunSpec
-from sweeps.tuning.lease import Lease
-from sweeps.tuning.optimiser import Asked, Optimiser
-from sweeps.tuning.outcomes import Rows, TrialOutcome, intermediate, trial_outcome
-from sweeps.worker.growing import Feed, Verdicts
-from sweeps.worker.stopping import Stopping
+
+from ..worker.growing import Feed, Verdicts
+from ..worker.stopping import Stopping
+from .lease import Lease
+from .optimiser import Asked, Optimiser
+from .outcomes import Rows, TrialOutcome, intermediate, trial_outcome
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two looks at the rows: short while trials end, longer while nothing happens."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from agad.errors import AgadError
-from sweeps.machine import processes as children
+
+from ..machine import processes, program
 
 _STOP_PATIENCE = 150.0
 """Seconds that the launcher gets for its workers' checkpoints; a little more than it gives them."""
@@ -67,15 +67,15 @@ class Launcher:
     def _start(self) -> None:
         self._at_start = self._ended()
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, str(children.ROOT / "sweeps" / "launch.py"), *self._arguments]
-        with self._log.open("ab") as output, children.without_warnings():
+        command = [*program.command("launch"), *self._arguments]
+        with self._log.open("ab") as output, processes.without_warnings():
             self._said_before = output.tell()  # by earlier launches, whose errors are not this one's
             self._process = subprocess.Popen(  # noqa: S603 - our own command, arguments passed as a list
                 [*command, "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=children.environment(),
+                env=processes.environment(),
                 start_new_session=True,  # Ctrl-C reaches the coordinator alone, which passes it on
             )
 
@@ -86,4 +86,4 @@ class Launcher:
             return ""
         lines = text.strip().splitlines()
         errors = [line for line in lines if "error: " in line]
-        return (errors or lines or [""])[-1].removeprefix("launch.py: error: ")
+        return (errors or lines or [""])[-1].removeprefix(f"{program.title('launch')}: error: ")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from agad.errors import AgadError
 from agad.store.claims import Claim, ClaimBoard, ClaimRecord, Owner
-from sweeps.worker.growing import COORDINATOR
-from sweeps.worker.heartbeat import Heartbeat
-from sweeps.worker.stopping import Stopping
+
+from ..worker.growing import COORDINATOR
+from ..worker.heartbeat import Heartbeat
+from ..worker.stopping import Stopping
 
 _LOOK_EVERY = 0.5
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agad.errors import AgadError, StoreError
-from sweeps.tuning.journal import JOURNAL, open_journal
-from sweeps.tuning.settings import OBJECTIVES, StudySettings
-from sweeps.tuning.space import Axis
+
+from .journal import JOURNAL, open_journal
+from .settings import OBJECTIVES, StudySettings
+from .space import Axis
 
 if TYPE_CHECKING:
     import optuna

@@ -11,10 +11,11 @@ from typing import Any
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import SPEC_COLUMNS
-from sweeps.tuning.optimiser import Optimiser
-from sweeps.tuning.outcomes import Rows, intermediate, trial_outcome
-from sweeps.tuning.settings import StudySettings
-from sweeps.worker.growing import Feed
+
+from ..worker.growing import Feed
+from .optimiser import Optimiser
+from .outcomes import Rows, intermediate, trial_outcome
+from .settings import StudySettings
 
 
 def rebuild(settings: StudySettings, optimiser: Optimiser, feed: Feed, rows: Rows) -> int:

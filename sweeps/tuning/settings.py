@@ -13,7 +13,8 @@ from agad import files
 from agad.errors import AgadError, StoreError
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
-from sweeps.tuning.space import Axis
+
+from .space import Axis
 
 STUDY_VERSION = 1
 """Version of what a study's folder holds. Another one is refused."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from agad import files
 from agad.errors import SpecError, StoreError
 from agad.spec.run import RunSpec
-from sweeps.tuning.settings import STUDY_VERSION, StudySettings
+
+from .settings import STUDY_VERSION, StudySettings
 
 if TYPE_CHECKING:
-    from sweeps.tuning.optimiser import Optimiser
-    from sweeps.tuning.outcomes import RunOutcome
+    from .optimiser import Optimiser
+    from .outcomes import RunOutcome
 
 SUMMARY = "summary.json"
 

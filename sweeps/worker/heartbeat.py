@@ -8,8 +8,9 @@ import threading
 import time
 
 from agad.store.claims import Claim
-from sweeps.worker.bell import Bell
-from sweeps.worker.stopping import Stopping
+
+from .bell import Bell
+from .stopping import Stopping
 
 log = logging.getLogger("agad.worker")
 

@@ -9,8 +9,9 @@ from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard
 from agad.store.rows import ResultStore, Try
 from agad.store.schema import RunRecord
-from sweeps.plan import DEATHS_UNTIL_FAILED, Plan, RetryPolicy
-from sweeps.worker.growing import Feed, study_folder
+
+from ..plan import DEATHS_UNTIL_FAILED, Plan, RetryPolicy
+from .growing import Feed, study_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from agad.errors import AgadError
-from sweeps.machine import processes as children
-from sweeps.worker.stopping import Stopping
+
+from ..machine import processes, program
+from .stopping import Stopping
 
 
 def prepare(plan_path: Path, data: str, cache: str | None, *, download: bool, stopping: Stopping | None = None) -> None:
@@ -16,11 +16,11 @@ def prepare(plan_path: Path, data: str, cache: str | None, *, download: bool, st
 
     Returns early where it is to stop: a preparation that is cut off leaves nothing behind.
     """
-    command = [sys.executable, "-m", "sweeps.worker.prepare", "--plan", str(plan_path), "--data", data]
+    command = [*program.module("worker.prepare"), "--plan", str(plan_path), "--data", data]
     command += ["--cache", cache] if cache else []
     command += ["--download", "--list"] if download else []
-    with children.without_warnings():
-        process = subprocess.Popen(command, env=children.environment(), stderr=subprocess.PIPE, text=True)  # noqa: S603
+    with processes.without_warnings():
+        process = subprocess.Popen(command, env=processes.environment(), stderr=subprocess.PIPE, text=True)  # noqa: S603
     with process:
         said = _ended(process, stopping or Stopping())
     if process.returncode and not (stopping and stopping.is_set()):

@@ -14,7 +14,8 @@ from agad.data.split import one_class_split
 from agad.errors import AgadError
 from agad.spec.run import RunSpec
 from agad.train.state import batch_sizes
-from sweeps.plan import Plan
+
+from ..plan import Plan
 
 
 def prepare(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> list[str]:

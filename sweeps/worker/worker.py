@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import importlib
 import json
 import logging
 import signal
@@ -26,13 +25,14 @@ from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import DEFAULT_LEASE, Claim, ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.plan import Plan, RetryPolicy, check_code
-from sweeps.worker.bell import Bell
-from sweeps.worker.failures import PlaceError, errors_of_place, failure_kind, is_of_place
-from sweeps.worker.growing import Judgement
-from sweeps.worker.heartbeat import Heartbeat
-from sweeps.worker.picking import Picker
-from sweeps.worker.stopping import Stopping
+
+from ..plan import Plan, RetryPolicy, check_code
+from .bell import Bell
+from .failures import PlaceError, errors_of_place, failure_kind, is_of_place
+from .growing import Judgement
+from .heartbeat import Heartbeat
+from .picking import Picker
+from .stopping import Stopping
 
 EXIT_NOTHING_LEFT = 0
 EXIT_STOPPED = 3
@@ -224,10 +224,15 @@ class Worker:
     def _load_trainer(self) -> None:
         """Import torch and what needs it, before a run is claimed. Raises PlaceError."""
         with errors_of_place():
-            importlib.import_module("torch").set_num_threads(self.options.threads)
-            self._trainer = importlib.import_module("agad.train.run")
+            import torch
+
+            from agad.store.provenance import collect
+            from agad.train import run
+
+            torch.set_num_threads(self.options.threads)
+            self._trainer = run
             self._provenance = {
-                **importlib.import_module("agad.store.provenance").collect(),
+                **collect(),
                 "plan": self.plan.name,
                 "executor": self.options.executor,
                 "worker": self.options.name,
@@ -309,8 +314,9 @@ class Worker:
         """The prepared data set, opened once: an image tree is listed at every opening."""
         key = (dataset, image_size)
         if key not in self._data:
-            prepared = importlib.import_module("agad.data.prepared")
-            self._data[key] = prepared.open_prepared(*key, data_root=self.options.data, cache=self.options.cache)
+            from agad.data.prepared import open_prepared
+
+            self._data[key] = open_prepared(*key, data_root=self.options.data, cache=self.options.cache)
         return self._data[key]
 
     def _run_options(self, claim: Claim) -> RunOptions:
@@ -393,9 +399,9 @@ class Worker:
         if not self.store.commit(record):
             log.error("run %s: attempt %s has a row already; its checkpoints stay", record.run_id, record.attempt)
         elif record.status == "ok":
-            importlib.import_module("agad.train.checkpoint").delete_checkpoints(
-                Path(self.options.results) / "checkpoints", record.run_id
-            )
+            from agad.train.checkpoint import delete_checkpoints
+
+            delete_checkpoints(Path(self.options.results) / "checkpoints", record.run_id)
 
     def _give_back(self, claim: Claim) -> None:
         self.heartbeat.drop(claim)

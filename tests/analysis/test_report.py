@@ -30,11 +30,11 @@ from analysis.figures.curves import curve_figures
 from analysis.figures.drawing import INK
 from analysis.figures.leakage import leakage_figure
 from analysis.load import PlanView
+from analysis.page.report import main, write_report
 from analysis.paper import numbers as paper
 from analysis.paper import tables as paper_tables
 from analysis.paper.one_known import one_known
 from analysis.paper.ours import our_tables
-from analysis.report import main, write_report
 from analysis.summary import summarise
 from analysis.tables import comparisons, leakage
 from analysis.tables.coverage import coverage
@@ -570,7 +570,7 @@ def test_the_report_runs_as_a_script_from_anywhere(demo, tmp_path):
 
 def test_the_report_loads_no_torch_and_no_scheduler(demo, tmp_path):
     program = (
-        "import sys; from analysis.report import write_report; write_report(sys.argv[1], sys.argv[2]);"
+        "import sys; from analysis.page.report import write_report; write_report(sys.argv[1], sys.argv[2]);"
         "print(*sorted(sys.modules))"
     )
     command = [sys.executable, "-c", program, str(demo), str(tmp_path)]

@@ -14,7 +14,7 @@ from agad.store.rows import ResultStore
 from analysis.cells import read_all
 from analysis.errors import AnalysisError
 from analysis.figures.studies import study_figures
-from analysis.report import write_report
+from analysis.page.report import write_report
 from analysis.studies import read_studies, read_study, trials_table
 from analysis.tables.table import plan_table
 from analysis.tables.tuned import tuned_table

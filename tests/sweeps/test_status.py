@@ -8,9 +8,9 @@ import pytest
 
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
+from sweeps.cli.status import main
 from sweeps.grids.paper import load_grid
 from sweeps.plan import make_plan
-from sweeps.status import main
 from tests.helpers.rows import record
 
 SELECT = ["--grid", "demo", "--select", "gamma=0"]

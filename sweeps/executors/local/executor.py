@@ -7,14 +7,15 @@ import time
 
 from agad import files
 from agad.errors import AgadError
-from sweeps.executors.local.processes import Exit, LocalWorkers
-from sweeps.executors.sweep import Outcome, Sweep
-from sweeps.machine.devices import default_workers, visible_gpus
-from sweeps.machine.memory import worker_bytes
-from sweeps.plan import DEATHS_UNTIL_FAILED
-from sweeps.progress.watch import Snapshot, Watch
-from sweeps.worker.picking import Census
-from sweeps.worker.worker import EXIT_NOTHING_LEFT, EXIT_PLACE
+
+from ...machine.devices import default_workers, visible_gpus
+from ...machine.memory import worker_bytes
+from ...plan import DEATHS_UNTIL_FAILED
+from ...progress.watch import Snapshot, Watch
+from ...worker.picking import Census
+from ...worker.worker import EXIT_NOTHING_LEFT, EXIT_PLACE
+from ..sweep import Outcome, Sweep
+from .processes import Exit, LocalWorkers
 
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the sweep's files."""

@@ -6,14 +6,12 @@ import dataclasses
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeps.machine import allocator
-from sweeps.machine import processes as children
-from sweeps.worker.worker import WorkerOptions
+from ...machine import allocator, processes, program
+from ...worker.worker import WorkerOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +61,13 @@ class LocalWorkers:
         name = f"{os.uname().nodename}-{os.getpid()}-{self._started}"
         log = self._logs / f"{name}.log"
         options = dataclasses.replace(self._options, name=name, log=str(log), parent=os.getpid())
-        environment = children.environment(options.threads) | allocator.variables(options.device)
+        environment = processes.environment(options.threads) | allocator.variables(options.device)
         environment["PYTHONUNBUFFERED"] = "1"
         if self._gpus:
             self._gpu_of[name] = environment["CUDA_VISIBLE_DEVICES"] = self._freest_gpu()
-        with log.open("ab") as output, children.without_warnings():
+        with log.open("ab") as output, processes.without_warnings():
             process = subprocess.Popen(  # noqa: S603 - our own module, arguments passed as a list
-                [sys.executable, "-m", "sweeps.worker.worker", *options.to_arguments()],
+                [*program.module("worker.worker"), *options.to_arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

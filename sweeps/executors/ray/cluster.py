@@ -20,7 +20,8 @@ from typing import Any
 
 from agad.errors import AgadError
 from agad.store.claims import Owner
-from sweeps.machine import processes as children
+
+from ...machine.program import search_path
 
 _OBJECT_STORE_BYTES = 100 * 2**20
 """Shared memory of a cluster of its own: trials pass some numbers, no arrays. Ray's own: a third of memory."""
@@ -108,7 +109,7 @@ def cluster_at(address: str, *, workers: dict[str, str]) -> Iterator[Any]:
 
 
 def _connection(workers: dict[str, str]) -> dict[str, Any]:
-    variables = {"PYTHONPATH": children.environment()["PYTHONPATH"], **workers}
+    variables = {**search_path(), **workers}
     return {"runtime_env": {"env_vars": variables}, "log_to_driver": False, "logging_level": logging.ERROR}
 
 

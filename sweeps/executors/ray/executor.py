@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from agad.errors import AgadError
-from sweeps.executors.ray import cluster as ray_cluster
-from sweeps.executors.sweep import Outcome, Sweep
-from sweeps.machine import allocator
-from sweeps.machine import processes as children
-from sweeps.machine.devices import default_workers, visible_gpus
-from sweeps.machine.memory import worker_bytes
-from sweeps.progress.watch import Watch
-from sweeps.worker.bell import Bell
-from sweeps.worker.worker import WorkerOptions
+
+from ...machine import allocator
+from ...machine.devices import default_workers, visible_gpus
+from ...machine.memory import worker_bytes
+from ...machine.processes import thread_limits
+from ...progress.watch import Watch
+from ...worker.bell import Bell
+from ...worker.worker import WorkerOptions
+from ..sweep import Outcome, Sweep
+from . import cluster as ray_cluster
 
 _PLACES = ("plan", "results", "data", "cache", "retry_until")
 """The worker's options that are paths: an actor's working folder is not the launcher's."""
@@ -98,7 +99,7 @@ class _Trial:
 def _cluster(sweep: Sweep, trial: _Trial) -> Iterator[Any]:
     """The cluster at --address, or one of this machine with as many CPUs as the workers need."""
     worker = sweep.worker
-    variables = children.thread_limits(worker.threads) | allocator.variables(worker.device)
+    variables = thread_limits(worker.threads) | allocator.variables(worker.device)
     variables["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
     if sweep.ray.address is not None:
         with ray_cluster.cluster_at(sweep.ray.address, workers=variables) as ray:
@@ -171,7 +172,7 @@ class _Launch:
     """One call of Tune: its searcher, its folder, and what signals do to it."""
 
     def __init__(self, sweep: Sweep, folder: Path, trial: _Trial, room: Callable[[], int]) -> None:
-        from sweeps.executors.ray.runs import PlanRuns
+        from .runs import PlanRuns
 
         self._sweep, self._folder = sweep, folder
         self._bell = Bell(folder / "bell")
@@ -199,7 +200,7 @@ class _Launch:
     def _tuner(self, trainable: Callable[[], type] | None) -> Any:
         from ray import tune
 
-        from sweeps.executors.ray.trial import RunTrial
+        from .trial import RunTrial
 
         return tune.Tuner(
             trainable() if trainable else RunTrial,
@@ -223,7 +224,7 @@ class _Launch:
         """What gives runs up early; None: nothing does."""
         if self._sweep.ray.scheduler is None:
             return None
-        from sweeps.executors.ray.scheduler import RivalScheduler, read_curves
+        from .scheduler import RivalScheduler, read_curves
 
         specs, options = self._sweep.plan.specs, self._sweep.ray
         return RivalScheduler(specs, options, read_curves(self._sweep.picker().store, specs, options.metric))
@@ -231,7 +232,7 @@ class _Launch:
     def _callbacks(self) -> list[Any]:
         from ray.tune.logger import TBXLoggerCallback
 
-        from sweeps.executors.ray.runs import Look
+        from .runs import Look
 
         look = Look(self._runs, self._stop_in_time)
         return [look, TBXLoggerCallback()] if self._sweep.ray.tensorboard else [look]  # type: ignore[no-untyped-call]

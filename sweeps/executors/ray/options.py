@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from agad.errors import AgadError
 from agad.spec.run import RunSpec
-from sweeps.cli.arguments import positive
+
+from ...cli.arguments import positive
 
 VALIDATION_METRICS = ("auroc_val", "auroc_val_eval_recal")
 """The row's columns by which runs may be given up: no test image has a part in them."""

@@ -11,7 +11,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianSt
 
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
-from sweeps.executors.ray.options import RayOptions
+
+from .options import RayOptions
 
 _TASK_FIELDS = (
     "dataset", "image_size", "protocol", "normal_class", "abnormal_class", "gamma", "known_anomaly_classes",

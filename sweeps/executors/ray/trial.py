@@ -16,7 +16,8 @@ from ray import tune
 from agad.errors import AgadError
 from agad.spec.run import RunSpec
 from agad.store.schema import CURVE_COLUMNS, RunRecord
-from sweeps.worker.worker import Worker, WorkerOptions
+
+from ...worker.worker import Worker, WorkerOptions
 
 
 class RunTrial(tune.Trainable):

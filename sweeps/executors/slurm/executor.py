@@ -21,14 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agad.errors import AgadError
-from sweeps.executors.slurm import queue
-from sweeps.executors.slurm.commands import SlurmError, call, complaint, run
-from sweeps.executors.slurm.ledger import Ledger, Submission
-from sweeps.executors.slurm.options import DEFAULT_TASKS, SlurmOptions
-from sweeps.executors.slurm.task import MARGIN
-from sweeps.executors.sweep import Outcome, Sweep
-from sweeps.machine.processes import ROOT
-from sweeps.progress.watch import Watch
+
+from ...machine.program import search_path
+from ...progress.watch import Watch
+from ..sweep import Outcome, Sweep
+from . import queue
+from .commands import SlurmError, call, complaint, run
+from .ledger import Ledger, Submission
+from .options import DEFAULT_TASKS, SlurmOptions
+from .task import MARGIN
 
 if TYPE_CHECKING:
     import submitit
@@ -69,7 +70,7 @@ def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
     text = _script(executor, sizes[0])
     with tempfile.TemporaryDirectory() as folder:
         yield f"{tasks} tasks in {len(sizes)} arrays of at most {sizes[0]}, each task running:"
-        yield f"  {shlex.join([sys.executable, *sweep.task])}"
+        yield f"  {shlex.join(sweep.task)}"
         yield text
         script = Path(folder) / "script.sh"
         script.write_text(text)
@@ -241,7 +242,7 @@ def _executor(options: SlurmOptions, folder: Path, token: str, arrays: int) -> s
 
 
 def _setup_lines(options: SlurmOptions) -> list[str]:
-    lines = [f"export PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}"]
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in search_path().items()]
     return [f"source {shlex.quote(str(options.setup))}", *lines] if options.setup else lines
 
 

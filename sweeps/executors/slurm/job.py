@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sweeps.executors.slurm.commands import SlurmError, call
+from .commands import SlurmError, call
 
 
 @dataclass(frozen=True, slots=True)

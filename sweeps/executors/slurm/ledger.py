@@ -14,8 +14,9 @@ from pathlib import Path
 from agad import files
 from agad.errors import AgadError
 from agad.store.claims import ClaimBoard, Owner
-from sweeps.worker.heartbeat import Heartbeat
-from sweeps.worker.stopping import Stopping
+
+from ...worker.heartbeat import Heartbeat
+from ...worker.stopping import Stopping
 
 _LOCK_LEASE, _LOCK_BEAT = 30.0, 5.0
 """Seconds: the silence after which a launch of another host counts as dead, and how often a living one speaks."""

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agad.errors import AgadError
-from sweeps.cli.arguments import positive
-from sweeps.machine.processes import ROOT
 
-ARRAY_SCRIPT = ROOT / "slurm" / "array.sh"
+from ...cli.arguments import positive
+from ...machine.program import ARRAY_SCRIPT
 
 DEFAULT_TASKS = 8
 """As slurm/array.sh asks for."""

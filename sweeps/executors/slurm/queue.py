@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agad import files
-from sweeps.executors.slurm.commands import SlurmError, call
+
+from .commands import SlurmError, call
 
 SQUEUE_EVERY = 30.0
 """Seconds between two calls of squeue for a sweep, whoever asks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -12,13 +13,14 @@ from pathlib import Path
 
 from agad import files
 from agad.errors import AgadError, DeviceError
-from sweeps.cli.arguments import command_line, say
-from sweeps.executors.slurm import queue
-from sweeps.executors.slurm.commands import SlurmError, SlurmNotHereError, call
-from sweeps.executors.slurm.job import Job
-from sweeps.executors.slurm.ledger import Ledger
-from sweeps.worker.picking import Picker
-from sweeps.worker.stopping import Stopping
+
+from ...cli.arguments import say
+from ...worker.picking import Picker
+from ...worker.stopping import Stopping
+from . import queue
+from .commands import SlurmError, SlurmNotHereError, call
+from .job import Job
+from .ledger import Ledger
 
 MARGIN = 180.0
 """Seconds before the time limit at which workers are told to checkpoint and end; less where the limit is short."""
@@ -121,7 +123,7 @@ class Task:
             return
         if not picker.census().open and not picker.is_growing():
             return
-        by_hand = command_line(self.job.requeue_command, python=False)
+        by_hand = shlex.join(self.job.requeue_command)
         if self._requeues_without_progress(picker) >= REQUEUES_WITHOUT_PROGRESS:
             say(
                 f"Not requeued: {REQUEUES_WITHOUT_PROGRESS} requeues in a row have kept nothing new. Give the job more "

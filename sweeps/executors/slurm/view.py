@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from sweeps.executors.slurm import queue
-from sweeps.executors.slurm.commands import SlurmError
-from sweeps.executors.slurm.ledger import Ledger
+from . import queue
+from .commands import SlurmError
+from .ledger import Ledger
 
 
 def slurm_lines(folder: Path) -> Iterator[str]:

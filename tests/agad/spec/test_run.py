@@ -281,7 +281,7 @@ def test_anomalies_per_batch() -> None:
 def test_planning_code_is_light() -> None:
     """Planning, status and analysis never pay for torch."""
     heavy = "{'torch', 'torchvision', 'sklearn', 'ray', 'submitit', 'optuna', 'pandas', 'matplotlib'}"
-    light = "sweeps.launch, sweeps.worker.worker, agad.store.rows"
+    light = "sweeps.cli.launch, sweeps.worker.worker, agad.store.rows"
     code = f"import sys, {light}; sys.exit(str({heavy} & set(sys.modules) or ''))"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

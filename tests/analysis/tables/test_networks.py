@@ -12,7 +12,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from analysis.cells import Cells, read, read_all
 from analysis.load import PlanView
-from analysis.report import write_report
+from analysis.page.report import write_report
 from analysis.tables.networks import networks
 from analysis.tables.table import plan_table
 from sweeps.grids.paper import load_grid

@@ -20,7 +20,7 @@ from agad.spec.run import EVAL_PROTOCOLS
 from agad.store.provenance import code_digest
 from agad.store.rows import FILE_METADATA, ResultStore
 from agad.store.schema import SCHEMA
-from analysis import report
+from analysis.page import report
 from analysis.tables import table as tables
 from sweeps.grids.paper import grid_names, load_grid
 from sweeps.plan import Plan, make_plan

@@ -79,5 +79,7 @@ def test_the_same_command_again_finds_nothing_to_do(tuned: Path) -> None:
 
 
 def test_planning_loads_no_optuna() -> None:
-    code = "import sys; import sweeps.launch, sweeps.status; assert not {'optuna', 'torch'} & sys.modules.keys()"
+    code = (
+        "import sys; import sweeps.cli.launch, sweeps.cli.status; assert not {'optuna', 'torch'} & sys.modules.keys()"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

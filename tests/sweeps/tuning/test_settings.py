@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from agad.errors import AgadError, StoreError
-from sweeps.tune import main as tune
+from sweeps.cli.tune import main as tune
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.settings import SETTINGS, load_settings
 from tests.helpers.cli import one_line

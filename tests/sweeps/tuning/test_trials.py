@@ -186,7 +186,7 @@ def test_an_earlier_launch_s_error_is_not_this_one_s(tmp_path: Path, monkeypatch
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "launch.py").write_text("raise SystemExit('launch.py: error: of today')")
     for said in ("of today", "ended with status 0"):
-        monkeypatch.setattr("sweeps.machine.processes.ROOT", tmp_path)
+        monkeypatch.setattr("sweeps.machine.program.FOLDER", tmp_path)
         launcher = Launcher([], log, lambda: 0)
         launcher.supervise()
         assert launcher._process is not None

@@ -227,6 +227,6 @@ def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:
 
 
 def test_planning_and_the_other_executors_never_load_ray() -> None:
-    code = "import sys, sweeps.launch, sweeps.executors.local.executor; sys.exit('ray' in sys.modules)"
+    code = "import sys, sweeps.cli.launch, sweeps.executors.local.executor; sys.exit('ray' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

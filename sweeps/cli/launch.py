@@ -1,0 +1,298 @@
+"""Launch a sweep: a named grid of runs, one Parquet row per run, a mean±SD table at the end.
+
+    python sweeps/launch.py --list-grids
+    python sweeps/launch.py --grid demo --results results/demo
+    python sweeps/launch.py --grid table2 --data data --select dataset=mnist --set updates=100
+
+Called again with the same options it goes on where it was. Exit status: 0 complete (or, with --executor slurm and
+without --wait, submitted; or, with --scheduler, complete but for runs that were given up), 1 some runs failed or are
+missing, 2 a usage error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agad.data.cache import cache_root, prepared_folders
+from agad.errors import AgadError, StoreError
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+
+from ..executors.ray import options as ray_options
+from ..executors.ray.options import RayOptions
+from ..executors.slurm.options import DEFAULT_TASKS, slurm_options
+from ..executors.slurm.task import Task, margin
+from ..executors.sweep import Outcome, Sweep, jobs_folder, load_executor, logs_folder
+from ..grids.paper import grid_names, load_grid
+from ..machine import program
+from ..machine.devices import default_workers, resolve_device, visible_gpus
+from ..machine.memory import worker_bytes
+from ..plan import Plan, RetryPolicy, check_code
+from ..progress.cost import measured_seconds, seconds_left
+from ..progress.watch import Display, duration
+from ..worker.preparation import prepare
+from ..worker.stopping import Stopping
+from ..worker.worker import WorkerOptions
+from .arguments import drop_output, plan_arguments, plan_of, say
+from .conclusion import conclude
+from .options import build_parser, data_folder, is_submitted, task_arguments
+from .retrying import retry_file
+
+EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
+_PATIENCE = 120.0
+"""Seconds that workers get to finish an update and write a checkpoint."""
+_PATIENCE_SHARE = 0.6
+"""Of the time that a Slurm task has between the stop and its end: the requeue must find its place there too."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; its exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = build_parser(__doc__).parse_args(arguments)
+    try:
+        return _main(options)
+    except BrokenPipeError:
+        drop_output()
+        return EXIT_INCOMPLETE
+    except AgadError as error:
+        return _usage_error(str(error))
+    except OSError as error:
+        return _usage_error(f"{error.filename or options.results}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return EXIT_INCOMPLETE
+
+
+def _main(options: argparse.Namespace) -> int:
+    if options.list_grids:
+        return _list_grids()
+    task = Task.here() if options.slurm_task else None
+    plan = plan_of(options)
+    if options.dry_run:
+        return _dry_run(options, plan)
+    execute = load_executor(options.executor)
+    path = _save(plan, options)
+    if options.prepare_data:
+        prepare(path, data_folder(options), options.cache, download=True)
+        return EXIT_COMPLETE
+    ray = ray_options.from_arguments(options)
+    if plan.study is not None and ray.scheduler is not None:
+        raise AgadError("--scheduler is not for a study's plan: tune.py --pruner gives its trials up")
+    ray_options.check_judged(plan.specs, ray)
+    if task is not None:
+        _begin(task, options, plan)
+    outcome = Outcome()
+    with Display() as display, retry_file(options, plan, task) as (policy, retry_path):
+        sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path, task=task)
+        if _is_open(sweep):
+            _check_code(sweep, path, allow_change=options.allow_code_change)
+            if not is_submitted(options) or not _are_prepared(plan, options):
+                prepare(path, data_folder(options), options.cache, download=False, stopping=sweep.stopping)
+            outcome = execute(sweep)
+    if outcome.left_to:
+        return _say_left(options, outcome)
+    if task is not None and _is_open(sweep):
+        return _end_task(task, sweep, outcome)
+    complete = conclude(sweep, path, outcome)
+    if task is not None:
+        task.leave(sweep.picker())
+    return EXIT_COMPLETE if complete else EXIT_INCOMPLETE
+
+
+def _is_open(sweep: Sweep) -> bool:
+    """Whether there are runs to make, or may be."""
+    picker = sweep.picker()
+    return bool(picker.census().open) or picker.is_growing()
+
+
+# -- the plan -----------------------------------------------------------------------------------------------------
+
+
+def _save(plan: Plan, options: argparse.Namespace) -> Path:
+    try:
+        return plan.save(options.results)
+    except OSError as error:
+        raise StoreError(
+            f"--results {options.results} is not writable ({error.strerror}); choose a folder that is"
+        ) from error
+
+
+def _check_code(sweep: Sweep, path: Path, *, allow_change: bool) -> None:
+    """Refuse to mix code in a plan's rows; while it has none, and nobody is at them, the plan takes today's code."""
+    picker = sweep.picker()
+    runs = set(picker.specs)
+    if not runs & picker.store.tries().keys() and not runs & picker.board.generations().keys():
+        replace(sweep.plan, code=code_digest()).save(sweep.results, anew=True)
+    check_code(Plan.load(path), allow_change=allow_change)
+
+
+def _list_grids() -> int:
+    for name in grid_names():
+        grid = load_grid(name)
+        print(f"{name:<12} {len(grid.cells) * grid.seeds:>5} runs  {grid.summary}")
+    return EXIT_COMPLETE
+
+
+def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
+    store = ResultStore(options.results)
+    tries = store.tries()
+    policy = RetryPolicy.retrying(tries) if options.retry_failed else RetryPolicy()
+    states = {spec: policy.state(spec.run_id, tries.get(spec.run_id, ())) for spec in plan.specs}
+    count = {state: list(states.values()).count(state) for state in ("done", "failed", "open")}
+    print(
+        f"{plan.title}: {len(plan.specs)} runs, {count['done']} done, {count['failed']} failed, {count['open']} to do"
+    )
+    for name, values in plan.axes.items():
+        print(f"  {name}: {', '.join(values)}")
+    if count["open"]:
+        print(f"  {_forecast(options, store, states)}")
+    if count["open"] and is_submitted(options):
+        from ..executors.slurm.executor import rehearse
+
+        with Display() as display:
+            path = plan.path(options.results)
+            sweep = _sweep(options, plan, path, display=display, policy=policy, retry=None, task=None)
+            for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
+                print(line)
+    return EXIT_COMPLETE
+
+
+def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any, str]) -> str:
+    measured = measured_seconds(store, [spec for spec, state in states.items() if state == "done"])
+    seconds = seconds_left([spec for spec, state in states.items() if state == "open"], measured)
+    if seconds is None:
+        return "time: unknown until a run has finished here"
+    workers = options.workers or default_workers(resolve_device(options.device), options.threads, worker_bytes(states))
+    return f"time: about {duration(seconds / workers)} with {workers} workers, from {len(measured)} finished runs"
+
+
+# -- the sweep ----------------------------------------------------------------------------------------------------
+
+
+def _sweep(
+    options: argparse.Namespace,
+    plan: Plan,
+    path: Path,
+    *,
+    display: Display,
+    policy: RetryPolicy,
+    retry: Path | None,
+    task: Task | None,
+) -> Sweep:
+    ray = ray_options.from_arguments(options)
+    device = _device(options, ray)
+    _check_together(options, device)
+    worker = WorkerOptions(
+        plan=str(path),
+        results=str(options.results),
+        data=data_folder(options),
+        cache=options.cache,
+        executor=options.executor,
+        device=device,
+        threads=options.threads,
+        together=options.together,
+        checkpoint_every=options.checkpoint_every,
+        lease=options.lease,
+        heartbeat=min(5.0, options.lease / 4),
+        retry_until=None if retry is None else str(retry),
+        keep_weights=options.keep_weights,
+        allow_code_change=options.allow_code_change,
+        keeps_pruned=ray.scheduler is not None,
+    )
+    return Sweep(
+        plan=plan,
+        results=options.results,
+        worker=worker,
+        workers=options.workers,
+        policy=replace(policy, keeps_pruned=ray.scheduler is not None),
+        display=display,
+        stopping=_stopping(options.deadline, options.parent) if task is None else task.stopping,
+        patience=_PATIENCE if task is None else min(_PATIENCE, _PATIENCE_SHARE * task.margin),
+        leaves=task is not None,
+        slurm=slurm_options(options),
+        task=tuple(task_arguments(options, path, retry)),
+        ray=ray,
+    )
+
+
+def _stopping(deadline: float | None, parent: int | None) -> Stopping:
+    def look() -> None:
+        if parent is not None and os.getppid() != parent:
+            stopping.stop("the process that started it is gone")
+
+    stopping = Stopping(None if deadline is None else deadline - margin(deadline), ask=look)
+    return stopping
+
+
+def _check_together(options: argparse.Namespace, device: str) -> None:
+    """Refuse several runs in one process where that cannot pay."""
+    if options.together == 1:
+        return
+    if options.executor == "ray":
+        raise AgadError("--together is for the other executors: a Ray trial is one run; take --resources gpu=0.25")
+    if device == "cpu":
+        raise AgadError(
+            f"--together {options.together} on the CPU would only make runs take turns on one core; "
+            "start more processes by --workers"
+        )
+
+
+def _device(options: argparse.Namespace, ray: RayOptions) -> str:
+    """The workers' device: what this machine has, except where they are on others."""
+    if is_submitted(options):
+        return str(options.device)
+    if ray.address is not None and (options.device == "cuda" or (options.device == "auto" and ray.gpu)):
+        return "cuda"  # the nodes' GPUs; a login node has none
+    return resolve_device(options.device)
+
+
+# -- Slurm --------------------------------------------------------------------------------------------------------
+
+
+def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
+    """Whether the cache has some preparation of each data set: jobs look whether it is the right one."""
+    root = cache_root(options.cache)
+    wanted = {(spec.dataset, spec.image_size) for spec in plan.specs}
+    return all(prepared_folders(root, dataset, image_size) for dataset, image_size in wanted)
+
+
+def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
+    if options.device == "auto":
+        task.check_gpus(visible_gpus())
+    task.begin(jobs_folder(options.results, plan), options.deadline)
+    task.write_to(logs_folder(options.results, plan) / f"task-{task.job.name}.log")
+
+
+def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:
+    """Leave the sweep to other tasks, or to this one when it comes back; the exit status of a job that did its part."""
+    if outcome.error:
+        say(f"{program.title('launch')}: error: {outcome.error}")
+        return EXIT_INCOMPLETE
+    say("Others are at the runs that are left." if outcome.stopped is None else f"Stopped: {outcome.stopped}.")
+    task.requeue(sweep.picker())
+    return EXIT_COMPLETE
+
+
+def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
+    """What goes on without this process, and how to look at it."""
+    say(f"The sweep goes on in Slurm (job {', '.join(outcome.left_to)}). Look at it with:")
+    print(shlex.join([*program.command("status"), "--results", str(options.results), *plan_arguments(options)]))
+    return EXIT_COMPLETE
+
+
+# -- small things -------------------------------------------------------------------------------------------------
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _usage_error(message: str) -> int:
+    say(f"{program.title('launch')}: error: {message}")
+    return EXIT_USAGE

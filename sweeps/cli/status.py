@@ -1,0 +1,133 @@
+"""Status of a sweep: what is done, running, failed and missing, from its files alone.
+
+    python sweeps/status.py --results results --grid table2
+
+Takes the same --grid, --seeds, --select and --set (or --plan) as the launch. Exit status: 0 complete, 1 not, 2 a usage
+error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from agad.errors import AgadError
+from agad.spec.datasets import title
+from agad.spec.run import RunSpec
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.rows import ResultStore, Try
+
+from ..executors.slurm.view import slurm_lines
+from ..executors.sweep import jobs_folder
+from ..machine import program
+from ..plan import RetryPolicy, axes
+from ..progress.cost import measured_seconds, seconds_left
+from ..progress.watch import Running, Watch, describe, duration
+from ..worker.picking import Census, Picker
+from .arguments import (
+    Parser,
+    add_plan_arguments,
+    add_results_argument,
+    drop_output,
+    plan_arguments,
+    plan_of,
+    say,
+)
+
+_CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
+_NAMED_FIELDS = ("dataset", "gamma")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    parser = Parser(program.title("status"), __doc__)
+    add_plan_arguments(parser)
+    add_results_argument(parser)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; its exit status."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return _main(options)
+    except BrokenPipeError:
+        drop_output()
+        return 1
+    except (AgadError, OSError) as error:
+        say(f"{program.title('status')}: error: {' '.join(str(error).split())}")
+        return 2
+
+
+def _main(options: argparse.Namespace) -> int:
+    plan = plan_of(options)
+    store = ResultStore(options.results)
+    picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
+    snapshot = Watch(picker).look()
+    tries = store.tries()
+    damaged = store.damaged
+    for line in _report(picker, snapshot.census, snapshot.running, tries):
+        print(line)
+    for line in slurm_lines(jobs_folder(options.results, plan)):
+        print(f"  slurm: {line}")
+    for one in damaged:
+        print(f"  passed over {one.path}: {one.reason}")
+    if picker.is_growing():
+        print("  its coordinator is at work, and may add runs")
+    elif len(snapshot.census.done) == len(picker.specs):
+        return 0
+    again = [] if snapshot.census.open else ["--retry-failed"]
+    launch = [*program.command("launch"), "--results", str(options.results)]
+    print(f"Go on with: {shlex.join([*launch, *plan_arguments(options), *again])}")
+    return 1
+
+
+def _report(
+    picker: Picker, census: Census, running: Iterable[Running], tries: Mapping[str, tuple[Try, ...]]
+) -> Iterable[str]:
+    running = tuple(running)
+    yield f"{picker.plan.title}: {len(picker.specs)} runs"
+    if picker.plan.study is None:
+        yield from coverage(picker.specs.values(), set(census.done))
+    yield (
+        f"{len(census.done)} done, {len(census.failed)} failed, {len(running)} running, {census.free} to do"
+        f"{_time_left(picker, census, len(running))}"
+    )
+    for one in sorted(running, key=lambda each: each.record.owner.worker):
+        owner = one.record.owner
+        yield f"  running: {describe(one.spec)}, update {one.record.update}/{one.spec.updates} by {owner.worker}"
+    pruned = sum(any(one.status == "pruned" for one in tries.get(run_id, ())) for run_id in census.open)
+    if pruned:
+        yield f"  pruned, among those to do: {pruned}"
+    kinds = Counter(_last_failure(tries[run_id]) for run_id in census.failed)
+    for kind, count in sorted(kinds.items()):
+        yield f"  failed ({kind}): {count}"
+
+
+def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
+    """A line per row of the table: for each class, how many of its seeds are done."""
+    specs = list(specs)
+    differing = [name for name in axes(specs) if name not in (*_CLASS_FIELDS, *_NAMED_FIELDS)]
+    rows: dict[tuple[str, ...], dict[int, list[bool]]] = {}
+    for spec in specs:
+        key = (title(spec.dataset), f"γ {spec.gamma:g}", *(str(getattr(spec, name)) for name in differing))
+        rows.setdefault(key, {}).setdefault(spec.target_class, []).append(spec.run_id in done)
+    for key, classes in rows.items():
+        cells = " ".join(f"{index}:{sum(found)}/{len(found)}" for index, found in sorted(classes.items()))
+        yield f"  {'  '.join(key)}   {cells}"
+
+
+def _last_failure(tries: tuple[Try, ...]) -> str:
+    return max((one for one in tries if one.status == "failed"), key=lambda one: one.attempt).failure_kind or "error"
+
+
+def _time_left(picker: Picker, census: Census, workers: int) -> str:
+    by_id = picker.specs
+    measured = measured_seconds(picker.store, [by_id[run_id] for run_id in census.done])
+    seconds = seconds_left([by_id[run_id] for run_id in census.open], measured)
+    if not census.open or seconds is None:
+        return ""
+    pace = f"{duration(seconds / workers)} with {workers} workers" if workers else f"{duration(seconds)} of one worker"
+    return f", about {pace} left"
