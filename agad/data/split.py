@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agad.data.prepared import Prepared
 from agad.errors import SpecError
-from agad.spec.datasets import draw_key, roles
+from agad.spec.counts import draw_key, roles
 from agad.spec.run import RunSpec
 
 

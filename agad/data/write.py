@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.data import cache
-from agad.data.resize import fit
+from agad.data.image import fit
 from agad.data.source import Content, Damaged, Part
 from agad.errors import DataError
 from agad.spec.datasets import DATASETS

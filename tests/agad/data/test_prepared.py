@@ -19,8 +19,8 @@ from sklearn.datasets import load_digits
 
 from agad.data import prepared as prepared_module
 from agad.data.cache import cache_root, new_folder, prepared_folders, read_meta
+from agad.data.image import fit
 from agad.data.prepared import open_prepared, prepare_all
-from agad.data.resize import fit
 from agad.data.split import one_class_split
 from agad.errors import DataError
 from agad.spec.datasets import DATASETS

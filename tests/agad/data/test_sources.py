@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torchvision
 
+from agad.data.image import fit
 from agad.data.prepared import open_prepared
-from agad.data.resize import fit
 from agad.errors import DataError
 from agad.spec.datasets import DATASETS
 from tests.helpers.raw_data import random_images, write_cifar10, write_cifar100, write_idx

@@ -14,7 +14,8 @@ import torch
 from agad.data.prepared import in_memory
 from agad.data.split import one_class_split
 from agad.errors import SpecError
-from agad.spec.datasets import DATASETS, check_counts
+from agad.spec.counts import check_counts
+from agad.spec.datasets import DATASETS
 from agad.spec.run import RunSpec, anomaly_count
 from tests.conftest import ROOT
 

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agad.data.image import decode
+from agad.data.image import decode, fit
 from agad.data.prepared import open_prepared
 from agad.data.readers.medical import ARCHIVES
-from agad.data.resize import fit
 from agad.data.split import one_class_split
 from agad.errors import DataError
 from agad.spec.datasets import DATASETS
