@@ -17,16 +17,16 @@ from agad.spec.run import RunSpec
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Which classes play which part in a run, and how many training images that makes.
+    """Which classes are normal, anomalous and drawn from in a run, and the numbers of training images.
 
     Attributes:
-        normal: classes whose training images are normals, all of them trained on but those held out.
+        normal: classes whose training images are normals; all are trained on except those held out.
         anomalous: all other classes.
         drawn: classes that training anomalies are drawn from; empty at gamma = 0.
         normals: number of training normals, n, without those held out.
         anomalies: number of training anomalies, a.
         validation_normals: number of normals held out for validation.
-        validation_anomalies: anomalous class -> number of its training images that are set apart for validation.
+        validation_anomalies: anomalous class -> number of its training images set apart for validation.
     """
 
     normal: tuple[int, ...]
@@ -39,9 +39,9 @@ class Roles:
 
 
 def check_counts(spec: RunSpec) -> None:
-    """Refuse, without reading data, a run whose anomalies cannot be drawn: more than there are, or none.
+    """Refuse, without reading data, a run that wants more anomalies than its data set has, or gets none.
 
-    Raises SpecError, one line. Says nothing where the data set's counts are not known beforehand.
+    Raises SpecError, one line. Nothing is checked where the data set's counts are not known beforehand.
     """
     facts = DATASETS.get(spec.dataset)
     if facts and facts.train_counts:
@@ -49,7 +49,7 @@ def check_counts(spec: RunSpec) -> None:
 
 
 def roles(spec: RunSpec, train_counts: Sequence[int]) -> Roles:
-    """The classes' roles in a run on a data set with so many training images per class.
+    """The classes' roles in a run on a data set with `train_counts` training images per class.
 
     Raises SpecError, one line, for a class that does not exist or has no training image, and for more anomalies than
     the known anomaly classes have, or none at gamma > 0; likewise for the images of a validation.
@@ -82,9 +82,9 @@ def roles(spec: RunSpec, train_counts: Sequence[int]) -> Roles:
 
 
 def draw_key(spec: RunSpec, *parts: object) -> bytes:
-    """32 bytes that depend on data set, protocol, class, seed and `parts` only: what a draw is seeded with.
+    """The seed of a draw: 32 bytes that depend on data set, protocol, class, seed and `parts` only.
 
-    Neither gamma nor anything of the network enters, so that variants are compared on the same draw.
+    Neither gamma nor any field of the network enters, so that variants are compared on the same draw.
     """
     described = json.dumps([spec.dataset, spec.protocol, spec.target_class, spec.seed, *parts])
     return hashlib.sha256(described.encode()).digest()
@@ -103,7 +103,7 @@ def _validation(
     if not classes:
         raise SpecError(f"{spec.dataset} has no training image of an anomalous class, which a validation needs")
     share, rest = divmod(spec.validation_anomalies or held_out, len(classes))
-    wanted = {c: share + (place < rest) for place, c in enumerate(classes)}
+    wanted = {c: share + (index < rest) for index, c in enumerate(classes)}
     for c, count in wanted.items():
         if count > train_counts[c]:
             raise SpecError(

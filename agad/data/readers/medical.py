@@ -56,13 +56,13 @@ class Archive:
     """How a public archive lays out its images.
 
     Attributes:
-        places: folders below the data root that are searched, the first being the data set's own name.
+        tops: folders below the data root that are searched, the first being the data set's own name.
         folders: the class folders' names in the archive, in the order of the class indices.
         test_parts: folders that together make the test set, the first of which is required; empty: no split.
         test_last: without a split, this many images of each class, the last by name, are the test set.
     """
 
-    places: tuple[str, ...]
+    tops: tuple[str, ...]
     folders: tuple[str, ...]
     test_parts: tuple[str, ...] = ()
     test_last: int = 0
@@ -70,22 +70,22 @@ class Archive:
 
 ARCHIVES = {
     "alzheimer": Archive(
-        places=("alzheimer", "Alzheimer_s Dataset"),
+        tops=("alzheimer", "Alzheimer_s Dataset"),
         folders=("NonDemented", "VeryMildDemented", "MildDemented", "ModerateDemented"),
         test_parts=("test",),
     ),
     "chest_xray": Archive(
-        places=("chest_xray", "ChestXRay2017", "ZhangLabData"),
+        tops=("chest_xray", "ChestXRay2017", "ZhangLabData"),
         folders=("NORMAL", "PNEUMONIA"),
         test_parts=("test", "val"),
     ),
     "lung_histopathology": Archive(
-        places=("lung_histopathology", "lung_colon_image_set", "LC25000"),
+        tops=("lung_histopathology", "lung_colon_image_set", "LC25000"),
         folders=("lung_n", "lung_aca", "lung_scc"),
         test_last=500,
     ),
     "retinal_oct": Archive(
-        places=("retinal_oct", "OCT2017", "OCT2017 ", "ZhangLabData"),
+        tops=("retinal_oct", "OCT2017", "OCT2017 ", "ZhangLabData"),
         folders=("NORMAL", "CNV", "DME", "DRUSEN"),
         test_parts=("test", "val"),
     ),
@@ -108,8 +108,8 @@ def find(dataset: str, root: Path) -> Source:
 
 def _top(archive: Archive, root: Path) -> Path | None:
     """The folder that holds the split's folders, or the classes': the nearest to the root, first by name."""
-    for place in archive.places:
-        level = [root / place] if (root / place).is_dir() else []
+    for name in archive.tops:
+        level = [root / name] if (root / name).is_dir() else []
         for _ in range(_DEPTH + 1):
             for folder in level:
                 if _fits(archive, folder):
