@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import urllib.error
 
 import pytest
@@ -9,6 +11,8 @@ import torchvision
 
 from agad.data.prepared import open_prepared
 from agad.errors import DataError
+from agad.spec.datasets import DATASETS, PREFIXES
+from tests.conftest import ROOT
 from tests.helpers.opening import refuse
 from tests.helpers.raw_data import (
     write_idx,
@@ -48,3 +52,11 @@ def test_an_unknown_name_is_refused_with_the_legal_ones(places):
         open_prepared("mnits", 32, **places)
     with pytest.raises(DataError, match="unknown dataset"):
         open_prepared("npz:../some", 32, **places)
+
+
+def test_every_reader_serves_data_sets_and_can_find_them():
+    stems = {path.stem for path in (ROOT / "agad" / "data" / "readers").glob("[!_]*.py")}
+    assert {facts.reader for facts in (*DATASETS.values(), *PREFIXES.values())} == stems
+    for stem in stems:
+        finder = importlib.import_module(f"agad.data.readers.{stem}").find
+        assert len(inspect.signature(finder).parameters) == 2

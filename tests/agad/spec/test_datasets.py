@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from agad.errors import SpecError
 from agad.spec import datasets
+from tests.conftest import ROOT
 
 _ENTRY = {"title": "A", "class_names": ["x", "y"], "train_counts": None, "channels": 1, "layout": "a.npz"}
 
@@ -24,6 +26,13 @@ def test_every_data_set_has_a_name_and_a_count_for_each_class():
         assert facts.train_counts is not None
         assert len(facts.class_names) == len(facts.train_counts) > 1
         assert facts.channels in {1, 3}
+
+
+def test_the_documentation_lists_every_data_set_and_every_key():
+    text = (ROOT / "docs" / "data.md").read_text()
+    keys = {field.name for field in dataclasses.fields(datasets.DatasetFacts)} - {"reader"}
+    names = (*datasets.DATASETS, *(f"{prefix}NAME" for prefix in datasets.PREFIXES))
+    assert [name for name in (*names, *keys) if f"\n| `{name}` |" not in text] == []
 
 
 @pytest.mark.parametrize("name", ["npz:own", "folder:own-1.0"])
