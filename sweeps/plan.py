@@ -11,7 +11,7 @@ from typing import Any
 
 from agad import files
 from agad.errors import AgadError, SpecError, StoreError
-from agad.spec.datasets import check_counts
+from agad.spec.counts import check_counts
 from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec, parse_value
 from agad.store.provenance import code_digest
 from agad.store.rows import Try

@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 
 from agad.errors import AgadError
-from agad.spec.datasets import DATASETS, check_counts
+from agad.spec.counts import check_counts
+from agad.spec.datasets import DATASETS
 from agad.spec.run import RunSpec
 
 from ..grids.paper import load_grid

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agad.errors import AgadError, SpecError
-from agad.spec.datasets import check_counts
+from agad.spec.counts import check_counts
 from agad.spec.run import RunSpec
 
 from ..worker.growing import Feed, Verdicts
