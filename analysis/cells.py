@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from agad.plan.plan import Plan, plan_files
+from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.spec.run import EVAL_PROTOCOLS
 from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 
 from . import stats
 from .errors import AnalysisError, NothingThereError
-from .load import PLANS, PlanView, load_plan, open_store, spec_defaults
+from .load import open_store, spec_defaults
 from .paper import numbers as paper
-from .tuning import Tuning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +82,7 @@ class Cells:
     tables: tuple[str, ...] = _LOOKUP_ORDER
     damaged: tuple[str, ...] = ()
     plan_code_digest: str | None = None
-    tunings: tuple[Tuning, ...] = ()
+    tunings: tuple[Tuned, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -132,7 +133,7 @@ class Cells:
         )
 
 
-def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
+def read(results: str | Path | ResultStore, plan: Plan) -> Cells:
     """Join a plan with a results folder.
 
     AnalysisError where the rows are of different data: no mean over them means anything.
@@ -143,8 +144,8 @@ def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
     tables = tuple(dict.fromkeys((plan.grid, *_LOOKUP_ORDER) if plan.grid in paper.TABLES else _LOOKUP_ORDER))
     runs = wanted.merge(rows.to_pandas(), on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
-    tunings = () if plan.tuned is None else (Tuning.of_plan(plan.tuned),)
-    cells = _checked(Cells(title, table_rows, runs, tables, _damaged(store), plan.code_digest, tunings))
+    tunings = () if plan.tuned is None else (plan.tuned,)
+    cells = _checked(Cells(title, table_rows, runs, tables, _damaged(store), plan.code or None, tunings))
     return _one_known(cells)
 
 
@@ -154,10 +155,12 @@ def read_all(results: str | Path | ResultStore) -> Cells:
     NothingThereError where there is nothing, AnalysisError where the rows cannot stand together.
     """
     store = open_store(results)
-    plans = [load_plan(path) for path in sorted((Path(store.path) / PLANS).glob("*.json"))]
+    plans = [Plan.load(path) for path in plan_files(store.path)]
     if plans:
-        tunings = tuple(Tuning.of_plan(plan.tuned) for plan in plans if plan.tuned is not None)
-        return replace(read(store, _union(plans)), plan_code_digest=None, tunings=tunings)
+        specs = tuple(dict.fromkeys(spec for plan in plans for spec in plan.specs))
+        title = " + ".join(dict.fromkeys(plan.title for plan in plans))
+        tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
+        return replace(read(store, Plan("all plans", (), (), specs)), title=title, tunings=tunings)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *_ROW_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no score that a table could have
     damaged = _damaged(store)
@@ -185,25 +188,18 @@ def _damaged(store: ResultStore) -> tuple[str, ...]:
     return tuple(f"{damaged.path.name}: {damaged.reason}" for damaged in store.damaged)
 
 
-def _union(plans: Sequence[PlanView]) -> PlanView:
-    specs = {run_id: spec for plan in plans for run_id, spec in zip(plan.run_ids, plan.specs, strict=True)}
-    title = " + ".join(dict.fromkeys(plan.title for plan in plans))
-    return PlanView("all plans", title, (), tuple(specs.values()), tuple(specs))
-
-
-def _wanted(plan: PlanView) -> tuple[tuple[dict[str, Any], ...], pd.DataFrame]:
+def _wanted(plan: Plan) -> tuple[tuple[dict[str, Any], ...], pd.DataFrame]:
     """The rows of the plan's table in the plan's order, and its runs with the index of their row."""
     index_of: dict[str, int] = {}
     table_rows: list[dict[str, Any]] = []
     runs: dict[str, tuple[int, int, int, int]] = {}
     for run_id, spec in zip(plan.run_ids, plan.specs, strict=True):
-        rest = {name: value for name, value in spec.items() if name not in _NOT_OF_A_ROW}
+        rest = {name: value for name, value in spec.to_dict().items() if name not in _NOT_OF_A_ROW}
         key = json.dumps(rest, sort_keys=True)
         if key not in index_of:
             index_of[key] = len(table_rows)
             table_rows.append(rest)
-        target = spec["normal_class"] if spec["protocol"] == "one_vs_rest" else spec["abnormal_class"]
-        runs[run_id] = (index_of[key], target, NO_CLASS, spec["seed"])
+        runs[run_id] = (index_of[key], spec.target_class, NO_CLASS, spec.seed)
     frame = pd.DataFrame.from_dict(runs, orient="index", columns=["row", "class", "known", "seed"])
     return tuple(table_rows), frame.rename_axis("run_id").reset_index()
 

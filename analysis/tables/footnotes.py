@@ -14,6 +14,7 @@ from .. import stats
 from ..cells import HEADLINE, ONE_KNOWN, Cells
 from ..paper import numbers as paper
 from ..summary import STATUSES
+from ..tuning import sentence
 from . import formats
 from .formats import RANGE
 
@@ -74,7 +75,7 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What a reader must know of the whole table, one sentence each."""
     yield coverage(cells, summary)
     for tuning in cells.tunings:
-        yield tuning.sentence
+        yield sentence(tuning)
     yield from _failures(cells)
     yield from _assumptions(cells, summary)
     yield from _provenance(cells)
