@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agad.errors import SpecError
+from agad.spec.fields import json_defaults
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 
 from .errors import AnalysisError
@@ -144,5 +145,4 @@ def find_plan(results: str | Path, grid: str | None = None) -> Path:
 
 def spec_defaults() -> dict[str, Any]:
     """Field name -> default, as JSON values (tuples as lists)."""
-    values = {field.name: field.default for field in dataclasses.fields(RunSpec)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return json_defaults()
