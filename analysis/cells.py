@@ -20,6 +20,7 @@ import pandas as pd
 from agad.plan.plan import Plan, plan_files
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
+from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
 from agad.spec.run import EVAL_PROTOCOLS
 from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 
@@ -50,7 +51,6 @@ _ROW_COLUMNS = (
     *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
 )
-_NOT_OF_A_ROW = ("seed", "normal_class", "abnormal_class")
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
 
 ONE_KNOWN = "one"
@@ -194,7 +194,7 @@ def _wanted(plan: Plan) -> tuple[tuple[dict[str, Any], ...], pd.DataFrame]:
     table_rows: list[dict[str, Any]] = []
     runs: dict[str, tuple[int, int, int, int]] = {}
     for run_id, spec in zip(plan.run_ids, plan.specs, strict=True):
-        rest = {name: value for name, value in spec.to_dict().items() if name not in _NOT_OF_A_ROW}
+        rest = {name: value for name, value in spec.to_dict().items() if name not in CELL_FIELDS}
         key = json.dumps(rest, sort_keys=True)
         if key not in index_of:
             index_of[key] = len(table_rows)
@@ -212,7 +212,7 @@ def _distinct(rows: pa.Table) -> tuple[tuple[dict[str, Any], ...], np.ndarray[An
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    names = [name for name in SPEC_COLUMNS if name not in _NOT_OF_A_ROW]
+    names = [name for name in SPEC_COLUMNS if name not in CELL_FIELDS]
     codes = np.zeros(rows.num_rows, np.int64)
     for name in names:
         column = rows[name].combine_chunks()
@@ -249,7 +249,7 @@ def _telling_fields(table_rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """
     texts = [{name: json.dumps(value) for name, value in row.items()} for row in table_rows]
     names = [name for name in texts[0] if len({row[name] for row in texts}) > 1]
-    telling = ["dataset", "gamma", *(name for name in names if name not in ("dataset", "gamma"))]
+    telling = [*LEADING_FIELDS, *(name for name in names if name not in LEADING_FIELDS)]
     for quiet in paper.SCORING_FIELDS:
         fewer = [name for name in telling if name != quiet]
         if quiet in telling and len({tuple(row[name] for name in fewer) for row in texts}) == len(texts):

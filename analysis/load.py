@@ -5,12 +5,11 @@ pandas is imported where a frame is made, so that reading a plan costs the stand
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agad.spec.run import RunSpec
+from agad.spec.fields import json_defaults
 
 from .errors import AnalysisError
 
@@ -47,5 +46,4 @@ def open_store(results: str | Path | ResultStore) -> ResultStore:
 
 def spec_defaults() -> dict[str, Any]:
     """Field name -> default, as JSON values (tuples as lists)."""
-    values = {field.name: field.default for field in dataclasses.fields(RunSpec)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return json_defaults()

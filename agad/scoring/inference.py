@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from agad.data.prepared import Prepared
-from agad.nets.build import build_generator, count_parameters
+from agad.methods import build_generator
+from agad.nets.build import count_parameters
 from agad.spec.run import RunSpec
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool

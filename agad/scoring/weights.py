@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agad.errors import DataError
-from agad.nets.build import build_generator
+from agad.methods import build_generator
 from agad.nets.layers.batchnorm import BatchNormNet
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.tensors.file import TensorFileError, load_tensors, save_tensors

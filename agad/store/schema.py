@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from agad.spec.fields import known_fields
 from agad.spec.run import EVAL_PROTOCOLS, SEMANTICS_VERSION, VALIDATION_PROTOCOLS, RunSpec, field_names
 
 SCHEMA_VERSION = 1
@@ -26,8 +26,7 @@ GANomaly has three: `adv`, its feature matching in D; `con`; and `lat`, the dist
 
 _F64, _I32, _I64, _STR = pa.float64(), pa.int32(), pa.int64(), pa.string()
 
-_SPEC_TYPES = {"int": _I64, "float": _F64, "bool": pa.bool_(), "str": _STR}
-_TUPLE_TYPES = {name: pa.list_(_I64) for name in ("known_anomaly_classes", "validation_anomaly_classes", "curve")}
+_SPEC_TYPES = {int: _I64, float: _F64, bool: pa.bool_(), str: _STR}
 
 # Numbers that are a function of the spec, the data, torch and the thread count: those of an interrupted run
 # equal those of an uninterrupted one.
@@ -118,14 +117,8 @@ _PROVENANCE_COLUMNS: dict[str, pa.DataType] = {
 
 
 def _spec_columns() -> dict[str, pa.DataType]:
-    hints = {f.name: str(f.type) for f in dataclasses.fields(RunSpec)}
-    columns = {}
-    for name in field_names():
-        if hints[name].startswith("tuple"):
-            columns[name] = _TUPLE_TYPES.get(name, pa.list_(_STR))
-        else:
-            columns[name] = _SPEC_TYPES[hints[name].split(" |")[0]]
-    return columns
+    types = {name: (_SPEC_TYPES[field.kind], field.is_tuple) for name, field in known_fields().items()}
+    return {name: pa.list_(kind) if is_tuple else kind for name, (kind, is_tuple) in types.items()}
 
 
 RENAMED_COLUMNS = {"together": "pack"}

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from agad.spec.fields import CELL_FIELDS, json_defaults, names_where
+
 OURS = "Ours"
 """The method's name in rows that are AGAD's own."""
 
@@ -114,23 +116,7 @@ TITLES = {
     "table9": "Table 9: three generators, no anomaly in training",
 }
 
-STATED_DEFAULTS: Mapping[str, Any] = {
-    "task": "train",
-    "method": "agad",
-    "protocol": "one_vs_rest",
-    "image_size": 32,
-    "known_anomaly_classes": [],
-    "known_anomaly_draw": 0,
-    "batch_norm": "shared",
-    "lambda_adv": 1.0,
-    "lambda_con": 50.0,
-    "lambda_adcon": 15.0,
-    "lambda_lat": 5.0,
-    "adversarial_context": "on",
-    "batch_size": 256,
-    "min_anomalies": 32,
-    "lr": 2e-4,
-}
+STATED_DEFAULTS: Mapping[str, Any] = {name: json_defaults()[name] for name in names_where(lambda known: known.stated)}
 """What the paper states for all its own rows (section 4.2) unless the row says otherwise; lists as in a plan file.
 
 `known_anomaly_*` are the reading of section 4.2.2 that anomalies come from all other classes. All fields of RunSpec
@@ -151,7 +137,7 @@ CLASS_COUNTS = {
 }
 """Classes that are normal in turn, so that an average goes over them; of the medical sets only one is."""
 
-SCORING_FIELDS = ("curve", "curve_protocols", "final_protocols", "eval_batch_size")
+SCORING_FIELDS = names_where(lambda known: known.scoring)
 """Fields of RunSpec that say what is scored and when; the headline AUROC is the same whatever they are."""
 
 MISPRINTED_AVERAGES = (
@@ -337,9 +323,6 @@ class Match:
     differences: tuple[str, ...]
 
 
-_NOT_A_CELLS = ("seed", "normal_class", "abnormal_class")
-
-
 def _stated(row: PaperRow, name: str) -> Any:
     own = {"dataset": row.dataset, "gamma": row.gamma, **row.fields}
     return own[name] if name in own else STATED_DEFAULTS[name]
@@ -358,7 +341,7 @@ def _silent_differences(row: PaperRow, values: Mapping[str, Any], defaults: Mapp
     return tuple(
         f"{name}={value}"
         for name, value in values.items()
-        if name not in stated and name not in SCORING_FIELDS and name not in _NOT_A_CELLS and value != defaults[name]
+        if name not in stated and name not in SCORING_FIELDS and name not in CELL_FIELDS and value != defaults[name]
     )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agad.spec.fields import LEADING_FIELDS
+
 from .. import stats
 from ..cells import Cells
 from ..load import spec_defaults
@@ -19,9 +21,6 @@ from .formats import GAP
 from .leakage import LABELS, column, scored
 from .sheet import KEY, OURS, Sheet
 from .table import heading, key_text
-
-_PLACE = ("dataset", "gamma")
-"""Fields that say where something is compared, not what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def pairs(cells: Cells) -> Iterator[Pair]:
     """Every variant beside its baseline, field by field; a field's baseline is the paper's, else RunSpec's default."""
     defaults = spec_defaults()
     for name in cells.fields:
-        if name in _PLACE:
+        if name in LEADING_FIELDS:
             continue
         baseline = BASELINES.get(name, defaults[name])
         of_place = {_others(cells, row, name): row for row, values in enumerate(cells.rows) if values[name] == baseline}
@@ -65,10 +64,10 @@ def table(cells: Cells) -> Sheet | None:
         values = cells.rows[pair.variant]
         ours, theirs = (key_text(pair.field, cells.rows[row][pair.field]) for row in (pair.variant, pair.baseline))
         what = f"{heading(pair.field)} {ours} over {theirs}"
-        key = [key_text(name, values[name]) for name in _PLACE]
+        key = [key_text(name, values[name]) for name in LEADING_FIELDS]
         found = {name: stats.class_interval(of_class) for name, of_class in gains.items()}
         lines.append((*key, what, *(_text(interval) for interval in found.values()), str(classes)))
-        record: dict[str, Any] = dict(zip(_PLACE, key, strict=True)) | {"field": pair.field, "contrast": what}
+        record: dict[str, Any] = dict(zip(LEADING_FIELDS, key, strict=True)) | {"field": pair.field, "contrast": what}
         for protocol, interval in found.items():
             ends = (None, None, None) if interval is None else (interval.estimate, interval.low, interval.high)
             record |= dict(zip((protocol, f"{protocol}_low", f"{protocol}_high"), ends, strict=True))
@@ -78,7 +77,7 @@ def table(cells: Cells) -> Sheet | None:
     return Sheet(
         name="contrast",
         caption="What one choice changes, all else being the same: points of AUROC by evaluation protocol",
-        columns=(*map(heading, _PLACE), "choice", *(LABELS[protocol] for protocol in protocols), "classes"),
+        columns=(*map(heading, LEADING_FIELDS), "choice", *(LABELS[protocol] for protocol in protocols), "classes"),
         kinds=(KEY, KEY, KEY) + (OURS,) * (len(protocols) + 1),
         lines=tuple(lines),
         notes=(

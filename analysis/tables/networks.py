@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
+from agad.spec.fields import names_where
 
 from ..cells import Cells
 from ..load import spec_defaults
@@ -18,7 +19,7 @@ from . import formats
 from .formats import GAP
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet
 
-_VARIANT_FIELDS = ("image_size", "naive_latent", "upsampling", "generator_norm", "batch_norm")
+_VARIANT_FIELDS = names_where(lambda known: known.generator)
 """Fields other than the backbone on which a generator's size or speed depends."""
 
 _TIMES, _BATCH = ("inference_ms_batch1", "inference_ms_best"), "inference_best_batch"

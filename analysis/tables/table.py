@@ -19,13 +19,14 @@ import pandas as pd
 
 from agad.plan.plan import Plan, find_plan
 from agad.spec import datasets
+from agad.spec.fields import spec_field
 
 from .. import stats
 from ..cells import HEADLINE, Cells, read
 from ..command import exit_status
 from ..load import open_store
 from . import footnotes, formats
-from .formats import GAMMA, GAP, RANGE
+from .formats import GAP, RANGE
 from .networks import networks
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
 from .tuned import tuned_table
@@ -37,7 +38,6 @@ CLASSES_PER_SHEET = 10
 """Classes side by side; more are continued in a further sheet, as the paper does."""
 
 _MEAN_COLUMNS = ("row", "class", "mean", "n")
-_HEADINGS = {"adversarial_context": "context", "batch_norm": "batch norm", "known_anomaly_classes": "known"}
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def key_text(name: str, value: Any) -> str:
 
 def heading(name: str) -> str:
     """A spec field's name as tables print it."""
-    return GAMMA if name == "gamma" else _HEADINGS.get(name, name)
+    return spec_field(name).setting.title or name
 
 
 def _role(cells: Cells) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from agad.errors import AgadError
 from agad.plan.plan import axes
 from agad.spec.datasets import title
+from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
 from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore, Try
@@ -36,9 +37,6 @@ from .arguments import (
     plan_of,
     say,
 )
-
-_CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
-_NAMED_FIELDS = ("dataset", "gamma")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -110,7 +108,7 @@ def _report(
 def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
     """A line per row of the table: for each class, how many of its seeds are done."""
     specs = list(specs)
-    differing = [name for name in axes(specs) if name not in (*_CLASS_FIELDS, *_NAMED_FIELDS)]
+    differing = [name for name in axes(specs) if name not in (*CELL_FIELDS, *LEADING_FIELDS)]
     rows: dict[tuple[str, ...], dict[int, list[bool]]] = {}
     for spec in specs:
         key = (title(spec.dataset), f"γ {spec.gamma:g}", *(str(getattr(spec, name)) for name in differing))

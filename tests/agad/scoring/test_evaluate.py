@@ -11,7 +11,7 @@ from torch import Tensor
 
 from agad.data.split import one_class_split
 from agad.errors import DataError
-from agad.nets.build import build_generator
+from agad.methods import build_generator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNMode, bn_mode
 from agad.scoring.evaluate import Evaluator, score_weights
 from agad.scoring.weights import Weights, main_state, save_weights
