@@ -107,9 +107,13 @@ class RunSpec:
 
     # -- losses (Eq. 5-11) ---------------------------------------------------------------------------------------
     lambda_adv: float = 1.0
+    """Weight of the adversarial loss (Eq. 5)."""
     lambda_con: float = 50.0
+    """Weight of the reconstruction loss (Eq. 6)."""
     lambda_adcon: float = 15.0
+    """Weight of the contextual adversarial loss (Eq. 8)."""
     lambda_lat: float = 5.0
+    """Weight of the latent loss (Eq. 7)."""
     adversarial_context: str = _choice("on", "off", "off_normal_only")
     """`off`: lambda_adcon counts as 0 in L_n and L_a ("w/o" in Tables 3 and 4); `off_normal_only`: in L_n only."""
     latent_loss: str = _choice("mse", "norm")
@@ -139,7 +143,9 @@ class RunSpec:
     lr: float = 2e-4
     """Adam's learning rate, for G and D."""
     beta1: float = 0.5
+    """Adam's decay of the gradient's running mean."""
     beta2: float = 0.999
+    """Adam's decay of the squared gradient's running mean."""
     d_reset_threshold: float = 1e-5
     """The discriminator's weights are drawn anew when L_d falls below it (delta of Algorithm 1); 0: never."""
     precision: str = _choice("fp32", "bf16")
