@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import itertools
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from agad.spec import run
 from agad.spec.run import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS, RunSpec
 
 STATUSES = ("ok", "pruned", "failed")
@@ -90,7 +91,7 @@ def _text(meaning: str, *choices: str) -> Column:
 
 def _spec_columns() -> dict[str, Column]:
     """A column for each field of RunSpec; its meaning is the first sentence of the field's docstring."""
-    meanings = _field_docstrings(Path(str(run.__file__)).read_text(encoding="utf-8"))
+    meanings = {name: text for base in RunSpec.__mro__ for name, text in _field_docstrings(base).items()}
     return {
         target.name: Column(
             _spec_type(str(target.type)),
@@ -107,20 +108,18 @@ def _spec_type(hint: str) -> pa.DataType:
     return {"int": _I64, "float": _F64, "bool": pa.bool_(), "str": _STR}[hint.split(" |", maxsplit=1)[0]]
 
 
-def _field_docstrings(source: str) -> dict[str, str]:
-    """Field of RunSpec -> the string that stands below it."""
-    (spec,) = (
-        node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == RunSpec.__name__
-    )
-    found = {}
-    for declared, below in zip(spec.body, spec.body[1:], strict=False):
-        if (
-            isinstance(declared, ast.AnnAssign)
-            and isinstance(below, ast.Expr)
-            and isinstance(below.value, ast.Constant)
-        ):
-            found[ast.unparse(declared.target)] = " ".join(str(below.value.value).split())
-    return found
+def _field_docstrings(declared: type) -> dict[str, str]:
+    """Field of a class of this package -> the string that stands below it in the source."""
+    source = getattr(sys.modules[declared.__module__], "__file__", None)
+    if source is None:
+        return {}
+    tree = ast.parse(Path(source).read_text(encoding="utf-8"))
+    (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == declared.__name__)
+    return {
+        ast.unparse(field.target): " ".join(str(below.value.value).split())
+        for field, below in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
 
 
 def _first_sentence(text: str) -> str:
