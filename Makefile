@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENVIRONMENT := .venv/.made
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format docs bench clean
 .DELETE_ON_ERROR:
 
 demo: $(ENVIRONMENT)
@@ -21,6 +21,10 @@ check: $(ENVIRONMENT)
 format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Writes the list of columns in docs/rows.md from agad/store/columns.py.
+docs: $(ENVIRONMENT)
+	$(BIN)/python -m agad.store.rows_page docs/rows.md
 
 # Measures training and the sweep's and the report's own costs; see docs/benchmarks.md.
 bench: $(ENVIRONMENT)

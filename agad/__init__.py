@@ -5,11 +5,12 @@
     record = train(RunSpec(dataset="digits", normal_class=0, updates=100))
     ResultStore("results").commit(record)
 
-`import agad` is light: torch is imported when `train` is first asked for.
+`import agad` is light: torch is imported when `train` is called, or a name that needs it is first used.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from agad.plan.grid import grid
@@ -18,15 +19,28 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
 if TYPE_CHECKING:
+    from agad.scoring.evaluate import score_weights
+    from agad.scoring.weights import load_weights
     from agad.train.run import train
 
 __version__ = "0.1.0"
-__all__ = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "grid", "train"]
+__all__ = [
+    "ResultStore",
+    "RunOptions",
+    "RunRecord",
+    "RunSpec",
+    "grid",
+    "load_weights",
+    "score_weights",
+    "train",
+]
+
+_HEAVY = {"load_weights": "agad.scoring.weights", "score_weights": "agad.scoring.evaluate"}
 
 
 def __getattr__(name: str) -> Any:
+    if name in _HEAVY:
+        return getattr(importlib.import_module(_HEAVY[name]), name)
     if name == "train":
-        from agad.train.run import train as function
-
-        return function
+        return importlib.import_module("agad.train")
     raise AttributeError(f"module 'agad' has no attribute {name!r}")

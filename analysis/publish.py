@@ -50,7 +50,7 @@ def publish(results: Path, plan: Path, out: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: 0, or 2 with one line that says what is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.publish", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

@@ -6,7 +6,8 @@
 #     sbatch --array=0-31 slurm/array.sh --grid full --results /shared/agad
 #     sbatch --partition=a40 --time=12:00:00 slurm/array.sh --grid demo --set updates=200
 #
-# From the repository's top folder. sbatch's own options come before the script's name, launch.py's after it.
+# From the repository's top folder; with an installed agad from any folder (`agad slurm-script > array.sh`).
+# sbatch's own options come before the script's name, launch.py's after it.
 # `launch.py --executor slurm` asks for what stands here too, where nothing else is said.
 # Lines to be run before Python (module load, activate): slurm/setup.sh, or the file that $AGAD_SLURM_SETUP names.
 # Python: $AGAD_PYTHON, else .venv/bin/python, else python3.
@@ -29,10 +30,6 @@ trap '' USR1 USR2
 
 # sbatch runs a copy of this script from its spool folder: the repository is where it was submitted.
 repository=${SLURM_SUBMIT_DIR:-$PWD}
-if [[ ! -f $repository/sweeps/launch.py ]]; then
-    echo "array.sh: error: no sweeps/launch.py in ${SLURM_SUBMIT_DIR:-$PWD}; submit from agad's top folder" >&2
-    exit 2
-fi
 
 setup=${AGAD_SLURM_SETUP:-$repository/slurm/setup.sh}
 if [[ -f $setup ]]; then
@@ -56,10 +53,20 @@ else
     python=python3
 fi
 
+if [[ -f $repository/sweeps/launch.py ]]; then
+    launch=("$repository/sweeps/launch.py")
+elif (cd / && "$python" -c 'import agad.sweeps') 2>/dev/null; then
+    launch=(-P -m agad.sweeps.cli.main launch)
+else
+    echo "array.sh: error: no sweeps/launch.py in $repository, and agad is not installed for $python;" \
+        "submit from agad's top folder, or set AGAD_PYTHON" >&2
+    exit 2
+fi
+
 case " $* " in
     *" --grid"* | *" --plan"*) ;;
     *) set -- --grid table2 "$@" ;;
 esac
 
 # exec: Slurm's warning goes to the process of this script, which must be the one that understands it.
-exec "$python" "$repository/sweeps/launch.py" --executor local --slurm-task "$@"
+exec "$python" "${launch[@]}" --executor local --slurm-task "$@"

@@ -95,9 +95,13 @@ class SpecFields:
 
     # -- losses (Eq. 5-11) ---------------------------------------------------------------------------------------
     lambda_adv: float = setting(1.0, "loss weight", at_least=0, stated=True)
+    """Weight of the adversarial loss (Eq. 5)."""
     lambda_con: float = setting(50.0, "loss weight", at_least=0, stated=True)
+    """Weight of the reconstruction loss (Eq. 6)."""
     lambda_adcon: float = setting(15.0, "loss weight", at_least=0, stated=True)
+    """Weight of the contextual adversarial loss (Eq. 8)."""
     lambda_lat: float = setting(5.0, "loss weight", at_least=0, stated=True)
+    """Weight of the latent loss (Eq. 7)."""
     adversarial_context: str = choice("loss", "on", "off", "off_normal_only", stated=True, title="context")
     """`off`: lambda_adcon counts as 0 in L_n and L_a ("w/o" in Tables 3 and 4); `off_normal_only`: in L_n only."""
     latent_loss: str = choice("loss", "mse", "norm")
@@ -127,7 +131,9 @@ class SpecFields:
     lr: float = setting(2e-4, "optimisation", positive=True, stated=True)
     """Adam's learning rate, for G and D."""
     beta1: float = setting(0.5, "optimisation", at_least=0, below=1)
+    """Adam's decay of the gradient's running mean."""
     beta2: float = setting(0.999, "optimisation", at_least=0, below=1)
+    """Adam's decay of the squared gradient's running mean."""
     d_reset_threshold: float = setting(1e-5, "optimisation", at_least=0)
     """The discriminator's weights are drawn again when L_d falls below it (delta of Algorithm 1); 0: never."""
     precision: str = choice("optimisation", "fp32", "bf16")

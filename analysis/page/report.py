@@ -344,7 +344,7 @@ def _text(value: Any) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python analysis/report.py", description="Write the report of a sweep.")
+    parser = argparse.ArgumentParser(description="Write the report of a sweep.")
     parser.add_argument("--results", required=True, metavar="DIR", help="results folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--plan", metavar="FILE", help="one plan only")

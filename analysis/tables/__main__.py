@@ -6,4 +6,5 @@ import sys
 
 from .table import main
 
+sys.argv[0] = "python -m analysis.tables"  # the name in its messages
 sys.exit(main())

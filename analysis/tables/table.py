@@ -244,7 +244,7 @@ def _plain(value: Any) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.tables", description="Print the table of a plan.")
+    parser = argparse.ArgumentParser(description="Print the table of a plan.")
     parser.add_argument("--results", required=True, metavar="DIR", help="results folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--plan", metavar="FILE", help="plan file; default: the only one in DIR/plans")

@@ -237,7 +237,7 @@ def test_array_sh_runs_table2_by_default_and_else_what_it_is_given() -> None:
 
 
 def test_array_sh_says_where_it_is_not_in_the_repository(tmp_path: Path) -> None:
-    lost = array(folder=tmp_path)
+    lost = array(folder=tmp_path, AGAD_PYTHON="false")
     assert lost.returncode == 2
     assert "top folder" in one_line(lost.stderr)
 

@@ -1,0 +1,286 @@
+"""The columns of a row: type, meaning, unit and range of each, where it is declared.
+
+Every Parquet file that agad writes carries them as Arrow field metadata (`description`, `unit`, `range`).
+docs/rows.md is generated from them; see agad/store/rows_page.py.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from agad.spec.fields import known_fields
+from agad.spec.run import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS, RunSpec
+
+STATUSES = ("ok", "pruned", "failed")
+"""In the order in which they count: of one run's rows an ok one stands before a pruned before a failed one."""
+
+FAILURE_KINDS = ("nan", "oom", "died", "error")
+"""nan: non-finite loss; oom: out of memory; died: its workers died without progress; error: any other exception."""
+
+_LOSS_MEANINGS = {
+    "loss_g": "the generator's whole loss, weighted",
+    "loss_d": "the discriminator's whole loss",
+    "adv": "adversarial loss of real images (GANomaly: its feature matching in D)",
+    "con": "reconstruction loss of real images",
+    "adcon": "contextual adversarial loss (Eq. 8), 0 or less",
+    "lat": "latent loss (GANomaly: the distance between its two latents)",
+    "recip_adv": "reciprocal term of true anomalies (Eq. 10) for adv",
+    "recip_adcon": "reciprocal term of true anomalies (Eq. 10) for adcon",
+    "recip_lat": "reciprocal term of true anomalies (Eq. 10) for lat",
+}
+LOSS_TERMS = tuple(_LOSS_MEANINGS)
+"""Loss terms in the curve, unweighted except loss_g and loss_d; null where a term does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the row.
+
+    Attributes:
+        type: Arrow type; of a list column `low` and `high` bound its elements.
+        meaning: one sentence.
+        unit: of its numbers; empty: none.
+        low: smallest value; None: no bound.
+        high: largest value; None: no bound.
+        below: every value is smaller than this; None: no bound.
+        choices: the only values; empty: any.
+    """
+
+    type: pa.DataType
+    meaning: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def range(self) -> str:
+        """The legal values in words; empty where any value is legal."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.low is None:
+            return ""
+        if self.below is not None:
+            return f"{self.low:g} or more, below {self.below:g}"
+        return f"{self.low:g} or more" if self.high is None else f"{self.low:g} to {self.high:g}"
+
+    def field(self, name: str) -> pa.Field:
+        """The Arrow field of this name, with what is known of it as metadata."""
+        known = {"description": self.meaning, "unit": self.unit, "range": self.range}
+        return pa.field(name, self.type, metadata={key: text for key, text in known.items() if text})
+
+
+_F64, _I32, _I64, _STR = pa.float64(), pa.int32(), pa.int64(), pa.string()
+
+
+_SPEC_TYPES = {int: _I64, float: _F64, bool: pa.bool_(), str: _STR}
+
+
+def _auroc(meaning: str, type_: pa.DataType = _F64) -> Column:
+    return Column(type_, f"AUROC {meaning}", low=0, high=1)
+
+
+def _count(meaning: str, unit: str = "", low: int = 0, type_: pa.DataType = _I32) -> Column:
+    return Column(type_, meaning, unit, low=low)
+
+
+def _text(meaning: str, *choices: str) -> Column:
+    return Column(_STR, meaning, choices=choices)
+
+
+def _spec_columns() -> dict[str, Column]:
+    """A column for each field of RunSpec; its meaning is the first sentence of the field's docstring."""
+    meanings = {name: text for base in RunSpec.__mro__ for name, text in _field_docstrings(base).items()}
+    return {
+        name: Column(
+            pa.list_(_SPEC_TYPES[known.kind]) if known.is_tuple else _SPEC_TYPES[known.kind],
+            _first_sentence(meanings.get(name, "")),
+            low=known.setting.at_least,
+            below=known.setting.below,
+            choices=known.setting.legal,
+        )
+        for name, known in known_fields().items()
+    }
+
+
+def _field_docstrings(declared: type) -> dict[str, str]:
+    """Field of a class of this package -> the string that stands below it in the source."""
+    source = getattr(sys.modules[declared.__module__], "__file__", None)
+    if source is None:
+        return {}
+    tree = ast.parse(Path(source).read_text(encoding="utf-8"))
+    (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == declared.__name__)
+    return {
+        ast.unparse(field.target): " ".join(str(below.value.value).split())
+        for field, below in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+
+
+def _first_sentence(text: str) -> str:
+    """Up to the first full stop before a new sentence: `et al. 2018` does not end one."""
+    return re.split(r"(?<=\.)\s+(?=[A-Z`])", text, maxsplit=1)[0]
+
+
+IDENTITY = {
+    "run_id": _text("Digest of the whole spec and of semantics_version: the same run has the same run_id everywhere."),
+    "attempt": _count("Attempt that wrote the row; a run that failed or lost its worker is attempted again.", low=1),
+    "status": _text("How the attempt ended.", *STATUSES),
+    "schema_version": _count("Version of this table of columns.", low=1),
+    "semantics_version": _count("Version of what a spec means; rows of two versions never share a table.", low=1),
+}
+
+SPEC = _spec_columns()
+
+_PROTOCOL_MEANINGS = {
+    "eval": "with running statistics",
+    "eval_recal": "with statistics estimated again from training normals",
+    "batch_shuffled": "with statistics of each test batch, the test set shuffled",
+    "batch_normals_first": "with statistics of each test batch, all normals first: label information leaks",
+    "batch_class_sorted": "with statistics of each test batch, class by class: label information leaks",
+    "batch1": "with statistics of each single image",
+}
+
+# Numbers that are a function of the spec, the data, torch and the thread count: those of an interrupted run
+# equal those of an uninterrupted one.
+RESULTS = {
+    "auroc": _auroc("at the last update with running statistics (protocol eval): the headline."),
+    **{
+        f"auroc_{protocol}": _auroc(f"at the last update {_PROTOCOL_MEANINGS[protocol]}.")
+        for protocol in EVAL_PROTOCOLS
+        if protocol != "eval"
+    },
+    "auroc_oracle": _auroc("of the best point of the curve under eval: selected on the test set."),
+    "oracle_update": _count("Update of that point.", "updates"),
+    "auroc_val": _auroc("of the validation images at the last update under eval; no test image is used."),
+    "auroc_val_eval_recal": _auroc("of the validation images at the last update under eval_recal."),
+    "n_train_normal": _count("Normal images trained on.", "images"),
+    "n_train_anomaly": _count("Labelled anomalies trained on.", "images"),
+    "n_batch_normal": _count("Normal images in each batch.", "images"),
+    "n_batch_anomaly": _count("Labelled anomalies in each batch.", "images"),
+    "n_test_normal": _count("Normal test images.", "images"),
+    "n_test_anomaly": _count("Anomalous test images.", "images"),
+    "n_val_normal": _count("Training normals held out for validation.", "images"),
+    "n_val_anomaly": _count("Labelled anomalies held out for validation.", "images"),
+    "drawn_validation_classes": Column(pa.list_(_I32), "Classes of the validation's labelled anomalies.", low=0),
+    "drawn_anomaly_classes": Column(pa.list_(_I32), "Classes that the training anomalies were drawn from.", low=0),
+    "parameters_g": _count("Trainable parameters of the generator.", type_=_I64),
+    "parameters_d": _count("Trainable parameters of the discriminator.", type_=_I64),
+    "updates_done": _count("Updates made.", "updates"),
+    "d_resets": _count("Times that the discriminator was initialised again (Algorithm 1)."),
+    **{
+        f"recip_{term}_max": Column(_F64, f"Largest value of recip_{term} in any update.")
+        for term in ("adv", "adcon", "lat")
+    },
+    "data_digest": _text("SHA-256 of the prepared images and labels: equal data have equal digests everywhere."),
+}
+
+# Times of passes under task=inference: never the same twice, so they are no results.
+MEASURED = {
+    "inference_ms_batch1": Column(
+        _F64, "Time of the generator's forward pass, one image at a time.", "ms/image", low=0
+    ),
+    "inference_ms_best": Column(_F64, "The same at the batch size with the most images per second.", "ms/image", low=0),
+    "inference_best_batch": _count("That batch size.", "images", low=1),
+}
+
+CURVE = {
+    "curve_update": Column(pa.list_(_I32), "Update of each point of the learning curve.", "updates", low=1),
+    **{
+        f"curve_auroc_{protocol}": _auroc(f"at each point {meaning}.", pa.list_(_F64))
+        for protocol, meaning in _PROTOCOL_MEANINGS.items()
+    },
+    **{
+        f"curve_auroc_val_{protocol}": _auroc(
+            f"of the validation images at each point under {protocol}.", pa.list_(_F64)
+        )
+        for protocol in VALIDATION_PROTOCOLS
+    },
+    **{
+        f"curve_{term}": Column(pa.list_(_F64), f"At each point: {meaning}.")
+        for term, meaning in _LOSS_MEANINGS.items()
+    },
+}
+
+FAILURE = {
+    "failure_kind": _text(
+        "Of a failed attempt: non-finite loss, out of memory, workers died without progress, or any other exception.",
+        *FAILURE_KINDS,
+    ),
+    "failure_message": _text("The error, one line."),
+    "failure_update": _count("Update at which the loss was no longer finite.", "updates"),
+    "log": _text("The worker's log."),
+}
+
+PROVENANCE = {
+    "plan": _text("Plan that the attempt was made for."),
+    "tuned_by": _text("Study that values of the spec were taken from, and the labels it used; of this attempt's plan."),
+    "executor": _text("What started the worker: local, slurm or ray."),
+    "worker": _text("The worker's name."),
+    "job_id": _text("The scheduler's job, where there is one."),
+    "git_commit": _text("Commit of the code; null outside a checkout."),
+    "git_clean": Column(pa.bool_(), "Whether the checkout had no changes."),
+    "code_digest": _text("Digest of the code that makes the numbers."),
+    "host": _text("Host that made the row."),
+    "device": _text("Device as requested: cpu, cuda or cuda:N."),
+    "device_name": _text("The device's own name."),
+    "instruction_set": _text("Vector instructions that torch used on the CPU."),
+    "threads": _count("Threads of torch: on the CPU their number changes the last bits.", low=1),
+    "together": _count("Largest number of runs that advanced in the same process; 1: alone.", low=1),
+    "python_version": _text("Version of Python."),
+    "torch_version": _text("Version of torch."),
+    "cuda_version": _text("Version of CUDA; null without."),
+    "agad_version": _text("Version of agad."),
+    "started_at": Column(pa.timestamp("ms", tz="UTC"), "Start of the attempt."),
+    "finished_at": Column(pa.timestamp("ms", tz="UTC"), "End of the attempt."),
+    "train_seconds": Column(_F64, "Time in training, over all attempts that led to this state.", "s", low=0),
+    "eval_seconds": Column(_F64, "Time in scoring, over all attempts that led to this state.", "s", low=0),
+    "resumes": _count("Times that the run was continued from a checkpoint."),
+    "peak_memory_bytes": _count(
+        "Largest memory: device memory on CUDA, resident memory on the CPU.", "bytes", type_=_I64
+    ),
+    "weights": _text("File of the final weights, where they were saved."),
+}
+
+SCORES = {
+    "test_class": Column(pa.list_(pa.int16()), "Class of each test image, in the test set's own order.", low=0),
+    "test_label": Column(pa.list_(pa.int8()), "0 normal, 1 anomalous, in the same order.", low=0, high=1),
+    **{
+        f"scores_{protocol}": Column(
+            pa.list_(pa.float32()), f"Anomaly score of each test image {meaning}; higher is more anomalous."
+        )
+        for protocol, meaning in _PROTOCOL_MEANINGS.items()
+    },
+}
+
+# Seed 0 only.
+RECONSTRUCTIONS = {
+    "recon_index": Column(pa.list_(_I32), "Positions in the test set of K saved images, normal ones first.", low=0),
+    "recon_label": Column(pa.list_(pa.int8()), "Their labels.", low=0, high=1),
+    "recon_shape": Column(pa.list_(_I32), "Their channels, height and width.", low=1),
+    "recon_x": Column(pa.binary(), "The images: uint8, K x C x H x W in C order."),
+    "recon_x_hat": Column(pa.binary(), "Their reconstructions under eval at the last update; 0 and 255 are -1 and 1."),
+}
+
+GROUPS: dict[str, dict[str, Column]] = {
+    "Identity": IDENTITY,
+    "Spec": SPEC,
+    "Results": RESULTS,
+    "Measurements": MEASURED,
+    "Curve": CURVE,
+    "Failure": FAILURE,
+    "Provenance": PROVENANCE,
+    "Scores": SCORES,
+    "Reconstructions": RECONSTRUCTIONS,
+}
+"""Title -> columns, in the order of the row."""
+COLUMNS: dict[str, Column] = {name: column for group in GROUPS.values() for name, column in group.items()}
+"""All columns, in the order of the row."""
