@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agad.errors import SpecError
+from agad.errors import AnalysisError, SpecError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
-
-from .errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd

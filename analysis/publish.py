@@ -15,12 +15,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from agad import files
+from agad import console, files
+from agad.errors import AnalysisError
 from agad.store.rows import FILE_METADATA, ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
 
-from .command import exit_status
-from .errors import AnalysisError
 from .load import PLANS, load_plan
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    return exit_status(lambda: _publish(options))
+    return console.run(lambda: _publish(options))
 
 
 def _publish(options: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import AnalysisError
+from agad.errors import AnalysisError
+
 from .tables import formats
 from .tables.sheet import KEY, NOTE, OURS, Sheet
 

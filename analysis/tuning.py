@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import AnalysisError
+from agad.errors import AnalysisError
+
 from .tables import formats
 
 

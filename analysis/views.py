@@ -6,8 +6,9 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
+from agad.errors import EmptyResultsError
+
 from .cells import read_all
-from .errors import NothingThereError
 from .figures.drawing import Drawing
 from .figures.studies import study_figures
 from .load import open_store
@@ -40,7 +41,7 @@ def tuned_view(results: str | Path) -> View:
     store = open_store(results)
     try:
         tunings = read_all(store).tunings
-    except NothingThereError:
+    except EmptyResultsError:
         tunings = ()
     sheets = [tuned_table(store, tuning) for tuning in tunings]
     found = tuple(sheet for sheet in sheets if sheet is not None)

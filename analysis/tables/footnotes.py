@@ -11,9 +11,10 @@ import pandas as pd
 from agad.spec import datasets
 
 from .. import stats
-from ..cells import HEADLINE, ONE_KNOWN, Cells
+from ..cells import Cells
 from ..paper import numbers as paper
-from ..summary import STATUSES
+from ..summary import HEADLINE, STATUSES
+from ..table_rows import ONE_KNOWN
 from . import formats
 from .formats import RANGE
 

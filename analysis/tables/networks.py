@@ -56,7 +56,7 @@ def networks(cells: Cells) -> Sheet:
     counts, timed = _counts(cells), _timed(cells)
     found = sorted(counts.keys() | timed.keys(), key=lambda network: (network.variant, network.channels or 0))
     lines, data = [], []
-    for printed in paper.networks():
+    for printed in paper.NETWORKS:
         for network in [n for n in found if n.backbone == printed.backbone] or [_Network(printed.backbone, (), None)]:
             for times in timed.get(network) or ({},):
                 count = counts.get(network)

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
+from agad.errors import AnalysisError
 from agad.spec.run import SEMANTICS_VERSION
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
-from analysis.errors import AnalysisError
 from analysis.load import find_plan, load_plan, load_rows
 from tests.helpers.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
 

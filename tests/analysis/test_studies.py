@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agad.errors import AnalysisError
 from agad.spec.run import RunSpec
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
-from analysis.errors import AnalysisError
 from analysis.figures.studies import study_figures
 from analysis.page.report import write_report
 from analysis.studies import read_studies, read_study, trials_table

@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from agad.errors import AnalysisError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
 from analysis.cells import read_all
-from analysis.errors import AnalysisError
 from analysis.load import PlanView, find_plan
 from analysis.tables import formats
 from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
