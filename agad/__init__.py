@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agad.plan.grid import grid
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from agad.train.run import train
 
 __version__ = "0.1.0"
-__all__ = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "train"]
+__all__ = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "grid", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,15 +17,16 @@ import numpy as np
 import pandas as pd
 
 from agad.errors import AnalysisError, EmptyResultsError
+from agad.plan.plan import Plan, plan_files
+from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 
 from . import table_rows
-from .load import PLANS, PlanView, load_plan, open_store
+from .load import open_store
 from .paper import numbers as paper
 from .paper.match import Match, find_match
 from .summary import AUROC_COLUMNS, HEADLINE, class_means, summarise
-from .tuning import Tuning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,7 +65,7 @@ class Cells:
     tables: tuple[str, ...] = _LOOKUP_ORDER
     damaged: tuple[str, ...] = ()
     plan_code_digest: str | None = None
-    tunings: tuple[Tuning, ...] = ()
+    tunings: tuple[Tuned, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -112,7 +113,7 @@ class Cells:
         )
 
 
-def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
+def read(results: str | Path | ResultStore, plan: Plan) -> Cells:
     """Join a plan with the rows of a results folder. AnalysisError where those are of different data."""
     store = open_store(results)
     stored = store.read(columns=_RUN_COLUMNS, run_ids=set(plan.run_ids)).to_pandas()
@@ -120,8 +121,8 @@ def read(results: str | Path | ResultStore, plan: PlanView) -> Cells:
     tables = tuple(dict.fromkeys((plan.grid, *_LOOKUP_ORDER) if plan.grid in paper.TABLES else _LOOKUP_ORDER))
     runs = wanted.merge(stored, on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
-    tunings = () if plan.tuned is None else (Tuning.of_plan(plan.tuned),)
-    return _cells(title, rows, runs, tables, _damaged(store), plan.code_digest, tunings)
+    tunings = () if plan.tuned is None else (plan.tuned,)
+    return _cells(title, rows, runs, tables, _damaged(store), plan.code or None, tunings)
 
 
 def read_all(results: str | Path | ResultStore) -> Cells:
@@ -130,10 +131,12 @@ def read_all(results: str | Path | ResultStore) -> Cells:
     EmptyResultsError where there is neither, AnalysisError where the rows cannot share a table.
     """
     store = open_store(results)
-    plans = [load_plan(path) for path in sorted((Path(store.path) / PLANS).glob("*.json"))]
+    plans = [Plan.load(path) for path in plan_files(store.path)]
     if plans:
-        tunings = tuple(Tuning.of_plan(plan.tuned) for plan in plans if plan.tuned is not None)
-        return replace(read(store, _union(plans)), plan_code_digest=None, tunings=tunings)
+        specs = tuple(dict.fromkeys(spec for plan in plans for spec in plan.specs))
+        title = " + ".join(dict.fromkeys(plan.title for plan in plans))
+        tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
+        return replace(read(store, Plan("all plans", (), (), specs)), title=title, tunings=tunings)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *_RUN_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no test score
     damaged = _damaged(store)
@@ -158,12 +161,6 @@ def of_rows(rows: pa.Table, title: str) -> Cells:
 
 def _damaged(store: ResultStore) -> tuple[str, ...]:
     return tuple(f"{damaged.path.name}: {damaged.reason}" for damaged in store.damaged)
-
-
-def _union(plans: Sequence[PlanView]) -> PlanView:
-    specs = {run_id: spec for plan in plans for run_id, spec in zip(plan.run_ids, plan.specs, strict=True)}
-    title = " + ".join(dict.fromkeys(plan.title for plan in plans))
-    return PlanView("all plans", title, (), tuple(specs.values()), tuple(specs))
 
 
 def _cells(title: str, rows: table_rows.TableRows, runs: pd.DataFrame, *rest: Any) -> Cells:

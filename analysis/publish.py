@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from agad import console, files
 from agad.errors import AnalysisError
+from agad.plan.plan import Plan
+from agad.store.folder import ResultsFolder
 from agad.store.rows import FILE_METADATA, ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
-
-from .load import PLANS, load_plan
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
 """Names of somebody's machines and folders: published rows have null there."""
@@ -32,16 +32,17 @@ def publish(results: Path, plan: Path, out: Path) -> int:
     Raises AnalysisError, one line, where there is none.
     """
     columns = [name for name in (*LIGHT_COLUMNS, *CURVE_COLUMNS) if name not in PRIVATE_COLUMNS]
-    rows = ResultStore(results).read(columns, run_ids=set(load_plan(plan).run_ids))
+    rows = ResultStore(results).read(columns, run_ids=set(Plan.load(plan).run_ids))
     if not rows.num_rows:
         raise AnalysisError(f"{results} holds no row of {plan.name}")
     schema = SCHEMA.empty_table().select(columns).schema.with_metadata(FILE_METADATA)
-    (out / "base").mkdir(parents=True, exist_ok=True)
-    (out / PLANS).mkdir(exist_ok=True)
+    folder = ResultsFolder(out)
+    folder.base.mkdir(parents=True, exist_ok=True)
+    folder.plans.mkdir(exist_ok=True)
     table = rows.cast(schema)
-    target = out / "base" / "rows.parquet"
+    target = folder.base / "rows.parquet"
     files.replace_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
-    files.replace_atomically(out / PLANS / plan.name, lambda path: shutil.copyfile(plan, path))
+    files.replace_atomically(folder.plans / plan.name, lambda path: shutil.copyfile(plan, path))
     return int(rows.num_rows)
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from agad.spec import datasets
 from agad.store.schema import SPEC_COLUMNS
 
-from .load import PlanView, spec_defaults
+from agad.plan.plan import Plan
+from .load import spec_defaults
 from .paper.match import CLASS_AND_SEED
 from .paper.numbers import SCORING_FIELDS
 
@@ -32,19 +33,18 @@ NO_CLASS = -1
 TableRows = tuple[dict[str, Any], ...]
 
 
-def of_plan(plan: PlanView) -> tuple[TableRows, pd.DataFrame]:
+def of_plan(plan: Plan) -> tuple[TableRows, pd.DataFrame]:
     """The rows of a plan's table in its order, and its runs: `run_id`, `row` (index), `class`, `known`, `seed`."""
     index_of: dict[str, int] = {}
     table_rows: list[dict[str, Any]] = []
     runs: dict[str, tuple[int, int, int, int]] = {}
     for run_id, spec in zip(plan.run_ids, plan.specs, strict=True):
-        rest = {name: value for name, value in spec.items() if name not in CLASS_AND_SEED}
+        rest = {name: value for name, value in spec.to_dict().items() if name not in CLASS_AND_SEED}
         key = json.dumps(rest, sort_keys=True)
         if key not in index_of:
             index_of[key] = len(table_rows)
             table_rows.append(rest)
-        target = spec["normal_class"] if spec["protocol"] == "one_vs_rest" else spec["abnormal_class"]
-        runs[run_id] = (index_of[key], target, NO_CLASS, spec["seed"])
+        runs[run_id] = (index_of[key], spec.target_class, NO_CLASS, spec.seed)
     frame = pd.DataFrame.from_dict(runs, orient="index", columns=["row", "class", "known", "seed"])
     return tuple(table_rows), frame.rename_axis("run_id").reset_index()
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.plan import Plan, find_plan
 from agad.store.rows import ResultStore
 from analysis import curves
 from analysis.cells import read
-from analysis.load import find_plan, load_plan
 from analysis.tables import agreement, contrast, leakage
 from analysis.tables.table import plan_table
 from tests.conftest import ROOT
@@ -125,7 +125,7 @@ def block(page: str, name: str) -> str:
 def made_from_rows(results: Path) -> dict[str, str]:
     """The tables of a published folder, by the name of their block."""
     plan = find_plan(results)
-    cells, (means, classes) = read(results, load_plan(plan)), plan_table(results, plan).sheets[:2]
+    cells, (means, classes) = read(results, Plan.load(plan)), plan_table(results, plan).sheets[:2]
     sheets = {
         "results": means,
         "classes": classes,
@@ -157,6 +157,6 @@ def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
 @pytest.mark.parametrize("results", PUBLISHED.values(), ids=PUBLISHED)
 def test_published_runs_are_complete_and_of_clean_code(results: Path) -> None:
     rows = ResultStore(results).read(["run_id", "status", "git_clean", "git_commit"]).to_pylist()
-    assert {row["run_id"] for row in rows} == set(load_plan(find_plan(results)).run_ids)
+    assert {row["run_id"] for row in rows} == set(Plan.load(find_plan(results)).run_ids)
     assert {row["status"] for row in rows} == {"ok"}
     assert all(row["git_clean"] and row["git_commit"] for row in rows)

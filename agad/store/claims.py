@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agad import files
+from agad.store.folder import ResultsFolder
 
 DEFAULT_LEASE = 300.0
 """Seconds without a heartbeat after which a claim from another host is dead."""
@@ -168,7 +169,7 @@ class ClaimBoard:
         lease: float = DEFAULT_LEASE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder = Path(results) / "claims"
+        self.folder = ResultsFolder(Path(results)).claims
         self.owner = owner
         self.lease = lease
         self._clock = clock

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from agad import files
 from agad.errors import StoreError
 from agad.spec.run import older_value
+from agad.store.folder import ResultsFolder
 from agad.store.schema import LIGHT_COLUMNS, RENAMED_COLUMNS, SCHEMA, SCHEMA_VERSION, STATUSES, RunRecord
 
 _INBOX_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<attempt>[0-9]+)\.parquet")
@@ -75,9 +76,8 @@ class ResultStore:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.inbox = self.path / "inbox"
-        self.base = self.path / "base"
-        self.set_aside_folder = self.path / "set_aside"
+        self.folder = ResultsFolder(self.path)
+        self.inbox, self.base = self.folder.inbox, self.folder.base
         self.damaged: tuple[Damaged, ...] = ()
         self.set_aside: tuple[Damaged, ...] = ()
         self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...] | Damaged] = {}
@@ -140,8 +140,8 @@ class ResultStore:
             copied.append(source)
 
     def _set_aside(self, path: Path, reason: str) -> None:
-        self.set_aside_folder.mkdir(parents=True, exist_ok=True)
-        target = self.set_aside_folder / f"{path.name}.{uuid.uuid4().hex[:6]}"
+        self.folder.set_aside.mkdir(parents=True, exist_ok=True)
+        target = self.folder.set_aside / f"{path.name}.{uuid.uuid4().hex[:6]}"
         try:
             path.rename(target)
         except FileNotFoundError:

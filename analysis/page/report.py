@@ -20,6 +20,8 @@ import pandas as pd
 
 from agad import console
 from agad.errors import EmptyResultsError
+from agad.plan.plan import Plan, find_plan
+from agad.plan.study import Study, read_studies
 from agad.spec import datasets
 from agad.store.rows import ResultStore
 
@@ -30,9 +32,9 @@ from ..figures.boxes import box_figures, box_rows
 from ..figures.curves import curve_figures
 from ..figures.leakage import leakage_figure
 from ..figures.studies import study_figures
-from ..load import find_plan, load_plan, open_store, spec_defaults
+from ..load import open_store, spec_defaults
 from ..paper import numbers as paper
-from ..studies import Study, read_studies, trials_table
+from ..studies import trials_table, words
 from ..table_rows import ONE_KNOWN
 from ..tables import footnotes
 from ..tables import table as tables
@@ -103,7 +105,7 @@ def _write_report(store: ResultStore, target: Path, plan: str | Path | None) -> 
 def _cells(store: ResultStore, plan: str | Path | None) -> Cells | None:
     """The runs of a plan, or all; None where the folder holds nothing but studies."""
     if plan is not None:
-        return read(store, load_plan(plan))
+        return read(store, Plan.load(plan))
     try:
         return read_all(store)
     except EmptyResultsError:
@@ -117,8 +119,8 @@ def _studies(store: ResultStore, plan: str | Path | None) -> tuple[Study, ...]:
     found = read_studies(store.path)
     if plan is None:
         return found
-    tuned = load_plan(plan).tuned
-    return tuple(study for study in found if tuned is not None and study.name == tuned["study"])
+    tuned = Plan.load(plan).tuned
+    return tuple(study for study in found if tuned is not None and study.name == tuned.study)
 
 
 def _lead(cells: Cells) -> str:
@@ -201,7 +203,7 @@ def _study(study: Study) -> Section:
     return Section(
         f"study-{study.name}",
         f"Study {study.name}",
-        words=(study.words,),
+        words=(words(study),),
         sheets=(trials_table(study),),
         figures=tuple(study_figures(study)),
     )

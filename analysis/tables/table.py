@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from agad import console
+from agad.plan.plan import Plan, find_plan
 
 from .. import stats
 from ..cells import Cells, read
-from ..load import PlanView, find_plan, load_plan, open_store
+from ..load import open_store
 from ..summary import HEADLINE
 from . import footnotes, formats
 from .formats import GAP, RANGE
@@ -65,13 +66,13 @@ class Table:
         return self.to_markdown()
 
 
-def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -> Table:
+def plan_table(results: str | Path | ResultStore, plan: Plan | str | Path) -> Table:
     """The table of a plan from the rows of a results folder.
 
     AnalysisError, one line, where the rows cannot share a table.
     """
     store = open_store(results)
-    cells = read(store, plan if isinstance(plan, PlanView) else load_plan(plan))
+    cells = read(store, plan if isinstance(plan, Plan) else Plan.load(plan))
     made = cells_table(cells)
     tuned = [sheet for sheet in (tuned_table(store, tuning) for tuning in cells.tunings) if sheet is not None]
     return replace(made, sheets=(*made.sheets, *tuned))
@@ -218,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(options: argparse.Namespace) -> int:
-    plan = load_plan(options.plan or find_plan(options.results, options.grid))
+    plan = Plan.load(options.plan or find_plan(options.results, options.grid))
     made = plan_table(options.results, plan)
     if options.out:
         Path(options.out).write_text(made.to_markdown(), encoding="utf-8")

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from agad.plan.plan import Plan
+from agad.plan.tuned import Tuned
+from agad.spec.run import RunSpec
 from agad.store.schema import SPEC_COLUMNS
 
 from .. import curves, stats
 from ..cells import Cells, read
-from ..load import PlanView, spec_defaults
 from ..summary import CELL
+from .footnotes import tuned_sentence
 from . import formats
 from .keys import fewest_fields, heading, key_text
 from .sheet import KEY, OURS, Sheet
@@ -20,12 +23,11 @@ from .sheet import KEY, OURS, Sheet
 if TYPE_CHECKING:
     from agad.store.rows import ResultStore
 
-    from ..tuning import Tuning
 
 _SCORES = {"AUROC": "auroc", "recal": "auroc_eval_recal", "seen": "seen", "unseen": "unseen"}
 
 
-def tuned_table(store: ResultStore, tuning: Tuning) -> Sheet | None:
+def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
     """Test AUROC with the default and with the tuned values, and their difference run by run.
 
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
@@ -58,26 +60,25 @@ def tuned_table(store: ResultStore, tuning: Tuning) -> Sheet | None:
             "normals. recal: batch norm statistics estimated anew from training normals.",
             "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
             "others.",
-            tuning.sentence,
+            tuned_sentence(tuning),
         ),
         data=pd.DataFrame(data),
     )
 
 
-def _defaults(store: ResultStore, tuning: Tuning) -> Cells | None:
+def _defaults(store: ResultStore, tuning: Tuned) -> Cells | None:
     """The runs with the plan's own values, sorted into the rows of a table; None where none is ok.
 
     So in a row there is one run at most for each class, known anomaly class and seed.
     """
-    found = store.read(("run_id", "status", *SPEC_COLUMNS), run_ids=set(tuning.default_runs.values())).to_pylist()
+    found = store.read(("status", *SPEC_COLUMNS), run_ids=set(tuning.default_runs.values())).to_pylist()
     ok = [values for values in found if values.pop("status") == "ok"]
-    run_ids = tuple(values.pop("run_id") for values in ok)
-    fallback = spec_defaults()  # of fields that are younger than the row
-    specs = tuple({name: fallback[name] if of is None else of for name, of in values.items()} for values in ok)
-    return read(store, PlanView("", "", (), specs, run_ids)) if specs else None
+    # A field that is younger than the row is null there, and takes its default.
+    specs = [RunSpec.from_dict({name: of for name, of in values.items() if of is not None}) for values in ok]
+    return read(store, Plan("", (), (), tuple(specs))) if specs else None
 
 
-def _pairs(store: ResultStore, tuning: Tuning, defaults: Cells) -> pd.DataFrame | None:
+def _pairs(store: ResultStore, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     """A line per pair of runs that are both ok: columns of _SCORES with _a (default) and _b (tuned)."""
     columns = ["run_id", "auroc", "auroc_eval_recal"]
     rows = store.read(["status", *columns], run_ids=set(tuning.default_runs)).to_pandas()
@@ -98,7 +99,7 @@ def _pairs(store: ResultStore, tuning: Tuning, defaults: Cells) -> pd.DataFrame 
     return pairs
 
 
-def _seen(tuning: Tuning, target: int) -> Collection[int]:
+def _seen(tuning: Tuned, target: int) -> Collection[int]:
     """Classes of the validation's anomalies in that cell; a cell that the study had none of has what all had."""
     if target in tuning.classes:
         return tuning.classes[target]

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from agad.errors import AgadError
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 
-from ..grids.paper import grid_names, load_grid
-from ..plan import Plan, make_plan
-from ..tuning.chosen import tuned_by
+from ..grids import grid_names, load_grid
+from ..tuning.summary import tuned_by
 
 
 class Parser(argparse.ArgumentParser):

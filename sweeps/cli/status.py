@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from agad.errors import AgadError
+from agad.plan.plan import axes
 from agad.spec.datasets import title
 from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
@@ -22,10 +23,10 @@ from agad.store.rows import ResultStore, Try
 from ..executors.slurm.view import slurm_lines
 from ..executors.sweep import jobs_folder
 from ..machine import program
-from ..plan import RetryPolicy, axes
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.watch import Running, Watch, describe, duration
 from ..worker.picking import Census, Picker
+from ..worker.retry import RetryPolicy
 from .arguments import (
     Parser,
     add_plan_arguments,

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 
-from ..plan import Plan, RetryPolicy
 from ..progress.watch import Display
 from ..worker.picking import Picker
+from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
 from ..worker.worker import WorkerOptions
 from .ray.options import RayOptions

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
-from agad.errors import AgadError, SpecError
+from agad import files
+from agad.errors import AgadError, SpecError, StoreError
 from agad.spec.datasets import check_counts
 from agad.spec.run import RunSpec
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
 
 from ..worker.growing import Feed, Verdicts
 from ..worker.stopping import Stopping
@@ -213,3 +217,51 @@ class Coordinator:
     def _rest(self, something: bool, took: float) -> None:
         self._pause = _SHORTEST_PAUSE if something else min(2 * self._pause, _LONGEST_PAUSE)
         time.sleep(self._pause if something else max(self._pause, (_PAUSE_SHARE - 1) * took))
+
+
+# -- after the end -------------------------------------------------------------------------------------------------
+
+
+def clear(results: Path, study: str, rows: Rows) -> None:
+    """Unlink claims of the ended study's runs that are over, and claims and checkpoints of those that it pruned.
+
+    A run that failed or was pruned is left alone while a worker holds it, a pruned one also while another study in the
+    results folder asks for it (two studies of the same cells have their first trial in common).
+    """
+    folder = ResultsFolder(results)
+    feed = Feed(folder.study(study))
+    board = ClaimBoard(results, Owner.this_process("tune"))
+    tries = rows.store.tries()
+    states = {run_id: rows.policy.state(run_id, tries.get(run_id, ())) for run_id in _named(feed)}
+    unfinished = {run_id for run_id, state in states.items() if state != "done"}
+    pruned = {run_id for run_id in unfinished & feed.verdicts().withdrawn if states[run_id] != "failed"}
+    failed = {run_id for run_id in unfinished if states[run_id] == "failed"}
+    if pruned:
+        pruned = _free(board, pruned - _named_elsewhere(folder, study, pruned))
+    board.clear({*(states.keys() - unfinished), *_free(board, failed), *pruned})
+    for path in folder.checkpoints.iterdir() if pruned and folder.checkpoints.is_dir() else ():
+        if path.name.partition(".")[0] in pruned:
+            path.unlink(missing_ok=True)
+
+
+def _named(feed: Feed) -> set[str]:
+    return {spec.run_id for specs in feed.trials() for spec in specs}
+
+
+def _named_elsewhere(folder: ResultsFolder, study: str, run_ids: Collection[str]) -> set[str]:
+    """Those that another study asks for; all of them where one cannot be read."""
+    found: set[str] = set()
+    for name in files.names(folder.studies):
+        if name == study:
+            continue
+        try:
+            found |= _named(Feed(folder.study(name)))
+        except StoreError:
+            return set(run_ids)
+    return found.intersection(run_ids)
+
+
+def _free(board: ClaimBoard, run_ids: Collection[str]) -> set[str]:
+    """Those that no worker holds, as far as one poll shows."""
+    generations = board.generations()
+    return {r for r in run_ids if not any(board.is_held(r, generation) for generation in generations.get(r, ()))}

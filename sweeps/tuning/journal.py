@@ -17,8 +17,6 @@ from typing import Any
 from agad import files
 from agad.errors import StoreError
 
-JOURNAL = "journal.log"
-
 
 def open_journal(path: Path, check: Callable[[], None]) -> Any:
     """The optuna.storages.JournalStorage of the file, which is repaired first.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from agad.errors import AgadError
 from agad.store.claims import Claim, ClaimBoard, ClaimRecord, Owner
+from agad.store.folder import StudyFolder
 
 from ..worker.growing import COORDINATOR
 from ..worker.heartbeat import Heartbeat
@@ -36,11 +36,13 @@ class Lease:
         say: told that it waits.
     """
 
-    def __init__(self, folder: Path, name: str, lease: float, stopping: Stopping, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: StudyFolder, name: str, lease: float, stopping: Stopping, say: Callable[[str], None]
+    ) -> None:
         self._name = name
         self._say = say
         self._stopping = stopping
-        self._board = ClaimBoard(folder, Owner.this_process("coordinator"), lease=lease)
+        self._board = ClaimBoard(folder.path, Owner.this_process("coordinator"), lease=lease)
         self._claim = self._take()
         self._heartbeat = Heartbeat(Stopping(), min(5.0, lease / 4), None)
         self._heartbeat.hold(self._claim)

@@ -6,12 +6,12 @@ import importlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agad.errors import AgadError, StoreError
+from agad.store.folder import StudyFolder
 
-from .journal import JOURNAL, open_journal
+from .journal import open_journal
 from .settings import OBJECTIVES, StudySettings
 from .space import Axis
 
@@ -79,7 +79,7 @@ class Optimiser:
         seed: int = 0,
         begins: bool = True,
     ) -> None:
-        self.settings = settings
+        self.settings, self.sampler, self.pruner = settings, sampler, pruner
         self._study: optuna.Study = import_optuna().create_study(
             storage=storage,
             study_name=settings.name,
@@ -181,7 +181,7 @@ def import_optuna() -> Any:
     return module
 
 
-def open_storage(folder: Path, url: str | None, check: Callable[[], None]) -> Any:
+def open_storage(folder: StudyFolder, url: str | None, check: Callable[[], None]) -> Any:
     """The study's storage: its journal, or the database at `url`. Raises StoreError, one line.
 
     Args:
@@ -191,7 +191,7 @@ def open_storage(folder: Path, url: str | None, check: Callable[[], None]) -> An
     """
     optuna = import_optuna()
     if url is None:
-        return open_journal(folder / JOURNAL, check)
+        return open_journal(folder.journal, check)
     try:
         return optuna.storages.get_storage(url)
     except Exception as error:

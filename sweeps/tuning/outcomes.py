@@ -12,7 +12,7 @@ import numpy as np
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 
-from ..plan import RetryPolicy
+from ..worker.retry import RetryPolicy
 
 _COLUMNS = (
     "run_id", "status", "auroc_val", "auroc_val_eval_recal", "train_seconds", "curve_update", "curve_auroc_val_eval",

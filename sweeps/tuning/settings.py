@@ -6,20 +6,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agad import files
 from agad.errors import AgadError, StoreError
+from agad.plan.study import STUDY_VERSION
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
+from agad.store.folder import StudyFolder
 
 from .space import Axis
-
-STUDY_VERSION = 1
-"""Version of what a study's folder holds. Another one is refused."""
-
-SETTINGS = "study.json"
 
 OBJECTIVES = {"auroc": "maximize", "time": "minimize", "stability": "minimize"}
 """Objective -> direction: mean validation AUROC; mean seconds of training; SD of the validation AUROC among seeds."""
@@ -76,11 +72,11 @@ class StudySettings:
         """The values that the cells have themselves."""
         return {axis.name: getattr(self.specs[0], axis.name) for axis in self.axes}
 
-    def save(self, folder: Path) -> StudySettings:
+    def save(self, folder: StudyFolder) -> StudySettings:
         """Write them where none are yet; those that count. Raises AgadError where another search has that name."""
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self._content(), indent=1)
-        if files.create_atomically(folder / SETTINGS, lambda temporary: temporary.write_text(text)):
+        if files.create_atomically(folder.settings, lambda temporary: temporary.write_text(text)):
             return self
         there = load_settings(folder)
         check_same(there, self)
@@ -100,9 +96,9 @@ class StudySettings:
         }
 
 
-def load_settings(folder: Path) -> StudySettings:
+def load_settings(folder: StudyFolder) -> StudySettings:
     """The settings of the study in a folder. Raises StoreError, one line."""
-    path = folder / SETTINGS
+    path = folder.settings
     try:
         content = json.loads(path.read_text())
         versions = content["study_version"], content["semantics_version"]

@@ -26,10 +26,8 @@ from agad import files
 from agad.errors import SpecError, StoreError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.claims import DEFAULT_LEASE, ClaimBoard, Owner
+from agad.store.folder import StudyFolder
 
-STUDIES = "studies"
-"""Folder of the studies inside a results folder."""
-PLAN = "plan.json"
 COORDINATOR = "0"
 """The coordinator's claim among the study's claims, which are named like those of runs."""
 
@@ -57,12 +55,11 @@ class Feed:
         clock: monotonic seconds; tests pass their own.
     """
 
-    def __init__(self, folder: Path, lease: float = DEFAULT_LEASE, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, folder: StudyFolder, lease: float = DEFAULT_LEASE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.folder = folder
-        self._trials = folder / "trials"
-        self._points = folder / "points"
-        self._verdicts_file = folder / "verdicts.json"
-        self._board = ClaimBoard(folder, Owner.this_process("observer"), lease=lease, clock=clock)
+        self._board = ClaimBoard(folder.path, Owner.this_process("observer"), lease=lease, clock=clock)
         self._read: set[str] = set()
         self._verdicts_text = ""
         self._verdicts = Verdicts()
@@ -71,26 +68,26 @@ class Feed:
 
     def add(self, number: int, specs: Iterable[RunSpec]) -> None:
         """Add the runs of a trial; nothing where they were added before."""
-        self._trials.mkdir(parents=True, exist_ok=True)
+        self.folder.trials.mkdir(parents=True, exist_ok=True)
         specs = list(specs)
         text = json.dumps([{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in specs])
         # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
         digest = hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
-        path = self._trials / f"{number:06d}-{digest}.json"
+        path = self.folder.trials / f"{number:06d}-{digest}.json"
         if not path.exists():
             files.create_atomically(path, lambda temporary: temporary.write_text(text))
 
     def say(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
         content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
         text = json.dumps(content)
-        files.replace_atomically(self._verdicts_file, lambda temporary: temporary.write_text(text))
+        files.replace_atomically(self.folder.verdicts, lambda temporary: temporary.write_text(text))
 
     def points(self, run_id: str) -> dict[int, float]:
         """Update -> validation score of a run under way; empty where nothing was told."""
         try:
-            content = json.loads((self._points / f"{run_id}.json").read_bytes())
+            content = json.loads((self.folder.points / f"{run_id}.json").read_bytes())
             return {int(update): float(score) for update, score in content.items()}
         except (OSError, ValueError):  # not there yet, or moved while it was read: the next look finds it
             return {}
@@ -98,7 +95,7 @@ class Feed:
     def forget_points(self, run_ids: Iterable[str]) -> None:
         """Unlink what was told of runs that have ended."""
         for run_id in run_ids:
-            (self._points / f"{run_id}.json").unlink(missing_ok=True)
+            (self.folder.points / f"{run_id}.json").unlink(missing_ok=True)
 
     # -- what workers do -------------------------------------------------------------------------------------------
 
@@ -110,20 +107,20 @@ class Feed:
     def fresh(self) -> list[RunSpec]:
         """The runs that were added since this was called last, in the order of their trials. One listing."""
         found: list[RunSpec] = []
-        for name in files.names(self._trials):
+        for name in files.names(self.folder.trials):
             if name not in self._read:
-                found += self._specs(self._trials / name)
+                found += self._specs(self.folder.trials / name)
                 self._read.add(name)
         return found
 
     def trials(self) -> list[list[RunSpec]]:
         """The runs of each trial by now, in the order of the trials."""
-        return [self._specs(self._trials / name) for name in files.names(self._trials)]
+        return [self._specs(self.folder.trials / name) for name in files.names(self.folder.trials)]
 
     def verdicts(self) -> Verdicts:
         """What the coordinator says by now; by a fresh open, which sees new bytes on network file systems too."""
         try:
-            text = self._verdicts_file.read_text()
+            text = self.folder.verdicts.read_text()
         except OSError:
             return self._verdicts
         if text != self._verdicts_text:
@@ -131,16 +128,16 @@ class Feed:
                 content = json.loads(text)
                 self._verdicts = Verdicts(str(content["points"]), frozenset(content["withdrawn"]))
             except (ValueError, KeyError, TypeError) as error:
-                raise StoreError(f"{self._verdicts_file} is damaged: {error}") from error
+                raise StoreError(f"{self.folder.verdicts} is damaged: {error}") from error
             self._verdicts_text = text
         return self._verdicts
 
     def tell(self, run_id: str, points: Mapping[int, float]) -> None:
         """Tell the points of a run under way: those of an earlier worker stay."""
         known = {**self.points(run_id), **points}
-        self._points.mkdir(parents=True, exist_ok=True)
+        self.folder.points.mkdir(parents=True, exist_ok=True)
         text = json.dumps(known)
-        files.replace_atomically(self._points / f"{run_id}.json", lambda temporary: temporary.write_text(text))
+        files.replace_atomically(self.folder.points / f"{run_id}.json", lambda temporary: temporary.write_text(text))
 
     @staticmethod
     def _specs(path: Path) -> list[RunSpec]:
@@ -187,8 +184,3 @@ def _spec(values: dict[str, Any]) -> RunSpec:
     if version != SEMANTICS_VERSION:
         raise SpecError(f"its runs mean other numbers (semantics {version}, this code has {SEMANTICS_VERSION})")
     return RunSpec.from_dict(values)
-
-
-def study_folder(results: Path, name: str) -> Path:
-    """Where a study is kept."""
-    return results / STUDIES / name

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard
+from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore, Try
 from agad.store.schema import RunRecord
 
-from ..plan import DEATHS_UNTIL_FAILED, Plan, RetryPolicy
-from .growing import Feed, study_folder
+from .growing import Feed
+from .retry import DEATHS_UNTIL_FAILED, RetryPolicy, check_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Picker:
         self.board = board
         self.policy = policy
         self._specs = {spec.run_id: spec for spec in plan.specs}
-        self.feed = None if plan.study is None else Feed(study_folder(store.path, plan.study), board.lease)
+        self.feed = None if plan.study is None else Feed(store.folder.study(plan.study), board.lease)
         self._withdrawn: Collection[str] = ()
         self._grow()
 
@@ -117,6 +119,11 @@ class Picker:
         ended = {state: tuple(runs[state]) for state in ("done", "failed", "pruned")}
         return Census(open=tuple(runs["open"]), held=held, left=left, **ended)
 
+    def has_begun(self) -> bool:
+        """Whether any run of the plan has a row or a claim."""
+        self._grow()
+        return bool(self._specs.keys() & (self.store.tries().keys() | self.board.generations().keys()))
+
     def _grow(self) -> None:
         """Learn what was added to the plan, and what was withdrawn, since the last look."""
         if self.feed is not None:
@@ -146,3 +153,14 @@ class Picker:
         values = {"failure_kind": "died", "failure_message": message, "worker": self.board.owner.worker}
         self.store.commit(RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values))
         claim.release()
+
+
+def settle_code(picker: Picker, *, allow_change: bool) -> None:
+    """Give the plan file today's code while no run has begun; refuse to add rows of other code to one that has.
+
+    Raises AgadError, one line.
+    """
+    results = picker.store.path
+    if not picker.has_begun():
+        replace(picker.plan, code=code_digest()).save(results, replace=True)
+    check_code(Plan.load(picker.plan.path(results)), allow_change=allow_change)

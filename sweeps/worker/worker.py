@@ -21,17 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from agad.errors import AgadError, NonFiniteLoss
+from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import DEFAULT_LEASE, Claim, ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
-from ..plan import Plan, RetryPolicy, check_code
 from .bell import Bell
 from .failures import PlaceError, errors_of_place, failure_kind, is_of_place
 from .growing import Judgement
 from .heartbeat import Heartbeat
 from .picking import Picker
+from .retry import RetryPolicy, check_code
 from .stopping import Stopping
 
 EXIT_NOTHING_LEFT = 0

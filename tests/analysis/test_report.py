@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from agad.errors import AnalysisError
+from agad.plan.plan import Plan
 from agad.spec.run import EVAL_PROTOCOLS, SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, SCHEMA_VERSION
@@ -29,7 +30,6 @@ from analysis.figures.boxes import box_rows
 from analysis.figures.curves import curve_figures
 from analysis.figures.drawing import INK
 from analysis.figures.leakage import leakage_figure
-from analysis.load import PlanView
 from analysis.page.report import main, write_report
 from analysis.paper import numbers as paper
 from analysis.table_rows import ONE_KNOWN
@@ -86,7 +86,7 @@ def test_rows_alone_make_the_same_numbers_as_their_plan(tmp_path):
     runs = [*specs(range(10), gamma=0.05, known_anomaly_draw=2), *specs(), *specs(range(3), dataset="digits")]
     store = ResultStore(tmp_path)
     commit_all(store, runs, drawn)
-    planned = read(store, PlanView.from_specs("mixed", "mixed", runs))
+    planned = read(store, Plan("mixed", (), (), tuple(runs)))
     alone = of_rows(store.read(columns=(*LIGHT_COLUMNS,)), "mixed")
     by_key = [
         {(v["dataset"], v["gamma"]): line for v, line in zip(c.rows, c.summary.to_dict("records"), strict=True)}
@@ -134,7 +134,7 @@ def test_pairs_of_one_known_class_make_one_row(tmp_path):
     of_pair = {(0, 1): 0.9, (0, 2): 0.8, (1, 0): 0.7, (1, 2): 0.6, (2, 0): 0.5, (2, 1): 0.4}
     store = ResultStore(tmp_path)
     commit_all(store, runs, lambda spec: of_pair[spec.normal_class, spec.known_anomaly_classes[0]])
-    for cells in (read(store, PlanView.from_specs("table2_one", "one", runs)), read_all(store)):
+    for cells in (read(store, Plan("table2_one", (), (), tuple(runs))), read_all(store)):
         (values,) = cells.rows
         assert values["known_anomaly_classes"] == ONE_KNOWN
         (line,) = cells.summary.to_dict("records")
@@ -340,7 +340,7 @@ def test_leakage_table_by_hand(tmp_path):
 def test_leakage_shows_no_panel_without_a_run(tmp_path):
     there, missing = specs((0,), seeds=(0,)), specs((0,), seeds=(0,), dataset="fashion_mnist")
     commit_all(ResultStore(tmp_path), there, drawn)
-    drawing = leakage_figure(read(tmp_path, PlanView.from_specs("table1", "both", [*there, *missing])))
+    drawing = leakage_figure(read(tmp_path, Plan("table1", (), (), (*there, *missing))))
     assert [panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison] == ["MNIST, naive"]
 
 

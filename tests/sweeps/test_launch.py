@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.plan import Plan
 from tests.helpers.cli import LAUNCH, LEAN, SMALL, claims, launch, numbers, one_line, start, wait_for
 
 FEW = ["--set", "updates=100", *LEAN]
@@ -218,7 +218,7 @@ BAD = [
     (["--grid", "demo", "--workers", "none"], "--help lists the options"),
     (["--grid", "demo", "--lease", "0"], "no number of seconds of 1 or more"),
     (["--grid", "demo", "--plan", "x.json"], "--plan says everything"),
-    (["--plan", "/nowhere/x.json"], "cannot read the plan /nowhere/x.json"),
+    (["--plan", "/nowhere/x.json"], "/nowhere/x.json: there is no such plan file"),
     (["--grid", "demo", "--device", "cuda"], "no CUDA device is visible here"),
     (["--grid", "table2", "--data", "/nowhere", "--select", "dataset=mnist"], "--prepare-data"),
     (["--grid", "demo", "--set", "dataset=npz:mine", "--data", "/nowhere"], "mine.npz"),
@@ -287,7 +287,7 @@ def test_changed_code_is_refused_once_there_are_rows(tmp_path: Path) -> None:
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
     plan = Plan.load(path)
-    dataclasses.replace(plan, code="0123456789abcdef").save(tmp_path, anew=True)
+    dataclasses.replace(plan, code="0123456789abcdef").save(tmp_path, replace=True)
     ResultStore(tmp_path).commit(RunRecord(spec=plan.specs[0], attempt=1, status="pruned"))
 
     done = launch(*options)
@@ -301,7 +301,7 @@ def test_a_plan_without_rows_takes_todays_code(tmp_path: Path) -> None:
     options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1"]
     launch(*options, "--prepare-data")
     (path,) = (tmp_path / "plans").iterdir()
-    dataclasses.replace(Plan.load(path), code="0123456789abcdef").save(tmp_path, anew=True)
+    dataclasses.replace(Plan.load(path), code="0123456789abcdef").save(tmp_path, replace=True)
 
     assert launch(*options).returncode == 0
 

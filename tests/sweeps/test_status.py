@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.make import make_plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from sweeps.cli.status import main
-from sweeps.grids.paper import load_grid
-from sweeps.plan import make_plan
+from sweeps.grids import load_grid
 from tests.helpers.rows import record
 
 SELECT = ["--grid", "demo", "--select", "gamma=0"]

@@ -237,7 +237,7 @@ def test_compaction_sets_damaged_files_aside_and_keeps_them(store: ResultStore) 
 
     assert store.read().num_rows == 1
     assert store.damaged == ()
-    (kept,) = store.set_aside_folder.iterdir()
+    (kept,) = store.folder.set_aside.iterdir()
     assert [one.path for one in store.set_aside] == [kept]
     assert kept.read_text() == "torn"
 

@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 from agad.spec.datasets import DATASETS
 from agad.spec.run import EVAL_PROTOCOLS
 from agad.store.provenance import code_digest
@@ -22,8 +24,7 @@ from agad.store.rows import FILE_METADATA, ResultStore
 from agad.store.schema import SCHEMA
 from analysis.page import report
 from analysis.tables import table as tables
-from sweeps.grids.paper import grid_names, load_grid
-from sweeps.plan import Plan, make_plan
+from sweeps.grids import grid_names, load_grid
 from tests.helpers.cli import launch
 from tests.helpers.notebooks import NOTEBOOKS, run_notebook
 from tests.helpers.raw_data import unpack, unpack_lung, write_cifar10, write_cifar100, write_idx

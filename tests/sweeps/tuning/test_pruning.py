@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import optuna
 import pytest
 
+from agad.store.folder import StudyFolder
 from sweeps.tuning.outcomes import RunOutcome, intermediate, trial_outcome
 from sweeps.worker.growing import Feed, Judgement, Verdicts
 from sweeps.worker.worker import Worker, WorkerOptions
@@ -54,7 +55,7 @@ def test_a_trial_that_the_pruner_gives_up_is_withdrawn_from_its_workers(tmp_path
 
 def test_each_point_is_told_once_where_runs_train_together(tmp_path: Path) -> None:
     specs = cells(2)
-    feed = Feed(tmp_path)
+    feed = Feed(StudyFolder(tmp_path))
     feed.say(Verdicts("eval"))
     told: list[str] = []
     feed.tell = lambda run_id, points: told.append(run_id)  # type: ignore[method-assign]

@@ -9,13 +9,12 @@ from typing import Any
 
 import optuna
 import pytest
+from sweeps.tuning.clearing import clear
 
 from agad.errors import AgadError, StoreError
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.schema import SCORE_COLUMNS
 from sweeps.progress.watch import Display, Watch
-from sweeps.tuning.clearing import clear
-from sweeps.tuning.journal import JOURNAL
 from sweeps.tuning.launcher import Launcher
 from sweeps.tuning.optimiser import SAMPLERS, open_storage
 from sweeps.tuning.outcomes import _COLUMNS, Rows
@@ -118,7 +117,7 @@ def test_a_database_by_url(tmp_path: Path) -> None:
     bench.run(2, url=url)
 
     assert len(bench.run(3, url=url)) == 3
-    assert not (bench.folder / JOURNAL).exists()
+    assert not (bench.folder.journal).exists()
     with pytest.raises(StoreError, match="the database cannot be opened"):
         open_storage(tmp_path, "nosuch://", lambda: None)
 

@@ -17,12 +17,12 @@ import torch
 
 import agad.train.run
 from agad.errors import DataError, DeviceError, NonFiniteLoss
+from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.plan import Plan
 from sweeps.worker.failures import PlaceError
 from sweeps.worker.worker import EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker, WorkerOptions, parse_arguments
 from tests.helpers.rows import record, spec

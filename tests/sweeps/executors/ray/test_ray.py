@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
-from sweeps.plan import Plan
 from tests.conftest import ROOT
 from tests.helpers.cli import LAUNCH, LEAN, SMALL, claims, launch, local_results, numbers, one_line, start, wait_for
 from tests.helpers.ray_nodes import TOKEN, Nodes, ray_nodes

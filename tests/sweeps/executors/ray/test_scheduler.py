@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from sweeps.executors.ray.options import RayOptions
-from sweeps.plan import Plan
 from tests.helpers.cli import SMALL, launch, numbers, one_line
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agad.errors import AgadError, DeviceError
+from agad.plan.make import make_plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
@@ -25,9 +26,9 @@ from sweeps.executors.slurm.ledger import Ledger, Submission
 from sweeps.executors.slurm.options import ARRAY_SCRIPT, array_defaults
 from sweeps.executors.slurm.task import MARGIN, REQUEUES_WITHOUT_PROGRESS, Task, margin, progress
 from sweeps.executors.slurm.view import slurm_lines
-from sweeps.grids.paper import load_grid
-from sweeps.plan import RetryPolicy, make_plan
+from sweeps.grids import load_grid
 from sweeps.worker.picking import Picker
+from sweeps.worker.retry import RetryPolicy
 from tests.conftest import ROOT
 from tests.helpers.cli import launch, one_line
 
