@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from agad.spec.fields import json_defaults
-
-from .errors import AnalysisError
+from agad.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +40,3 @@ def open_store(results: str | Path | ResultStore) -> ResultStore:
     if not Path(results).is_dir():
         raise AnalysisError(f"{results}: there is no such results folder")
     return ResultStore(results)
-
-
-def spec_defaults() -> dict[str, Any]:
-    """Field name -> default, as JSON values (tuples as lists)."""
-    return json_defaults()

@@ -15,14 +15,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from agad import files
+from agad import console, files
+from agad.errors import AnalysisError
 from agad.plan.plan import Plan
 from agad.store.folder import ResultsFolder
 from agad.store.rows import FILE_METADATA, ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
-
-from .command import exit_status
-from .errors import AnalysisError
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
 """Names of somebody's machines and folders: published rows have null there."""
@@ -55,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    return exit_status(lambda: _publish(options))
+    return console.run(lambda: _publish(options))
 
 
 def _publish(options: argparse.Namespace) -> int:

@@ -6,10 +6,10 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
+from agad.errors import EmptyResultsError
 from agad.plan.study import read_studies
 
 from .cells import read_all
-from .errors import NothingThereError
 from .figures.drawing import Drawing
 from .figures.studies import study_figures
 from .load import open_store
@@ -42,7 +42,7 @@ def tuned_view(results: str | Path) -> View:
     store = open_store(results)
     try:
         tunings = read_all(store).tunings
-    except NothingThereError:
+    except EmptyResultsError:
         tunings = ()
     sheets = [tuned_table(store, tuning) for tuning in tunings]
     found = tuple(sheet for sheet in sheets if sheet is not None)

@@ -129,9 +129,9 @@ def made_from_rows(results: Path) -> dict[str, str]:
     sheets = {
         "results": means,
         "classes": classes,
-        "protocols": leakage.table(cells, curves.read(results, cells.runs["run_id"])),
-        "agreement": agreement.table(cells),
-        "contrast": contrast.table(cells),
+        "protocols": leakage.leakage_table(cells, curves.read(results, cells.runs["run_id"])),
+        "agreement": agreement.agreement_table(cells),
+        "contrast": contrast.contrast_table(cells),
     }
     return {name: sheet.to_markdown().strip() for name, sheet in sheets.items() if sheet is not None}
 

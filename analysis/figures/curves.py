@@ -13,7 +13,7 @@ import pandas as pd
 from agad.spec import datasets
 
 from ..cells import Cells
-from ..tables.table import heading, key_text
+from ..tables.keys import heading, key_text
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
 from .rows import backbones_from, class_name, groups, plain_rows
 

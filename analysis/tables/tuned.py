@@ -14,8 +14,10 @@ from agad.store.schema import SPEC_COLUMNS
 
 from .. import curves, stats
 from ..cells import Cells, read
-from ..tuning import sentence
+from ..summary import CELL
 from . import formats
+from .footnotes import tuned_sentence
+from .keys import fewest_fields, heading, key_text
 from .sheet import KEY, OURS, Sheet
 
 if TYPE_CHECKING:
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 
 _SCORES = {"AUROC": "auroc", "recal": "auroc_eval_recal", "seen": "seen", "unseen": "unseen"}
-_CELL = ["class", "known"]
-"""What a line is the mean over: the cells of a table row, as analysis.cells has them."""
 
 
 def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
@@ -33,8 +33,6 @@ def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
     others. None where no pair of runs is there.
     """
-    from .table import fewest_fields, heading, key_text  # which shows this table
-
     defaults = _defaults(store, tuning)
     pairs = None if defaults is None else _pairs(store, tuning, defaults)
     if defaults is None or pairs is None:
@@ -62,7 +60,7 @@ def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
             "normals. recal: batch norm statistics estimated anew from training normals.",
             "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
             "others.",
-            sentence(tuning),
+            tuned_sentence(tuning),
         ),
         data=pd.DataFrame(data),
     )
@@ -86,8 +84,8 @@ def _pairs(store: ResultStore, tuning: Tuned, defaults: Cells) -> pd.DataFrame |
     rows = store.read(["status", *columns], run_ids=set(tuning.default_runs)).to_pandas()
     tuned = rows.loc[rows["status"] == "ok", columns].add_suffix("_b")
     links = pd.DataFrame(tuning.default_runs.items(), columns=["run_id_b", "run_id_a"])
-    places = defaults.runs[["run_id", "row", *_CELL, "seed"]].rename(columns={"run_id": "run_id_a"})
-    pairs = links.merge(places, on="run_id_a").merge(tuned, on="run_id_b")
+    cells = defaults.runs[["run_id", "row", *CELL, "seed"]].rename(columns={"run_id": "run_id_a"})
+    pairs = links.merge(cells, on="run_id_a").merge(tuned, on="run_id_b")
     pairs = pairs.merge(defaults.runs[columns].add_suffix("_a"), on="run_id_a")
     if pairs.empty:
         return None
@@ -109,13 +107,13 @@ def _seen(tuning: Tuned, target: int) -> Collection[int]:
 
 
 def _line(runs: pd.DataFrame, column: str) -> dict[str, Any] | None:
-    keys = [*_CELL, "seed"]
+    keys = [*CELL, "seed"]
     halves = [runs[[*keys, f"{column}_{half}"]].rename(columns={f"{column}_{half}": column}) for half in "ab"]
-    compared = stats.paired(halves[0], halves[1], value=column, of=_CELL)
+    compared = stats.paired(halves[0], halves[1], value=column, of=CELL)
     if compared is None:
         return None
     whole = runs.dropna(subset=[f"{column}_a", f"{column}_b"])
-    default, tuned = (float(whole.groupby(_CELL)[f"{column}_{half}"].mean().mean()) for half in "ab")
+    default, tuned = (float(whole.groupby([*CELL])[f"{column}_{half}"].mean().mean()) for half in "ab")
     gain = compared.difference
     return {
         "default": default,

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from agad.errors import AnalysisError
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
-from analysis.errors import AnalysisError
 from analysis.load import load_rows
 from tests.helpers.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
 

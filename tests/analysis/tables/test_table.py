@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from agad.errors import AnalysisError
 from agad.plan.plan import Plan, find_plan
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
 from analysis.cells import read_all
-from analysis.errors import AnalysisError
 from analysis.tables import formats
 from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
 from analysis.tables.table import main, plan_table

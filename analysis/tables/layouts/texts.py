@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import stats
-from ..tables import formats
-from ..tables.formats import GAP
-from . import numbers as paper
-from .numbers import BACKBONES, PaperRow
+from ... import stats
+from ...paper import numbers as paper
+from ...paper.numbers import BACKBONES, PaperRow
+from .. import formats
+from ..formats import GAP
 from .ours import OurTable
 
 VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stats.NOT_ENOUGH: "?"}

@@ -9,10 +9,10 @@ import pandas as pd
 
 from agad.spec import datasets
 
-from ..tables import formats
-from ..tables.sheet import KEY, OURS, PAPER, Sheet
-from . import numbers as paper
-from .numbers import PaperRow
+from ...paper import numbers as paper
+from ...paper.numbers import PaperRow
+from .. import formats
+from ..sheet import KEY, OURS, PAPER, Sheet
 from .ours import OurTable
 from .texts import avg_sd_n, datasets_of, mark_legend, method_name
 

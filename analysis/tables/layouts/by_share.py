@@ -9,10 +9,10 @@ import pandas as pd
 
 from agad.spec import datasets
 
-from ..tables import formats
-from ..tables.formats import GAMMA, GAP
-from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
-from . import numbers as paper
+from ...paper import numbers as paper
+from .. import formats
+from ..formats import GAMMA, GAP
+from ..sheet import KEY, NOTE, OURS, PAPER, Sheet
 from .ours import OurTable
 from .texts import (
     STAR_LEGEND,
@@ -28,7 +28,8 @@ from .texts import (
     verdict_text,
 )
 
-OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly class at a time, SD over the 90 pairs."
+_OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly class at a time, SD over the 90 pairs."
+"""Ruff et al. 2020, section 5."""
 
 
 def by_method(ours: OurTable) -> Iterator[Sheet]:
@@ -61,7 +62,7 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
         lines=tuple(lines),
         notes=(
             f"AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own). {STAR_LEGEND}",
-            OTHER_PROTOCOL,
+            _OTHER_PROTOCOL,
         ),
         data=pd.DataFrame(data),
     )

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from agad.spec import datasets
 
-from .. import stats
-from ..cells import HEADLINE, Cells
-from ..paper.numbers import PaperRow
-from ..paper.ours import OurTable
-from . import formats
-from .formats import GAMMA, GAP
-from .sheet import KEY, OURS, Sheet
-from .table import heading, key_text
+from ... import stats
+from ...cells import Cells
+from ...paper.numbers import BASELINES, PaperRow
+from ...summary import HEADLINE, runs_of_cells
+from .. import formats
+from ..formats import GAMMA, GAP
+from ..keys import heading, key_texts
+from ..sheet import KEY, OURS, Sheet
+from .ours import OurTable
 
 _VARIANTS = {
     "table3": "adversarial_context",
@@ -24,8 +24,6 @@ _VARIANTS = {
     "table5": "batch_norm",
     "table9": "backbone",
 }
-BASELINES = {"adversarial_context": "off", "batch_norm": "shared", "backbone": "naive"}
-"""What the paper's tables hold a variant against."""
 
 
 def paired(ours: OurTable) -> Sheet | None:
@@ -108,28 +106,19 @@ def _runs_of(ours: OurTable, row: PaperRow) -> pd.DataFrame:
 
 def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
     """Mean and interquartile mean of each row with their intervals; None where no row is complete enough."""
-    groups: dict[int, list[Any]] = {}
-    ok = cells.runs[cells.runs["status"] == "ok"]
-    for _, runs in ok.groupby(["row", "class", "known"]):
-        groups.setdefault(int(runs["row"].iloc[0]), []).append(runs[HEADLINE].to_numpy(float))
+    groups = runs_of_cells(cells.runs, HEADLINE)
     lines, data = [], []
     for index, values in enumerate(cells.rows):
         if index not in groups:
             continue
         mean, iqm = stats.mean_interval(groups[index]), stats.iqm_interval(groups[index])
         seeds = sorted({len(runs) for runs in groups[index]})
-        key = [key_text(field, values[field]) for field in cells.fields]
-        lines.append(
-            (
-                *key,
-                *_interval(mean),
-                *_interval(iqm),
-                formats.RANGE.join(map(str, dict.fromkeys((seeds[0], seeds[-1])))),
-            )
-        )
+        key = key_texts(cells.fields, values)
+        counts = formats.RANGE.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
+        lines.append((*key, *_interval(mean), *_interval(iqm), counts))
         data.append(
             {
-                **{field: key_text(field, values[field]) for field in cells.fields},
+                **dict(zip(cells.fields, key, strict=True)),
                 **{f"mean_{end}": getattr(mean, end) for end in ("estimate", "low", "high")},
                 **{f"iqm_{end}": getattr(iqm, end) for end in ("estimate", "low", "high")},
                 "seeds": seeds[0],

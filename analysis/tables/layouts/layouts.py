@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..tables.sheet import CHECK, Sheet
-from .classes import by_class
+from ..sheet import CHECK, Sheet
+from .by_class import by_class
+from .by_share import by_gamma, by_method, medical
 from .ours import OurTable
-from .shares import by_gamma, by_method, medical
 
 
-def sheets(ours: OurTable) -> list[Sheet]:
+def paper_sheets(ours: OurTable) -> list[Sheet]:
     """The table in the paper's layout."""
     return list(_LAYOUTS[ours.table](ours))
 

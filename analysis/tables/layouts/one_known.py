@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .. import stats
-from ..cells import ONE_KNOWN, Cells
-from ..tables import formats
-from ..tables.sheet import KEY, OURS, PAPER, Sheet
-from ..tables.table import heading, key_text
-from . import numbers as paper
+from ...cells import Cells
+from ...paper import numbers as paper
+from ...summary import class_averages
+from ...table_rows import ONE_KNOWN
+from .. import formats
+from ..keys import heading, key_texts
+from ..sheet import KEY, OURS, PAPER, Sheet
 from .texts import printed
 
 
@@ -32,7 +33,7 @@ def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
     for index, (values, line) in enumerate(zip(part.rows, summary.to_dict("records"), strict=True)):
         borrowed = [paper.paper_row("table2", values["dataset"], values["gamma"], method) for method in methods]
         seen, unseen = halves.get(index, (None, None))
-        key = [key_text(name, values[name]) for name in part.fields]
+        key = key_texts(part.fields, values)
         lines.append(
             (
                 *key,
@@ -72,9 +73,5 @@ def _split_means(part: Cells, split: pd.DataFrame | None) -> dict[int, tuple[flo
     if split is None or split.empty:
         return {}
     runs = part.runs.merge(split, on="run_id")
-    means = [
-        stats.over_classes(stats.class_means(runs, half, ["row"], of=["class", "known"]), ["row"])
-        for half in ("seen", "unseen")
-    ]
-    seen, unseen = (dict(zip(half["row"], half["avg"], strict=True)) for half in means)
-    return {int(row): (seen[row], unseen.get(row, float("nan"))) for row in seen}
+    seen, unseen = (class_averages(runs, half) for half in ("seen", "unseen"))
+    return {int(row): (seen[row], unseen.get(row, float("nan"))) for row in seen.index}

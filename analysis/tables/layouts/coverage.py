@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from .. import stats
-from ..paper import numbers as paper
-from ..paper.ours import OurTable
-from .sheet import KEY, NOTE, OURS, Sheet
+from ... import stats
+from ...paper import numbers as paper
+from ..sheet import KEY, NOTE, OURS, Sheet
+from .ours import OurTable
 
 
 def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:

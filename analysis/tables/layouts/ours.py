@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from .. import stats
-from ..cells import Cells
-from ..load import spec_defaults
-from . import numbers as paper
-from .numbers import PaperRow
+from ... import stats
+from ...cells import Cells
+from ...paper import numbers as paper
+from ...paper.match import Match, find_match
+from ...paper.numbers import PaperRow
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,6 @@ def _verdicts_on_whole_rows(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame
     return summary
 
 
-def matches(cells: Cells, table: str) -> list[paper.Match | None]:
+def matches(cells: Cells, table: str) -> list[Match | None]:
     """The row of one table of the paper for each of our rows."""
-    return [paper.match(values, (table,), spec_defaults()) for values in cells.rows]
+    return [find_match(values, (table,)) for values in cells.rows]
