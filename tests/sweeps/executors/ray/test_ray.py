@@ -86,7 +86,7 @@ def test_the_demo_on_two_nodes_gives_the_rows_of_the_local_executor(tmp_path: Pa
 def test_again_where_all_is_done_no_trial_is_made(tmp_path: Path, nodes: Nodes) -> None:
     one_run = [*SMALL, "--select", "normal_class=0", "--set", "updates=2", *LEAN]
     first = launch_here(*one_run, "--results", str(tmp_path))
-    again = launch_here(*one_run, *RAY, "--address", "127.0.0.1:1", "--results", str(tmp_path))
+    again = launch(*one_run, *RAY, "--address", "127.0.0.1:1", "--results", str(tmp_path))
 
     assert (first.returncode, again.returncode) == (0, 0), "done: the cluster that is not there was not asked"
 

@@ -109,7 +109,7 @@ def batch_script(*options: str, arguments: list[str], results: Path, **environme
         text=True,
         check=False,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "AGAD_PYTHON": sys.executable, **environment},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
