@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from agad.data.prepared import Prepared, open_prepared
@@ -35,6 +34,7 @@ from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import DataError
 from agad.methods import Method, method_of
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.scoring.auroc import auroc
 from agad.scoring.weights import load_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
 from agad.tensors.device import autocast, open_device, place, settings
@@ -127,7 +127,7 @@ class Evaluator:
 
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""
-        return float(roc_auc_score(self.test_label, scores))
+        return auroc(self.test_label, scores)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         return autocast(self.test.device, self.precision)

@@ -72,7 +72,7 @@ def test_rows_and_tables_say_that_they_were_tuned_with_labels(tuned: Path) -> No
 
 def test_the_same_command_again_finds_nothing_to_do(tuned: Path) -> None:
     command = [*TUNE, "--study", "digits", "--trials", "3", "--workers", "1", "--results", str(tuned)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 complete" in done.stdout

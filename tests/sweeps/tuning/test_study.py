@@ -79,7 +79,7 @@ def test_killed_again_and_again_no_trial_is_lost_or_doubled(tmp_path: Path) -> N
             if kill % 2:  # and half a line, which a kill leaves behind rarely
                 journal.write_bytes(journal.read_bytes() + b'{"op_code":5,"worker_id":"x')
         done = subprocess.run(
-            [*command, "--sampler", "random"], capture_output=True, text=True, check=False, timeout=120
+            [*command, "--sampler", "random"], capture_output=True, text=True, check=False, timeout=600
         )
 
     assert done.returncode == 0, done.stderr
