@@ -12,7 +12,7 @@ import ast
 import functools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,14 +162,16 @@ def _parsed(path: Path, text: str, constant: str, function: str) -> _Registratio
 
 
 def _entry(kind: type[_Entry], found: _Registration, constant: str) -> _Entry:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in found.values.items()
-    }
+    values: dict[str, Any] = dict(found.values)
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    legal = [one.name for one in fields(kind) if one.name not in ("name", "own_generator")]
+    for name in values.keys() - set(legal):
+        raise SpecError(f"{_shown(found.path)}: {constant} has no entry {name!r}; they are: {', '.join(legal)}")
+    if kind is Method:
+        values["own_generator"] = "build_generator" in found.functions
     try:
         if "memory" in values:
             values["memory"] = Memory(**values["memory"])
-        if "build_generator" in found.functions and kind is Method:
-            values["own_generator"] = True
         return kind(name=found.path.stem, **values)
     except TypeError as error:
         raise SpecError(f"{_shown(found.path)}: {constant}: {error}") from None
