@@ -6,5 +6,5 @@ without importing the file:
     DATASETS = {"name": {"title": …, "class_names": […], "train_counts": […] or None, "channels": 1 or 3, "layout": …}}
     PREFIXES = {"prefix:": {"layout": …}}    for data sets of the user's own, named `prefix:NAME`
 
-and has one function, `find` (agad/data/find.py: Reader), which finds the raw files and says how to read them.
+and has one function, `find` (agad/data/find.py: Reader), which finds the raw files and returns how to read them.
 """

@@ -63,7 +63,7 @@ def test_the_arrays_are_mapped_and_writing_to_them_changes_no_file(places):
     assert open_prepared("npz:some", 16, **places).train_images.float().std() > 0
 
 
-def test_changed_raw_data_are_prepared_anew(places, tmp_path):
+def test_changed_raw_data_are_prepared_again(places, tmp_path):
     first = open_prepared("npz:some", 16, **places)
     write_npz(tmp_path / "data" / "some.npz", train=8)
     second = open_prepared("npz:some", 16, **places)

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 
 def labelled(train_counts, test_counts=None, dataset="digits", order="sorted"):
-    """A prepared set of so many images per class, whose pixels nobody looks at."""
+    """A prepared set with these counts per class, whose pixels are never read."""
     test_counts = [2] * len(train_counts) if test_counts is None else test_counts
     train, test = (np.repeat(np.arange(len(c)), c).astype(np.int64) for c in (train_counts, test_counts))
     if order == "mixed":

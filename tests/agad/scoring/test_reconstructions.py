@@ -23,10 +23,10 @@ LEAN: dict[str, Any] = {"updates": 1, "curve": (), "curve_protocols": ("eval",),
 
 def test_eight_of_each_label_are_kept_the_normal_ones_first():
     labels = np.arange(200) % 3 % 2  # 0 1 0 0 1 0 ...
-    kept = saved_images(labels)
-    assert labels[kept].tolist() == [0] * 8 + [1] * 8
-    assert len(set(kept.tolist())) == 16
-    assert kept.max() > 50  # drawn from all of them, not the first that come
+    saved = saved_images(labels)
+    assert labels[saved].tolist() == [0] * 8 + [1] * 8
+    assert len(set(saved.tolist())) == 16
+    assert saved.max() > 50  # drawn from all of them, not the first that come
 
 
 def test_which_are_kept_depends_on_the_labels_alone():

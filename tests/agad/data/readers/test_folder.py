@@ -120,7 +120,7 @@ def test_the_data_set_itself_may_be_a_link(places, screws, tmp_path):
     assert open_prepared("folder:screws", 32, **places).train_counts == (3, 6)
 
 
-def test_a_new_file_or_another_content_is_prepared_anew(places, screws):
+def test_a_new_file_or_another_content_is_prepared_again(places, screws):
     folders = [open_prepared("folder:screws", 32, **places).folder]
     fill(screws / "train" / "good", 1, 50)
     folders.append(open_prepared("folder:screws", 32, **places).folder)
