@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from agad import files
 from agad.plan.plan import Plan
 from agad.store.folder import ResultsFolder
-from agad.store.rows import FILE_METADATA, ResultStore
+from agad.store.row_file import FILE_METADATA
+from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
 
 from .command import exit_status

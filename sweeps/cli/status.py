@@ -21,7 +21,6 @@ from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore, Try
 
 from ..executors.slurm.view import slurm_lines
-from ..executors.sweep import jobs_folder
 from ..machine import program
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.watch import Running, Watch, describe, duration
@@ -32,8 +31,8 @@ from .arguments import (
     add_plan_arguments,
     add_results_argument,
     drop_output,
+    launched_plan,
     plan_arguments,
-    plan_of,
     say,
 )
 
@@ -63,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    plan = plan_of(options)
+    plan = launched_plan(options)
     store = ResultStore(options.results)
     picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
     snapshot = Watch(picker).look()
@@ -71,7 +70,7 @@ def _main(options: argparse.Namespace) -> int:
     damaged = store.damaged
     for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
-    for line in slurm_lines(jobs_folder(options.results, plan)):
+    for line in slurm_lines(store.folder.jobs(plan.name)):
         print(f"  slurm: {line}")
     for one in damaged:
         print(f"  passed over {one.path}: {one.reason}")

@@ -252,7 +252,7 @@ def _named_elsewhere(folder: ResultsFolder, study: str, run_ids: Collection[str]
     """Those that another study asks for; all of them where one cannot be read."""
     found: set[str] = set()
     for name in files.names(folder.studies):
-        if name == study:
+        if name == study or not folder.study(name).path.is_dir():
             continue
         try:
             found |= _named(Feed(folder.study(name)))
