@@ -52,7 +52,7 @@ def read_groups(path: Path, columns: Sequence[str] = tuple(SCHEMA.names)) -> Ite
 
 
 def _reraise_if_of_environment(path: Path, error: Exception) -> None:
-    """Let pass what the system says about a file that may be whole: torn bytes come without an errno."""
+    """Raise an error of the system for a file that may be whole: torn bytes come without an errno."""
     number = getattr(error, "errno", None)
     if number == errno.ESTALE:  # NFS: unlinked by a compactor while it was read
         raise FileNotFoundError(number, "moved while it was read", str(path)) from error

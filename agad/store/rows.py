@@ -1,6 +1,6 @@
 """ResultStore: the rows of a results folder. Many writers, many readers, no server.
 
-A try is one file, `inbox/<run_id>.<attempt>.parquet`, written beside and linked into place: never overwritten,
+An attempt is one file, `inbox/<run_id>.<attempt>.parquet`, written beside and linked into place: never overwritten,
 never seen half-written. A compactor copies what it reads into one file of `base/`, renames that into place, and only
 then unlinks exactly the files it read; so a row is at every moment in one file at least, and a second compactor can
 at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do no harm.
@@ -36,7 +36,7 @@ _READ_AGAIN = 100
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try at a run, as far as planning needs it."""
+    """One attempt at a run, as far as planning needs it."""
 
     attempt: int
     status: str
@@ -115,7 +115,7 @@ class ResultStore:
     def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
         """The row groups of the sources that can be read, each appended to `copied`; the others are set aside.
 
-        Of a torn file the row groups before the tear are kept: a row too often does no harm.
+        Of a torn file the row groups before the tear are copied: a row too often does no harm.
         """
         for source in sources:
             try:
@@ -159,14 +159,14 @@ class ResultStore:
         return table.take(_counting(table)).select(wanted)
 
     def read_tries(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of all tries, failed ones that a later try made good included; (run_id, attempt) once."""
+        """The rows of all attempts, also failed ones that a later attempt made good; (run_id, attempt) once."""
         wanted = list(columns if columns is not None else LIGHT_COLUMNS)
         keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
         table = self._read_all([*wanted, *keys], None)
         return table.take(_distinct(table)).select(wanted)
 
     def tries(self) -> dict[str, tuple[Try, ...]]:
-        """run_id -> its tries, rising by attempt. Costs two listings and the reading of files not seen before."""
+        """run_id -> its attempts, rising. Costs two listings and the reading of files not seen before."""
         found: dict[str, dict[int, Try]] = {}
         for entries in self._snapshot(self._tries_in):
             for run_id, one in entries:
@@ -226,7 +226,7 @@ class ResultStore:
             self._tries_of_file = {p: self._tries_of_file[p] for p in paths if p in self._tries_of_file}
             self.damaged = tuple(damaged)
             return loaded
-        raise StoreError(f"{self.path}: files kept vanishing while they were read; is something deleting rows?")
+        raise StoreError(f"{self.path}: files vanish while they are read; does another program delete rows?")
 
     @staticmethod
     def _paths(folder: Path) -> list[Path]:

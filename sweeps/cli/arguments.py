@@ -49,7 +49,7 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
         metavar="FIELD=VALUE",
         action="append",
         default=[],
-        help="change a field of every run; FIELD=A,B makes each run once with A and once with B",
+        help="change a field of every run; FIELD=A,B makes each run with A and with B",
     )
     group.add_argument(
         "--set-from-study", metavar="NAME[:TRIAL]",

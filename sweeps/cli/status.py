@@ -1,4 +1,4 @@
-"""Status of a sweep: what is done, running, failed and missing, from its files alone.
+"""Status of a sweep: which runs are done, running, failed and missing, from its files alone.
 
     python sweeps/status.py --results results --grid table2
 
@@ -73,9 +73,9 @@ def _main(options: argparse.Namespace) -> int:
     for line in slurm_lines(store.folder.jobs(plan.name)):
         print(f"  slurm: {line}")
     for one in damaged:
-        print(f"  passed over {one.path}: {one.reason}")
+        print(f"  skipped {one.path}: {one.reason}")
     if picker.is_growing():
-        print("  its coordinator is at work, and may add runs")
+        print("  its coordinator is running and may add runs")
     elif len(snapshot.census.done) == len(picker.specs):
         return 0
     again = [] if snapshot.census.open else ["--retry-failed"]

@@ -163,7 +163,7 @@ def test_a_study_s_end_leaves_others_their_claims_and_checkpoints(tmp_path: Path
     bench.store.commit(record(held, status="pruned"))
     feed = Feed(bench.folder)
     feed.add(0, bench.settings.specs)
-    feed.say(Verdicts(withdrawn=frozenset(run.run_id for run in (held, elsewhere, nobody))))
+    feed.write(Verdicts(withdrawn=frozenset(run.run_id for run in (held, elsewhere, nobody))))
     Feed(ResultsFolder(tmp_path).study("other")).add(0, [elsewhere])
     board = ClaimBoard(tmp_path, Owner.this_process("worker"))
     (tmp_path / "checkpoints").mkdir()
