@@ -19,7 +19,8 @@ from agad import console, files
 from agad.errors import AnalysisError
 from agad.plan.plan import Plan
 from agad.store.folder import ResultsFolder
-from agad.store.rows import FILE_METADATA, ResultStore
+from agad.store.row_file import FILE_METADATA
+from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")

@@ -154,7 +154,7 @@ def _execute(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses in the file look themselves up there
+    sys.modules[spec.name] = module  # where dataclasses in the file find their module
     spec.loader.exec_module(module)
     return module
 

@@ -22,13 +22,14 @@ from typing import Any
 from agad.data.cache import cache_root, prepared_folders
 from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
+from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 
 from ..executors.ray import options as ray_options
 from ..executors.ray.options import RayOptions
 from ..executors.slurm.options import DEFAULT_TASKS, slurm_options
 from ..executors.slurm.task import Task, margin
-from ..executors.sweep import Outcome, Sweep, jobs_folder, load_executor, logs_folder
+from ..executors.sweep import Outcome, Sweep, load_executor
 from ..grids import grid_names, load_grid
 from ..machine import program
 from ..machine.devices import default_workers, resolve_device, visible_gpus
@@ -255,10 +256,11 @@ def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
 
 
 def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
+    folder = ResultsFolder(options.results)
     if options.device == "auto":
         task.check_gpus(visible_gpus())
-    task.begin(jobs_folder(options.results, plan), options.deadline)
-    task.write_to(logs_folder(options.results, plan) / f"task-{task.job.name}.log")
+    task.begin(folder.jobs(plan.name), options.deadline)
+    task.write_to(folder.logs(plan.name) / f"task-{task.job.name}.log")
 
 
 def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:

@@ -7,8 +7,8 @@
 Searches lambda_adv, lambda_con, lambda_adcon and lambda_lat (--range says otherwise) for the mean over the selected
 cells and seeds. Of the training images, a tenth of the normals and as many labelled anomalies are set apart for the
 score (--set validation=..., validation_anomalies=..., validation_anomaly_classes=...). All options of launch.py that
-say where and how runs are made are taken as well: --executor, --workers, --data, --device, --slurm and the like.
-Exit status: 0 so many trials have ended, 1 stopped before, 2 a usage error.
+set where and how runs are made are taken as well: --executor, --workers, --data, --device, --slurm and the like.
+Exit status: 0 that number of trials has ended, 1 stopped before, 2 a usage error.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of the study itself; the rest is launch.py's."""
     parser = Parser(program.title("tune"), __doc__)
     what = parser.add_argument_group("what")
-    what.add_argument("--study", metavar="NAME", required=True, help="the study; continued where it is there")
+    what.add_argument("--study", metavar="NAME", required=True, help="the study; continued where it exists")
     what.add_argument("--trials", metavar="N", type=positive, help="trials that are to have ended, in all")
-    what.add_argument("--grid", metavar="NAME", help="the grid that cells are selected from (table1)")
+    what.add_argument("--grid", metavar="NAME", help="the grid that cells are selected from, by name or file (table1)")
     what.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell (1)")
     what.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
     what.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
     what.add_argument(
         "--anomaly-classes", metavar="K", type=positive,
-        help="anomalies of K classes only, a fixed draw for each cell; test AUROC on the others is then told apart",
+        help="anomalies of K classes only, a fixed draw for each cell; tables then show test AUROC on the others apart",
     )  # fmt: skip
     how = parser.add_argument_group("how it is searched")
     how.add_argument(
@@ -76,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--protocol", metavar="NAME", help=f"of the validation AUROC: {', '.join(VALIDATION_PROTOCOLS)} (eval)"
     )
     how.add_argument("--storage", metavar="URL", help="a database for the study, instead of a journal in its folder")
-    how.add_argument("--rebuild", action="store_true", help="make the study anew from the rows, and stop")
+    how.add_argument("--rebuild", action="store_true", help="make the study again from the rows, and stop")
     how.add_argument(
         "--no-launch",
         action="store_true",
@@ -175,17 +175,17 @@ def _work(call: _Call, search: Search, lease: Lease, stopping: Stopping, workers
 
 
 def _settings(own: argparse.Namespace, folder: StudyFolder, results: Path) -> StudySettings:
-    """The study as asked for; as it is there, where only its name is given. Raises AgadError."""
+    """The study as the options define it; the existing one where only its name is given. Raises AgadError."""
     database = own.storage is not None
-    asks = own.grid or own.select or own.set or own.seeds or own.range or own.objective or own.protocol
-    asks = asks or own.anomaly_classes
-    if not asks and folder.settings.exists():
+    defines = own.grid or own.select or own.set or own.seeds or own.range or own.objective or own.protocol
+    defines = defines or own.anomaly_classes
+    if not defines and folder.settings.exists():
         there = load_settings(folder)
         if there.database != database:
             check_same(there, dataclasses.replace(there, database=database))
         return there
     if not own.select and not own.grid:
-        raise AgadError("--select is missing: say which cells are tuned, as --select dataset=mnist")
+        raise AgadError("--select is missing: choose the cells to tune, as --select dataset=mnist")
     protocol = own.protocol or "eval"
     if protocol not in VALIDATION_PROTOCOLS:
         raise AgadError(f"unknown protocol {protocol!r}; choose from: {', '.join(VALIDATION_PROTOCOLS)}")
@@ -230,13 +230,13 @@ def _check_passed_on(launch: argparse.Namespace) -> None:
 
 
 def _workers(launch: argparse.Namespace, specs: Sequence[RunSpec]) -> int:
-    """How many workers there are to be."""
+    """The number of workers."""
     if launch.workers:
         return int(launch.workers)
     if launch.executor == "slurm":
         return DEFAULT_TASKS
     if launch.address:
-        raise AgadError("--workers is missing: how many runs the cluster at --address is to make at once")
+        raise AgadError("--workers is missing: how many runs the cluster at --address makes at once")
     return max(1, default_workers(resolve_device(launch.device), launch.threads, worker_bytes(specs)))
 
 

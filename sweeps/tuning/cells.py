@@ -39,7 +39,7 @@ def study_cells(
         select: as --select.
         overrides: as --set.
         protocol: of the validation AUROC that is the score.
-        anomaly_classes: K: the validation's anomalies are of K classes, drawn for each cell; None: as the runs say.
+        anomaly_classes: K: the validation's anomalies are of K classes, drawn for each cell; None: as in the runs.
 
     Raises AgadError, one line: also for a cell that has not enough classes or images for its validation.
     """

@@ -43,7 +43,7 @@ class Asked:
         self._steps: set[int] = set(trial._get_latest_trial().intermediate_values)
 
     def note(self, name: str, value: Any) -> None:
-        """Keep something with the trial, for whoever looks at the study."""
+        """Save something with the trial, for readers of the study."""
         self._trial.set_user_attr(name, value)
 
     def report(self, step: int, score: float) -> bool:
@@ -56,7 +56,7 @@ class Asked:
 
 
 class Optimiser:
-    """Asks for trials, and is told what they gave.
+    """Proposes trials, and takes in what they gave.
 
     Args:
         settings: the study.
@@ -98,7 +98,7 @@ class Optimiser:
         return Asked(self._study.ask(), self.settings.axes)
 
     def running(self) -> list[Asked]:
-        """Trials that were asked for and not told of: those of a coordinator that died."""
+        """Trials that were proposed and not ended: those of a coordinator that died."""
         import optuna
 
         running = [trial for trial in self._trials() if trial.state == optuna.trial.TrialState.RUNNING]

@@ -1,4 +1,4 @@
-"""StudySettings: what a study is, kept in its folder from the first call on. Light: it imports no optuna."""
+"""StudySettings: what a study is, saved in its folder by the first call. Light: it imports no optuna."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def load_settings(folder: StudyFolder) -> StudySettings:
             database=content["database"],
         )
     except FileNotFoundError:
-        raise StoreError(f"there is no study in {folder}; the first call of tune.py says what is tuned") from None
+        raise StoreError(f"there is no study in {folder.path}; the first call of tune.py sets what is tuned") from None
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
     except StoreError:
@@ -130,25 +130,25 @@ def load_settings(folder: StudyFolder) -> StudySettings:
         raise StoreError(f"{path} is no study of this agad: {' '.join(str(error).split())}") from error
 
 
-def check_same(there: StudySettings, asked: StudySettings) -> None:
+def check_same(there: StudySettings, wanted: StudySettings) -> None:
     """Refuse to continue a study as another one. Raises AgadError, one line, that names what differs."""
     name = there.name
-    if there.axes != asked.axes:
+    if there.axes != wanted.axes:
         raise AgadError(
-            f"study {name} searches {_joined(there.axes)}; now it would be {_joined(asked.axes)}: "
+            f"study {name} searches {_joined(there.axes)}; now it would be {_joined(wanted.axes)}: "
             "take another --study, or leave --range out"
         )
-    if there.protocol != asked.protocol:
-        raise AgadError(f"study {name} is scored under {there.protocol}; take another --study for {asked.protocol}")
-    if there.objectives != asked.objectives:
+    if there.protocol != wanted.protocol:
+        raise AgadError(f"study {name} is scored under {there.protocol}; take another --study for {wanted.protocol}")
+    if there.objectives != wanted.objectives:
         raise AgadError(f"study {name} is for {', '.join(there.objectives)}; take another --study for other objectives")
-    if [spec.run_id for spec in there.specs] != [spec.run_id for spec in asked.specs]:
+    if [spec.run_id for spec in there.specs] != [spec.run_id for spec in wanted.specs]:
         raise AgadError(
-            f"study {name} is about other runs ({there.title}); now it would be {asked.title}: take another --study"
+            f"study {name} is about other runs ({there.title}); now it would be {wanted.title}: take another --study"
         )
-    if there.database != asked.database:
+    if there.database != wanted.database:
         where = "in a database: give it by --storage" if there.database else "in its journal: leave --storage out"
-        raise AgadError(f"study {name} is kept {where}")
+        raise AgadError(f"study {name} is stored {where}")
 
 
 def _joined(axes: Sequence[Axis]) -> str:

@@ -13,16 +13,16 @@ from agad.spec.fields import names_in
 from agad.spec.run import RunSpec, field_names, parse_value, spec_field
 
 LOSS_WEIGHTS = names_in("loss weight")
-"""What is searched where nothing else is asked for."""
+"""What is searched by default."""
 
 _DECADES = 1
 """Decades on either side of the cells' own value in which a loss weight is searched by default."""
 
 _DIGITS = 4
-"""Significant digits that a run's value has of what a sampler suggests: more would say nothing."""
+"""Significant digits that a run's value has of what a sampler suggests: more would not matter."""
 
 _NEVER = names_in("data", "task", "evaluation", "validation", "seed")
-"""Fields that say which cell it is, or how it is scored: trials that differ in them could not be compared."""
+"""Fields that define the cell, or how it is scored: trials that differ in them could not be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Axis:
 
 
 def space_of(ranges: Sequence[str], specs: Sequence[RunSpec]) -> tuple[Axis, ...]:
-    """The axes that the command line asks for, in the order of RunSpec's fields.
+    """The axes that the command line gives, in the order of RunSpec's fields.
 
     Args:
         ranges: `FIELD=LOW:HIGH`, `FIELD=LOW:HIGH:linear`, `FIELD=LOW:HIGH:log` or `FIELD=VALUE,VALUE`; empty: the four
@@ -134,7 +134,7 @@ def _default_axes(specs: Sequence[RunSpec]) -> list[Axis]:
     names = [name for name in LOSS_WEIGHTS if name != "lambda_adcon" or base.adversarial_context != "off"]
     for name in names:
         if getattr(base, name) == 0:
-            raise AgadError(f"{name} is 0, which no log scale has; say by --range where it is searched")
+            raise AgadError(f"{name} is 0, which no log scale has; give its range by --range")
     factor = 10.0**_DECADES
     return [
         Axis(name=name, low=getattr(base, name) / factor, high=getattr(base, name) * factor, log=True) for name in names

@@ -101,15 +101,15 @@ class Search:
 def work(
     search: Search, lease: Lease, stopping: Stopping, *, trials: int, workers: int, launch: list[str] | None
 ) -> bool:
-    """Work until so many trials have ended, in all; False where it was stopped before.
+    """Work until `trials` have ended, in all; False where it was stopped before.
 
     Args:
         search: the study.
         lease: held on it; given back where the trials have ended.
         stopping: when to end.
         trials: how many are to have ended.
-        workers: runs that are kept open.
-        launch: arguments of the launch.py that starts workers; None: somebody else starts them.
+        workers: runs that are open at a time.
+        launch: arguments of the launch.py that starts workers; None: the user starts them.
     """
     optimiser, feed, rows = search.optimiser(lease), search.feed(), search.rows()
     log = ResultsFolder(search.results).logs(search.plan.name) / "launch.log"
@@ -169,7 +169,7 @@ class _Summaries:
     def write(self) -> None:
         """Write it."""
         runs = {spec.run_id for specs in self._feed.trials() for spec in specs}
-        self._rows.look(runs, self._feed.verdicts().withdrawn)
+        self._rows.poll(runs, self._feed.verdicts().withdrawn)
         summarise(self._optimiser, self._rows.known).save(self._folder)
 
 
@@ -197,7 +197,7 @@ def rebuild(settings: StudySettings, optimiser: Optimiser, feed: Feed, rows: Row
     known = feed.folder.trials
     if known.exists():
         shutil.move(known, known.with_name(f"trials.{uuid.uuid4().hex[:8]}.old"))
-    rows.look({spec.run_id for values in trials for spec in settings.runs(values)}, withdrawn)
+    rows.poll({spec.run_id for values in trials for spec in settings.runs(values)}, withdrawn)
     waiting = []
     number = 0
     for values in trials:

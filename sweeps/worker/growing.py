@@ -1,15 +1,15 @@
-"""Feed: runs that are added to a plan while workers are at it, as the trials of a study are.
+"""Feed: runs that are added to a plan while workers hold it, as the trials of a study are.
 
 A plan that grows is a plan file of some runs and a folder beside it, `studies/<name>/`, on the file system that all
 workers see. One process adds to it, the coordinator that holds the lease; workers under every executor only read:
 
     plan.json                       the plan that workers are started with: it begins with the first trial's runs
-    trials/<number>-<digest>.json   the runs that a trial asks for; put into place whole, never changed
-    verdicts.json                   the runs that nobody is to begin or to go on with, and whether points are wanted
+    trials/<number>-<digest>.json   the runs of a trial; put into place whole, never changed
+    verdicts.json                   the runs that no worker may begin or continue, and whether points are wanted
     points/<run_id>.json            validation scores of a run under way, written by its worker where they are wanted
     claims/                         the coordinator's lease: the plan grows as long as it is held
 
-Nothing else passes between the coordinator and its workers: what a run gave is its row.
+Nothing else passes between the coordinator and its workers: the result of a run is its row.
 """
 
 from __future__ import annotations
@@ -34,12 +34,11 @@ COORDINATOR = "0"
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What the coordinator says of runs.
+    """What the coordinator decided about runs.
 
     Attributes:
-        points: protocol under which workers are to tell the points of a run's validation curve while it trains; empty:
-            they are not to.
-        withdrawn: run_ids that nobody is to begin or go on with.
+        points: protocol under which workers report the points of a run's validation curve while it trains; empty: none.
+        withdrawn: run_ids that no worker may begin or continue.
     """
 
     points: str = ""
@@ -77,7 +76,7 @@ class Feed:
         if not path.exists():
             files.create_atomically(path, lambda temporary: temporary.write_text(text))
 
-    def say(self, verdicts: Verdicts) -> None:
+    def write(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
         self.folder.path.mkdir(parents=True, exist_ok=True)
         content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
@@ -85,22 +84,22 @@ class Feed:
         files.replace_atomically(self.folder.verdicts, lambda temporary: temporary.write_text(text))
 
     def points(self, run_id: str) -> dict[int, float]:
-        """Update -> validation score of a run under way; empty where nothing was told."""
+        """Update -> validation score of an unfinished run; empty where none was reported."""
         try:
             content = json.loads((self.folder.points / f"{run_id}.json").read_bytes())
             return {int(update): float(score) for update, score in content.items()}
-        except (OSError, ValueError):  # not there yet, or moved while it was read: the next look finds it
+        except (OSError, ValueError):  # not there yet, or moved while it was read: the next poll finds it
             return {}
 
     def forget_points(self, run_ids: Iterable[str]) -> None:
-        """Unlink what was told of runs that have ended."""
+        """Unlink the points of runs that have ended."""
         for run_id in run_ids:
             (self.folder.points / f"{run_id}.json").unlink(missing_ok=True)
 
     # -- what workers do -------------------------------------------------------------------------------------------
 
     def is_open(self) -> bool:
-        """Whether a coordinator is there that may add further runs."""
+        """Whether a coordinator is at work that may add further runs."""
         generations = self._board.generations().get(COORDINATOR, [])
         return bool(generations) and self._board.is_held(COORDINATOR, generations[-1])
 
@@ -114,11 +113,11 @@ class Feed:
         return found
 
     def trials(self) -> list[list[RunSpec]]:
-        """The runs of each trial by now, in the order of the trials."""
+        """The runs of each trial, in the order of the trials."""
         return [self._specs(self.folder.trials / name) for name in files.names(self.folder.trials)]
 
     def verdicts(self) -> Verdicts:
-        """What the coordinator says by now; by a fresh open, which sees new bytes on network file systems too."""
+        """The newest verdicts; by a fresh open, which sees new bytes on network file systems too."""
         try:
             text = self.folder.verdicts.read_text()
         except OSError:
@@ -132,8 +131,8 @@ class Feed:
             self._verdicts_text = text
         return self._verdicts
 
-    def tell(self, run_id: str, points: Mapping[int, float]) -> None:
-        """Tell the points of a run under way: those of an earlier worker stay."""
+    def report(self, run_id: str, points: Mapping[int, float]) -> None:
+        """Report the points of an unfinished run: those of an earlier worker stay."""
         known = {**self.points(run_id), **points}
         self.folder.points.mkdir(parents=True, exist_ok=True)
         text = json.dumps(known)
@@ -146,36 +145,36 @@ class Feed:
         except OSError as error:
             raise StoreError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} is no trial of this agad: {error}") from error
+            raise StoreError(f"{path} is not a trial of this agad: {error}") from error
 
 
 class Judgement:
-    """A worker's part in pruning: tells each new point of its run, and sees whether the run was withdrawn.
+    """A worker's part in pruning: reports each new point of its run, and reads whether the run was withdrawn.
 
     Args:
         feed: of the plan that grows.
-        every: seconds between two looks at the verdicts.
+        every: seconds between two polls of the verdicts.
     """
 
     def __init__(self, feed: Feed, every: float = 1.0) -> None:
         self._feed = feed
         self._every = every
         self._due: dict[str, float] = {}  # by run: several may train at once
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
 
     def watch(self, spec: RunSpec, progress: Any) -> bool:
         """Whether the run is to be pruned; `progress` is an agad.train.run.Progress."""
         point = progress.point
         now = time.monotonic()
-        is_new = point is not None and self._told.get(spec.run_id) != point.update
+        is_new = point is not None and self._reported.get(spec.run_id) != point.update
         if not is_new and now < self._due.get(spec.run_id, 0.0):
             return False
         self._due[spec.run_id] = now + self._every
         verdicts = self._feed.verdicts()
         if is_new:
-            self._told[spec.run_id] = point.update
+            self._reported[spec.run_id] = point.update
             if verdicts.points in point.validation:
-                self._feed.tell(spec.run_id, {point.update: point.validation[verdicts.points]})
+                self._feed.report(spec.run_id, {point.update: point.validation[verdicts.points]})
         return spec.run_id in verdicts.withdrawn
 
 

@@ -22,11 +22,11 @@ class Census:
 
     Attributes:
         done: run_ids with an ok row.
-        failed: run_ids with failed rows that are not to be tried again.
+        failed: run_ids with failed rows that are not to be attempted again.
         open: run_ids that are neither.
-        held: those of `open` that some worker is at, with the generation of its claim.
+        held: those of `open` that a worker holds, with the generation of its claim.
         left: those of `open` that a worker has left, by death or otherwise, with the generation of its claim.
-        pruned: run_ids that were given up and are to stay so.
+        pruned: run_ids that were pruned and are to stay so.
     """
 
     done: tuple[str, ...]
@@ -38,7 +38,7 @@ class Census:
 
     @property
     def free(self) -> int:
-        """Open runs that no worker is at."""
+        """Open runs that no worker holds."""
         return len(self.open) - len(self.held)
 
 
@@ -57,18 +57,18 @@ class Picker:
 
     @property
     def specs(self) -> Mapping[str, RunSpec]:
-        """run_id -> spec of the plan's runs, those included that were added by the last look."""
+        """run_id -> spec of the plan's runs, with those added by the last poll."""
         return self._specs
 
     def is_growing(self) -> bool:
-        """Whether further runs may be added: nobody is at the end of the plan before that is over."""
+        """Whether further runs may be added: until then no worker has reached the end of the plan."""
         return self.feed is not None and self.feed.is_open()
 
     def next(self, wanted: Callable[[RunSpec], bool] | None = None) -> tuple[RunSpec, Claim] | None:
-        """Claim the first run of the plan that is open and that nobody is at; None if there is none by now.
+        """Claim the first run of the plan that is open and that no worker holds; None if there is none.
 
         Args:
-            wanted: which runs come into question; None: all.
+            wanted: which runs may be taken; None: all.
         """
         self._grow()
         tries = self.store.tries()
@@ -87,11 +87,11 @@ class Picker:
         return None
 
     def take(self, run_id: str, dead: int = 0) -> tuple[RunSpec, Claim] | None:
-        """Claim this run of the plan; None if it is closed or somebody is at it.
+        """Claim this run of the plan; None if it is closed or another worker holds it.
 
         Args:
             run_id: the run.
-            dead: a generation of its claims that another observer has watched stand still for a lease.
+            dead: a generation of its claims that another observer saw unchanged for a lease.
         """
         self._grow()
         tries = self.store.tries().get(run_id, ())
@@ -104,7 +104,7 @@ class Picker:
         return None if claim is None else (self._specs[run_id], claim)
 
     def census(self) -> Census:
-        """The plan's runs, counted by now; a withdrawn one that has no row is none of them."""
+        """The plan's runs, counted; a withdrawn one without a row is left out."""
         self._grow()
         tries = self.store.tries()
         generations = self.board.generations()
@@ -125,7 +125,7 @@ class Picker:
         return bool(self._specs.keys() & (self.store.tries().keys() | self.board.generations().keys()))
 
     def _grow(self) -> None:
-        """Learn what was added to the plan, and what was withdrawn, since the last look."""
+        """Read what was added to the plan, and what was withdrawn, since the last poll."""
         if self.feed is not None:
             for spec in self.feed.fresh():
                 self._specs.setdefault(spec.run_id, spec)
@@ -149,7 +149,7 @@ class Picker:
         return claim
 
     def _commit_died(self, spec: RunSpec, claim: Claim, deaths: int) -> None:
-        message = f"{deaths} workers died at this run without a new checkpoint (out of memory? a crash in a library?)"
+        message = f"{deaths} workers died on this run without a new checkpoint (out of memory? a crash in a library?)"
         values = {"failure_kind": "died", "failure_message": message, "worker": self.board.owner.worker}
         self.store.commit(RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values))
         claim.release()

@@ -42,7 +42,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bench = Bench(results, settings_of(cells(1), ranges=ranges))
     bench.run(8, sampler="random")
     rows = Rows(bench.store)
-    rows.look({run.run_id for run in bench.made})
+    rows.poll({run.run_id for run in bench.made})
     summarise(bench.optimiser, rows.known).save(bench.folder)
     return results
 

@@ -149,7 +149,7 @@ def test_a_summary_names_the_classes_of_all_cells_though_the_first_trial_failed(
 
 def _known(bench: Bench) -> dict[str, RunOutcome]:
     rows = Rows(bench.store)
-    rows.look({run.run_id for run in bench.made})
+    rows.poll({run.run_id for run in bench.made})
     return rows.known
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import optuna
 import pytest
-from sweeps.tuning.clearing import clear
 
 from agad.errors import AgadError, StoreError
 from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
 from agad.store.schema import SCORE_COLUMNS
 from sweeps.progress.watch import Display, Watch
+from sweeps.tuning.coordinator import clear
 from sweeps.tuning.launcher import Launcher
 from sweeps.tuning.optimiser import SAMPLERS, open_storage
 from sweeps.tuning.outcomes import _COLUMNS, Rows
@@ -162,8 +163,8 @@ def test_a_study_s_end_leaves_others_their_claims_and_checkpoints(tmp_path: Path
     bench.store.commit(record(held, status="pruned"))
     feed = Feed(bench.folder)
     feed.add(0, bench.settings.specs)
-    feed.say(Verdicts(withdrawn=frozenset(run.run_id for run in (held, elsewhere, nobody))))
-    Feed(tmp_path / "studies" / "other").add(0, [elsewhere])
+    feed.write(Verdicts(withdrawn=frozenset(run.run_id for run in (held, elsewhere, nobody))))
+    Feed(ResultsFolder(tmp_path).study("other")).add(0, [elsewhere])
     board = ClaimBoard(tmp_path, Owner.this_process("worker"))
     (tmp_path / "checkpoints").mkdir()
     for run in bench.settings.specs:
