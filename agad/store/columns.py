@@ -49,6 +49,8 @@ class Column:
         unit: of its numbers; empty: none.
         low: smallest value; None: no bound.
         high: largest value; None: no bound.
+        above: a number that all values are greater than; None: no bound.
+        below: a number that all values are less than; None: no bound.
         choices: the only values; empty: any.
     """
 
@@ -57,6 +59,8 @@ class Column:
     unit: str = ""
     low: float | None = None
     high: float | None = None
+    above: float | None = None
+    below: float | None = None
     choices: tuple[str, ...] = ()
 
     @property
@@ -64,9 +68,15 @@ class Column:
         """The legal values in words; empty where any value is legal."""
         if self.choices:
             return ", ".join(self.choices)
-        if self.low is None:
-            return ""
-        return f"{self.low:g} or more" if self.high is None else f"{self.low:g} to {self.high:g}"
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}"
+        bounds = {
+            "{:g} or more": self.low,
+            "above {:g}": self.above,
+            "{:g} or less": self.high,
+            "below {:g}": self.below,
+        }
+        return ", ".join(text.format(bound) for text, bound in bounds.items() if bound is not None)
 
     def field(self, name: str) -> pa.Field:
         """The Arrow field of this name, with what is known of it as metadata."""
