@@ -49,7 +49,8 @@ class Column:
         unit: of its numbers; empty: none.
         low: smallest value; None: no bound.
         high: largest value; None: no bound.
-        below: every value is smaller than this; None: no bound.
+        above: a number that all values are greater than; None: no bound.
+        below: a number that all values are less than; None: no bound.
         choices: the only values; empty: any.
     """
 
@@ -58,6 +59,7 @@ class Column:
     unit: str = ""
     low: float | None = None
     high: float | None = None
+    above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
 
@@ -66,11 +68,15 @@ class Column:
         """The legal values in words; empty where any value is legal."""
         if self.choices:
             return ", ".join(self.choices)
-        if self.low is None:
-            return ""
-        if self.below is not None:
-            return f"{self.low:g} or more, below {self.below:g}"
-        return f"{self.low:g} or more" if self.high is None else f"{self.low:g} to {self.high:g}"
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}"
+        bounds = {
+            "{:g} or more": self.low,
+            "above {:g}": self.above,
+            "{:g} or less": self.high,
+            "below {:g}": self.below,
+        }
+        return ", ".join(text.format(bound) for text, bound in bounds.items() if bound is not None)
 
     def field(self, name: str) -> pa.Field:
         """The Arrow field of this name, with what is known of it as metadata."""
@@ -104,6 +110,7 @@ def _spec_columns() -> dict[str, Column]:
             pa.list_(_SPEC_TYPES[known.kind]) if known.is_tuple else _SPEC_TYPES[known.kind],
             _first_sentence(meanings.get(name, "")),
             low=known.setting.at_least,
+            above=0.0 if known.setting.positive else None,
             below=known.setting.below,
             choices=known.setting.legal,
         )

@@ -32,13 +32,15 @@ def test_each_column_has_a_meaning_of_one_sentence(name: str) -> None:
 def test_ranges_in_words() -> None:
     assert Column(pa.int32(), "", low=0, high=1).range == "0 to 1"
     assert Column(pa.int32(), "", low=1).range == "1 or more"
+    assert Column(pa.int32(), "", low=0, below=1).range == "0 or more, below 1"
+    assert Column(pa.int32(), "", above=0).range == "above 0"
     assert Column(pa.string(), "", choices=("a", "b")).range == "a, b"
     assert Column(pa.string(), "").range == ""
 
 
 def test_a_field_of_the_spec_takes_the_first_sentence_of_its_docstring() -> None:
     assert columns.SPEC["image_size"].meaning == "Height and width in pixels: a multiple of 16."
-    assert columns.SPEC["method"].meaning.startswith("`ganomaly`: Akcay et al. 2018")
+    assert columns.SPEC["precision"].meaning.endswith("forward passes in training.")
     assert columns.SPEC["anomaly_place"].choices == ("inside", "appended")
 
 
