@@ -309,6 +309,7 @@ def wait_for(path, processes):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_processes_that_prepare_at_once_and_one_that_is_killed(places, tmp_path):
     """Three begin the same preparation; one is killed in it; the others end with the same data, and the cache whole."""
     go = tmp_path / "go"
@@ -361,6 +362,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(places, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_nothing(places):
     """A limit on the size of files stands in for the disk: the write fails in the middle of an array."""
     code = (
