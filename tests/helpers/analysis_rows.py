@@ -1,4 +1,4 @@
-"""Rows as the trainer would write them, for the tests of the analysis."""
+"""Rows like those of the trainer, for the tests of the analysis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MADE = {
     "device": "cpu",
     "torch_version": "2.12.1",
 }
-"""How a row was made, where a test does not care."""
+"""Provenance of a row, where a test does not depend on it."""
 
 
 def specs(classes: Iterable[int] = range(10), seeds: Iterable[int] = range(3), **fields: Any) -> list[RunSpec]:
@@ -32,7 +32,7 @@ def specs(classes: Iterable[int] = range(10), seeds: Iterable[int] = range(3), *
 
 
 def ok_row(spec: RunSpec, auroc: float, **values: Any) -> RunRecord:
-    """A run that ended well; `auroc` stands under every protocol unless said otherwise."""
+    """A successful run; every protocol has the same `auroc`, except where `values` differ."""
     aurocs = {"auroc": auroc, "auroc_eval_recal": auroc, "auroc_oracle": auroc}
     return RunRecord(spec=spec, attempt=1, status="ok", values={**MADE, **aurocs, **values})
 
@@ -49,7 +49,7 @@ def commit_all(
     auroc: Callable[[RunSpec], float],
     values: Mapping[str, Any] | None = None,
 ) -> None:
-    """An ok row for each spec, in one file as a compactor leaves it: a commit for each would wait for the disk."""
+    """An ok row for each spec, in one file as after compaction: separate commits would each wait for the disk."""
     rows = [ok_row(spec, auroc(spec), **(values or {})).to_row() for spec in runs]
     store.base.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pylist(rows, schema=SCHEMA).cast(SCHEMA.with_metadata(FILE_METADATA))

@@ -8,6 +8,7 @@ has ended, so that nothing outlives a test. Signals, heartbeats and deadlines wo
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from agad.store.rows import ResultStore
@@ -35,7 +36,19 @@ def checkpoints(results: Path) -> list[Path]:
     return sorted((results / "checkpoints").glob("*.pt"))
 
 
-def wait_until_held(results: Path, runs: int) -> None:
-    """Return when so many runs have a checkpoint, at which they stand still. AssertionError where one has ended."""
-    wait_for(lambda: len({path.name.partition(".")[0] for path in checkpoints(results)}) >= runs)
+def wait_until_held(results: Path, runs: int, launcher: subprocess.Popen[str] | None = None) -> None:
+    """Return when so many runs have a checkpoint, at which they wait. AssertionError where a run or the launcher ended.
+
+    Args:
+        results: the results folder.
+        runs: how many.
+        launcher: the process that works on them, where the test has started one.
+    """
+
+    def are_held() -> bool:
+        if launcher is not None and launcher.poll() is not None:
+            raise AssertionError(f"the launcher ended with status {launcher.returncode}: {launcher.communicate()[1]}")
+        return len({path.name.partition(".")[0] for path in checkpoints(results)}) >= runs
+
+    wait_for(are_held)
     assert ResultStore(results).read_tries().num_rows == 0, "a run has ended: it was not held"

@@ -1,4 +1,4 @@
-"""Small data sets laid out on the disk as the real ones are: idx files, CIFAR's batches, trees of images."""
+"""Small data sets in the file layouts of the real ones: idx files, CIFAR's batches, trees of images."""
 
 from __future__ import annotations
 

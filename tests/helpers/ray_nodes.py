@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, for tests: a process that starts them, and kills one when told.
+"""A Ray cluster of several nodes on this machine, for tests: a process that starts them, and kills one on request.
 
     python -m tests.helpers.ray_nodes '[{"num_cpus": 1}, {"num_cpus": 1, "num_gpus": 1}]'
 

@@ -1,4 +1,4 @@
-"""A small made-up data set and specs that train on it in a moment."""
+"""A small made-up data set, and specs that train on it within a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTIONS = RunOptions(threads=1)
 
 
 def made_up(*, size: int = 16, channels: int = 1, train: int = 60, test: int = 31, classes: int = 4) -> Prepared:
-    """Random images whose brightness depends on the class; the same for the same arguments."""
+    """Random images (N, channels, size, size) whose brightness depends on the class; fixed by the arguments."""
     source = np.random.default_rng(0)
 
     def draw(count: int) -> tuple[torch.Tensor, np.ndarray]:
@@ -58,7 +58,7 @@ def small(**changes: Any) -> RunSpec:
 
 
 def saved_per_pixel(net: BatchNormNet) -> float:
-    """Numbers that autograd saves of a pass over one-channel images at 32x32, without weights, counted by memory."""
+    """Numbers that autograd saves in a pass over one-channel 32x32 images, per pixel; each memory once, no weights."""
     weights = {parameter.data_ptr() for parameter in net.parameters()}
     kept: dict[int, Tensor] = {}
 
@@ -79,6 +79,6 @@ def net_of(backbone: str, seed: int = 0, **fields: Any) -> BatchNormNet:
 
 
 def training_of(spec: RunSpec, data: Prepared | None = None) -> Training:
-    """A training that has not begun."""
+    """A training before its first update."""
     data = data or made_up(size=spec.image_size)
     return Training(spec, data, one_class_split(data, spec), CPU)

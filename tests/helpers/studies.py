@@ -1,4 +1,4 @@
-"""Studies for tests: real files, real workers, an objective that takes no time."""
+"""Studies for tests: real files, and a worker whose scores are a function of the spec, without training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIZES = {"n_val_normal": 14, "n_val_anomaly": 14, "drawn_validation_classes": [1
 
 
 def cells(count: int = 1, seeds: int = 1, **changes: Any) -> tuple[RunSpec, ...]:
-    """Runs of the first trial: so many classes, seeds 0 on of each."""
+    """Runs of one trial: `count` classes with `seeds` seeds each."""
     return tuple(
         spec(seed, normal_class=index, **{**VALIDATED, **changes}) for seed in range(seeds) for index in range(count)
     )
@@ -51,17 +51,17 @@ def storage_of(folder: Path) -> Any:
 
 
 def score(of: RunSpec) -> float:
-    """Highest where lambda_con is small, and otherwise as one pleases."""
+    """A score that falls as lambda_con rises, in (0, 1]."""
     return 1 / (1 + of.lambda_con / 100)
 
 
 class Bench:
-    """A study's files, and a worker without training that answers whatever is open.
+    """A study's files, and a worker that commits a row for every open run, without training.
 
     Args:
         results: the results folder.
         settings: the study.
-        values: what a run's row says beside its score: an overriding `auroc_val`, or `status`.
+        values: further values of a run's row, as `status`, or an `auroc_val` instead of the score.
     """
 
     def __init__(
@@ -95,17 +95,17 @@ class Bench:
             lease.release()
 
     def run(self, trials: int, **options: Any) -> list[Any]:
-        """Work until so many trials have ended; Optuna's view of them."""
+        """Work until this many trials have ended; Optuna's frozen trials."""
         with self.opened(**options) as coordinator:
             assert coordinator.run(trials)
         return self.optimiser.frozen()
 
     def pick(self) -> tuple[RunSpec, Claim] | None:
-        """What a worker would be given."""
+        """The run that a worker would get next, and its claim."""
         return self.picker.next()
 
     def answer(self) -> None:
-        """Make every open run."""
+        """Commit a row for every open run."""
         while (picked := self.pick()) is not None:
             of, claim = picked
             self.made.append(of)
@@ -118,7 +118,7 @@ class Bench:
 
 @contextmanager
 def answering(bench: Bench) -> Iterator[None]:
-    """A thread that makes every run that comes, whoever the coordinator is."""
+    """A thread that makes every run that any coordinator adds."""
     over = threading.Event()
 
     def work() -> None:

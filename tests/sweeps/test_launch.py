@@ -92,7 +92,7 @@ def owner_of_a_checkpoint(results: Path) -> int:
 def test_a_killed_workers_run_is_taken_over_and_gives_the_same_bits(tmp_path: Path, uninterrupted: Path) -> None:
     hold(tmp_path)
     launcher = start(*TWO, "--results", str(tmp_path), **HELD)
-    wait_until_held(tmp_path, 2)
+    wait_until_held(tmp_path, 2, launcher)
     os.kill(owner_of_a_checkpoint(tmp_path), signal.SIGKILL)
     release(tmp_path)
     _, messages = launcher.communicate(timeout=600)
@@ -107,7 +107,7 @@ def test_a_killed_workers_run_is_taken_over_and_gives_the_same_bits(tmp_path: Pa
 def test_all_killed_at_once_goes_on_at_the_next_launch(tmp_path: Path, uninterrupted: Path) -> None:
     hold(tmp_path)
     launcher = start(*TWO, "--results", str(tmp_path), **HELD)
-    wait_until_held(tmp_path, 2)
+    wait_until_held(tmp_path, 2, launcher)
     workers = children(launcher.pid)
     os.kill(launcher.pid, signal.SIGSTOP)  # so that it replaces no worker
     for pid in [*workers, launcher.pid]:
@@ -136,7 +136,7 @@ def test_workers_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, uninterrupted: Path) -> None:
     hold(tmp_path)
     launcher = start(*TWO, "--results", str(tmp_path), **HELD)
-    wait_until_held(tmp_path, 2)
+    wait_until_held(tmp_path, 2, launcher)
     os.kill(launcher.pid, signal.SIGINT)
     _, messages = launcher.communicate(timeout=600)
     release(tmp_path)

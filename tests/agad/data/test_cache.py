@@ -130,6 +130,7 @@ def wait_for(path, processes):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_processes_that_prepare_at_once_and_one_that_is_killed(places, tmp_path):
     """Three begin the same preparation; one is killed in it; the others end with the same data, and the cache whole."""
     go = tmp_path / "go"

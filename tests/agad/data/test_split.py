@@ -130,6 +130,7 @@ def test_the_draw_is_pinned():
     assert split(RunSpec(normal_class=3, gamma=0.05), labelled([100] * 10)).anomaly.tolist() == [658, 158, 35, 847, 899]
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same():
     code = (
         "import json; from tests.agad.data.test_split import split; from agad.spec.run import RunSpec;"

@@ -98,6 +98,7 @@ print([name for name in ("torch._dynamo", "torch._inductor") if name in sys.modu
 """
 
 
+@pytest.mark.slow
 def test_a_run_does_not_load_torch_s_compiler() -> None:
     """150 MiB of every worker, and a second of its start."""
     done = subprocess.run([sys.executable, "-c", RUN], check=True, capture_output=True, text=True)

@@ -72,7 +72,12 @@ def reduced(runs: int, *files: str, select: Sequence[str] = (), overrides: Seque
 
 CLASS0 = "normal_class=0"
 GRIDS = {
-    "demo": reduced(2, "tables/others-averages.csv", select=[CLASS0], overrides=["updates=2", "curve=1"]),
+    "demo": reduced(
+        2,
+        "tables/others-averages.csv",
+        select=[CLASS0],
+        overrides=["updates=2", "curve=1", "final_protocols=eval+eval_recal", "curve_protocols=eval"],
+    ),
     "table1": reduced(
         2,
         "tables/table1-updates=1-mnist.csv",

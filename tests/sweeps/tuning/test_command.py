@@ -14,9 +14,9 @@ from sweeps.worker.growing import Feed
 from tests.conftest import ROOT
 from tests.helpers.cli import launch
 
+pytestmark = pytest.mark.slow
+
 TUNE = [sys.executable, str(ROOT / "sweeps" / "tune.py")]
-
-
 ONE_RUN = ["--grid", "demo", "--select", "normal_class=0", "--select", "gamma=0"]
 SHORT = ["--set", "updates=2", "--set", "image_size=16"]
 

@@ -62,6 +62,7 @@ def test_poisoned_test_images_do_not_move_a_study(tmp_path: Path, monkeypatch: p
     assert study(tmp_path / "poisoned", poisoned) == clean
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_no_trial_is_lost_or_doubled(tmp_path: Path) -> None:
     """Killed at any moment, in the middle of a write too; the journal loads, and goes on, every time."""
     bench = Bench(tmp_path, settings_of(cells(2)))

@@ -157,6 +157,7 @@ print(peak_memory_bytes(CPU))
 """
 
 
+@pytest.mark.slow
 def test_it_takes_less_memory() -> None:
     """A pass of U-Net over 96 images saves 225 MiB in float32; 95 to 125 less were measured."""
 

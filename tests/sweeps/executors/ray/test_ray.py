@@ -98,7 +98,7 @@ def test_shares_of_a_gpu_that_is_declared_bound_how_many_train_at_once(tmp_path:
     launcher = start(
         *SHORT, *options, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN
     )
-    wait_until_held(tmp_path, 2)
+    wait_until_held(tmp_path, 2, launcher)
     release(tmp_path)
     _, messages = launcher.communicate(timeout=600)
 
@@ -133,7 +133,7 @@ def test_a_node_killed_in_the_middle(tmp_path: Path, uninterrupted: Path) -> Non
         hold(tmp_path)
         arguments = [*TWO, *RAY, "--address", nodes.address, "--results", str(tmp_path)]
         launcher = start(*arguments, RAY_AUTH_TOKEN=TOKEN)
-        wait_until_held(tmp_path, 2)
+        wait_until_held(tmp_path, 2, launcher)
         nodes.kill(1)
         release(tmp_path)
         _, messages = launcher.communicate(timeout=600)
@@ -155,7 +155,7 @@ def test_the_launcher_killed_takes_its_cluster_with_it_and_goes_on_when_started_
     options = [*TWO, *RAY, "--workers", "2", "--results", str(tmp_path)]
     hold(tmp_path)
     launcher = start(*options, **HELD)
-    wait_until_held(tmp_path, 2)
+    wait_until_held(tmp_path, 2, launcher)
     workers = owners(tmp_path)
     launcher.kill()
     launcher.communicate()

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +33,6 @@ FEW = [*SHORT, "--select", "gamma=0.05"]
 """Three of them."""
 ONE = [*SHORT, "--select", "normal_class=0", "--select", "gamma=0"]
 """One of them."""
-DEADLINE = "40"
-"""Seconds after which a task stops, less its margin of ten: enough to start and get to a checkpoint, on most machines.
-Where it is not, the task is requeued with no progress, which it may be three times."""
 
 
 def slurm_is_up() -> str | None:
@@ -70,9 +68,26 @@ def no_job_is_left(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """FEW's results, by the local executor."""
-    return local_results(tmp_path_factory.mktemp("alone"), *FEW)
+def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """FEW's results by the local executor, and the seconds that it took."""
+    begun = time.monotonic()
+    return local_results(tmp_path_factory.mktemp("alone"), *FEW), time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def alone(timed: tuple[Path, float]) -> Path:
+    """FEW's results by the local executor."""
+    return timed[0]
+
+
+@pytest.fixture(scope="module")
+def deadline(timed: tuple[Path, float]) -> list[str]:
+    """A task's deadline, in which this machine at its present load gets to a checkpoint.
+
+    Three times what a whole sweep took, and the margin before the deadline at which the task stops. Should that not be
+    enough, the task is requeued without progress, which it may be three times.
+    """
+    return ["--deadline", str(round(20 + 3 * timed[1]))]
 
 
 def submit(*arguments: str, results: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -162,9 +177,11 @@ def log_of_the_task(results: Path) -> str:
     return log.read_text()
 
 
-def test_a_run_that_is_longer_than_the_time_limit_is_finished_over_requeues_both_ways(tmp_path: Path) -> None:
+def test_a_run_that_is_longer_than_the_time_limit_is_finished_over_requeues_both_ways(
+    tmp_path: Path, deadline: list[str]
+) -> None:
     """Its worker waits at its checkpoints until the deadline comes, whenever that is: it cannot end before."""
-    one = [*ONE, *EVERY_UPDATE, "--deadline", DEADLINE]
+    one = [*ONE, *EVERY_UPDATE, *deadline]
     ways = (tmp_path / "script", tmp_path / "launch")
     for results in ways:
         hold(results)
