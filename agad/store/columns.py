@@ -254,7 +254,7 @@ PROVENANCE = {
     "peak_memory_bytes": _count(
         "Largest memory: device memory on CUDA, resident memory on the CPU.", "bytes", type_=_I64
     ),
-    "weights": _text("File of the final weights, where they were saved."),
+    "weights": _text("Name of the file of the final weights, where they were saved."),
 }
 
 SCORES = {
