@@ -3,14 +3,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENVIRONMENT := .venv/.made
 
-.PHONY: demo test check format docs bench clean
+.PHONY: demo test test-fast test-gpu check format docs bench clean
 .DELETE_ON_ERROR:
 
 demo: $(ENVIRONMENT)
 	$(BIN)/python sweeps/launch.py --grid demo --results results/demo
 
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
 test: $(ENVIRONMENT)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	$(PYTEST) $(PARALLEL)
+
+# Under a minute: without the tests that train in processes of their own, or need Slurm, Ray or a GPU.
+test-fast: $(ENVIRONMENT)
+	$(PYTEST) $(PARALLEL) -m "not slow and not slurm and not ray and not cuda"
+
+test-gpu: $(ENVIRONMENT)
+	$(PYTEST) -m cuda
 
 check: $(ENVIRONMENT)
 	$(BIN)/ruff check .

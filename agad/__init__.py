@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from agad.plan.grid import grid
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
     from agad.train.run import train
 
 __version__ = "0.1.0"
-__all__ = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "load_weights", "score_weights", "train"]
+__all__ = [
+    "ResultStore",
+    "RunOptions",
+    "RunRecord",
+    "RunSpec",
+    "grid",
+    "load_weights",
+    "score_weights",
+    "train",
+]
 
 _HEAVY = {"load_weights": "agad.scoring.weights", "score_weights": "agad.scoring.evaluate"}
 

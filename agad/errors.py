@@ -21,6 +21,14 @@ class StoreError(AgadError):
     """A results folder that cannot be read or written. An error of place: no row is written for it."""
 
 
+class AnalysisError(AgadError):
+    """Rows, a plan or a request that no honest table can be made of."""
+
+
+class EmptyResultsError(AnalysisError):
+    """A results folder that holds no plan, no row and no study."""
+
+
 class NonFiniteLoss(AgadError):
     """The loss or a weight became NaN or infinite: the run has failed, and would fail again.
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from agad import files
-from agad.store.rows import FILE_METADATA, ResultStore
+from agad import console, files
+from agad.errors import AnalysisError
+from agad.plan.plan import Plan
+from agad.store.folder import ResultsFolder
+from agad.store.row_file import FILE_METADATA
+from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
-
-from .command import exit_status
-from .errors import AnalysisError
-from .load import PLANS, load_plan
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
 """Names of somebody's machines and folders: published rows have null there."""
@@ -33,16 +33,17 @@ def publish(results: Path, plan: Path, out: Path) -> int:
     Raises AnalysisError, one line, where there is none.
     """
     columns = [name for name in (*LIGHT_COLUMNS, *CURVE_COLUMNS) if name not in PRIVATE_COLUMNS]
-    rows = ResultStore(results).read(columns, run_ids=set(load_plan(plan).run_ids))
+    rows = ResultStore(results).read(columns, run_ids=set(Plan.load(plan).run_ids))
     if not rows.num_rows:
         raise AnalysisError(f"{results} holds no row of {plan.name}")
     schema = SCHEMA.empty_table().select(columns).schema.with_metadata(FILE_METADATA)
-    (out / "base").mkdir(parents=True, exist_ok=True)
-    (out / PLANS).mkdir(exist_ok=True)
+    folder = ResultsFolder(out)
+    folder.base.mkdir(parents=True, exist_ok=True)
+    folder.plans.mkdir(exist_ok=True)
     table = rows.cast(schema)
-    target = out / "base" / "rows.parquet"
+    target = folder.base / "rows.parquet"
     files.replace_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
-    files.replace_atomically(out / PLANS / plan.name, lambda path: shutil.copyfile(plan, path))
+    files.replace_atomically(folder.plans / plan.name, lambda path: shutil.copyfile(plan, path))
     return int(rows.num_rows)
 
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    return exit_status(lambda: _publish(options))
+    return console.run(lambda: _publish(options))
 
 
 def _publish(options: argparse.Namespace) -> int:

@@ -6,12 +6,14 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
+from agad.errors import EmptyResultsError
+from agad.plan.study import read_studies
+
 from .cells import read_all
-from .errors import NothingThereError
 from .figures.drawing import Drawing
 from .figures.studies import study_figures
 from .load import open_store
-from .studies import read_studies, trials_table
+from .studies import trials_table, words
 from .tables.sheet import Sheet
 from .tables.tuned import tuned_table
 
@@ -31,7 +33,7 @@ def studies_view(results: str | Path) -> View:
     """Each study of a results folder: what was done, its best trials, its pictures."""
     parts: list[str | Sheet | Drawing] = []
     for study in read_studies(results):
-        parts += [study.words, trials_table(study), *study_figures(study)]
+        parts += [words(study), trials_table(study), *study_figures(study)]
     return View(tuple(parts) or (f"There is no study in {results}; sweeps/tune.py makes one.",))
 
 
@@ -40,7 +42,7 @@ def tuned_view(results: str | Path) -> View:
     store = open_store(results)
     try:
         tunings = read_all(store).tunings
-    except NothingThereError:
+    except EmptyResultsError:
         tunings = ()
     sheets = [tuned_table(store, tuning) for tuning in tunings]
     found = tuple(sheet for sheet in sheets if sheet is not None)

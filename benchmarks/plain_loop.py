@@ -16,6 +16,7 @@ from torchvision import transforms
 
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
+from agad.methods import build_generator
 from agad.methods.losses import (
     Distances,
     adversarial_loss,
@@ -26,7 +27,7 @@ from agad.methods.losses import (
     latent_loss,
     normality_loss,
 )
-from agad.nets.build import build_discriminator, build_generator
+from agad.nets.build import build_discriminator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.spec.run import RunSpec
 from agad.train.state import batch_sizes

@@ -18,13 +18,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 from benchmarks.sweep import InstantWorker
 from sweeps.executors.ray import cluster as ray_cluster
 from sweeps.executors.ray import executor
 from sweeps.executors.sweep import Sweep
-from sweeps.grids.paper import load_grid
-from sweeps.plan import Plan, RetryPolicy, make_plan
+from sweeps.grids import load_grid
 from sweeps.progress.watch import Display
+from sweeps.worker.retry import RetryPolicy
 from sweeps.worker.worker import WorkerOptions
 
 _WORKERS = 2

@@ -25,14 +25,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA, RunRecord
-from sweeps.grids.paper import load_grid
-from sweeps.plan import Plan, RetryPolicy, make_plan
+from sweeps.grids import load_grid
 from sweeps.worker.picking import Picker
+from sweeps.worker.retry import RetryPolicy
 from sweeps.worker.worker import Watcher, Worker, WorkerOptions
 
 _LAUNCH = [sys.executable, str(Path(__file__).parents[1] / "sweeps" / "launch.py")]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from agad.errors import SpecError
 from agad.spec.datasets import DATASETS
 from agad.spec.run import RunSpec
-from agad.store.rows import FILE_METADATA
+from agad.store.folder import ResultsFolder
+from agad.store.row_file import FILE_METADATA
 from agad.store.schema import SCHEMA, RunRecord
 from analysis.paper import numbers as paper
 
@@ -53,7 +54,7 @@ def write(results: str | Path, specs: Sequence[RunSpec], *, gaps: bool = False) 
 
     As a compactor leaves them, in one file with groups of rows; a commit for each would take minutes.
     """
-    base = Path(results) / "base"
+    base = ResultsFolder(Path(results)).base
     base.mkdir(parents=True, exist_ok=True)
     schema = SCHEMA.with_metadata(FILE_METADATA)
     with pq.ParquetWriter(base / "rows-synthetic.parquet", schema, compression="zstd") as writer:

@@ -18,19 +18,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
+from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from benchmarks.sweep import InstantWorker
 from sweeps.machine import processes as children
-from sweeps.plan import Plan
 from sweeps.tuning.coordinator import Coordinator
 from sweeps.tuning.lease import Lease
 from sweeps.tuning.optimiser import SAMPLERS, Optimiser, open_storage
 from sweeps.tuning.outcomes import Rows
 from sweeps.tuning.settings import StudySettings
 from sweeps.tuning.space import space_of
-from sweeps.worker.growing import Feed, study_folder
+from sweeps.worker.growing import Feed
 from sweeps.worker.stopping import Stopping
 from sweeps.worker.worker import WorkerOptions
 
@@ -65,7 +66,7 @@ def instant_study(results: Path, name: str = "instant", seeds: int = 1) -> tuple
         for seed in range(seeds)
     )
     settings = StudySettings(name=name, title="benchmark", specs=specs, axes=space_of((), specs))
-    settings = settings.save(study_folder(results, name))
+    settings = settings.save(ResultsFolder(results).study(name))
     return settings, Plan("benchmark", (), (), specs, code_digest(), name).save(results)
 
 
@@ -84,7 +85,7 @@ def instant_workers(plan: Path, results: Path, count: int) -> Iterator[None]:
 
 def _measure(results: Path, sampler: str, trials: int, workers: int) -> None:
     settings, plan = instant_study(results)
-    folder = study_folder(results, settings.name)
+    folder = ResultsFolder(results).study(settings.name)
     stopping = Stopping()
     lease = Lease(folder, settings.name, 300.0, stopping, print)
     rows = Rows(ResultStore(results))

@@ -6,16 +6,20 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # One thread per process: two processes of two threads on two cores were seen to run ten times slower than one.
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_variable] = "1"
 
+# A property holds on slow machines too.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
 ROOT = Path(__file__).resolve().parents[1]
 
-
 _LONG = ("test_cluster", "test_ray", "test_launch", "test_readme", "test_end_to_end")
-"""Files that take minutes: begun first, so that several processes end together."""
+"""Files that take minutes: started first, so that several processes end together."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -33,9 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's own data and GPUs play no part, except where a test asks for them."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+def _own_settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPUs are hidden, except from tests with the marker `cuda`, which are skipped where torch sees none."""
+    if request.node.get_closest_marker("cuda") is None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU is visible")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,5 +56,5 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture
 def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are written as ever, and not flushed to the disk."""
+    """Files are written as usual, but not flushed to the disk."""
     monkeypatch.setattr(os, "fsync", lambda _: None)

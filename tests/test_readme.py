@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.plan import Plan, find_plan
 from agad.store.rows import ResultStore
 from analysis import curves
 from analysis.cells import read
-from analysis.load import find_plan, load_plan
 from analysis.tables import agreement, contrast, leakage
 from analysis.tables.table import plan_table
 from tests.conftest import ROOT
@@ -22,6 +22,8 @@ from tests.conftest import ROOT
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^    (python .*)$", README, re.MULTILINE)
 NEEDS_DATA = "dataset=mnist"
+SMALLER = {"demo": ["--seeds", "1", "--select", "normal_class=0"]}
+"""What the commands of a grid get beside what stands there: two of the demo's eighteen runs; `make demo` makes all."""
 
 
 def test_the_commands_were_found() -> None:
@@ -30,20 +32,23 @@ def test_the_commands_were_found() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place to run the commands in, as they stand: sweeps/ is here, results/ and data/ are its own."""
-    place = tmp_path_factory.mktemp("readme")
+    """A folder to run the commands in, as they stand: sweeps/ is the checkout's, results/ and data/ are its own."""
+    folder = tmp_path_factory.mktemp("readme")
     for name in ("sweeps", "agad", "analysis"):
-        (place / name).symlink_to(ROOT / name)
-    return place
+        (folder / name).symlink_to(ROOT / name)
+    return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(command: str, folder: Path) -> None:
-    """The demo runs whole; what needs downloaded data says in one line what to put where."""
+    """Each command works; one that needs downloaded data says in one line what to put where."""
     environment = {key: value for key, value in os.environ.items() if key != "AGAD_DATA"}
-    arguments = [sys.executable, *shlex.split(command)[1:]]
-    if "--prepare-data" in arguments:
+    words = shlex.split(command)[1:]
+    if "--prepare-data" in words:
         pytest.skip("downloads")
+    grid = words[words.index("--grid") + 1] if "--grid" in words else None
+    arguments = [sys.executable, *words, *SMALLER.get(grid or "", [])]
     done = subprocess.run(
         arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
@@ -55,11 +60,15 @@ def test_command(command: str, folder: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_python_example(folder: Path) -> None:
     block = re.search(r"In Python:\n\n((?:    .*\n|\n)+)", README)
     assert block is not None
     code = "\n".join(line[4:] for line in block[1].splitlines()) + "\nprint(rows.num_rows)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
     assert done.stdout.strip() == "1", done.stderr
 
@@ -92,14 +101,32 @@ def test_links_of_the_repository_lead_somewhere(page: str) -> None:
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
-def test_the_tree_is_true() -> None:
-    """Every file that the README's tree names is there."""
-    tree = README.partition("## The tree")[2].partition("## Not goals")[0]
-    named = set(re.findall(r"\b(\w+\.py|\w+/)", tree))
-    there = {path.name for path in ROOT.rglob("*.py") if ".venv" not in path.parts}
-    folders = {f"{path.name}/" for path in ROOT.rglob("*") if path.is_dir() and ".venv" not in path.parts}
+TREE = README.partition("## The tree")[2].partition("\n## ")[0]
 
-    assert named - there - folders == set()
+
+def names_in(text: str) -> set[str]:
+    """The modules and folders that a part of the tree names, as `run.py` and `spec/`."""
+    return set(re.findall(r"[\w.-]+\.py\b|[\w.-]+/", text))
+
+
+def test_everything_in_the_tree_exists() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    if not tracked:
+        pytest.skip("no git repository: what belongs to the project is unknown")
+    paths = [Path(name) for name in tracked]
+    assert names_in(TREE) - {path.name for path in paths} - {f"{one}/" for path in paths for one in path.parts} == set()
+
+
+@pytest.mark.parametrize("package", ["agad", "sweeps", "analysis", "benchmarks"])
+def test_the_tree_names_each_folder_and_each_module_beside_them(package: str) -> None:
+    """Those directly in a package; what is in its folders is said there."""
+    (part,) = re.findall(rf"^    {package}/.*\n(?:     .*\n)*", TREE, re.MULTILINE)
+    there = (ROOT / package).iterdir()
+    folders = {f"{path.parent.name}/" for path in (ROOT / package).glob("*/*.py")}
+    modules = {path.name for path in there if path.suffix == ".py" and not path.name.startswith("_")}
+
+    assert folders - names_in(part) == set()
+    assert package == "benchmarks" or modules - names_in(part) == set()
 
 
 GAMMA0 = ROOT / "reproduction" / "gamma0"
@@ -125,13 +152,13 @@ def block(page: str, name: str) -> str:
 def made_from_rows(results: Path) -> dict[str, str]:
     """The tables of a published folder, by the name of their block."""
     plan = find_plan(results)
-    cells, (means, classes) = read(results, load_plan(plan)), plan_table(results, plan).sheets[:2]
+    cells, (means, classes) = read(results, Plan.load(plan)), plan_table(results, plan).sheets[:2]
     sheets = {
         "results": means,
         "classes": classes,
-        "protocols": leakage.table(cells, curves.read(results, cells.runs["run_id"])),
-        "agreement": agreement.table(cells),
-        "contrast": contrast.table(cells),
+        "protocols": leakage.leakage_table(cells, curves.read(results, cells.runs["run_id"])),
+        "agreement": agreement.agreement_table(cells),
+        "contrast": contrast.contrast_table(cells),
     }
     return {name: sheet.to_markdown().strip() for name, sheet in sheets.items() if sheet is not None}
 
@@ -157,6 +184,6 @@ def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
 @pytest.mark.parametrize("results", PUBLISHED.values(), ids=PUBLISHED)
 def test_published_runs_are_complete_and_of_clean_code(results: Path) -> None:
     rows = ResultStore(results).read(["run_id", "status", "git_clean", "git_commit"]).to_pylist()
-    assert {row["run_id"] for row in rows} == set(load_plan(find_plan(results)).run_ids)
+    assert {row["run_id"] for row in rows} == set(Plan.load(find_plan(results)).run_ids)
     assert {row["status"] for row in rows} == {"ok"}
     assert all(row["git_clean"] and row["git_commit"] for row in rows)

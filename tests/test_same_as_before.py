@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from agad import RunOptions, RunSpec, train
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS
 from analysis.page.report import write_report
-from sweeps.grids.paper import load_grid
-from sweeps.plan import Plan, make_plan
+from sweeps.grids import load_grid
 from tests.conftest import ROOT
 
 GOLDEN = ROOT / "tests" / "golden"

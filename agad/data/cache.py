@@ -1,4 +1,4 @@
-"""The cache: one folder per prepared data set, put in place whole or not at all."""
+"""The cache: one folder per prepared data set, complete or absent."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from agad.errors import DataError
 from agad.files import sync
 
 PREPARATION_VERSION = 1
-"""Raised when the same raw files would be prepared to other bytes; part of every folder's name."""
+"""Increased when the same raw files would be prepared to other bytes; part of every folder's name."""
 
-META = "meta.json"
-_LEFT_BEHIND_SECONDS = 86_400
-"""A temporary folder so old has lost its writer: no preparation takes a day."""
+_META = "meta.json"
+_ABANDONED_SECONDS = 86_400
+"""Age at which a temporary folder is taken to have lost its writer: no preparation takes a day."""
 
 
 def cache_root(cache: str | Path | None) -> Path:
@@ -36,19 +36,17 @@ def cache_root(cache: str | Path | None) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "agad"
 
 
-def fingerprint(stamps: tuple[Stamp, ...]) -> str:
-    """12 hexadecimal digits over names, sizes and times of the raw files and PREPARATION_VERSION; reads no file."""
+def folder_of(root: Path, dataset: str, image_size: int, stamps: tuple[Stamp, ...]) -> Path:
+    """The folder of the data set as prepared from raw files with these stamps, whether it exists or not.
+
+    Its name ends in 12 hexadecimal digits over PREPARATION_VERSION and the stamps; no file is read.
+    """
     described = json.dumps([PREPARATION_VERSION, *stamps])
-    return hashlib.sha256(described.encode()).hexdigest()[:12]
-
-
-def folder_of(root: Path, dataset: str, image_size: int, mark: str) -> Path:
-    """Where the data set, prepared from raw files with the fingerprint `mark`, has its place."""
-    return root / f"{_stem(dataset, image_size)}{mark}"
+    return root / f"{_stem(dataset, image_size)}{hashlib.sha256(described.encode()).hexdigest()[:12]}"
 
 
 def prepared_folders(root: Path, dataset: str, image_size: int) -> list[Path]:
-    """The complete folders of a data set at a size, whatever they were prepared from; sorted by name."""
+    """The complete folders of a data set at a size, whatever raw files they come from; sorted by name."""
     pattern = re.compile(re.escape(_stem(dataset, image_size)) + "[0-9a-f]{12}")
     try:
         found = sorted(entry.name for entry in os.scandir(root) if pattern.fullmatch(entry.name))
@@ -58,9 +56,9 @@ def prepared_folders(root: Path, dataset: str, image_size: int) -> list[Path]:
 
 
 def read_meta(folder: Path) -> dict[str, Any] | None:
-    """The folder's meta.json; None where the folder is absent, torn or incomplete. Reads no array."""
+    """The folder's meta.json; None where the folder is absent or incomplete. Reads no array."""
     try:
-        meta = json.loads((folder / META).read_bytes())
+        meta = json.loads((folder / _META).read_bytes())
         sizes = meta["file_sizes"]
         if all((folder / name).stat().st_size == size for name, size in sizes.items()):
             return dict(meta)
@@ -70,31 +68,31 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
 
 
 def write_meta(folder: Path, meta: dict[str, Any]) -> None:
-    """Write meta.json beside the arrays of `folder`, with their sizes, by which a torn copy is known later."""
+    """Write meta.json beside the arrays of `folder`, with their sizes, by which `read_meta` detects a cut copy."""
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     text = json.dumps({**meta, "file_sizes": sizes}, indent=1)
-    (folder / META).write_text(text + "\n", encoding="ascii")
+    (folder / _META).write_text(text + "\n", encoding="ascii")
 
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A temporary folder that is renamed to `target` at the end of the block, and removed if the block fails.
 
-    Several writers of one target are harmless: they write the same bytes, and the first complete folder stays. What
-    stands at the target but is torn is moved out of the way; maps that others hold of it stay valid.
+    Several writers of one target are harmless: they write the same bytes, and the first complete folder stays. An
+    incomplete one at the target is moved away first; memory maps that other processes hold of it stay valid.
 
     Raises DataError, one line, where the cache cannot be written or the disk is full.
     """
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
+        _remove_abandoned(target)
         temporary.mkdir()
         yield temporary
         for path in temporary.iterdir():
             sync(path)
         sync(temporary)
-        _put(temporary, target)
+        _publish(temporary, target)
         sync(target.parent)
     except OSError as error:
         raise DataError(
@@ -105,20 +103,21 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _put(temporary: Path, target: Path) -> None:
+def _publish(temporary: Path, target: Path) -> None:
+    """Rename to `target`, unless another writer has put a complete folder there."""
     while read_meta(target) is None:
         _discard(target)
         try:
             temporary.rename(target)
         except OSError:
-            if not target.exists():  # else another writer was faster: look whether its folder is complete
+            if not target.exists():  # else another writer was faster: check whether its folder is complete
                 raise
         else:
             return
 
 
 def _discard(folder: Path) -> None:
-    # Renamed first: while a tree is being deleted it must not stand at a name that readers look at.
+    # Renamed first: a folder that is being deleted must not have a name that readers open.
     doomed = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         folder.rename(doomed)
@@ -130,11 +129,11 @@ def _discard(folder: Path) -> None:
         doomed.unlink(missing_ok=True)
 
 
-def _sweep(target: Path) -> None:
-    """Remove what writers of this target that were killed have left behind."""
+def _remove_abandoned(target: Path) -> None:
+    """Remove temporary folders of writers of this target that were killed."""
     for left in target.parent.glob(f".{target.name}.*.tmp"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
 
 

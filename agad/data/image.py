@@ -1,4 +1,4 @@
-"""An image file: its pixels, or why they cannot be had."""
+"""Images: decoded from files, and resized to the size of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agad.data.source import Damaged, Pixels
 from agad.errors import DataError
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-"""Files with other endings are no images."""
+"""Suffixes of image files; all other files are ignored."""
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
 _DAMAGE = (
@@ -36,7 +36,7 @@ _DAMAGE = (
 def decode(path: str, name: str) -> Pixels | Damaged:
     """The pixels of an image file, (H, W) grey or (H, W, 3) RGB; Damaged, under `name`, if it cannot be decoded.
 
-    Transparency is dropped, of 16 bits the upper 8 are kept, of several frames the first is taken; an EXIF orientation
+    Transparency is dropped, of 16 bits the upper 8 remain, of several frames the first is taken; an EXIF orientation
     is not applied. Raises DataError where the disk, and not the image, is at fault.
     """
     try:
@@ -50,7 +50,7 @@ def decode(path: str, name: str) -> Pixels | Damaged:
 
 
 def decode_all(files: Sequence[tuple[str, str]]) -> Iterator[Pixels | Damaged]:
-    """Decode (path, name) after (path, name), some ahead of the reader: Pillow decodes outside Python's lock."""
+    """Decode each (path, name) in order, some in advance in threads: Pillow decodes outside Python's lock."""
     Image.init()  # before the threads, each of which would load the plugins otherwise
     threads = min(8, _cores())
     with ThreadPoolExecutor(threads) as pool:
@@ -68,12 +68,29 @@ def decode_all(files: Sequence[tuple[str, str]]) -> Iterator[Pixels | Damaged]:
 
 
 def is_grey(path: Path | str) -> bool:
-    """Whether a file is stored as a grey image, by its header alone; a damaged one counts as grey."""
+    """Whether a file is stored as a grey image, by its header alone; a damaged file counts as grey."""
     try:
         with Image.open(path) as image:
             return image.mode in _GREY_MODES or image.mode.startswith("I;16")
     except _DAMAGE:
         return True
+
+
+def fit(pixels: Pixels, size: int, channels: int) -> Pixels:
+    """An image, (H, W) grey or (H, W, 3) RGB, as (channels, size, size) uint8.
+
+    This is the one place where pixels are changed; a change here must raise PREPARATION_VERSION. The aspect ratio is
+    not preserved, as in the paper ("resized to 32x32"). Pillow's bilinear filter computes in integers, so that every
+    machine gives the same bits, and averages over the covered pixels where an image is made smaller.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    fitted = np.asarray(image)
+    return fitted[None] if channels == 1 else np.ascontiguousarray(fitted.transpose(2, 0, 1))
 
 
 def _pixels(image: Image.Image) -> Pixels:

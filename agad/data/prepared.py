@@ -1,4 +1,4 @@
-"""Prepared data: uint8 images of one size, memory-mapped, so that all workers of a node share one copy."""
+"""Prepared data: uint8 images of one size, memory-mapped, so that all processes of a node share one copy."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from agad.data import cache as folders
 from agad.data.find import find_source
 from agad.data.source import Source, SourceAbsentError
-from agad.data.write import prepare
+from agad.data.write import write_prepared
 from agad.errors import DataError
 
 _ATTEMPTS = 3
-"""Another process may replace a torn folder between looking and opening."""
+"""Another process may replace an incomplete folder between the check and the opening."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,18 +28,18 @@ class Prepared:
     Attributes:
         dataset: its name, as in RunSpec.
         image_size: height and width in pixels.
-        train_images: (N, C, H, W) uint8, mapped: pages are read when used, and shared by all processes.
-        test_images: likewise, of the whole test set.
+        train_images: (N, C, H, W) uint8, memory-mapped: pages are read on first use and shared by all processes.
+        test_images: likewise, the whole test set.
         train_labels: (N,) int64 class indices.
         test_labels: likewise.
         channels: C, 1 (grey) or 3 (RGB).
         class_names: one name per class index.
-        digest: SHA-256 of images and labels; equal data have equal digests, wherever they were prepared.
-        duplicates: `test_in_train`: test images whose pixels are those of a training image; `within_train` and
-            `within_test`: images that repeat an earlier one.
+        digest: SHA-256 of images and labels; equal data have equal digests on every machine.
+        duplicates: `test_in_train`: number of test images whose pixels equal a training image's; `within_train` and
+            `within_test`: number of images that repeat an earlier one.
         damaged: (file, reason) of every image that could not be decoded and was left out.
-        notes: what a reader of results should know of these data, one sentence each.
-        folder: where the arrays are.
+        notes: what a reader of results should know about these data, one sentence each.
+        folder: the folder of the arrays.
     """
 
     dataset: str
@@ -81,19 +81,19 @@ def open_prepared(
     cache: str | Path | None = None,
     download: bool = False,
 ) -> Prepared:
-    """Open the prepared data set; prepare it first where that has not been done.
+    """Open the prepared data set, and prepare it first where the cache does not hold it.
 
-    The cache holds one folder per data set, size and state of the raw files (names, sizes, times). Raw files that are
-    absent are no hindrance where exactly one prepared folder exists. Opening takes milliseconds and hashes nothing.
+    The cache holds one folder per data set, size and state of the raw files (names, sizes, times). Without raw files,
+    the data set opens if exactly one prepared folder exists. Opening takes milliseconds and hashes nothing.
 
     Args:
         dataset: a name of agad.spec.datasets, `npz:NAME` or `folder:NAME`.
         image_size: height and width in pixels.
-        data_root: folder of the raw data; None: only the cache is used (and digits, which need no raw data).
+        data_root: folder of the raw data; None: only the cache is used, and data sets that need no raw files.
         cache: folder of the prepared data; None: `$AGAD_CACHE`, else the user's cache folder.
         download: whether missing raw data may be downloaded, where torchvision can.
 
-    Raises DataError, one line, for data that are missing, truncated or unusable and for a cache that cannot be written.
+    Raises DataError, one line, for data that are missing, truncated or unusable, and for an unwritable cache.
     """
     root = folders.cache_root(cache)
     for _ in range(_ATTEMPTS):
@@ -116,8 +116,7 @@ def prepare_all(
 ) -> list[str]:
     """Prepare every (dataset, image_size), and return lines to print: name, counts, digest, folder, notes.
 
-    A data set that cannot be prepared does not keep the others from being prepared; at the end DataError names all
-    that failed, each with its reason.
+    The failure of one data set does not stop the others; at the end DataError names all that failed, with reasons.
     """
     lines: list[str] = []
     failures: list[str] = []
@@ -134,7 +133,7 @@ def prepare_all(
 
 
 def _locate(dataset: str, image_size: int, root: Path, data_root: Path | None, download: bool) -> Path:
-    """The folder to open, prepared if it was not."""
+    """The folder to open, prepared first where that is necessary."""
     try:
         source = find_source(dataset, data_root)
     except SourceAbsentError as absent:
@@ -150,7 +149,7 @@ def _locate(dataset: str, image_size: int, root: Path, data_root: Path | None, d
         if not download:
             raise absent from None
         source = find_source(dataset, data_root, download=True)
-    folder = folders.folder_of(root, dataset, image_size, folders.fingerprint(source.stamps))
+    folder = folders.folder_of(root, dataset, image_size, source.stamps)
     if folders.read_meta(folder) is None:
         _prepare(dataset, image_size, source, folder, data_root)
     return folder
@@ -159,8 +158,8 @@ def _locate(dataset: str, image_size: int, root: Path, data_root: Path | None, d
 def _prepare(dataset: str, image_size: int, source: Source, folder: Path, data_root: Path | None) -> None:
     content = source.read()
     with folders.new_folder(folder) as temporary:
-        prepare(content, temporary, dataset, image_size)
-        # The folder's name vouches for the raw files as they were found: a download that goes on must not be kept.
+        write_prepared(content, temporary, dataset, image_size)
+        # The folder's name stands for the raw files as they were found, which a running download may have changed.
         if find_source(dataset, data_root).stamps != source.stamps:
             raise DataError(f"{dataset}: the raw data changed while they were being read; start again")
 
@@ -170,7 +169,7 @@ Images = tuple[torch.Tensor, NDArray[np.int64]]
 
 
 def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str, ...], *, digest: str = "") -> Prepared:
-    """A data set that no file holds; nothing is known of its duplicates."""
+    """A data set of arrays in memory, without files; its duplicates are not counted."""
     (train_images, train_labels), (test_images, test_labels) = train, test
     _, channels, image_size, _ = train_images.shape
     return Prepared(
@@ -209,6 +208,6 @@ def _open(folder: Path, meta: dict[str, Any]) -> Prepared:
 
 
 def _map(path: Path) -> torch.Tensor:
-    # Mode "c", copy on write: pages stay shared until somebody writes, and a write never reaches the file. Under mode
-    # "r" torch would warn, and a write through the tensor would end the process.
+    # Mode "c", copy on write: pages are shared until they are written to, and a write never reaches the file. Under
+    # mode "r" torch would warn, and a write through the tensor would end the process.
     return torch.from_numpy(np.load(path, mmap_mode="c"))

@@ -17,11 +17,11 @@ Pixels = NDArray[np.uint8]
 
 
 class SourceAbsentError(DataError):
-    """The raw files are not there; data prepared earlier may still be used."""
+    """The raw files are missing; data prepared earlier may still be used."""
 
 
 class Stamp(NamedTuple):
-    """What is known of a raw file without reading it: name below the data root, bytes, nanoseconds."""
+    """What is known of a raw file without reading it: name below the data root, size in bytes, time in nanoseconds."""
 
     name: str
     size: int
@@ -42,7 +42,7 @@ class Part:
 
     Attributes:
         labels: class index of each image, (N,).
-        images: gives the N images in the order of `labels`; a damaged one keeps its place.
+        images: yields the N images in the order of `labels`, with Damaged in place of a damaged one.
     """
 
     labels: NDArray[np.int64]
@@ -56,8 +56,8 @@ class Content:
     Attributes:
         channels: 1 (grey) or 3 (RGB); images of the other kind are converted.
         class_names: one name per class index.
-        train: the images that normals and anomalies are drawn from.
-        test: the test images, whole.
+        train: the images that training normals and anomalies come from.
+        test: the whole test set.
         notes: what a reader of results should know, one sentence each.
     """
 
@@ -73,7 +73,7 @@ class Source:
     """Raw files and the way to read them.
 
     Attributes:
-        stamps: of every file that the content depends on, sorted by name.
+        stamps: those of every file that the content depends on, sorted by name.
         read: reads the content; raises DataError for files that are truncated or not what they should be.
     """
 
@@ -82,7 +82,7 @@ class Source:
 
 
 def stamp(path: Path, root: Path) -> Stamp:
-    """The stamp of one file; SourceAbsentError where it is not there."""
+    """The stamp of one file; SourceAbsentError where the file is missing."""
     try:
         status = path.stat()
     except OSError as error:

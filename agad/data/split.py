@@ -1,4 +1,4 @@
-"""The one-class split: which training images are normals, which are anomalies, and how the test set is labelled."""
+"""The one-class split: which training images are normals, which are anomalies, and the labels of the test set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agad.data.prepared import Prepared
 from agad.errors import SpecError
-from agad.spec.datasets import draw_key, roles
+from agad.spec.counts import draw_key, roles
 from agad.spec.run import RunSpec
 
 
@@ -20,12 +20,12 @@ class OneClassSplit:
 
     Attributes:
         normal: indices of training images, (n,) int64, rising: all images of the normal classes that are not held out.
-        anomaly: indices of training images, (a,) int64, in the order they were drawn: at another gamma, one is the
-            beginning of the other.
+        anomaly: indices of training images, (a,) int64, in the order they were drawn: of draws at two gammas, the
+            smaller is the beginning of the larger.
         test_class: class of each image of the whole official test set, (N,) int64.
         test_label: 0 normal, 1 anomalous, (N,) int64.
         drawn_anomaly_classes: classes that the training anomalies were drawn from; empty at gamma = 0.
-        validation: indices of training images that are scored and never trained on, (v,) int64, the normals first.
+        validation: indices of training images that are scored and never trained on, (v,) int64, normals first.
         validation_label: 0 normal, 1 anomalous, (v,) int64.
         validation_anomaly_classes: classes of the anomalous ones.
     """
@@ -41,20 +41,20 @@ class OneClassSplit:
 
 
 def one_class_split(prepared: Prepared, spec: RunSpec) -> OneClassSplit:
-    """Split a prepared data set as `spec` says: gamma = a / (n + a), all normals kept (AGAD, section 4.2.2).
+    """Split a prepared data set for a run: all normals and a anomalies, gamma = a / (n + a) (AGAD, section 4.2.2).
 
-    A validation, which the paper does not have, holds some of them out.
+    A validation, which the paper does not have, holds out some of the normals.
 
     Anomalies are drawn without replacement, each training image of the known anomaly classes being equally likely.
     The draw depends on data set, protocol, class, known classes and seed only, and is nested in gamma: it is the
     beginning of one permutation of the pool. That permutation sorts the raw output of PCG64, seeded by a SHA-256: numpy
-    promises that stream for all versions, unlike that of Generator.permutation, and torch has no part in it.
+    guarantees that stream for all versions, unlike that of Generator.permutation, and torch is not involved.
 
-    The images of a validation depend on the same, and not on gamma. Of each class they are the beginning of one
-    permutation, too. Training draws as it would without them, and skips them.
+    The validation images of each class are the beginning of a permutation too, which does not depend on gamma either.
+    Training draws as it would without a validation, and skips these images.
 
-    Raises SpecError, one line: more anomalies than there are, or none at gamma > 0; a class that does not exist or has
-    no training image; a test set without normals or without anomalies.
+    Raises SpecError, one line: more anomalies than training images, or none at gamma > 0; a class that does not exist
+    or has no training image; a test set without normals or without anomalies.
     """
     labels = prepared.train_labels
     parts = roles(spec, prepared.train_counts)

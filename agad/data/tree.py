@@ -1,4 +1,4 @@
-"""A tree of image files: what lies below a folder, listed in one order and without leaving the tree."""
+"""A tree of image files: all images below a folder, in a fixed order, without following links out of it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class ImageFile(NamedTuple):
 
 @dataclass(slots=True)
 class Tree:
-    """The folder of a data set, and what was passed over in it.
+    """The folder of a data set, and counts of what was ignored in it.
 
     Attributes:
         top: the data set's folder; it may itself be a link.
         root: the data root. Links are followed where they stay below `top` or `root`.
-        others: files that are no images.
-        links: links that lead out of the tree, or to a folder.
+        others: number of files that are not images.
+        links: number of links not followed: they lead out of the tree, or to a folder.
     """
 
     top: Path
@@ -58,7 +58,7 @@ class Tree:
         return found
 
     def notes(self) -> tuple[str, ...]:
-        """What was passed over, one sentence each."""
+        """What was ignored, one sentence each."""
         notes = []
         if self.others:
             notes.append(f"{self.others} files that are no images are ignored")
@@ -87,13 +87,13 @@ class Tree:
             status = entry.stat()
         except OSError as error:
             raise DataError(f"{entry.path}: {error.strerror}") from None
-        # No Path per file: every opening lists the tree, and that of the retinal images has 84,000 files.
+        # No Path per file, for speed: every opening lists the tree, and the retinal images are 84,000 files.
         name = entry.path[len(self._prefix) :].replace(os.sep, "/")
         return ImageFile(entry.path, Stamp(name, status.st_size, status.st_mtime_ns))
 
 
 def scan(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder but for hidden ones and those that archivers of macOS leave; DataError if unreadable."""
+    """The entries of a folder except hidden ones and those that macOS archivers add; DataError if unreadable."""
     try:
         with os.scandir(folder) as entries:
             return [e for e in entries if not e.name.startswith(".") and e.name != "__MACOSX"]
@@ -113,14 +113,14 @@ def tree_source(
     channels: int | None,
     notes: tuple[str, ...],
 ) -> Source:
-    """The source that image files make, given per class; images are decoded one after another, never all at once.
+    """The source of image files that are given per class. Images are decoded as they are read, never all at once.
 
     Without `channels` they are RGB if any image is stored in colour, grey otherwise.
     """
     files = [file for part in (train, test) for images in part for file in images]
 
     def read() -> Content:
-        # By the headers, and only when read; the first coloured image ends the search.
+        # By the headers, and not before reading; the first coloured image ends the search.
         known = channels or (1 if all(is_grey(file.path) for file in files) else 3)
         return Content(known, class_names, _part(train), _part(test), notes)
 
@@ -134,4 +134,4 @@ def _part(classes: Sequence[Sequence[ImageFile]]) -> Part:
 
 
 def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)[1:-1]  # a line break in a name must not break a message
+    return name if name.isprintable() else ascii(name)[1:-1]  # messages are one line, whatever the file's name

@@ -1,4 +1,4 @@
-"""Preparation: raw images to uint8 arrays of one size, their digest, and what was noticed on the way."""
+"""Preparation: raw images to uint8 arrays of one size, their digest, and notes on duplicates and damage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.data import cache
-from agad.data.resize import fit
+from agad.data.image import fit
 from agad.data.source import Content, Damaged, Part
 from agad.errors import DataError
 from agad.spec.datasets import DATASETS
@@ -20,7 +20,7 @@ from agad.spec.datasets import DATASETS
 
 @dataclass(slots=True)
 class _Written:
-    """One part as it was written: labels of the images kept, a hash per image, the damaged ones."""
+    """One part as it was written: labels and hashes of its images, the digest of both, and the images left out."""
 
     labels: NDArray[np.int64]
     hashes: list[bytes]
@@ -28,10 +28,10 @@ class _Written:
     damaged: list[Damaged] = field(default_factory=list)
 
 
-def prepare(content: Content, folder: Path, dataset: str, image_size: int) -> None:
-    """Write the arrays and meta.json into an existing folder.
+def write_prepared(content: Content, folder: Path, dataset: str, image_size: int) -> None:
+    """Write a data set's arrays, at image_size x image_size pixels, and meta.json into an existing folder.
 
-    Raises DataError if nothing is left to train or test on, OSError where the disk is full.
+    Raises DataError if a class or a part has no undamaged image, OSError where the disk is full.
     """
     parts = {"train": content.train, "test": content.test}
     written = {name: _write_part(folder, name, part, content.channels, image_size) for name, part in parts.items()}
@@ -42,7 +42,7 @@ def prepare(content: Content, folder: Path, dataset: str, image_size: int) -> No
 
 def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: int) -> _Written:
     """Stream a part's images to <name>_images.npy, so that no data set needs to fit into memory."""
-    keep, hashes, damaged = [], [], []
+    written, hashes, damaged = [], [], []
     running = hashlib.sha256()
     shape = (len(part.labels), channels, image_size, image_size)
     with (folder / f"{name}_images.npy").open("wb") as file:
@@ -55,18 +55,19 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
             file.write(pixels)
             running.update(pixels)
             hashes.append(hashlib.blake2b(pixels, digest_size=16).digest())
-            keep.append(index)
+            written.append(index)
         file.seek(0)
-        # numpy leaves room in the header for a growing first axis: with fewer images its length stays the same.
-        assert _write_header(file, (len(keep), *shape[1:])) == header
-    labels = part.labels[np.array(keep, dtype=np.intp)]
+        # numpy pads the header for a growing first axis, so that its length is the same with fewer images.
+        assert _write_header(file, (len(written), *shape[1:])) == header
+    labels = part.labels[np.array(written, dtype=np.intp)]
     np.save(folder / f"{name}_labels.npy", labels)
-    running.update(repr((len(keep), *shape[1:])).encode())
+    running.update(repr((len(written), *shape[1:])).encode())
     running.update(labels.astype("<i8").tobytes())
     return _Written(labels, hashes, running.hexdigest(), damaged)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    """Write the header of an .npy file of uint8 at the file's position; the position after it."""
     description = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, description)
     return file.tell()
@@ -104,9 +105,9 @@ def _describe(content: Content, written: dict[str, _Written], dataset: str, imag
 
 
 def _duplicates(train: list[bytes], test: list[bytes]) -> dict[str, int]:
-    """How many prepared images have all pixels in common with another one (by a 128-bit hash of the pixels).
+    """Numbers of prepared images whose pixels all equal another image's (by a 128-bit hash of the pixels).
 
-    `test_in_train` counts test images that are also training images; `within_*` those beyond the first of a kind.
+    `test_in_train` counts test images that are also training images; `within_*` repetitions of an earlier image.
     """
     seen = set(train)
     return {

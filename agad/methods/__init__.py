@@ -1,21 +1,42 @@
-"""The methods that a spec can name, and what the trainer asks of each; `method_of` is where a name becomes a method.
+"""The methods that a spec can name, and what the trainer asks of each.
 
-A further method is a value of `RunSpec.method` with its checks in agad/spec/run.py, its nets in agad/nets/build.py, a
-module here, and its line in `method_of`. Batches, optimisers, checkpoints, protocols and rows are shared.
+A method is one file here with a literal METHOD and a function `make` (agad/spec/catalogue.py says what they hold).
+Batches, optimisers, checkpoints, protocols and rows are shared.
 """
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import Any
 
-from agad.methods.agad import Agad
-from agad.methods.ganomaly import Ganomaly
+import torch
+
 from agad.methods.method import Losses, Method
+from agad.nets.build import build_backbone, drawn
+from agad.nets.layers.batchnorm import BatchNormNet
 from agad.spec.run import RunSpec
 
-__all__ = ["Losses", "Method", "method_of"]
+__all__ = ["Losses", "Method", "build_generator", "method_of"]
 
 
 def method_of(spec: RunSpec) -> Method[Any]:
     """The spec's method."""
-    return Ganomaly() if spec.method == "ganomaly" else Agad(spec)
+    method: Method[Any] = _module(spec).make(spec)
+    return method
+
+
+def build_generator(spec: RunSpec, channels: int, generator: torch.Generator) -> BatchNormNet:
+    """The spec's G on the CPU, without auxiliary batch norm, in BNMode.RUNNING: the method's own, or the backbone.
+
+    Args:
+        spec: method, backbone, its variants and the kind of initialisation.
+        channels: of the images.
+        generator: the only source of randomness.
+    """
+    build = getattr(_module(spec), "build_generator", build_backbone)
+    return drawn(lambda: build(channels, spec), generator, spec.init)
+
+
+def _module(spec: RunSpec) -> ModuleType:
+    return importlib.import_module(f"agad.methods.{spec.method}")

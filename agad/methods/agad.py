@@ -27,6 +27,13 @@ from agad.nets.layers.batchnorm import BatchNormNet
 from agad.nets.layers.recomputation import pays
 from agad.spec.run import RunSpec
 
+METHOD = {"title": "AGAD", "cost": 1.0, "labels": "may"}
+
+
+def make(spec: RunSpec) -> Agad:
+    """The method of a spec."""
+    return Agad(spec)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:

@@ -16,11 +16,56 @@ from agad.methods.losses import adversarial_loss, at_least_float32, contextual_l
 from agad.methods.method import Losses
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.nets.naive import decoder, encoder
+from agad.spec.run import RunSpec
+
+METHOD = {
+    "title": "GANomaly",
+    "cost": 0.8,  # its one pass through a larger generator beside AGAD's two; measured on one CPU core
+    "labels": "none",
+    "image_sizes": [32],
+    "unused": [
+        "naive_latent", "upsampling", "generator_norm", "discriminator", "batch norm", "loss weight", "loss",
+        "min_anomalies", "batch_mix", "anomaly_place",
+    ],
+}  # fmt: skip
 
 WEIGHTS = {"adv": 1.0, "con": 50.0, "lat": 1.0}
 """Of the terms of L_g: their w_adv, w_con and w_enc (options.py).
 
 The spec's lambdas weigh AGAD's terms: lambda_adv a cross entropy, lambda_lat the features that are `adv` here."""
+
+
+def make(spec: RunSpec) -> Ganomaly:  # noqa: ARG001 - the same for all specs
+    """The method of a spec."""
+    return Ganomaly()
+
+
+def build_generator(channels: int, spec: RunSpec) -> GanomalyGenerator:  # noqa: ARG001
+    """Its own generator, for images with that many channels."""
+    return GanomalyGenerator(channels)
+
+
+class GanomalyGenerator(BatchNormNet):
+    """The naive generator with a latent of 100x1x1 and a second encoder, whose weights are its own.
+
+    For 32x32 images: at other sizes GANomaly has more levels, which the naive generator has not.
+
+    Args:
+        channels: of the image, 1 or 3.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.encoder = encoder(channels, "1x1")
+        self.decoder = decoder(channels, "1x1")
+        self.second_encoder = encoder(channels, "1x1")
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """For x (N, channels, 32, 32) its reconstruction x_hat in [-1, 1], and the latents of x and of x_hat."""
+        latent = self.encoder(x)
+        x_hat = self.decoder(latent)
+        return x_hat, latent, self.second_encoder(x_hat)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,1 +1,4 @@
-"""The nets: generators, discriminator, batch norm with a mode."""
+"""The nets: generators, discriminator, and the layers that they share.
+
+A backbone is one file here with a literal BACKBONE and a function `build` (agad/spec/catalogue.py says what they hold).
+"""

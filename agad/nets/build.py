@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,13 +10,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from agad.errors import SpecError
 from agad.nets.discriminator import Discriminator
-from agad.nets.ganomaly import GanomalyGenerator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, copy_main_to_auxiliary
-from agad.nets.naive import NaiveGenerator
-from agad.nets.unet import UNetGenerator
-from agad.nets.unetpp import UNetPlusPlusGenerator
 from agad.spec.run import RunSpec
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -24,30 +20,30 @@ DCGAN_STD = 0.02
 """Of the initial weights: convolutions N(0, .02), batch norm N(1, .02) (GANomaly's and DCGAN's)."""
 
 
-def build_generator(spec: RunSpec, channels: int, generator: torch.Generator) -> BatchNormNet:
-    """The spec's G on the CPU, without auxiliary batch norm, in BNMode.RUNNING.
-
-    Args:
-        spec: method, backbone, its variants and the kind of initialisation.
-        channels: of the images.
-        generator: the only source of randomness.
-
-    Raises:
-        SpecError: the backbone cannot take images of that size.
-    """
-    if spec.backbone == "naive" and spec.naive_latent == "1x1" and spec.image_size < 32:
-        raise SpecError(f"naive_latent=1x1 needs image_size 32 or more, not {spec.image_size}; take 2x2")
-    return _build(lambda: _generator(spec, channels), generator, spec.init)
+def build_backbone(channels: int, spec: RunSpec) -> BatchNormNet:
+    """The generator that the file of the spec's backbone builds, for images with that many channels."""
+    net: BatchNormNet = importlib.import_module(f"agad.nets.{spec.backbone}").build(channels, spec)
+    return net
 
 
 def build_discriminator(spec: RunSpec, channels: int, generator: torch.Generator) -> Discriminator:
-    """The spec's D on the CPU, without auxiliary batch norm, in BNMode.RUNNING; arguments as build_generator."""
-    return _build(lambda: Discriminator(channels, spec.discriminator), generator, spec.init)
+    """The spec's D; arguments and state as agad.methods.build_generator."""
+    return drawn(lambda: Discriminator(channels, spec.discriminator), generator, spec.init)
+
+
+def drawn(build: Callable[[], Net], generator: torch.Generator, init: str) -> Net:
+    """The net that `build` makes, on the CPU in BNMode.RUNNING, with weights drawn from `generator` alone."""
+    # On `meta` the modules' own initialisation draws nothing; here it would consume torch's global generator.
+    with torch.device("meta"):
+        net = build()
+    net.to_empty(device="cpu")
+    initialise(net, generator, init)
+    return net
 
 
 @torch.no_grad()
 def initialise(net: nn.Module, generator: torch.Generator, init: str) -> None:
-    """Draw all weights of a net anew, in place, and forget its running statistics; auxiliary sets copy the main ones.
+    """Draw all weights of a net in place and reset its running statistics; auxiliary sets copy the main ones.
 
     Everything is drawn on the CPU, so a net on another device gets the same weights. Convolutions are drawn before
     batch norms: a net without the latter starts from the same convolutions.
@@ -69,24 +65,6 @@ def initialise(net: nn.Module, generator: torch.Generator, init: str) -> None:
 def count_parameters(net: nn.Module) -> int:
     """How many numbers of a net are trained, auxiliary batch norm included."""
     return sum(parameter.numel() for parameter in net.parameters())
-
-
-def _generator(spec: RunSpec, channels: int) -> BatchNormNet:
-    if spec.method == "ganomaly":
-        return GanomalyGenerator(channels)
-    if spec.backbone == "naive":
-        return NaiveGenerator(channels, spec.naive_latent)
-    kind = UNetGenerator if spec.backbone == "unet" else UNetPlusPlusGenerator
-    return kind(channels, spec.upsampling, norm=spec.generator_norm == "batch")
-
-
-def _build(make: Callable[[], Net], generator: torch.Generator, init: str) -> Net:
-    # On `meta` the modules' own initialisation draws nothing; here it would consume torch's global generator.
-    with torch.device("meta"):
-        net = make()
-    net.to_empty(device="cpu")
-    initialise(net, generator, init)
-    return net
 
 
 def _draw_dcgan(module: nn.Conv2d | nn.ConvTranspose2d, generator: torch.Generator) -> None:

@@ -6,12 +6,24 @@ from torch import Tensor, nn
 
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet
 from agad.nets.layers.convolution import Conv2d, ConvTranspose2d
+from agad.spec.run import RunSpec
+
+BACKBONE = {
+    "title": "naive",
+    "cost": 1.0,
+    "memory": {"training": {"fp32": 0.28, "bf16": 0.2}, "scoring": {"fp32": 0.05, "bf16": 0.05}},
+}
 
 LATENT_CHANNELS = 100
 SLOPE = 0.2
 """Of the leaky ReLU (Table 7)."""
 _STRIDE_AND_PADDING = {"2x2": (2, 1), "1x1": (1, 0)}
 """Of the convolutions that make the latent and read it."""
+
+
+def build(channels: int, spec: RunSpec) -> NaiveGenerator:
+    """The spec's generator for images with that many channels."""
+    return NaiveGenerator(channels, spec.naive_latent)
 
 
 class NaiveGenerator(BatchNormNet):

@@ -11,9 +11,25 @@ from torch import Tensor, nn
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet
 from agad.nets.layers.convolution import Conv2d, ConvTranspose2d
 from agad.nets.layers.rebuilding import Recipes
+from agad.spec.run import RunSpec
+
+BACKBONE = {
+    "title": "U-Net",
+    "cost": 2.1,
+    "memory": {
+        "training": {"fp32": 1.1, "bf16": 0.55},
+        "scoring": {"fp32": 0.25, "bf16": 0.15},
+        "recomputed": True,
+    },
+}
 
 WIDTHS = (32, 64, 128, 256, 512)
 """Channels from the finest to the coarsest level: the widths that give Table 8's 7.76 million parameters."""
+
+
+def build(channels: int, spec: RunSpec) -> UNetGenerator:
+    """The spec's generator for images with that many channels."""
+    return UNetGenerator(channels, spec.upsampling, norm=spec.generator_norm == "batch")
 
 
 class DoubleConv(nn.Sequential):

@@ -9,6 +9,22 @@ from agad.nets.layers.batchnorm import BatchNormNet
 from agad.nets.layers.convolution import Conv2d
 from agad.nets.layers.rebuilding import Recipes
 from agad.nets.unet import WIDTHS, DoubleConv, down, up_path
+from agad.spec.run import RunSpec
+
+BACKBONE = {
+    "title": "UNet++",
+    "cost": 5.0,
+    "memory": {
+        "training": {"fp32": 2.3, "bf16": 1.3},
+        "scoring": {"fp32": 0.6, "bf16": 0.3},
+        "recomputed": True,
+    },
+}
+
+
+def build(channels: int, spec: RunSpec) -> UNetPlusPlusGenerator:
+    """The spec's generator for images with that many channels."""
+    return UNetPlusPlusGenerator(channels, spec.upsampling, norm=spec.generator_norm == "batch")
 
 
 class UNetPlusPlusGenerator(BatchNormNet):

@@ -1,1 +1,1 @@
-"""Scoring: anomaly scores under each evaluation protocol, reconstructions, inference times, saved weights."""
+"""Scoring: anomaly scores under each evaluation protocol, reconstructions, inference times and saved weights."""

@@ -1,7 +1,8 @@
 """Anomaly scores under each evaluation protocol, and their AUROC.
 
-The score of an image is its method's (agad/methods), in float32, of passes in the spec's `eval_precision`. The
-protocols differ in batch norm's statistics, and so in what one image's score owes to the others (paper notes, B7):
+An image's score is defined by its method (agad/methods). It is computed in float32, from forward passes in the spec's
+`eval_precision`. The protocols differ in batch norm's statistics, and so in whether an image's score depends on the
+other test images (paper notes, B7):
 
     eval                 running statistics as training left them: the headline
     eval_recal           running statistics re-estimated on the training normals, in training's batch size
@@ -10,8 +11,8 @@ protocols differ in batch norm's statistics, and so in what one image's score ow
     batch_class_sorted   the same, class by class, each shuffled
     batch1               statistics of each image alone
 
-Orders come from one fixed key, the same for every run. Nothing here changes a net, its mode afterwards, or a global
-generator, so the protocols can be scored in any order, or not at all, without a trace.
+Orders come from one fixed key, the same for every run. Scoring changes no net, restores its mode, and uses no global
+random generator, so that the protocols can be scored in any order, or not at all, without an effect on training.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from agad.data.prepared import Prepared, open_prepared
@@ -34,6 +34,7 @@ from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import DataError
 from agad.methods import Method, method_of
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.scoring.auroc import auroc
 from agad.scoring.weights import load_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
 from agad.tensors.device import autocast, open_device, place, settings
@@ -53,22 +54,22 @@ Scores = NDArray[np.float32]
 
 
 def _nothing() -> None:
-    """The default `tick`."""
+    """The default of `tick`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluator:
-    """Scores the test set of one split, or its validation images.
+    """Scores the test images of one split, or its validation images.
 
     Attributes:
         normals: the training normals, for eval_recal.
         recal_batch: images in a batch of eval_recal.
         test: the images to score, in their own order.
-        test_class: (N,) their class indices.
+        test_class: (N,) class indices of these images.
         test_label: (N,) 0 normal, 1 anomalous.
         batch: images in a batch when scoring.
-        precision: of the net's passes, `fp32` or `bf16`.
-        method: what scores and reconstructs.
+        precision: precision of the forward passes, `fp32` or `bf16`.
+        method: the method that scores and reconstructs.
     """
 
     normals: ImagePool
@@ -93,7 +94,7 @@ class Evaluator:
 
     @classmethod
     def of_validation(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
-        """That of the training images which the split sets apart; for VALIDATION_PROTOCOLS."""
+        """The evaluator of a run's validation images, which are training images; for VALIDATION_PROTOCOLS."""
         return cls(
             test=ImagePool(data.train_images, split.validation, device),
             test_class=data.train_labels[split.validation],
@@ -103,9 +104,9 @@ class Evaluator:
 
     @torch.no_grad()
     def scores(self, net: BatchNormNet, protocol: str, tick: Callable[[], None] = _nothing) -> Scores:
-        """Scores of all test images in the test set's own order, (N,) float32.
+        """Anomaly scores of all test images in the test set's own order, (N,) float32; higher is more anomalous.
 
-        `tick` is called before each batch; an exception from it ends the scoring and leaves the net as it was.
+        `tick` is called before each batch; an exception from it ends the scoring and leaves the net unchanged.
         """
         if protocol == "eval_recal":
             net = self._recalibrated(net, tick)
@@ -119,20 +120,20 @@ class Evaluator:
 
     @torch.no_grad()
     def reconstructions(self, net: BatchNormNet, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Test images at `positions` (K,) and x_hat of them under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
+        """Test images at `positions` (K,) and their x_hat under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
         x = self.test.take(positions)
         with bn_mode(net, _MODES["eval"]), self._autocast():
             return x, self.method.reconstruct(net, x).float()
 
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""
-        return float(roc_auc_score(self.test_label, scores))
+        return auroc(self.test_label, scores)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         return autocast(self.test.device, self.precision)
 
     def _order(self, protocol: str) -> Tensor:
-        """The order in which a protocol takes the test images."""
+        """The order in which a protocol scores the test images: a permutation, (N,) int64."""
         if _MODES[protocol] is not BNMode.BATCH:
             return torch.arange(len(self.test))
         shuffled = torch.randperm(len(self.test), generator=seeded("evaluation", protocol))
@@ -148,7 +149,7 @@ class Evaluator:
             norm.start_recalibration()
         order = torch.randperm(len(self.normals), generator=seeded("evaluation", "eval_recal"))
         with bn_mode(net, BNMode.RECAL), self._autocast():
-            # Nearly equal batches, so that no small rest brings its own noisy variance.
+            # Nearly equal batches, so that no small remainder adds a noisy variance of its own.
             for positions in order.tensor_split(-(-len(order) // self.recal_batch)):
                 tick()
                 net(self.normals.take(positions))
@@ -156,7 +157,7 @@ class Evaluator:
 
 
 def _common(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Any]:
-    """What the evaluators of a run share: how they score, whatever they score."""
+    """The attributes that both evaluators of a run share."""
     return {
         "normals": ImagePool(data.train_images, split.normal, device),
         "recal_batch": min(spec.batch_size, len(split.normal)),
@@ -173,20 +174,21 @@ def score_weights(
     options: RunOptions | None = None,
     data: Prepared | None = None,
 ) -> dict[str, Scores]:
-    """Score kept weights again, without training.
+    """Score saved weights again, without training.
 
     Args:
         path: a file written by a run with RunOptions.weights_dir.
-        protocols: which of EVAL_PROTOCOLS.
+        protocols: some of EVAL_PROTOCOLS.
         options: device, threads and folders of the data; None: the CPU and the default folders.
-        data: the data set, where it is open already.
+        data: the data set where it is open already; None: it is opened by the name in the weights' spec.
 
     Returns:
-        protocol -> scores in the test set's own order; the same bits that the run itself would give there.
+        protocol -> anomaly scores in the test set's own order, (N,) float32; bit for bit those that the run itself
+        would give on this machine.
 
     Raises:
         DataError: the file or the data cannot be read, or the data are not those of the training.
-        DeviceError: the device is not there.
+        DeviceError: the device does not exist.
     """
     options = options or RunOptions()
     weights = load_weights(path)

@@ -1,4 +1,4 @@
-"""How large a generator is and how long it takes for an image (Table 8); nothing is trained."""
+"""Size of a generator, and its time per image (Table 8); nothing is trained."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ import numpy as np
 import torch
 
 from agad.data.prepared import Prepared
-from agad.nets.build import build_generator, count_parameters
+from agad.methods import build_generator
+from agad.nets.build import count_parameters
 from agad.spec.run import RunSpec
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Tried for the best rate; batch 1 is what Table 8 is taken to time: "the duration of inferencing one 32x32 image"."""
+"""Batch sizes timed for the best rate. Batch 1 is Table 8's, "the duration of inferencing one 32x32 image"."""
 WARM_UPS = 2
-"""Passes before the first that counts: they allocate memory, and on CUDA choose algorithms."""
+"""Untimed passes at the start of a batch size: they allocate memory, and on CUDA choose algorithms."""
 FEWEST, MOST = 5, 200
-"""Passes that are timed at a batch size, and ENOUGH seconds of them where that is between."""
+"""Limits on the number of timed passes at a batch size."""
 ENOUGH = 0.5
+"""Seconds of timed passes after which, within those limits, a batch size is finished."""
 
 
 @torch.no_grad()
 def measure_inference(spec: RunSpec, data: Prepared, device: torch.device, tick: Callable[[], None]) -> dict[str, Any]:
-    """The columns `parameters_g` and schema.MEASURED_COLUMNS of the spec's generator as it is before training.
+    """The columns `parameters_g` and schema.MEASURED_COLUMNS for the spec's generator as initialised.
 
-    Timed are passes over test images that are on the device already, in BNMode.RUNNING (inference), until the device
-    has finished them: the median pass of a batch size, divided by its images, in milliseconds per image. `tick` is
+    A pass is timed over test images that are on the device already, in BNMode.RUNNING (inference), until the device
+    has finished it. A batch size's time is its median pass divided by its images, in milliseconds per image. `tick` is
     called before each batch size; an exception from it ends the measurement.
     """
     key = seeded("init", "generator", spec.backbone, spec.seed)
@@ -59,7 +61,7 @@ def measure_inference(spec: RunSpec, data: Prepared, device: torch.device, tick:
 
 
 def median_seconds(one_pass: Callable[[], None], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Median duration of a pass, after WARM_UPS that do not count: FEWEST to MOST passes, ENOUGH seconds in all."""
+    """Median seconds of a pass: of FEWEST to MOST, until they take ENOUGH seconds, after WARM_UPS untimed ones."""
     for _ in range(WARM_UPS):
         one_pass()
     seconds: list[float] = []

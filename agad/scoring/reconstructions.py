@@ -1,4 +1,4 @@
-"""A few test images beside what G makes of them, kept in the rows of seed 0 for Figures 2 and 3."""
+"""A few test images and their reconstructions, saved in the rows of seed 0 for Figures 2 and 3."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from agad.nets.layers.batchnorm import BatchNormNet
 from agad.scoring.evaluate import Evaluator
 from agad.tensors.seeding import generator as seeded
 
-KEPT_PER_LABEL = 8
-"""Normal images, and as many anomalous ones: what Figure 2 shows of a data set; Figure 3 shows six of each."""
+SAVED_PER_LABEL = 8
+"""Number of normal images, and of anomalous ones: Figure 2 shows this many of a data set, Figure 3 six of each."""
 
 
-def kept_images(test_label: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices of the images to keep: KEPT_PER_LABEL of label 0, then as many of label 1, fewer where there are fewer.
+def saved_images(test_label: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices of the images to save, (K,) int64: at most SAVED_PER_LABEL of label 0, then as many of label 1.
 
-    One fixed permutation of the test set decides, so all runs with these labels (of every method, gamma, backbone and
-    seed) keep the same images, and nobody has chosen them.
+    They are the first in one fixed permutation of the test set, so that all runs with these labels (of every method,
+    gamma, backbone and seed) save the same images, and none is selected by hand.
     """
     order = torch.randperm(len(test_label), generator=seeded("evaluation", "reconstructions")).numpy()
-    return np.concatenate([order[test_label[order] == label][:KEPT_PER_LABEL] for label in (0, 1)])
+    return np.concatenate([order[test_label[order] == label][:SAVED_PER_LABEL] for label in (0, 1)])
 
 
 def reconstruction_columns(evaluator: Evaluator, net: BatchNormNet) -> dict[str, Any]:
     """The columns of schema.RECONSTRUCTION_COLUMNS for a net, under protocol `eval`."""
-    kept = kept_images(evaluator.test_label)
-    x, x_hat = evaluator.reconstructions(net, torch.from_numpy(kept))
+    saved = saved_images(evaluator.test_label)
+    x, x_hat = evaluator.reconstructions(net, torch.from_numpy(saved))
     return {
-        "recon_index": kept.tolist(),
-        "recon_label": evaluator.test_label[kept].tolist(),
+        "recon_index": saved.tolist(),
+        "recon_label": evaluator.test_label[saved].tolist(),
         "recon_shape": list(x.shape[1:]),
         "recon_x": as_bytes(x).numpy().tobytes(),
         "recon_x_hat": as_bytes(x_hat).numpy().tobytes(),

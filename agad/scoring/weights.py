@@ -1,4 +1,4 @@
-"""Kept weights: the trained nets of one run in one file, from which it can be scored again."""
+"""Saved weights: the trained nets of one run in one file, from which it can be scored again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agad.errors import DataError
-from agad.nets.build import build_generator
+from agad.methods import build_generator
 from agad.nets.layers.batchnorm import BatchNormNet
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.tensors.file import TensorFileError, load_tensors, save_tensors
@@ -19,14 +19,14 @@ _CONTENT = {"spec", "channels", "data_digest", "generator", "discriminator"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """Weights of a trained run, without auxiliary batch norm: inference never uses it.
+    """Weights of a trained run, without auxiliary batch norm, which inference never uses.
 
     Attributes:
-        spec: what was trained.
-        channels: of its images.
-        data_digest: of the data that it was trained on.
-        generator: state of G.
-        discriminator: state of D.
+        spec: the run's spec.
+        channels: channels of its images.
+        data_digest: digest of the data that it was trained on (Prepared.digest).
+        generator: state dict of G, on the CPU.
+        discriminator: state dict of D, on the CPU.
     """
 
     spec: RunSpec
@@ -67,16 +67,16 @@ def save_weights(folder: Path, weights: Weights) -> Path:
 
 
 def load_weights(path: str | Path) -> Weights:
-    """Read a file of save_weights, executing nothing in it.
+    """Read a file that save_weights wrote; nothing in it is executed.
 
-    Raises DataError where it is missing, torn, foreign, or of another SEMANTICS_VERSION.
+    Raises DataError where the file is missing, truncated, of another kind or of another SEMANTICS_VERSION.
     """
     try:
         content = load_tensors(path)
     except TensorFileError as error:
         raise DataError(f"weights {path} cannot be read: {error}") from error
     if content.keys() != _CONTENT:
-        raise DataError(f"weights {path} cannot be read: it is no file of kept weights")
+        raise DataError(f"weights {path} cannot be read: it is not a file of saved weights")
     values = content.pop("spec")
     version = values.pop("semantics_version")
     if version != SEMANTICS_VERSION:

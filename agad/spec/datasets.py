@@ -1,47 +1,38 @@
-"""What is known about each named data set without reading it (standard library only).
+"""What is known of each data set without reading it.
 
-A plan can so be checked and counted on a machine that holds no data. Sources of the counts: the data sets' own
-files; AGAD section 4.1.
+The facts stand with the readers, in literals at the head of each file of agad/data/readers. They are read from there
+without importing the readers, so that a plan is checked and counted without data and without numpy.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, TypeVar
 
 from agad.errors import SpecError
+from agad.spec.literals import literals
 
-_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_CIFAR100 = (  # the 20 superclasses, in the order of the file's coarse labels
-    "aquatic mammals",
-    "fish",
-    "flowers",
-    "food containers",
-    "fruit and vegetables",
-    "household electrical devices",
-    "household furniture",
-    "insects",
-    "large carnivores",
-    "large man-made outdoor things",
-    "large natural outdoor scenes",
-    "large omnivores and herbivores",
-    "medium-sized mammals",
-    "non-insect invertebrates",
-    "people",
-    "reptiles",
-    "small mammals",
-    "trees",
-    "vehicles 1",
-    "vehicles 2",
-)
-_DIGITS = tuple(str(digit) for digit in range(10))
+_READERS = Path(__file__).parents[1] / "data" / "readers"
+_LAST = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixFacts:
+    """Facts of the data sets of the user's own that share a prefix, such as `npz:` in `npz:NAME`.
+
+    Attributes:
+        reader: the module in agad/data/readers that reads them.
+        layout: what to put below the data root, for messages; NAME stands for what follows the prefix.
+        order: where they stand in lists; those without an order come last, by name.
+    """
+
+    reader: str
+    layout: str
+    order: int = _LAST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFacts:
     """Facts of one data set.
 
@@ -50,197 +41,72 @@ class DatasetFacts:
         class_names: one name per class index.
         train_counts: training images per class as published; None where that is not certain.
         channels: 1 (grey) or 3 (RGB).
+        reader: the module in agad/data/readers that reads it.
+        layout: what to put below the data root, for messages; empty where a library brings the images.
+        torchvision: the class of torchvision.datasets that downloads it; empty where there is none.
+        order: where it stands in lists; those without an order come last, by name.
     """
 
     title: str
     class_names: tuple[str, ...]
     train_counts: tuple[int, ...] | None
     channels: int
+    reader: str
+    layout: str
+    torchvision: str = ""
+    order: int = _LAST
 
 
-DATASETS: dict[str, DatasetFacts] = {
-    "digits": DatasetFacts("Digits (8x8)", _DIGITS, (143, 146, 142, 147, 145, 146, 145, 144, 140, 144), 1),
-    "mnist": DatasetFacts("MNIST", _DIGITS, (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949), 1),
-    "fashion_mnist": DatasetFacts("Fashion-MNIST", _FASHION, (6000,) * 10, 1),
-    "cifar10": DatasetFacts("CIFAR-10", _CIFAR10, (5000,) * 10, 3),
-    "cifar100": DatasetFacts("CIFAR-100", _CIFAR100, (2500,) * 20, 3),
-    # The medical sets: normal is class 0; counts as in section 5.1 (its ChestXray and OCT are Kaggle's editions).
-    "alzheimer": DatasetFacts(
-        "Alzheimer's",
-        ("non demented", "very mild demented", "mild demented", "moderate demented"),
-        (2560, 1792, 717, 52),
-        1,
-    ),
-    "chest_xray": DatasetFacts("ChestXray", ("normal", "pneumonia"), (1341, 3875), 1),
-    "lung_histopathology": DatasetFacts(
-        "Lung Histopathology", ("benign", "adenocarcinoma", "squamous cell carcinoma"), (4500, 4500, 4500), 3
-    ),
-    "retinal_oct": DatasetFacts("Retinal OCT", ("normal", "CNV", "DME", "drusen"), (26315, 37205, 11348, 8616), 1),
-}
-
-NPZ_PREFIX = "npz:"
-"""`npz:NAME` is the MedMNIST-style file NAME.npz in the data root."""
+_Facts = TypeVar("_Facts", PrefixFacts, DatasetFacts)
 
 
-FOLDER_PREFIX = "folder:"
-"""`folder:NAME` is the image folder NAME in the data root: train/ and test/ with a folder per class, or classes alone.
+def _collect(constant: str, kind: type[_Facts]) -> dict[str, _Facts]:
+    """The entries of all readers' constants of that name, in the order of lists."""
+    found: dict[str, _Facts] = {}
+    for reader, entries in literals(_READERS, constant).items():
+        for name, values in entries.items():
+            where = f"{_READERS / reader}.py: {constant}[{name!r}]"
+            if name in found:
+                raise SpecError(f"{where} is declared in {found[name].reader}.py already")
+            try:
+                found[name] = kind(reader=reader, **{key: _frozen(value) for key, value in values.items()})
+            except TypeError as error:
+                raise SpecError(f"{where}: {error}") from None
+    return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
 
-Of classes alone, a fixed fifth of each one's images is the test set. Classes are numbered by their sorted names.
-"""
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+DATASETS = _collect("DATASETS", DatasetFacts)
+"""The facts of each named data set."""
+
+PREFIXES = _collect("PREFIXES", PrefixFacts)
+"""The facts of the user's own data sets, by the prefix of their names, which ends in a colon."""
+
+
+def facts_of(dataset: str) -> DatasetFacts | PrefixFacts | None:
+    """The facts of a named data set, or of the prefix of a well-formed name; None for any other name."""
+    if dataset in DATASETS:
+        return DATASETS[dataset]
+    prefix, colon, name = dataset.partition(":")
+    return PREFIXES.get(prefix + colon) if is_plain_name(name) else None
 
 
 def is_known(dataset: str) -> bool:
     """Whether `dataset` names a built-in set or a well-formed one of the user's own."""
-    prefixes = [prefix for prefix in (NPZ_PREFIX, FOLDER_PREFIX) if dataset.startswith(prefix)]
-    return dataset in DATASETS or any(is_plain_name(dataset.removeprefix(prefix)) for prefix in prefixes)
+    return facts_of(dataset) is not None
 
 
 def legal_names() -> str:
     """The names that a data set can have, for messages."""
-    return ", ".join((*DATASETS, f"{NPZ_PREFIX}NAME", f"{FOLDER_PREFIX}NAME"))
+    return ", ".join((*DATASETS, *(f"{prefix}NAME" for prefix in PREFIXES)))
 
 
 def is_plain_name(name: str) -> bool:
     """Whether `name` is safe as one path component (letters, digits, `_`, `-` and inner dots)."""
     return bool(name) and name[0].isalnum() and all(c.isalnum() or c in "_-." for c in name)
-
-
-class CountedSpec(Protocol):
-    """What counting needs of a RunSpec (which is defined above this module)."""
-
-    @property
-    def dataset(self) -> str: ...  # noqa: D102 - as in RunSpec
-    @property
-    def protocol(self) -> str: ...  # noqa: D102
-    @property
-    def target_class(self) -> int: ...  # noqa: D102
-    @property
-    def gamma(self) -> float: ...  # noqa: D102
-    @property
-    def known_anomaly_classes(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def known_anomaly_draw(self) -> int: ...  # noqa: D102
-    @property
-    def validation(self) -> float: ...  # noqa: D102
-    @property
-    def validation_anomalies(self) -> int: ...  # noqa: D102
-    @property
-    def validation_anomaly_classes(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def seed(self) -> int: ...  # noqa: D102
-    def anomalies(self, normals: int) -> int: ...  # noqa: D102
-    def held_out(self, normals: int) -> int: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """Which classes play which part in a run, and how many training images that makes.
-
-    Attributes:
-        normal: classes whose training images are normals, all of them trained on but those held out.
-        anomalous: all other classes.
-        drawn: classes that training anomalies are drawn from; empty at gamma = 0.
-        normals: number of training normals, n, without those held out.
-        anomalies: number of training anomalies, a.
-        validation_normals: number of normals held out for validation.
-        validation_anomalies: anomalous class -> number of its training images that are set apart for validation.
-    """
-
-    normal: tuple[int, ...]
-    anomalous: tuple[int, ...]
-    drawn: tuple[int, ...]
-    normals: int
-    anomalies: int
-    validation_normals: int
-    validation_anomalies: Mapping[int, int]
-
-
-def check_counts(spec: CountedSpec) -> None:
-    """Refuse, without reading data, a run whose anomalies cannot be drawn: more than there are, or none.
-
-    Raises SpecError, one line. Says nothing where the data set's counts are not known beforehand.
-    """
-    facts = DATASETS.get(spec.dataset)
-    if facts and facts.train_counts:
-        roles(spec, facts.train_counts)
-
-
-def roles(spec: CountedSpec, train_counts: Sequence[int]) -> Roles:
-    """The classes' roles in a run on a data set with so many training images per class.
-
-    Raises SpecError, one line, for a class that does not exist or has no training image, and for more anomalies than
-    the known anomaly classes have, or none at gamma > 0; likewise for the images of a validation.
-    """
-    classes = range(len(train_counts))
-    for index in (spec.target_class, *spec.known_anomaly_classes, *spec.validation_anomaly_classes):
-        if index not in classes:
-            raise SpecError(f"class {index} does not exist in {spec.dataset}; the classes are 0..{len(classes) - 1}")
-    target, others = (spec.target_class,), tuple(c for c in classes if c != spec.target_class)
-    normal, anomalous = (target, others) if spec.protocol == "one_vs_rest" else (others, target)
-    normals = sum(train_counts[c] for c in normal)
-    if normals == 0:
-        raise SpecError(f"{spec.dataset} has no training image of the normal class {', '.join(map(str, normal))}")
-    held_out, set_apart = _validation(spec, normals, anomalous, train_counts)
-    normals -= held_out
-    if spec.gamma == 0:
-        return Roles(normal, anomalous, (), normals, 0, held_out, set_apart)
-    drawn = _known_classes(spec, anomalous)
-    anomalies = spec.anomalies(normals)
-    available = sum(train_counts[c] - set_apart.get(c, 0) for c in drawn)
-    if anomalies == 0:
-        raise SpecError(f"{spec.dataset}: gamma={spec.gamma} of {normals} normals gives no anomaly at all; raise gamma")
-    if anomalies > available:
-        raise SpecError(
-            f"{spec.dataset}: gamma={spec.gamma} of {normals} normals asks for {anomalies} anomalies; "
-            f"class {', '.join(map(str, drawn))} has {available} training images"
-            + (" beside those set apart for validation" if set_apart else "")
-        )
-    return Roles(normal, anomalous, drawn, normals, anomalies, held_out, set_apart)
-
-
-def draw_key(spec: CountedSpec, *parts: object) -> bytes:
-    """32 bytes that depend on data set, protocol, class, seed and `parts` only: what a draw is seeded with.
-
-    Neither gamma nor anything of the network enters, so that variants are compared on the same draw.
-    """
-    described = json.dumps([spec.dataset, spec.protocol, spec.target_class, spec.seed, *parts])
-    return hashlib.sha256(described.encode()).digest()
-
-
-def _validation(
-    spec: CountedSpec, normals: int, anomalous: tuple[int, ...], train_counts: Sequence[int]
-) -> tuple[int, dict[int, int]]:
-    """How many normals are held out, and how many training images of each anomalous class are set apart."""
-    if spec.validation == 0:
-        return 0, {}
-    held_out = spec.held_out(normals)
-    if held_out == 0:
-        raise SpecError(f"{spec.dataset}: validation={spec.validation} of {normals} normals holds out none; raise it")
-    classes = spec.validation_anomaly_classes or tuple(c for c in anomalous if train_counts[c])
-    if not classes:
-        raise SpecError(f"{spec.dataset} has no training image of an anomalous class, which a validation needs")
-    share, rest = divmod(spec.validation_anomalies or held_out, len(classes))
-    wanted = {c: share + (place < rest) for place, c in enumerate(classes)}
-    for c, count in wanted.items():
-        if count > train_counts[c]:
-            raise SpecError(
-                f"{spec.dataset}: the validation asks for {count} anomalies of class {c}, which has {train_counts[c]} "
-                "training images; lower validation_anomalies or name other validation_anomaly_classes"
-            )
-    return held_out, {c: count for c, count in wanted.items() if count}
-
-
-def _known_classes(spec: CountedSpec, anomalous: tuple[int, ...]) -> tuple[int, ...]:
-    """The classes that anomalies are drawn from, sorted: all anomalous ones, those listed, or k of them."""
-    listed = spec.known_anomaly_classes or anomalous
-    k = spec.known_anomaly_draw
-    if k == 0:
-        return tuple(sorted(listed))
-    if k > len(listed):
-        raise SpecError(f"known_anomaly_draw={k} is more than the {len(listed)} classes to draw from in {spec.dataset}")
-    # Ranked by digest: every choice of k classes is equally likely, and no library's generator is involved.
-    ranked = sorted(listed, key=lambda c: draw_key(spec, "known classes", sorted(listed), c))
-    return tuple(sorted(ranked[:k]))
 
 
 def title(dataset: str) -> str:

@@ -1,4 +1,4 @@
-"""Claims: which worker is at which run, without a server, locks or clocks that agree (standard library only).
+"""Claims: which worker holds which run, without a server, locks or clocks that agree (standard library only).
 
 A claim is a file `claims/<run_id>.<generation>`, created exclusively. Stealing a run is creating the next generation;
 the generation is the attempt's number. A claim is not unlinked while its run is open, so generations only rise.
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agad import files
+from agad.store.folder import ResultsFolder
 
 DEFAULT_LEASE = 300.0
 """Seconds without a heartbeat after which a claim from another host is dead."""
@@ -68,7 +69,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRecord:
-    """What a claim's file says.
+    """What a claim's file holds.
 
     Attributes:
         owner: who holds it.
@@ -113,7 +114,7 @@ class Claim:
 
     @property
     def record(self) -> ClaimRecord:
-        """What this process knows of the claim: newer than what the file says."""
+        """What this process knows of the claim: newer than the file."""
         return self._record
 
     def note(self, *, update: int, updates: int, saved: int) -> None:
@@ -126,11 +127,11 @@ class Claim:
         self._write(released=False)
 
     def release(self) -> None:
-        """Give the run back: anybody may take the next generation at once."""
+        """Give the run back: any worker may take the next generation at once."""
         self._write(released=True)
 
     def is_superseded(self) -> bool:
-        """Whether somebody has stolen the run: a higher generation exists."""
+        """Whether another worker has stolen the run: a higher generation exists."""
         return self.path.with_name(f"{self.run_id}.{self.generation + 1}").exists()
 
     def withdraw(self) -> None:
@@ -168,7 +169,7 @@ class ClaimBoard:
         lease: float = DEFAULT_LEASE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder = Path(results) / "claims"
+        self.folder = ResultsFolder(Path(results)).claims
         self.owner = owner
         self.lease = lease
         self._clock = clock
@@ -186,22 +187,22 @@ class ClaimBoard:
         return found
 
     def take(self, run_id: str, generation: int) -> Claim | None:
-        """Claim that generation of the run; None if somebody has it. Raises OSError where that cannot be written."""
+        """Claim that generation of the run; None if another worker has it. Raises OSError if not writable."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{run_id}.{generation}"
         record = ClaimRecord(self.owner)
-        # Written beside and linked into place: a crash or a full disk leaves no claim that says nothing.
+        # Written beside and linked into place: a crash or a full disk leaves no empty claim.
         if not files.create_atomically(path, lambda temporary: temporary.write_bytes(record.to_bytes())):
             return None
         return Claim(path, run_id, generation, record)
 
     def read(self, run_id: str, generation: int) -> ClaimRecord | None:
-        """What the claim says; None if it is gone or torn."""
+        """What the claim holds; None if it is gone or torn."""
         content = self._content(f"{run_id}.{generation}")
         return None if content is None else ClaimRecord.from_bytes(content)
 
     def is_held(self, run_id: str, generation: int) -> bool:
-        """Whether the claim is alive and not given back, as far as this process can tell by now.
+        """Whether the claim is alive and not given back, as far as this process can know.
 
         A claim of another host counts as alive until this process has watched its bytes stand still for a lease.
         """
@@ -231,7 +232,7 @@ class ClaimBoard:
         for record in records:
             saved = record.saved if record else 0
             ended_well = record is not None and record.released
-            # Against the furthest so far: a worker that dies before its first heartbeat has told of no checkpoint.
+            # Against the furthest so far: a worker that dies before its first heartbeat has reported no checkpoint.
             deaths = 0 if ended_well or saved > furthest else deaths + 1
             furthest = max(furthest, saved)
         return deaths

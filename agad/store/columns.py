@@ -7,7 +7,6 @@ docs/rows.md is generated from them; see agad/store/rows_page.py.
 from __future__ import annotations
 
 import ast
-import dataclasses
 import itertools
 import re
 import sys
@@ -16,7 +15,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from agad.spec.fields import known_fields
 from agad.spec.run import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS, RunSpec
+from agad.spec.setting import Field
 
 STATUSES = ("ok", "pruned", "failed")
 """In the order in which they count: of one run's rows an ok one stands before a pruned before a failed one."""
@@ -87,6 +88,9 @@ class Column:
 _F64, _I32, _I64, _STR = pa.float64(), pa.int32(), pa.int64(), pa.string()
 
 
+_SPEC_TYPES = {int: _I64, float: _F64, bool: pa.bool_(), str: _STR}
+
+
 def _auroc(meaning: str, type_: pa.DataType = _F64) -> Column:
     return Column(type_, f"AUROC {meaning}", low=0, high=1)
 
@@ -102,20 +106,20 @@ def _text(meaning: str, *choices: str) -> Column:
 def _spec_columns() -> dict[str, Column]:
     """A column for each field of RunSpec; its meaning is the first sentence of the field's docstring."""
     meanings = {name: text for base in RunSpec.__mro__ for name, text in _field_docstrings(base).items()}
-    return {
-        target.name: Column(
-            _spec_type(str(target.type)),
-            _first_sentence(meanings.get(target.name, "")),
-            choices=tuple(target.metadata.get("choices", ())),
-        )
-        for target in dataclasses.fields(RunSpec)
-    }
+    return {name: _spec_column(known, meanings.get(name, "")) for name, known in known_fields().items()}
 
 
-def _spec_type(hint: str) -> pa.DataType:
-    if hint.startswith("tuple"):
-        return pa.list_(_STR if hint.startswith("tuple[str") else _I64)
-    return {"int": _I64, "float": _F64, "bool": pa.bool_(), "str": _STR}[hint.split(" |", maxsplit=1)[0]]
+def _spec_column(known: Field, meaning: str) -> Column:
+    kind, limits = _SPEC_TYPES[known.kind], known.setting
+    return Column(
+        pa.list_(kind) if known.is_tuple else kind,
+        _first_sentence(meaning),
+        low=limits.at_least,
+        above=0 if limits.positive else None,
+        below=limits.below,
+        # Backbones and methods exist by their files: a new one changes no schema.
+        choices=() if callable(limits.choices) else limits.choices,
+    )
 
 
 def _field_docstrings(declared: type) -> dict[str, str]:

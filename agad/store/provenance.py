@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import os
@@ -14,18 +15,46 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = Path(__file__).parents[1]
+_NUMBERS = ("spec", "data", "nets", "methods", "tensors", "scoring", "train")
+"""Folders of agad/ whose code makes the numbers of a row."""
 _JOB_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "RAY_JOB_ID")
 
 
 @functools.cache
 def code_digest() -> str:
-    """SHA-256 over names and contents of agad/'s Python sources, its first 16 hexadecimal digits."""
+    """SHA-256 over the code that makes a run's numbers, its first 16 hexadecimal digits.
+
+    Of each module in _NUMBERS it takes the name and the syntax, without docstrings, comments and layout.
+    """
+    return digest_of(_PACKAGE)
+
+
+def digest_of(package: Path) -> str:
+    """`code_digest` of an agad in another folder."""
     digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
+    paths = (path for folder in _NUMBERS for path in (package / folder).rglob("*.py"))
+    for name, path in sorted((path.relative_to(package).as_posix(), path) for path in paths):
+        code = _without_texts(path.read_bytes())
+        digest.update(f"{name}\0{len(code)}\0{code}".encode())
     return digest.hexdigest()[:16]
+
+
+def _without_texts(source: bytes) -> str:
+    """The code, laid out as Python prints its syntax tree, without statements that are only a text."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [statement for statement in body if not _is_text(statement)]  # type: ignore[attr-defined]
+    return ast.unparse(tree)  # not ast.dump, which differs between versions of Python
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 @functools.cache

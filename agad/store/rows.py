@@ -1,6 +1,6 @@
 """ResultStore: the rows of a results folder. Many writers, many readers, no server.
 
-A try is one file, `inbox/<run_id>.<attempt>.parquet`, written beside and linked into place: never overwritten,
+An attempt is one file, `inbox/<run_id>.<attempt>.parquet`, written beside and linked into place: never overwritten,
 never seen half-written. A compactor copies what it reads into one file of `base/`, renames that into place, and only
 then unlinks exactly the files it read; so a row is at every moment in one file at least, and a second compactor can
 at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do no harm.
@@ -8,9 +8,6 @@ at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -24,14 +21,10 @@ import pyarrow.parquet as pq
 
 from agad import files
 from agad.errors import StoreError
-from agad.spec.run import older_value
-from agad.store.schema import LIGHT_COLUMNS, RENAMED_COLUMNS, SCHEMA, SCHEMA_VERSION, STATUSES, RunRecord
+from agad.store.folder import ResultsFolder
+from agad.store.row_file import FILE_SCHEMA, DamagedFileError, read_groups
+from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
 
-_INBOX_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<attempt>[0-9]+)\.parquet")
-_VERSION_KEY = b"agad_schema_version"
-FILE_METADATA = {_VERSION_KEY: str(SCHEMA_VERSION).encode()}
-"""What marks a Parquet file as one of rows, and of which schema."""
-_FILE_SCHEMA = SCHEMA.with_metadata(FILE_METADATA)
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
@@ -43,7 +36,7 @@ _READ_AGAIN = 100
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try at a run, as far as planning needs it."""
+    """One attempt at a run, as far as planning needs it."""
 
     attempt: int
     status: str
@@ -56,10 +49,6 @@ class Damaged:
 
     path: Path
     reason: str
-
-
-class _DamagedFileError(Exception):
-    """The file is torn or foreign; the message says how."""
 
 
 class ResultStore:
@@ -75,9 +64,8 @@ class ResultStore:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.inbox = self.path / "inbox"
-        self.base = self.path / "base"
-        self.set_aside_folder = self.path / "set_aside"
+        self.folder = ResultsFolder(self.path)
+        self.inbox, self.base = self.folder.inbox, self.folder.base
         self.damaged: tuple[Damaged, ...] = ()
         self.set_aside: tuple[Damaged, ...] = ()
         self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...] | Damaged] = {}
@@ -91,7 +79,7 @@ class ResultStore:
         """
         self.inbox.mkdir(parents=True, exist_ok=True)
         target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
-        table = record.to_table().cast(_FILE_SCHEMA)
+        table = record.to_table().cast(FILE_SCHEMA)
         return files.create_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
 
     def compact(self) -> int:
@@ -111,7 +99,7 @@ class ResultStore:
 
         def write(path: Path) -> None:
             nonlocal rows
-            with pq.ParquetWriter(path, _FILE_SCHEMA, compression="zstd") as writer:
+            with pq.ParquetWriter(path, FILE_SCHEMA, compression="zstd") as writer:
                 for batch in _gathered(self._readable(sources, copied)):
                     writer.write_table(batch)
                     rows += batch.num_rows
@@ -127,21 +115,21 @@ class ResultStore:
     def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
         """The row groups of the sources that can be read, each appended to `copied`; the others are set aside.
 
-        Of a torn file the row groups before the tear are kept: a row too often does no harm.
+        Of a torn file the row groups before the tear are copied: a row too often does no harm.
         """
         for source in sources:
             try:
-                yield from _read_groups(source)
+                yield from read_groups(source)
             except FileNotFoundError:
                 continue  # another compactor has taken it
-            except _DamagedFileError as error:
+            except DamagedFileError as error:
                 self._set_aside(source, str(error))
                 continue
             copied.append(source)
 
     def _set_aside(self, path: Path, reason: str) -> None:
-        self.set_aside_folder.mkdir(parents=True, exist_ok=True)
-        target = self.set_aside_folder / f"{path.name}.{uuid.uuid4().hex[:6]}"
+        self.folder.set_aside.mkdir(parents=True, exist_ok=True)
+        target = self.folder.set_aside / f"{path.name}.{uuid.uuid4().hex[:6]}"
         try:
             path.rename(target)
         except FileNotFoundError:
@@ -171,14 +159,14 @@ class ResultStore:
         return table.take(_counting(table)).select(wanted)
 
     def read_tries(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of all tries, failed ones that a later try made good included; (run_id, attempt) once."""
+        """The rows of all attempts, also failed ones that a later attempt made good; (run_id, attempt) once."""
         wanted = list(columns if columns is not None else LIGHT_COLUMNS)
         keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
         table = self._read_all([*wanted, *keys], None)
         return table.take(_distinct(table)).select(wanted)
 
     def tries(self) -> dict[str, tuple[Try, ...]]:
-        """run_id -> its tries, rising by attempt. Costs two listings and the reading of files not seen before."""
+        """run_id -> its attempts, rising. Costs two listings and the reading of files not seen before."""
         found: dict[str, dict[int, Try]] = {}
         for entries in self._snapshot(self._tries_in):
             for run_id, one in entries:
@@ -189,17 +177,17 @@ class ResultStore:
         cached = self._tries_of_file.get(path)
         if cached is None:
             try:
-                tables = _read_groups(path, _TRY_COLUMNS)
+                tables = read_groups(path, _TRY_COLUMNS)
                 cached = tuple(
                     (row["run_id"], Try(row["attempt"], row["status"], row["failure_kind"]))
                     for table in tables
                     for row in table.to_pylist()
                 )
-            except _DamagedFileError as error:
+            except DamagedFileError as error:
                 cached = Damaged(path, str(error))
             self._tries_of_file[path] = cached
         if isinstance(cached, Damaged):
-            raise _DamagedFileError(cached.reason)
+            raise DamagedFileError(cached.reason)
         return cached
 
     def _read_all(self, columns: list[str], run_ids: Collection[str] | None) -> pa.Table:
@@ -208,7 +196,7 @@ class ResultStore:
         def load(path: Path) -> pa.Table | None:
             if run_ids is not None and path.parent == self.inbox and path.name.split(".")[0] not in run_ids:
                 return None
-            tables = list(_read_groups(path, columns))
+            tables = list(read_groups(path, columns))
             table = pa.concat_tables(tables) if tables else None
             if table is not None and keep is not None:
                 table = table.filter(pc.is_in(table["run_id"], value_set=keep))
@@ -231,86 +219,18 @@ class ResultStore:
                 for path in paths:
                     try:
                         loaded.append(load(path))
-                    except _DamagedFileError as error:
+                    except DamagedFileError as error:
                         damaged.append(Damaged(path, str(error)))
             except FileNotFoundError:
                 continue
             self._tries_of_file = {p: self._tries_of_file[p] for p in paths if p in self._tries_of_file}
             self.damaged = tuple(damaged)
             return loaded
-        raise StoreError(f"{self.path}: files kept vanishing while they were read; is something deleting rows?")
+        raise StoreError(f"{self.path}: files vanish while they are read; does another program delete rows?")
 
     @staticmethod
     def _paths(folder: Path) -> list[Path]:
         return [folder / name for name in files.names(folder)]
-
-
-def _read_groups(path: Path, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
-    """The file's row groups, in SCHEMA's types, with null for what it lacks.
-
-    Raises _DamagedFileError for a torn or foreign file, FileNotFoundError for one that has vanished, StoreError for
-    one of a newer schema.
-    """
-    if path.parent.name == "inbox" and not _INBOX_NAME.fullmatch(path.name):
-        raise _DamagedFileError("not the name of a row")
-    schema = pa.schema([SCHEMA.field(name) for name in columns])
-    try:
-        with pq.ParquetFile(path) as parquet:
-            stored = parquet.schema_arrow
-            _check_version(path, stored)
-            present = _present(stored, columns)
-            for group in range(parquet.num_row_groups):
-                table = parquet.read_row_group(group, columns=list(present.values()))
-                yield _conformed(table.select(list(present.values())).rename_columns(list(present)), schema)
-    except (FileNotFoundError, MemoryError):
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        _reraise_if_of_place(path, error)
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise _DamagedFileError(f"not readable as rows: {first_line}") from error
-
-
-def _reraise_if_of_place(path: Path, error: Exception) -> None:
-    """Let pass what the system says about a file that may be whole: torn bytes come without an errno."""
-    number = getattr(error, "errno", None)
-    if number == errno.ESTALE:  # NFS: unlinked by a compactor while it was read
-        raise FileNotFoundError(number, "moved while it was read", str(path)) from error
-    if number is not None and number != errno.EISDIR:
-        raise StoreError(f"{path} cannot be read: {os.strerror(number)}") from error
-
-
-def _check_version(path: Path, schema: pa.Schema) -> None:
-    version = (schema.metadata or {}).get(_VERSION_KEY, b"")
-    if not version.isdigit():
-        raise _DamagedFileError("a Parquet file, but not of agad's rows")
-    if int(version) > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path}: written by a newer agad (rows of schema {int(version)}, this one reads up to {SCHEMA_VERSION}); "
-            "update agad to read this folder"
-        )
-
-
-def _present(stored: pa.Schema, columns: Sequence[str]) -> dict[str, str]:
-    """Column -> the name that it has in the file, of the columns that the file has."""
-    here = set(stored.names)
-    names = {name: name if name in here else RENAMED_COLUMNS.get(name, name) for name in columns}
-    return {name: old for name, old in names.items() if old in here}
-
-
-def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    if table.schema.equals(schema):
-        return table.replace_schema_metadata(None)
-    columns = [
-        table[field.name].cast(field.type) if field.name in table.column_names else _absent(field, len(table))
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
-
-
-def _absent(field: pa.Field, rows: int) -> pa.Array:
-    """A column that older rows lack: null, but for a field of the spec what their code behaved like."""
-    value = older_value(field.name)
-    return pa.nulls(rows, field.type) if value is None else pa.repeat(pa.scalar(value, field.type), rows)
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -1,1 +1,1 @@
-"""Tensors: the device that they are on, images as tensors, random numbers, files."""
+"""Tensors: devices, images on a device, random generators, files."""

@@ -1,4 +1,4 @@
-"""Files of tensors and plain values: written whole or not at all, read without executing anything in them."""
+"""Files of tensors and plain values: written atomically, and read without executing anything in them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _FOREIGN = (OSError, RuntimeError, EOFError, LookupError, AttributeError, TypeEr
 
 
 class TensorFileError(ValueError):
-    """A file that is missing, torn or foreign; the message is one line that does not repeat the path."""
+    """A file that is missing, truncated or of another kind; the message is one line without the path."""
 
 
 def save_tensors(target: Path, content: dict[str, Any]) -> None:
-    """Put `content` (tensors, numbers, strings, None in dicts, lists, tuples) at target, over what was there.
+    """Write `content` (tensors, numbers, strings, None in dicts, lists, tuples) to `target`, replacing a file there.
 
-    Its folder is made where it is missing. Raises OSError where the disk is full or the folder not writable.
+    The folder is made where it is missing. Raises OSError where the disk is full or the folder not writable.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Through memory: writing to a path, torch reports a full disk as a RuntimeError about its own file format.
+    # Through memory: when torch writes to a path, it reports a full disk as a RuntimeError about its own format.
     buffer = io.BytesIO()
     torch.save(content, buffer)
     replace_atomically(target, lambda path: path.write_bytes(buffer.getbuffer()))
 
 
 def load_tensors(path: str | Path) -> dict[str, Any]:
-    """What save_tensors wrote, on the CPU; TensorFileError for anything else."""
+    """The content that save_tensors wrote, on the CPU; TensorFileError for any other file."""
     try:
         _check_zip(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -45,15 +45,15 @@ def load_tensors(path: str | Path) -> dict[str, Any]:
 
 
 def _check_zip(path: str | Path) -> None:
-    """Raise TensorFileError unless the file is a zip, as torch writes it, whose checksums are right.
+    """Raise TensorFileError unless the file is a zip archive, as torch writes it, with correct checksums.
 
-    torch.load would take anything else for a pickle of its older format, and it checks no checksums: a page of zeros
-    that a crash left on a network file system would become weights.
+    torch.load takes any other file for a pickle of its older format, and verifies no checksums: a page of zeros that
+    a crash left on a network file system would be read as weights.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise TensorFileError("it is torn or no file of tensors") from error
+        raise TensorFileError("it is truncated or not a file of tensors") from error
     if damaged is not None:
         raise TensorFileError("it is damaged: a checksum is wrong")

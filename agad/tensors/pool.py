@@ -1,4 +1,4 @@
-"""Images as a net sees them: gathered by index on the device, in [-1, 1]."""
+"""Images as a net receives them: batches on its device, in [-1, 1]."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from agad.tensors.device import memory_format
 
 
 class ImagePool:
-    """Some images of a data set, kept as uint8 on a device and normalised batch by batch.
+    """Some images of a data set, held as uint8 on a device and normalised batch by batch.
 
-    On the CPU nothing is copied: the images may be mapped from a file that several processes share.
+    On the CPU nothing is copied: the images may be memory-mapped from a file that several processes share.
 
     Args:
         images: (N, C, H, W) uint8, on the CPU.
-        indices: (M,) int64, which of them belong to the pool, in its order.
-        device: where batches are wanted.
+        indices: (M,) int64, indices of the pool's images, in the pool's order.
+        device: device of the batches.
     """
 
     def __init__(self, images: Tensor, indices: NDArray[np.int64], device: torch.device) -> None:
@@ -33,9 +33,9 @@ class ImagePool:
         return len(self._index)
 
     def take(self, positions: Tensor) -> Tensor:
-        """The images at `positions` (B,) of the pool: (B, C, H, W) float32 in [-1, 1], 0 and 255 being the ends."""
+        """The images at `positions` (B,) of the pool: (B, C, H, W) float32; 0 becomes -1, 255 becomes 1."""
         index = self._index.index_select(0, positions)
-        if self.device.type == "cuda":  # from pinned memory the host need not wait for the copy
+        if self.device.type == "cuda":  # from pinned memory, the host does not wait for the copy
             index = index.pin_memory().to(self.device, non_blocking=True)
         gathered = self._images.index_select(0, index).contiguous(memory_format=memory_format(self.device))
         return gathered.to(torch.float32).div_(127.5).sub_(1.0)

@@ -1,6 +1,6 @@
-"""Independent random generators by name: each draw of a run is a function of its key, never of what was drawn before.
+"""Independent random generators by key: each draw of a run is a function of its key, never of earlier draws.
 
-So nothing of a generator's state has to be kept: whoever knows the seed and the number of the update can draw again.
+So no generator's state is saved: the seed and the number of the update suffice to repeat a draw.
 """
 
 from __future__ import annotations

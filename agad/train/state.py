@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
 from agad.errors import NonFiniteLoss, SpecError
-from agad.methods import method_of
-from agad.nets.build import build_discriminator, build_generator, initialise
+from agad.methods import build_generator, method_of
+from agad.nets.build import build_discriminator, initialise
 from agad.nets.layers.batchnorm import add_auxiliary
 from agad.spec.run import RunSpec, anomalies_per_batch
 from agad.tensors.device import place

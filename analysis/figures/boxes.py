@@ -15,14 +15,14 @@ from ..cells import Cells
 from ..tables import formats
 from ..tables.formats import GAMMA
 from .drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
-from .rows import class_name, groups, is_plain
+from .rows import backbones_from, class_name, groups, is_plain
 
 
 def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:
     """Data set -> the two rows of Figure 4: the shares .05 and .20, or the least and the most that there are."""
     found: dict[str, tuple[int, int]] = {}
     for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
-        for backbone in ("unet", "unetpp", "naive"):
+        for backbone in backbones_from("unet", "unetpp", "naive"):
             rows = {
                 values["gamma"]: index
                 for index, values in reversed(list(enumerate(cells.rows)))

@@ -13,12 +13,9 @@ import pandas as pd
 from agad.spec import datasets
 
 from ..cells import Cells
-from ..tables.table import heading, key_text
+from ..tables.keys import heading, key_text
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
-from .rows import class_name, groups, plain_rows
-
-BACKBONE_COLOURS = {"unet": COLOURS[0], "unetpp": COLOURS[1], "naive": COLOURS[2]}
-"""Figure 6's blue and red."""
+from .rows import backbones_from, class_name, groups, plain_rows
 
 MOST_LINES = 5
 
@@ -59,7 +56,9 @@ class _Lines:
         """Backbones where a data set has several, else shares of anomalies."""
         plain = [index for index in plain_rows(cells) if cells.rows[index]["dataset"] in group]
         if len({cells.rows[index]["backbone"] for index in plain}) > 1:
-            return cls("backbone", tuple(plain), {row: BACKBONE_COLOURS[cells.rows[row]["backbone"]] for row in plain})
+            order = backbones_from("unet", "unetpp", "naive")  # Figure 6's blue and red come first
+            numbers = {row: order.index(cells.rows[row]["backbone"]) for row in plain}
+            return cls("backbone", tuple(plain), {row: COLOURS[n % len(COLOURS)] for row, n in numbers.items()})
         rows = [index for base in plain for index in _other_shares(cells, cells.rows[base])[:MOST_LINES]]
         shares = sorted({cells.rows[row]["gamma"] for row in rows})
         colours = {row: COLOURS[shares.index(cells.rows[row]["gamma"]) % len(COLOURS)] for row in rows}

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from agad.spec import datasets
+from agad.spec.catalogue import methods
 from agad.store.schema import RECONSTRUCTION_COLUMNS
 
 from ..cells import Cells
@@ -21,7 +22,7 @@ from ..load import open_store
 from ..tables import formats
 from ..tables.formats import GAMMA
 from .drawing import STYLE, Drawing
-from .rows import is_plain
+from .rows import backbones_from, is_plain
 
 if TYPE_CHECKING:
     from agad.store.rows import ResultStore
@@ -107,11 +108,11 @@ def groups(cells: Cells) -> list[Group]:
 def _shown(cells: Cells, rows: Sequence[int]) -> dict[int, str]:
     """Index of a row -> how the figure calls it."""
     values = {row: cells.rows[row] for row in rows}
-    shown = {row: "GANomaly" for row, v in values.items() if v["method"] == "ganomaly"}
+    shown = {row: methods()[v["method"]].title for row, v in values.items() if v["method"] != "agad"}
     own = {row: v for row, v in values.items() if v["method"] == "agad" and is_plain(v)}
     by_backbone = [
         (backbone, {v["gamma"]: row for row, v in reversed(own.items()) if v["backbone"] == backbone})
-        for backbone in ("unetpp", "unet", "naive")
+        for backbone in backbones_from("unetpp", "unet", "naive")
     ]
     # UNet++ as in the paper, but rather one that was trained with anomalies too.
     backbone, shares = max(by_backbone, key=lambda pair: min(len(pair[1]), 2))

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from agad.spec import datasets
+from agad.spec.catalogue import backbone_names, backbones
 
 from ..cells import Cells
 from ..tables import formats
 from ..tables.formats import GAMMA
 
-BACKBONE_TITLES = {"naive": "naive", "unet": "U-Net", "unetpp": "UNet++"}
+
+def backbones_from(*first: str) -> tuple[str, ...]:
+    """The names of all backbones, those named first."""
+    return (*first, *(name for name in backbone_names() if name not in first))
 
 
 def is_plain(values: Mapping[str, Any]) -> bool:
@@ -35,7 +39,7 @@ def row_title(cells: Cells, index: int) -> str:
     """Data set, backbone and, where there is one, the share of anomalies."""
     values = cells.rows[index]
     share = f", {GAMMA} {formats.gamma(values['gamma'])}" if values["gamma"] else ""
-    return f"{datasets.title(values['dataset'])}, {BACKBONE_TITLES[values['backbone']]}{share}"
+    return f"{datasets.title(values['dataset'])}, {backbones()[values['backbone']].title}{share}"
 
 
 def class_name(dataset: str, target: int) -> str:

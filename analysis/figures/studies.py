@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from ..studies import Study
+from agad.plan.study import Study
+
 from ..tables import formats
 from .drawing import COLOURS, INK, STYLE, Drawing
 

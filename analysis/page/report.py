@@ -18,27 +18,37 @@ from typing import Any
 
 import pandas as pd
 
+from agad import console
+from agad.errors import EmptyResultsError
+from agad.plan.plan import Plan, find_plan
+from agad.plan.study import Study, read_studies
 from agad.spec import datasets
+from agad.spec.fields import json_defaults
 from agad.store.rows import ResultStore
 
 from .. import curves
-from ..cells import ONE_KNOWN, Cells, read, read_all
-from ..command import exit_status
-from ..errors import NothingThereError
+from ..cells import Cells, read, read_all
 from ..figures import reconstructions
 from ..figures.boxes import box_figures, box_rows
 from ..figures.curves import curve_figures
 from ..figures.leakage import leakage_figure
 from ..figures.studies import study_figures
-from ..load import find_plan, load_plan, open_store, spec_defaults
+from ..load import open_store
 from ..paper import numbers as paper
-from ..paper import tables as paper_tables
-from ..paper.one_known import known_part, one_known
-from ..paper.ours import OurTable, matches, our_tables
-from ..studies import Study, read_studies, trials_table
-from ..tables import agreement, comparisons, contrast, coverage, footnotes, leakage
+from ..studies import trials_table, words
+from ..table_rows import ONE_KNOWN
+from ..tables import footnotes
 from ..tables import table as tables
+from ..tables.agreement import agreement_table
+from ..tables.contrast import contrast_table
 from ..tables.formats import GAP
+from ..tables.keys import fewest_fields, heading, key_text
+from ..tables.layouts import comparisons
+from ..tables.layouts.coverage import coverage
+from ..tables.layouts.layouts import paper_sheets
+from ..tables.layouts.one_known import known_part, one_known
+from ..tables.layouts.ours import OurTable, matches, our_tables
+from ..tables.leakage import leakage_table
 from ..tables.networks import networks
 from ..tables.sheet import KEY, NOTE, OURS, Sheet
 from ..tables.tuned import tuned_table
@@ -77,7 +87,7 @@ def _no_collector() -> Iterator[None]:
 def _write_report(store: ResultStore, target: Path, plan: str | Path | None) -> Path:
     cells, studies = _cells(store, plan), _studies(store, plan)
     if cells is None and not studies:
-        raise NothingThereError(f"{store.path}: no plan, no row and no study")
+        raise EmptyResultsError(f"{store.path}: no plan, no row and no study")
     sections = ([] if cells is None else _sections(store, cells)) + [_study(study) for study in studies]
     for folder in ("tables", "figures"):
         (target / folder).mkdir(parents=True, exist_ok=True)
@@ -96,10 +106,10 @@ def _write_report(store: ResultStore, target: Path, plan: str | Path | None) -> 
 def _cells(store: ResultStore, plan: str | Path | None) -> Cells | None:
     """The runs of a plan, or all; None where the folder holds nothing but studies."""
     if plan is not None:
-        return read(store, load_plan(plan))
+        return read(store, Plan.load(plan))
     try:
         return read_all(store)
-    except NothingThereError:
+    except EmptyResultsError:
         if read_studies(store.path):
             return None
         raise
@@ -110,8 +120,8 @@ def _studies(store: ResultStore, plan: str | Path | None) -> tuple[Study, ...]:
     found = read_studies(store.path)
     if plan is None:
         return found
-    tuned = load_plan(plan).tuned
-    return tuple(study for study in found if tuned is not None and study.name == tuned["study"])
+    tuned = Plan.load(plan).tuned
+    return tuple(study for study in found if tuned is not None and study.name == tuned.study)
 
 
 def _lead(cells: Cells) -> str:
@@ -145,13 +155,13 @@ def _of_training(store: ResultStore, cells: Cells) -> list[Section]:
 
 
 def _coverage(ours: Mapping[str, Sequence[OurTable]]) -> Section:
-    return Section("coverage", "What there is", sheets=(coverage.coverage(ours),))
+    return Section("coverage", "What there is", sheets=(coverage(ours),))
 
 
 def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
     sheets, folded = [], []
     for one in found:
-        sheets += paper_tables.sheets(one)
+        sheets += paper_sheets(one)
         pairs = comparisons.paired(one)
         folded += [pairs] if pairs else []
         sure = comparisons.uncertainty(one.cells, f"{one.name}-uncertainty", one.title)
@@ -194,7 +204,7 @@ def _study(study: Study) -> Section:
     return Section(
         f"study-{study.name}",
         f"Study {study.name}",
-        words=(study.words,),
+        words=(words(study),),
         sheets=(trials_table(study),),
         figures=tuple(study_figures(study)),
     )
@@ -209,7 +219,7 @@ def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Sectio
     )
     if others is None:
         return []
-    table = tables.table(others)
+    table = tables.cells_table(others)
     return [
         Section(
             "others",
@@ -220,15 +230,15 @@ def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Sectio
 
 
 def _leakage(cells: Cells, points: pd.DataFrame) -> list[Section]:
-    sheet, figure = leakage.table(cells, points), leakage_figure(cells)
+    sheet, figure = leakage_table(cells, points), leakage_figure(cells)
     if sheet is None or figure is None:
         return []
     words = (
         "The same trained weights, the same test images. Only where batch norm takes its statistics from, and the "
         "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
     )
-    followed = agreement.table(cells)
-    changed = contrast.table(cells)
+    followed = agreement_table(cells)
+    changed = contrast_table(cells)
     sheets = () if followed is None else (followed,)
     folded = (sheet,) if changed is None else (sheet, changed)
     return [Section("leakage", "Leakage: the order of the test set", words, sheets, (figure,), folded=folded)]
@@ -257,18 +267,18 @@ def _failures(cells: Cells) -> Section:
     if failed.empty:
         return Section("failures", "Failures", words=("No run has failed.",))
     columns = ("run_id", "attempt", "failure_kind", "failure_update", "failure_message")
-    fields = tables.fewest_fields(cells)
+    fields = fewest_fields(cells)
     lines, data = [], []
     for run in failed.sort_values(["row", "class", "seed"]).to_dict("records"):
         values = cells.rows[run["row"]]
-        key = [tables.key_text(name, values[name]) for name in fields]
+        key = [key_text(name, values[name]) for name in fields]
         texts = [_text(run[name]) for name in columns]
         lines.append((*key, str(run["class"]), str(run["seed"]), *texts))
         data.append({**dict(zip(fields, key, strict=True)), **{n: run[n] for n in ("class", "seed", *columns)}})
     sheet = Sheet(
         name="failures",
         caption=f"Runs that failed: {len(failed)}",
-        columns=(*map(tables.heading, fields), "class", "seed", "run", "try", "kind", "update", "message"),
+        columns=(*map(heading, fields), "class", "seed", "run", "try", "kind", "update", "message"),
         kinds=(KEY,) * len(fields) + (OURS, OURS, NOTE, OURS, NOTE, OURS, NOTE),
         lines=tuple(lines),
         notes=("A failed run is in no mean; it counts as missing in every n.",),
@@ -290,12 +300,12 @@ def _provenance(cells: Cells) -> Section:
 
 
 def _settings(cells: Cells) -> Sheet:
-    defaults, fields = spec_defaults(), [name for name in cells.rows[0] if name not in cells.fields]
+    defaults, fields = json_defaults(), [name for name in cells.rows[0] if name not in cells.fields]
     lines, data = [], []
     for name in fields:
-        value = tables.key_text(name, cells.rows[0][name])
+        value = key_text(name, cells.rows[0][name])
         stated = name in paper.STATED_DEFAULTS
-        default = tables.key_text(name, defaults[name])
+        default = key_text(name, defaults[name])
         lines.append(
             (name, value, "the paper states it" if stated else "the paper is silent", _changed(value, default))
         )
@@ -349,7 +359,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which.add_argument("--grid", metavar="NAME", help="the plan of this grid in DIR/plans only")
     parser.add_argument("--out", required=True, metavar="DIR", help="where the report is written")
     options = parser.parse_args(arguments)
-    return exit_status(lambda: _write(options))
+    return console.run(lambda: _write(options))
 
 
 def _write(options: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""The paper's tables: its numbers, and which of our rows stand beside them."""
+"""The paper: its printed numbers, and which row of it a table row of ours stands beside."""

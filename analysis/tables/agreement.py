@@ -16,9 +16,9 @@ from .. import stats
 from ..cells import Cells
 from . import formats
 from .formats import GAP
+from .keys import fewest_fields, heading, key_texts
 from .leakage import LABELS, column, scored
 from .sheet import KEY, NOTE, OURS, Sheet
-from .table import fewest_fields, heading, key_text
 
 FEWEST_CLASSES = 5
 """Below which a correlation over classes says nothing."""
@@ -57,15 +57,15 @@ def agreement(ours: Sequence[float], printed: Sequence[float]) -> Agreement:
     return Agreement(len(both), pearson, interval, _correlation(both.rank()), distance)
 
 
-def table(cells: Cells) -> Sheet | None:
+def agreement_table(cells: Cells) -> Sheet | None:
     """A line per row and protocol, for rows whose classes the paper prints; None where there is none."""
     fields, lines, data = fewest_fields(cells), [], []
     for index, protocol, found in _found(cells):
-        key = [key_text(name, cells.rows[index][name]) for name in fields]
+        key = key_texts(fields, cells.rows[index])
         texts = (str(found.classes), _r(found.pearson), _interval(found.interval), _r(found.spearman))
         lines.append((*key, LABELS[protocol], *texts, f"{found.distance:.1f}"))
         match = cells.matches[index]
-        assert match is not None  # held by _found
+        assert match is not None  # checked by _found
         values = {"pearson": found.pearson, "spearman": found.spearman, "distance": found.distance}
         low, high = found.interval or (None, None)
         data.append(

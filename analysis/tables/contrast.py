@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agad.spec.fields import LEADING_FIELDS, json_defaults
+
 from .. import stats
 from ..cells import Cells
-from ..load import spec_defaults
+from ..paper.numbers import BASELINES
+from ..summary import CELL
 from . import formats
-from .comparisons import BASELINES
 from .formats import GAP
+from .keys import heading, key_text, key_texts
 from .leakage import LABELS, column, scored
 from .sheet import KEY, OURS, Sheet
-from .table import heading, key_text
-
-_PLACE = ("dataset", "gamma")
-"""Fields that say where something is compared, not what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +40,19 @@ class Pair:
 
 def pairs(cells: Cells) -> Iterator[Pair]:
     """Every variant beside its baseline, field by field; a field's baseline is the paper's, else RunSpec's default."""
-    defaults = spec_defaults()
+    defaults = json_defaults()
     for name in cells.fields:
-        if name in _PLACE:
+        if name in LEADING_FIELDS:
             continue
         baseline = BASELINES.get(name, defaults[name])
-        of_place = {_others(cells, row, name): row for row, values in enumerate(cells.rows) if values[name] == baseline}
+        keys = [_others(cells, row, name) for row in range(len(cells.rows))]
+        baselines = {key: row for row, key in enumerate(keys) if cells.rows[row][name] == baseline}
         for row, values in enumerate(cells.rows):
-            place = _others(cells, row, name)
-            if values[name] != baseline and place in of_place:
-                yield Pair(name, of_place[place], row)
+            if values[name] != baseline and keys[row] in baselines:
+                yield Pair(name, baselines[keys[row]], row)
 
 
-def table(cells: Cells) -> Sheet | None:
+def contrast_table(cells: Cells) -> Sheet | None:
     """A line per pair: the variant's gain over its baseline, mean over classes, under each protocol; None without."""
     protocols, lines, data = scored(cells), [], []
     means = {protocol: _means(cells, protocol) for protocol in protocols}
@@ -65,10 +64,10 @@ def table(cells: Cells) -> Sheet | None:
         values = cells.rows[pair.variant]
         ours, theirs = (key_text(pair.field, cells.rows[row][pair.field]) for row in (pair.variant, pair.baseline))
         what = f"{heading(pair.field)} {ours} over {theirs}"
-        key = [key_text(name, values[name]) for name in _PLACE]
+        key = key_texts(LEADING_FIELDS, values)
         found = {name: stats.class_interval(of_class) for name, of_class in gains.items()}
         lines.append((*key, what, *(_text(interval) for interval in found.values()), str(classes)))
-        record: dict[str, Any] = dict(zip(_PLACE, key, strict=True)) | {"field": pair.field, "contrast": what}
+        record: dict[str, Any] = dict(zip(LEADING_FIELDS, key, strict=True)) | {"field": pair.field, "contrast": what}
         for protocol, interval in found.items():
             ends = (None, None, None) if interval is None else (interval.estimate, interval.low, interval.high)
             record |= dict(zip((protocol, f"{protocol}_low", f"{protocol}_high"), ends, strict=True))
@@ -78,7 +77,7 @@ def table(cells: Cells) -> Sheet | None:
     return Sheet(
         name="contrast",
         caption="What one choice changes, all else being the same: points of AUROC by evaluation protocol",
-        columns=(*map(heading, _PLACE), "choice", *(LABELS[protocol] for protocol in protocols), "classes"),
+        columns=(*map(heading, LEADING_FIELDS), "choice", *(LABELS[protocol] for protocol in protocols), "classes"),
         kinds=(KEY, KEY, KEY) + (OURS,) * (len(protocols) + 1),
         lines=tuple(lines),
         notes=(
@@ -90,13 +89,13 @@ def table(cells: Cells) -> Sheet | None:
 
 
 def _others(cells: Cells, row: int, name: str) -> tuple[str, ...]:
-    """All that tells a row apart but one field."""
+    """The values of all fields that tell a row apart, but one."""
     return tuple(repr(cells.rows[row][other]) for other in cells.fields if other != name)
 
 
 def _means(cells: Cells, protocol: str) -> pd.Series[float]:
     """Mean over seeds by row, class and known anomaly class, under a protocol."""
-    return cells.class_means(column(protocol)).set_index(["row", "class", "known"])["mean"].dropna()
+    return cells.class_means(column(protocol)).set_index(["row", *CELL])["mean"].dropna()
 
 
 def _gains(means: pd.Series[float], pair: Pair) -> NDArray[np.float64]:

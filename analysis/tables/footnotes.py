@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from agad.plan.tuned import Tuned
 from agad.spec import datasets
 
 from .. import stats
-from ..cells import HEADLINE, ONE_KNOWN, Cells
+from ..cells import Cells
 from ..paper import numbers as paper
-from ..summary import STATUSES
+from ..summary import HEADLINE, STATUSES
+from ..table_rows import ONE_KNOWN
 from . import formats
 from .formats import RANGE
 
@@ -74,12 +76,24 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What a reader must know of the whole table, one sentence each."""
     yield coverage(cells, summary)
     for tuning in cells.tunings:
-        yield tuning.sentence
+        yield tuned_sentence(tuning)
     yield from _failures(cells)
     yield from _assumptions(cells, summary)
     yield from _provenance(cells)
     for damaged in cells.damaged:
         yield f"Not readable and passed over: {damaged}."
+
+
+def tuned_sentence(tuned: Tuned) -> str:
+    """What a reader must know: labels were used for these numbers, also where training had none."""
+    counts = " or ".join(f"{count:,}" for count in tuned.anomalies)
+    values = ", ".join(f"{name}={value}" for name, value in tuned.values.items())
+    classes = "; ".join(f"classes {'+'.join(map(str, of))} beside {cell}" for cell, of in tuned.classes.items())
+    return (
+        f"Tuned with labels: {values} are those of trial {tuned.trial} of {tuned.trials} of study {tuned.study}, "
+        f"chosen by a validation AUROC of {formats.auroc(tuned.score)} with {counts} labelled anomalies a run, of "
+        f"{classes}, all of them training images; no test image had a part in it."
+    )
 
 
 def coverage(cells: Cells, summary: pd.DataFrame) -> str:

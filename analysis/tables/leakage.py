@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from agad.spec.run import EVAL_PROTOCOLS
 
 from .. import stats
-from ..cells import HEADLINE, Cells
+from ..cells import Cells
+from ..summary import HEADLINE, class_averages, runs_of_cells
 from . import formats
 from .formats import GAP
+from .keys import fewest_fields, heading, key_texts
 from .sheet import KEY, OURS, PAPER, Sheet
-from .table import fewest_fields, heading, key_text
 
 PROTOCOLS = ("eval_recal", "eval", "batch1", "batch_shuffled", "batch_class_sorted", "batch_normals_first")
-"""In the order in which tables and figures show them: from what one image owes to no other, to the ordered set."""
+"""In the order of tables and figures: from scores that depend on their own image alone to the ordered test set."""
 
 LABELS = {
     "eval_recal": "recal",
@@ -55,14 +56,11 @@ def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
         curves: see curves.read.
 
     Returns:
-        a line per row of `cells`, a column per protocol that has curves.
+        a line per row of `cells`, a column per protocol that has curves; AUROC in [0, 1].
     """
     best = curves.groupby(["run_id", "protocol"])["auroc"].max().unstack("protocol")
     runs = cells.runs[cells.runs["status"] == "ok"].merge(best, left_on="run_id", right_index=True)
-    found = {}
-    for protocol in best.columns:
-        means = stats.class_means(runs, str(protocol), ["row"], of=["class", "known"])
-        found[str(protocol)] = stats.over_classes(means, ["row"]).set_index("row")["avg"]
+    found = {str(protocol): class_averages(runs, str(protocol)) for protocol in best.columns}
     return pd.DataFrame(found).reindex(range(len(cells.rows)))
 
 
@@ -74,7 +72,7 @@ class Gain:
         mean: with its interval over fresh seeds.
         over_classes: the same mean, with its interval over classes.
         up: classes whose mean rises.
-        classes: of so many.
+        classes: all that have a run.
     """
 
     mean: stats.Interval
@@ -86,10 +84,7 @@ class Gain:
 def gains(cells: Cells, over: str) -> dict[int, Gain]:
     """Row -> what an ordered test set, normals first, gains over the protocol `over`."""
     runs = cells.runs.assign(gain=cells.runs[column("batch_normals_first")] - cells.runs[column(over)])
-    of_row: dict[int, list[Any]] = {}
-    for _, group in runs.dropna(subset=["gain"]).groupby(["row", "class", "known"]):
-        of_row.setdefault(int(group["row"].iloc[0]), []).append(group["gain"].to_numpy(float))
-    return {row: _gain(of_class) for row, of_class in of_row.items()}
+    return {row: _gain(of_class) for row, of_class in runs_of_cells(runs, "gain").items()}
 
 
 def _gain(of_class: Sequence[NDArray[np.float64]]) -> Gain:
@@ -97,7 +92,7 @@ def _gain(of_class: Sequence[NDArray[np.float64]]) -> Gain:
     return Gain(stats.mean_interval(of_class), stats.class_interval(means), int((means > 0).sum()), len(means))
 
 
-def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
+def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     """A line per row: each protocol at the last update, at the best one, and the gain; None where all is eval."""
     protocols = scored(cells)
     if len(protocols) < 2:
@@ -113,12 +108,12 @@ def table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         gain, order = gained.get(index), ordered.get(index)
         texts = [_last_and_best(a, b) for a, b in zip(last, chosen, strict=True)]
         printed = summary["paper_avg"].iloc[index]
-        key = [key_text(name, values[name]) for name in fields]
+        key = key_texts(fields, values)
         paper_text = GAP if formats.is_missing(printed) else f"{printed:.1f}"
         gain_texts = _texts(gain.mean if gain else None)
         order_texts = (*_texts(order.over_classes if order else None), _up(order))
         lines.append((*key, *texts, *gain_texts, *order_texts, paper_text))
-        record: dict[str, Any] = {name: key_text(name, values[name]) for name in fields}
+        record: dict[str, Any] = dict(zip(fields, key, strict=True))
         record |= {f"last_{protocol}": value for protocol, value in zip(protocols, last, strict=True)}
         record |= {f"best_{protocol}": value for protocol, value in zip(protocols, chosen, strict=True)}
         data.append(record | _record("gain", gain) | _record("order", order) | {"paper_avg": printed})

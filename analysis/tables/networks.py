@@ -9,16 +9,16 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
+from agad.spec.fields import json_defaults, names_where
 
 from ..cells import Cells
-from ..load import spec_defaults
 from ..paper import numbers as paper
 from ..paper.numbers import BACKBONES
 from . import formats
 from .formats import GAP
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet
 
-_VARIANT_FIELDS = ("image_size", "naive_latent", "upsampling", "generator_norm", "batch_norm")
+_VARIANT_FIELDS = names_where(lambda known: known.generator)
 """Fields other than the backbone on which a generator's size or speed depends."""
 
 _TIMES, _BATCH = ("inference_ms_batch1", "inference_ms_best"), "inference_best_batch"
@@ -41,7 +41,7 @@ class _Network:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> _Network:
         """The generator of a table row."""
-        facts, defaults = datasets.DATASETS.get(values["dataset"]), spec_defaults()
+        facts, defaults = datasets.DATASETS.get(values["dataset"]), json_defaults()
         # Freezing adds no parameter; the auxiliary batch norm does.
         fields = {**values, "batch_norm": "advprop" if "advprop" in values["batch_norm"] else "shared"}
         variant = tuple(f"{name}={fields[name]}" for name in _VARIANT_FIELDS if fields[name] != defaults[name])
@@ -56,7 +56,7 @@ def networks(cells: Cells) -> Sheet:
     counts, timed = _counts(cells), _timed(cells)
     found = sorted(counts.keys() | timed.keys(), key=lambda network: (network.variant, network.channels or 0))
     lines, data = [], []
-    for printed in paper.networks():
+    for printed in paper.NETWORKS:
         for network in [n for n in found if n.backbone == printed.backbone] or [_Network(printed.backbone, (), None)]:
             for times in timed.get(network) or ({},):
                 count = counts.get(network)

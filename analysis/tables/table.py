@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from agad.spec import datasets
+from agad import console
+from agad.plan.plan import Plan, find_plan
 
 from .. import stats
-from ..cells import HEADLINE, Cells, read
-from ..command import exit_status
-from ..load import PlanView, find_plan, load_plan, open_store
+from ..cells import Cells, read
+from ..load import open_store
+from ..summary import HEADLINE
 from . import footnotes, formats
-from .formats import GAMMA, GAP, RANGE
+from .formats import GAP, RANGE
+from .keys import fewest_fields, heading, key_frame, key_texts
 from .networks import networks
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
 from .tuned import tuned_table
@@ -36,7 +38,6 @@ CLASSES_PER_SHEET = 10
 """Classes side by side; more are continued in a further sheet, as the paper does."""
 
 _MEAN_COLUMNS = ("row", "class", "mean", "n")
-_HEADINGS = {"adversarial_context": "context", "batch_norm": "batch norm", "known_anomaly_classes": "known"}
 
 
 @dataclass(frozen=True)
@@ -65,19 +66,19 @@ class Table:
         return self.to_markdown()
 
 
-def plan_table(results: str | Path | ResultStore, plan: PlanView | str | Path) -> Table:
+def plan_table(results: str | Path | ResultStore, plan: Plan | str | Path) -> Table:
     """The table of a plan from the rows of a results folder.
 
     AnalysisError, one line, where the rows cannot share a table.
     """
     store = open_store(results)
-    cells = read(store, plan if isinstance(plan, PlanView) else load_plan(plan))
-    made = table(cells)
+    cells = read(store, plan if isinstance(plan, Plan) else Plan.load(plan))
+    made = cells_table(cells)
     tuned = [sheet for sheet in (tuned_table(store, tuning) for tuning in cells.tunings) if sheet is not None]
     return replace(made, sheets=(*made.sheets, *tuned))
 
 
-def table(cells: Cells) -> Table:
+def cells_table(cells: Cells) -> Table:
     """The table of cells that have been read: AUROCs of those that train, times of those that are timed."""
     trained, timed = cells.of_task("train"), cells.of_task("inference")
     sheets = (averages(trained, trained.summary), *classes(trained)) if trained else ()
@@ -100,7 +101,7 @@ def averages(cells: Cells, summary: pd.DataFrame) -> Sheet:
     columns += ["paper", "diff", "verdict"] if has_paper else []
     lines = []
     for values, row in zip(cells.rows, summary.to_dict("records"), strict=True):
-        line = [*_key_texts(cells.fields, values), *_own_texts(row)]
+        line = [*key_texts(cells.fields, values), *_own_texts(row)]
         lines.append(tuple(line + (_paper_texts(row) if has_paper else [])))
     return Sheet(
         name="averages",
@@ -128,7 +129,7 @@ def classes(cells: Cells) -> Iterator[Sheet]:
         for index, values in enumerate(cells.rows):
             if not any((index, c) in wanted for c in part):
                 continue
-            keys = _key_texts(fields, values)
+            keys = key_texts(fields, values)
             lines.append((*keys, "ours", *(_class_text(found.get((index, c)), wanted[index, c]) for c in part)))
             kinds.append(OURS)
             match = cells.matches[index]
@@ -189,53 +190,17 @@ def _class_text(found: tuple[float, int] | None, wanted: int) -> str:
     return formats.auroc(mean) if runs == wanted else formats.auroc(mean) + formats.subscript(runs)
 
 
-def fewest_fields(cells: Cells) -> tuple[str, ...]:
-    """The fields that tell the rows apart already: those that follow from the others are left out."""
-    fields = list(cells.fields)
-    for name in cells.fields[:1:-1]:
-        fewer = [other for other in fields if other != name]
-        if len({tuple(_key_texts(fewer, values)) for values in cells.rows}) == len(cells.rows):
-            fields = fewer
-    return tuple(fields)
-
-
-def _key_texts(fields: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-    return [key_text(name, values[name]) for name in fields]
-
-
-def key_text(name: str, value: Any) -> str:
-    """A spec field's value as tables print it."""
-    if name == "dataset":
-        return datasets.title(value)
-    if name == "gamma":
-        return formats.gamma(value)
-    if isinstance(value, list):
-        return "+".join(map(str, value)) or "all"
-    return str(value)
-
-
-def heading(name: str) -> str:
-    """A spec field's name as tables print it."""
-    return GAMMA if name == "gamma" else _HEADINGS.get(name, name)
-
-
 def _role(cells: Cells) -> str:
     roles = {"one_vs_rest": "normal", "leave_one_out": "anomalous"}
     return " or ".join(sorted({roles[values["protocol"]] for values in cells.rows}))
 
 
 def _with_keys(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:
-    keys = pd.DataFrame([{name: _plain(values[name]) for name in cells.fields} for values in cells.rows])
-    return pd.concat([keys, summary.reset_index(drop=True)], axis="columns")
+    return pd.concat([key_frame(cells), summary.reset_index(drop=True)], axis="columns")
 
 
 def _class_data(cells: Cells, means: pd.DataFrame, part: Sequence[int]) -> pd.DataFrame:
-    keys = pd.DataFrame([{name: _plain(values[name]) for name in cells.fields} for values in cells.rows])
-    return keys.join(means[means["class"].isin(part)].set_index("row"), how="inner").reset_index(drop=True)
-
-
-def _plain(value: Any) -> Any:
-    return "+".join(map(str, value)) if isinstance(value, list) else value
+    return key_frame(cells).join(means[means["class"].isin(part)].set_index("row"), how="inner").reset_index(drop=True)
 
 
 # -- command -------------------------------------------------------------------------------------------------------
@@ -250,11 +215,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
     parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")
     options = parser.parse_args(arguments)
-    return exit_status(lambda: _print(options))
+    return console.run(lambda: _print(options))
 
 
 def _print(options: argparse.Namespace) -> int:
-    plan = load_plan(options.plan or find_plan(options.results, options.grid))
+    plan = Plan.load(options.plan or find_plan(options.results, options.grid))
     made = plan_table(options.results, plan)
     if options.out:
         Path(options.out).write_text(made.to_markdown(), encoding="utf-8")

@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from agad.plan.plan import Plan
+from agad.plan.tuned import Tuned
+from agad.spec.run import RunSpec
 from agad.store.schema import SPEC_COLUMNS
 
 from .. import curves, stats
 from ..cells import Cells, read
-from ..load import PlanView, spec_defaults
+from ..summary import CELL
 from . import formats
+from .footnotes import tuned_sentence
+from .keys import fewest_fields, heading, key_text
 from .sheet import KEY, OURS, Sheet
 
 if TYPE_CHECKING:
     from agad.store.rows import ResultStore
 
-    from ..tuning import Tuning
 
 _SCORES = {"AUROC": "auroc", "recal": "auroc_eval_recal", "seen": "seen", "unseen": "unseen"}
-_CELL = ["class", "known"]
-"""What a line is the mean over: the cells of a table row, as analysis.cells has them."""
 
 
-def tuned_table(store: ResultStore, tuning: Tuning) -> Sheet | None:
+def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
     """Test AUROC with the default and with the tuned values, and their difference run by run.
 
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
     others. None where no pair of runs is there.
     """
-    from .table import fewest_fields, heading, key_text  # which shows this table
-
     defaults = _defaults(store, tuning)
     pairs = None if defaults is None else _pairs(store, tuning, defaults)
     if defaults is None or pairs is None:
@@ -60,33 +60,32 @@ def tuned_table(store: ResultStore, tuning: Tuning) -> Sheet | None:
             "normals. recal: batch norm statistics estimated anew from training normals.",
             "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
             "others.",
-            tuning.sentence,
+            tuned_sentence(tuning),
         ),
         data=pd.DataFrame(data),
     )
 
 
-def _defaults(store: ResultStore, tuning: Tuning) -> Cells | None:
+def _defaults(store: ResultStore, tuning: Tuned) -> Cells | None:
     """The runs with the plan's own values, sorted into the rows of a table; None where none is ok.
 
     So in a row there is one run at most for each class, known anomaly class and seed.
     """
-    found = store.read(("run_id", "status", *SPEC_COLUMNS), run_ids=set(tuning.default_runs.values())).to_pylist()
+    found = store.read(("status", *SPEC_COLUMNS), run_ids=set(tuning.default_runs.values())).to_pylist()
     ok = [values for values in found if values.pop("status") == "ok"]
-    run_ids = tuple(values.pop("run_id") for values in ok)
-    fallback = spec_defaults()  # of fields that are younger than the row
-    specs = tuple({name: fallback[name] if of is None else of for name, of in values.items()} for values in ok)
-    return read(store, PlanView("", "", (), specs, run_ids)) if specs else None
+    # A field that is younger than the row is null there, and takes its default.
+    specs = [RunSpec.from_dict({name: of for name, of in values.items() if of is not None}) for values in ok]
+    return read(store, Plan("", (), (), tuple(specs))) if specs else None
 
 
-def _pairs(store: ResultStore, tuning: Tuning, defaults: Cells) -> pd.DataFrame | None:
+def _pairs(store: ResultStore, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     """A line per pair of runs that are both ok: columns of _SCORES with _a (default) and _b (tuned)."""
     columns = ["run_id", "auroc", "auroc_eval_recal"]
     rows = store.read(["status", *columns], run_ids=set(tuning.default_runs)).to_pandas()
     tuned = rows.loc[rows["status"] == "ok", columns].add_suffix("_b")
     links = pd.DataFrame(tuning.default_runs.items(), columns=["run_id_b", "run_id_a"])
-    places = defaults.runs[["run_id", "row", *_CELL, "seed"]].rename(columns={"run_id": "run_id_a"})
-    pairs = links.merge(places, on="run_id_a").merge(tuned, on="run_id_b")
+    cells = defaults.runs[["run_id", "row", *CELL, "seed"]].rename(columns={"run_id": "run_id_a"})
+    pairs = links.merge(cells, on="run_id_a").merge(tuned, on="run_id_b")
     pairs = pairs.merge(defaults.runs[columns].add_suffix("_a"), on="run_id_a")
     if pairs.empty:
         return None
@@ -100,7 +99,7 @@ def _pairs(store: ResultStore, tuning: Tuning, defaults: Cells) -> pd.DataFrame 
     return pairs
 
 
-def _seen(tuning: Tuning, target: int) -> Collection[int]:
+def _seen(tuning: Tuned, target: int) -> Collection[int]:
     """Classes of the validation's anomalies in that cell; a cell that the study had none of has what all had."""
     if target in tuning.classes:
         return tuning.classes[target]
@@ -108,13 +107,13 @@ def _seen(tuning: Tuning, target: int) -> Collection[int]:
 
 
 def _line(runs: pd.DataFrame, column: str) -> dict[str, Any] | None:
-    keys = [*_CELL, "seed"]
+    keys = [*CELL, "seed"]
     halves = [runs[[*keys, f"{column}_{half}"]].rename(columns={f"{column}_{half}": column}) for half in "ab"]
-    compared = stats.paired(halves[0], halves[1], value=column, of=_CELL)
+    compared = stats.paired(halves[0], halves[1], value=column, of=CELL)
     if compared is None:
         return None
     whole = runs.dropna(subset=[f"{column}_a", f"{column}_b"])
-    default, tuned = (float(whole.groupby(_CELL)[f"{column}_{half}"].mean().mean()) for half in "ab")
+    default, tuned = (float(whole.groupby([*CELL])[f"{column}_{half}"].mean().mean()) for half in "ab")
     gain = compared.difference
     return {
         "default": default,

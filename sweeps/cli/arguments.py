@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from agad.errors import AgadError
+from agad.plan.grid import grid_name
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan, plan_files, plan_grid
 
-from ..grids.paper import grid_names, load_grid
-from ..plan import Plan, make_plan
-from ..tuning.chosen import tuned_by
+from ..grids import grid_names, load_grid
+from ..tuning.summary import tuned_by
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,18 +29,28 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and exit with status 2."""
+        """Print what is wrong, and exit with status 2."""
         self.exit(2, f"{self.prog}: error: {message}; --help lists the options\n")
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """The options that say which runs are meant: the same ones mean the same plan in every command."""
+    """The options that choose runs: the same ones mean the same plan in every command."""
     group = parser.add_argument_group("what")
-    group.add_argument("--grid", metavar="NAME", help="a named grid; launch.py --list-grids lists them")
+    group.add_argument(
+        "--grid",
+        metavar="NAME",
+        help="a grid that launch.py --list-grids lists, or a file of your own: mine.py, mine.py:NAME",
+    )
     group.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
     group.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell")
     group.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
-    group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
+    group.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="change a field of every run; FIELD=A,B makes each run with A and with B",
+    )
     group.add_argument(
         "--set-from-study", metavar="NAME[:TRIAL]",
         help="set what a study of tune.py in the results folder found best, or what its trial of that number had",
@@ -51,6 +63,36 @@ def add_results_argument(group: argparse._ActionsContainer) -> None:
     group.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="results folder (results/)")
 
 
+def launched_plan(options: argparse.Namespace) -> Plan:
+    """The plan that the options mean, for a command that makes no runs: of a grid of one's own that which was launched.
+
+    So the grid's file is not executed, and need not be there. Of several plans of the grid that have the given --set,
+    --select and --seeds it is the newest. Raises AgadError.
+    """
+    if options.plan is None and options.grid is not None and options.grid not in grid_names():
+        name = grid_name(options.grid)
+        paths = [path for path in plan_files(options.results) if plan_grid(path) == name]
+        for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
+            if _is_meant(plan := Plan.load(path), options):
+                options.plan = path  # what goes on with it needs no file either
+                return plan
+    return plan_of(options)
+
+
+def _is_meant(plan: Plan, options: argparse.Namespace) -> bool:
+    """Whether a plan of the right grid is the one with these selections and changes; without any, each is."""
+    changes = (options.select, options.set, options.seeds, options.set_from_study)
+    if not any(changes):
+        return True
+    tuned = "" if plan.tuned is None else f"{plan.tuned.study}:{plan.tuned.trial}"
+    overrides = plan.overrides if plan.tuned is None else plan.overrides[: -len(plan.tuned.overrides)]
+    return (
+        (list(plan.selection), list(overrides)) == (options.select, options.set)
+        and (options.seeds is None or len({spec.seed for spec in plan.specs}) == options.seeds)
+        and (options.set_from_study or "") in (tuned, tuned.partition(":")[0])
+    )
+
+
 def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the options mean. Raises AgadError."""
     if options.plan is not None:
@@ -58,14 +100,14 @@ def plan_of(options: argparse.Namespace) -> Plan:
             raise AgadError("--plan says everything: leave out --grid, --select, --set, --set-from-study and --seeds")
         return Plan.load(options.plan)
     if options.grid is None:
-        raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}")
+        raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}; or a file of your own")
     grid = load_grid(options.grid)
     tuned = None if options.set_from_study is None else tuned_by(options.results, options.set_from_study)
     plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned)
     if tuned is not None:
-        options.set_from_study = f"{tuned.study}:{tuned.trial}"  # what is said from here on means this trial
+        options.set_from_study = f"{tuned.study}:{tuned.trial}"  # what is printed from here on means this trial
     if collapsed:
-        say(f"{collapsed} runs became equal to others by --set and are run once.")
+        say(f"{collapsed} runs became equal to others by --set; each is made once.")
     return plan
 
 
@@ -89,10 +131,10 @@ def positive(text: str) -> int:
 
 
 def drop_output() -> None:
-    """Send what is still to be printed nowhere: whoever read it (`head`) has gone."""
+    """Discard what is still to be printed: its reader (`head`) has gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(line: str) -> None:
-    """Tell the user something that is not the command's output."""
+    """Print a line for the user that is not the command's output."""
     print(line, file=sys.stderr, flush=True)

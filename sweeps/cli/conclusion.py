@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agad import files
 from agad.errors import AgadError
+from agad.store.folder import ResultsFolder
 
 from ..executors.sweep import Outcome, Sweep
 from ..machine import program
@@ -47,7 +48,7 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
 
 def _drop_checkpoints(results: Path, census: Census) -> None:
     """Unlink what workers that were killed have left behind: checkpoints of finished runs, halves of files."""
-    folder = results / "checkpoints"
+    folder = ResultsFolder(results).checkpoints
     done = set(census.done)
     if not folder.is_dir():
         return
@@ -72,7 +73,7 @@ def _say_failures(picker: Picker, failed: set[str]) -> None:
 def _print_table(sweep: Sweep, path: Path) -> None:
     """Print the table and keep it; what keeps rows from sharing one is said, and is no failure of the sweep."""
     tables = program.analysis("tables.table")
-    target = sweep.results / "tables" / f"{sweep.plan.name}.md"
+    target = ResultsFolder(sweep.results).table(sweep.plan.name)
     try:
         markdown = tables.plan_table(sweep.results, path).to_markdown()
         print(markdown)

@@ -21,22 +21,24 @@ from typing import Any
 
 from agad.data.cache import cache_root, prepared_folders
 from agad.errors import AgadError, StoreError
-from agad.store.provenance import code_digest
+from agad.plan.plan import Plan
+from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 
 from ..executors.ray import options as ray_options
 from ..executors.ray.options import RayOptions
 from ..executors.slurm.options import DEFAULT_TASKS, slurm_options
 from ..executors.slurm.task import Task, margin
-from ..executors.sweep import Outcome, Sweep, jobs_folder, load_executor, logs_folder
-from ..grids.paper import grid_names, load_grid
+from ..executors.sweep import Outcome, Sweep, load_executor
+from ..grids import grid_names, load_grid
 from ..machine import program
 from ..machine.devices import default_workers, resolve_device, visible_gpus
 from ..machine.memory import worker_bytes
-from ..plan import Plan, RetryPolicy, check_code
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.watch import Display, duration
+from ..worker.picking import settle_code
 from ..worker.preparation import prepare
+from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
 from ..worker.worker import WorkerOptions
 from .arguments import drop_output, plan_arguments, plan_of, say
@@ -91,7 +93,7 @@ def _main(options: argparse.Namespace) -> int:
     with Display() as display, retry_file(options, plan, task) as (policy, retry_path):
         sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path, task=task)
         if _is_open(sweep):
-            _check_code(sweep, path, allow_change=options.allow_code_change)
+            settle_code(sweep.picker(), allow_change=options.allow_code_change)
             if not is_submitted(options) or not _are_prepared(plan, options):
                 prepare(path, data_folder(options), options.cache, download=False, stopping=sweep.stopping)
             outcome = execute(sweep)
@@ -121,15 +123,6 @@ def _save(plan: Plan, options: argparse.Namespace) -> Path:
         raise StoreError(
             f"--results {options.results} is not writable ({error.strerror}); choose a folder that is"
         ) from error
-
-
-def _check_code(sweep: Sweep, path: Path, *, allow_change: bool) -> None:
-    """Refuse to mix code in a plan's rows; while it has none, and nobody is at them, the plan takes today's code."""
-    picker = sweep.picker()
-    runs = set(picker.specs)
-    if not runs & picker.store.tries().keys() and not runs & picker.board.generations().keys():
-        replace(sweep.plan, code=code_digest()).save(sweep.results, anew=True)
-    check_code(Plan.load(path), allow_change=allow_change)
 
 
 def _list_grids() -> int:
@@ -263,10 +256,11 @@ def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
 
 
 def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
+    folder = ResultsFolder(options.results)
     if options.device == "auto":
         task.check_gpus(visible_gpus())
-    task.begin(jobs_folder(options.results, plan), options.deadline)
-    task.write_to(logs_folder(options.results, plan) / f"task-{task.job.name}.log")
+    task.begin(folder.jobs(plan.name), options.deadline)
+    task.write_to(folder.logs(plan.name) / f"task-{task.job.name}.log")
 
 
 def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:

@@ -1,60 +1,49 @@
-"""Which failed runs a launch tries again, and how its workers are told: they are other processes, jobs among them."""
+"""Which failed runs a launch attempts again, and the file by which its workers learn it, in jobs too."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from agad import files
-from agad.errors import StoreError
+from agad.plan.plan import Plan
+from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 
 from ..executors.slurm.task import Task
-from ..executors.sweep import jobs_folder
-from ..plan import Plan, RetryPolicy
+from ..worker.retry import RetryPolicy
 from .options import is_submitted
 
 
 @contextlib.contextmanager
 def retry_file(options: argparse.Namespace, plan: Plan, task: Task | None) -> Iterator[tuple[RetryPolicy, Path | None]]:
-    """The retry policy, and the file that tells workers which failed runs are to be tried again."""
+    """The retry policy, and the file from which workers read which failed runs to attempt again."""
     if options.retry_until is not None:
-        yield _policy_of(options.retry_until), options.retry_until
+        yield RetryPolicy.load(options.retry_until), options.retry_until
         return
     if not options.retry_failed:
         yield RetryPolicy(), None
         return
     policy = RetryPolicy.retrying(ResultStore(options.results).tries())
-    text = json.dumps(dict(policy.until_attempt))
-    if task is not None:  # what had failed when the array began: not anew at every requeue
+    text = policy.to_json()
+    if task is not None:  # what had failed when the array began: not once more at every requeue
         path = task.once("retry.json", text)
-        yield _policy_of(path), path
+        yield RetryPolicy.load(path), path
         return
     if is_submitted(options):  # jobs outlive this process
-        path = jobs_folder(options.results.absolute(), plan) / f"retry-{uuid.uuid4().hex[:12]}.json"
+        path = ResultsFolder(options.results.absolute()).jobs(plan.name) / f"retry-{uuid.uuid4().hex[:12]}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         files.replace_atomically(path, lambda temporary: temporary.write_text(text))
         yield policy, path
         return
-    path = (
-        options.results
-        / "plans"
-        / f"{files.TEMPORARY_PREFIX}retry-{plan.name}-{os.uname().nodename}-{os.getpid()}.json"
-    )
+    name = f"{files.TEMPORARY_PREFIX}retry-{plan.name}-{os.uname().nodename}-{os.getpid()}"
+    path = ResultsFolder(options.results).plan(name)
     path.write_text(text)
     try:
         yield policy, path
     finally:
         path.unlink(missing_ok=True)
-
-
-def _policy_of(path: Path) -> RetryPolicy:
-    try:
-        return RetryPolicy(until_attempt=json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read which failed runs are to be tried again: {path}: {error}") from error

@@ -1,4 +1,4 @@
-"""Status of a sweep: what is done, running, failed and missing, from its files alone.
+"""Status of a sweep: which runs are done, running, failed and missing, from its files alone.
 
     python sweeps/status.py --results results --grid table2
 
@@ -14,30 +14,28 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from agad.errors import AgadError
+from agad.plan.plan import axes
 from agad.spec.datasets import title
+from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
 from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore, Try
 
 from ..executors.slurm.view import slurm_lines
-from ..executors.sweep import jobs_folder
 from ..machine import program
-from ..plan import RetryPolicy, axes
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.watch import Running, Watch, describe, duration
 from ..worker.picking import Census, Picker
+from ..worker.retry import RetryPolicy
 from .arguments import (
     Parser,
     add_plan_arguments,
     add_results_argument,
     drop_output,
+    launched_plan,
     plan_arguments,
-    plan_of,
     say,
 )
-
-_CLASS_FIELDS = ("normal_class", "abnormal_class", "seed")
-_NAMED_FIELDS = ("dataset", "gamma")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -62,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    plan = plan_of(options)
+    plan = launched_plan(options)
     store = ResultStore(options.results)
     picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
     snapshot = Watch(picker).look()
@@ -70,12 +68,12 @@ def _main(options: argparse.Namespace) -> int:
     damaged = store.damaged
     for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
-    for line in slurm_lines(jobs_folder(options.results, plan)):
+    for line in slurm_lines(store.folder.jobs(plan.name)):
         print(f"  slurm: {line}")
     for one in damaged:
-        print(f"  passed over {one.path}: {one.reason}")
+        print(f"  skipped {one.path}: {one.reason}")
     if picker.is_growing():
-        print("  its coordinator is at work, and may add runs")
+        print("  its coordinator is running and may add runs")
     elif len(snapshot.census.done) == len(picker.specs):
         return 0
     again = [] if snapshot.census.open else ["--retry-failed"]
@@ -109,7 +107,7 @@ def _report(
 def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
     """A line per row of the table: for each class, how many of its seeds are done."""
     specs = list(specs)
-    differing = [name for name in axes(specs) if name not in (*_CLASS_FIELDS, *_NAMED_FIELDS)]
+    differing = [name for name in axes(specs) if name not in (*CELL_FIELDS, *LEADING_FIELDS)]
     rows: dict[tuple[str, ...], dict[int, list[bool]]] = {}
     for spec in specs:
         key = (title(spec.dataset), f"γ {spec.gamma:g}", *(str(getattr(spec, name)) for name in differing))

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 
-from ..plan import Plan, RetryPolicy
 from ..progress.watch import Display
 from ..worker.picking import Picker
+from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
 from ..worker.worker import WorkerOptions
 from .ray.options import RayOptions
@@ -57,27 +59,17 @@ class Sweep:
     @property
     def logs(self) -> Path:
         """Folder of this sweep's logs."""
-        return logs_folder(self.results, self.plan)
+        return ResultsFolder(self.results).logs(self.plan.name)
 
     @property
     def jobs(self) -> Path:
         """Folder of what this sweep knows of its jobs in Slurm."""
-        return jobs_folder(self.results, self.plan)
+        return ResultsFolder(self.results).jobs(self.plan.name)
 
     def picker(self) -> Picker:
         """An observer's view of the plan's runs."""
         board = ClaimBoard(self.results, Owner.this_process("launcher"), lease=self.worker.lease)
         return Picker(self.plan, ResultStore(self.results), board, self.policy)
-
-
-def logs_folder(results: Path, plan: Plan) -> Path:
-    """Where the logs of a plan's sweeps are."""
-    return results / "logs" / plan.name
-
-
-def jobs_folder(results: Path, plan: Plan) -> Path:
-    """Where it is kept what is known of a plan's jobs in Slurm."""
-    return results / "slurm" / plan.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,15 @@
-"""What a run costs relative to others: for the time that is left, and for what a dry run says."""
+"""What a run costs relative to others: for the remaining time, and for the estimate of a dry run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from agad.spec.catalogue import backbones, methods
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 
-_BACKBONE_COST = {"naive": 1.0, "unet": 2.1, "unetpp": 5.0}
-"""Seconds of one update at batch 256 on one CPU core, relative to the naive generator's (docs/benchmarks.md)."""
-_GANOMALY_COST = 0.8
-"""Its one pass through a larger generator, relative to AGAD's two with the naive one; measured on one CPU core."""
+_WITHOUT_CONTEXT = 0.6
+"""Cost of an update without the second pass through the generator, which adversarial_context=off needs not."""
 _INFERENCE_UPDATES = 5
 """What task=inference takes, in updates at batch 256; measured on one CPU core."""
 
@@ -24,8 +23,9 @@ def relative_cost(spec: RunSpec) -> float:
 
 def cost_per_update(spec: RunSpec) -> float:
     """Cost of one update, in the same unit."""
-    passes = _GANOMALY_COST if spec.method == "ganomaly" else 1.0 if spec.adversarial_context != "off" else 0.6
-    return _BACKBONE_COST[spec.backbone] * (spec.batch_size / 256) * (spec.image_size / 32) ** 2 * passes
+    net = backbones()[spec.backbone].cost * methods()[spec.method].cost
+    passes = _WITHOUT_CONTEXT if spec.adversarial_context == "off" else 1.0
+    return net * (spec.batch_size / 256) * (spec.image_size / 32) ** 2 * passes
 
 
 def measured_seconds(store: ResultStore, done: Iterable[RunSpec]) -> dict[RunSpec, float]:

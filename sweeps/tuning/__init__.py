@@ -1,1 +1,1 @@
-"""A study: one coordinator that asks Optuna for trials and tells it what their runs gave; workers only run."""
+"""A study: one coordinator requests trials from Optuna and reports what their runs gave; workers only run."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 from agad.errors import AgadError
-from agad.spec.datasets import DATASETS, check_counts
+from agad.plan.grid import Grid, is_file
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan, find_plan, plan_files, plan_grid
+from agad.spec.counts import check_counts
+from agad.spec.datasets import DATASETS
 from agad.spec.run import RunSpec
 
-from ..grids.paper import load_grid
-from ..plan import make_plan
+from ..grids import grid_names, load_grid
 
 VALIDATION = 0.1
 """Share of the training normals that is held out where nothing else is said."""
@@ -18,6 +22,7 @@ VALIDATION = 0.1
 
 def study_cells(
     grid: str,
+    results: Path,
     *,
     seeds: int,
     select: Sequence[str],
@@ -28,16 +33,17 @@ def study_cells(
     """The title of the cells, and the runs of a study's first trial.
 
     Args:
-        grid: name of the grid that they are taken from.
+        grid: name or file of the grid that they are taken from; or of a grid of one's own that was launched before.
+        results: the results folder, in which such a grid's plan is.
         seeds: seeds 0 to seeds - 1 of each cell.
         select: as --select.
         overrides: as --set.
         protocol: of the validation AUROC that is the score.
-        anomaly_classes: K: the validation's anomalies are of K classes, drawn for each cell; None: as the runs say.
+        anomaly_classes: K: the validation's anomalies are of K classes, drawn for each cell; None: as in the runs.
 
     Raises AgadError, one line: also for a cell that has not enough classes or images for its validation.
     """
-    plan, _ = make_plan(load_grid(grid), seeds=seeds, select=select, overrides=overrides)
+    plan, _ = make_plan(_grid(grid, results), seeds=seeds, select=select, overrides=overrides)
     for name in ("dataset", "protocol"):
         values = list(dict.fromkeys(str(getattr(spec, name)) for spec in plan.specs))
         if len(values) > 1:
@@ -46,6 +52,15 @@ def study_cells(
     for spec in specs:
         check_counts(spec)
     return plan.title, specs
+
+
+def _grid(name: str, results: Path) -> Grid:
+    """The grid; from its plan where it is one of one's own, and its name alone is given."""
+    if is_file(name) or name in grid_names() or not any(plan_grid(path) == name for path in plan_files(results)):
+        return load_grid(name)
+    plan = Plan.load(find_plan(results, name))
+    cells = tuple(dict.fromkeys(spec.replace(seed=0) for spec in plan.specs))
+    return Grid(name, plan.title, cells, len({spec.seed for spec in plan.specs}))
 
 
 def _validated(spec: RunSpec, anomaly_classes: int | None, protocol: str) -> RunSpec:

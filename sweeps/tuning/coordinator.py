@@ -1,14 +1,18 @@
-"""The coordinator: asks for trials, adds their runs to the plan, and tells what their rows say, until enough ended."""
+"""The coordinator: requests trials, adds their runs to the plan, and reports what their rows gave, until enough end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
-from agad.errors import AgadError, SpecError
-from agad.spec.datasets import check_counts
+from agad import files
+from agad.errors import AgadError, SpecError, StoreError
+from agad.spec.counts import check_counts
 from agad.spec.run import RunSpec
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
 
 from ..worker.growing import Feed, Verdicts
 from ..worker.stopping import Stopping
@@ -17,9 +21,9 @@ from .optimiser import Asked, Optimiser
 from .outcomes import Rows, TrialOutcome, intermediate, trial_outcome
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
-"""Seconds between two looks at the rows: short while trials end, longer while nothing happens."""
+"""Seconds between two polls of the rows: short while trials end, longer while nothing happens."""
 _PAUSE_SHARE = 5
-"""A look takes a fifth of the time at most."""
+"""A poll takes a fifth of the time at most."""
 FAILURES_IN_A_ROW = 5
 """Trials that may fail one after the other, with none that is complete among them, before the study is stopped."""
 
@@ -43,12 +47,12 @@ class Coordinator:
         optimiser: the study.
         feed: where the plan grows.
         rows: of the results folder.
-        lease: asked before anything is written.
+        lease: checked before anything is written.
         stopping: when to end.
-        workers: runs that are kept open, so that each worker has as many as it advances at once.
+        workers: runs that are open at a time, so that each worker has as many as it advances at once.
         judged: whether the study has a pruner.
         say: shows a line.
-        idle: called at every look: supervises whoever runs the workers; raises AgadError where they cannot go on.
+        idle: called at every poll: supervises what runs the workers; raises AgadError where they cannot go on.
     """
 
     def __init__(
@@ -74,7 +78,7 @@ class Coordinator:
         self._best = optimiser.best()
         self._failures = 0
         self._pause = _SHORTEST_PAUSE
-        self._say_verdicts()
+        self._write_verdicts()
         for asked in optimiser.running():
             self._take_up(asked)
 
@@ -89,7 +93,7 @@ class Coordinator:
         return bool(self._running)
 
     def run(self, trials: int) -> bool:
-        """Work until so many trials have ended, in all; False where it was stopped before."""
+        """Work until `trials` have ended, in all; False where it was stopped before."""
         while not self._stopping.is_set():
             started = time.monotonic()
             something = self._collect()
@@ -101,10 +105,10 @@ class Coordinator:
             self._rest(something, time.monotonic() - started)
         return False
 
-    # -- asking ----------------------------------------------------------------------------------------------------
+    # -- requesting ------------------------------------------------------------------------------------------------
 
     def _ask(self, trials: int) -> bool:
-        """Ask for trials until each worker has a run; whether there were any."""
+        """Request trials until each worker has a run; whether there were any."""
         asked = False
         while self.ended + len(self._running) < trials and self._open_runs() < self._workers:
             self._lease.check()
@@ -129,11 +133,11 @@ class Coordinator:
         runs = {spec.run_id for one in self._running.values() for spec in one.specs}
         return len(runs - self._rows.known.keys() - self._withdrawn)
 
-    # -- telling ---------------------------------------------------------------------------------------------------
+    # -- reporting -------------------------------------------------------------------------------------------------
 
     def _collect(self) -> bool:
-        """Tell of the trials whose runs have ended; whether there were any."""
-        self._rows.look({spec.run_id for one in self._running.values() for spec in one.specs}, self._withdrawn)
+        """Report the trials whose runs have ended; whether there were any."""
+        self._rows.poll({spec.run_id for one in self._running.values() for spec in one.specs}, self._withdrawn)
         something = False
         for one in list(self._running.values()):
             outcome = trial_outcome(one.specs, self._rows.known, self._settings.objectives, self._withdrawn)
@@ -144,7 +148,7 @@ class Coordinator:
 
     def _end(self, asked: Asked, outcome: TrialOutcome, specs: tuple[RunSpec, ...]) -> None:
         self._lease.check()
-        if outcome.state != "complete":  # what is left of it is of no use to anybody
+        if outcome.state != "complete":  # the rest of it is of no use
             self._withdraw(specs)
         if outcome.failure:
             asked.note("failure", outcome.failure)
@@ -182,34 +186,82 @@ class Coordinator:
     # -- pruning ---------------------------------------------------------------------------------------------------
 
     def _judge(self) -> bool:
-        """Report what workers told of runs under way, and withdraw the runs of trials that the pruner gives up."""
+        """Report the points of unfinished runs, and withdraw the runs of trials that are pruned."""
         if not self._judged:
             return False
-        given_up = False
+        pruned = False
         for one in self._running.values():
-            told = {s.run_id: self._feed.points(s.run_id) for s in one.specs if s.run_id not in self._rows.known}
-            steps = intermediate(one.specs, self._rows.known, told)
-            verdicts = [one.asked.report(step, score) for step, score in steps.items()]  # each new step is told
+            points = {s.run_id: self._feed.points(s.run_id) for s in one.specs if s.run_id not in self._rows.known}
+            steps = intermediate(one.specs, self._rows.known, points)
+            verdicts = [one.asked.report(step, score) for step, score in steps.items()]  # each new step is reported
             if any(verdicts):
                 self._withdraw(one.specs)
-                given_up = True
-        return given_up
+                pruned = True
+        return pruned
 
     def _withdraw(self, specs: tuple[RunSpec, ...]) -> None:
-        """Let nobody begin or go on with those of the runs that have no row, unless another trial wants them."""
+        """Let no worker begin or continue those of the runs that have no row, unless another trial wants them."""
         others = {s.run_id for one in self._running.values() if one.specs != specs for s in one.specs}
         left = {spec.run_id for spec in specs} - self._rows.known.keys() - others - self._withdrawn
         if left:
             self._lease.check()
             self._withdrawn |= left
-            self._say_verdicts()
+            self._write_verdicts()
 
-    def _say_verdicts(self) -> None:
+    def _write_verdicts(self) -> None:
         points = self._settings.protocol if self._judged else ""
-        self._feed.say(Verdicts(points, frozenset(self._withdrawn)))
+        self._feed.write(Verdicts(points, frozenset(self._withdrawn)))
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     def _rest(self, something: bool, took: float) -> None:
         self._pause = _SHORTEST_PAUSE if something else min(2 * self._pause, _LONGEST_PAUSE)
         time.sleep(self._pause if something else max(self._pause, (_PAUSE_SHARE - 1) * took))
+
+
+# -- after the end -------------------------------------------------------------------------------------------------
+
+
+def clear(results: Path, study: str, rows: Rows) -> None:
+    """Unlink claims of the ended study's runs that are over, and claims and checkpoints of those that it pruned.
+
+    A run that failed or was pruned is left alone while a worker holds it, a pruned one also while another study in the
+    results folder asks for it (two studies of the same cells have their first trial in common).
+    """
+    folder = ResultsFolder(results)
+    feed = Feed(folder.study(study))
+    board = ClaimBoard(results, Owner.this_process("tune"))
+    tries = rows.store.tries()
+    states = {run_id: rows.policy.state(run_id, tries.get(run_id, ())) for run_id in _named(feed)}
+    unfinished = {run_id for run_id, state in states.items() if state != "done"}
+    pruned = {run_id for run_id in unfinished & feed.verdicts().withdrawn if states[run_id] != "failed"}
+    failed = {run_id for run_id in unfinished if states[run_id] == "failed"}
+    if pruned:
+        pruned = _free(board, pruned - _named_elsewhere(folder, study, pruned))
+    board.clear({*(states.keys() - unfinished), *_free(board, failed), *pruned})
+    for path in folder.checkpoints.iterdir() if pruned and folder.checkpoints.is_dir() else ():
+        if path.name.partition(".")[0] in pruned:
+            path.unlink(missing_ok=True)
+
+
+def _named(feed: Feed) -> set[str]:
+    return {spec.run_id for specs in feed.trials() for spec in specs}
+
+
+def _named_elsewhere(folder: ResultsFolder, study: str, run_ids: Collection[str]) -> set[str]:
+    """Those that another study asks for; all of them where one cannot be read."""
+    found: set[str] = set()
+    for name in files.names(folder.studies):
+        if name == study or not folder.study(name).path.is_dir():
+            continue
+        try:
+            found |= _named(Feed(folder.study(name)))
+        except StoreError:
+            return set(run_ids)
+    return found.intersection(run_ids)
+
+
+def _free(board: ClaimBoard, run_ids: Collection[str]) -> set[str]:
+    """Those that no worker holds, as far as one poll shows."""
+    generations = board.generations()
+    return {r for r in run_ids if not any(board.is_held(r, generation) for generation in generations.get(r, ()))}

@@ -1,7 +1,7 @@
 """The study's journal: Optuna's own file of operations, opened by the holder of the lease only.
 
 A process that is killed while it appends leaves half a line. Optuna then fails at the next append, and at every load
-from then on; so the half line is cut off before the journal is opened. What it said was told to nobody: the operation
+from then on; so the half line is cut off before the journal is opened. No other process knows of that operation: it
 is made again.
 """
 
@@ -16,8 +16,6 @@ from typing import Any
 
 from agad import files
 from agad.errors import StoreError
-
-JOURNAL = "journal.log"
 
 
 def open_journal(path: Path, check: Callable[[], None]) -> Any:
@@ -37,7 +35,7 @@ def open_journal(path: Path, check: Callable[[], None]) -> Any:
         # The lease stands in for Optuna's own lock, which a killed process leaves behind for half a minute.
         return JournalStorage(JournalFileBackend(str(path), lock_obj=_LeaseAsLock(check)))  # type: ignore[arg-type]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged ({error}); tune.py --rebuild makes it anew from the rows") from error
+        raise StoreError(f"{path} is damaged ({error}); tune.py --rebuild makes it again from the rows") from error
 
 
 def repair(path: Path) -> int:
@@ -55,7 +53,7 @@ def repair(path: Path) -> int:
             json.loads(line)
         except ValueError:
             raise StoreError(
-                f"{path}: line {number} is damaged; tune.py --rebuild makes the journal anew from the rows"
+                f"{path}: line {number} is damaged; tune.py --rebuild makes the journal again from the rows"
             ) from None
     torn = len(content) - len(whole)
     if torn:
@@ -65,13 +63,13 @@ def repair(path: Path) -> int:
 
 
 def set_aside(path: Path) -> None:
-    """Rename a journal that is to be made anew."""
+    """Rename a journal that is to be made again."""
     if path.exists():
         path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.old"))
 
 
 class _LeaseAsLock:
-    """What Optuna's journal asks for before it appends."""
+    """The lock that Optuna's journal takes before it appends."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check

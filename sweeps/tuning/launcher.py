@@ -1,4 +1,4 @@
-"""Launcher: the `launch.py` that runs a study's plan, in a process of its own, under whichever executor it is."""
+"""Launcher: the `launch.py` that runs a study's plan, in a process of its own, under any executor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Launcher:
     Args:
         arguments: of launch.py, `--plan` among them.
         log: file for what it prints: the terminal is the coordinator's.
-        ended: tells how many trials have ended.
+        ended: how many trials have ended.
     """
 
     def __init__(self, arguments: list[str], log: Path, ended: Callable[[], int]) -> None:
@@ -34,7 +34,7 @@ class Launcher:
         self._said_before = 0
 
     def supervise(self) -> None:
-        """Start it where it is not running. Raises AgadError where it ended and no trial did since its start."""
+        """Start it where it is not running. Raises AgadError where it ended and no trial has ended since its start."""
         if self._process is None:
             self._start()
             return

@@ -1,20 +1,20 @@
-"""Lease: that one coordinator at a time is at a study."""
+"""Lease: one coordinator at a time holds a study."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from agad.errors import AgadError
 from agad.store.claims import Claim, ClaimBoard, ClaimRecord, Owner
+from agad.store.folder import StudyFolder
 
 from ..worker.growing import COORDINATOR
 from ..worker.heartbeat import Heartbeat
 from ..worker.stopping import Stopping
 
-_LOOK_EVERY = 0.5
+_POLL_EVERY = 0.5
 
 
 class LeaseLostError(AgadError):
@@ -24,30 +24,32 @@ class LeaseLostError(AgadError):
 class Lease:
     """A study's claim, of the same make as a run's: a file with a counter that its owner keeps raising.
 
-    Who dies on this host is seen at once; of one on another host the counter must stand still for `lease` seconds, on
-    this process's own clock. So a second coordinator is refused as soon as it sees that the first is alive, and waits
-    for as long as it cannot tell.
+    The death of an owner on this host is seen at once; on another host its counter must stand still for `lease`
+    seconds, on this process's own clock. So a second coordinator is refused as soon as it sees that the first is alive, and waits
+    for as long as it cannot know.
 
     Args:
         folder: the study's folder.
         name: the study's name, for messages.
         lease: seconds.
-        stopping: asked while it waits.
-        say: told that it waits.
+        stopping: checked while it waits.
+        say: shows a line.
     """
 
-    def __init__(self, folder: Path, name: str, lease: float, stopping: Stopping, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: StudyFolder, name: str, lease: float, stopping: Stopping, say: Callable[[str], None]
+    ) -> None:
         self._name = name
         self._say = say
         self._stopping = stopping
-        self._board = ClaimBoard(folder, Owner.this_process("coordinator"), lease=lease)
+        self._board = ClaimBoard(folder.path, Owner.this_process("coordinator"), lease=lease)
         self._claim = self._take()
         self._heartbeat = Heartbeat(Stopping(), min(5.0, lease / 4), None)
         self._heartbeat.hold(self._claim)
         self._heartbeat.start()
 
     def check(self) -> None:
-        """Raise LeaseLostError where another coordinator holds the study by now. Costs a look for one file."""
+        """Raise LeaseLostError where another coordinator holds the study. Costs a check of one file."""
         if self._heartbeat.is_stolen(self._claim) or self._claim.is_superseded():
             raise LeaseLostError(f"study {self._name} was taken over by another coordinator; this one ends")
 
@@ -65,7 +67,7 @@ class Lease:
             self._wait_until_dead(newest)
         claim = self._board.take(COORDINATOR, newest + 1)
         if claim is None:
-            raise AgadError(f"study {self._name} was taken up by another coordinator in this moment")
+            raise AgadError(f"study {self._name} was taken by another coordinator at this moment")
         for generation in generations:
             (self._board.folder / f"{COORDINATOR}.{generation}").unlink(missing_ok=True)
         return claim
@@ -84,7 +86,7 @@ class Lease:
                 has_said = True
             if self._stopping.is_set():
                 raise AgadError(f"stopped while waiting for study {self._name}: {self._stopping.reason}")
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_POLL_EVERY)
 
     def _refusal(self, record: ClaimRecord) -> str:
         owner = record.owner

@@ -6,12 +6,12 @@ import importlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agad.errors import AgadError, StoreError
+from agad.store.folder import StudyFolder
 
-from .journal import JOURNAL, open_journal
+from .journal import open_journal
 from .settings import OBJECTIVES, StudySettings
 from .space import Axis
 
@@ -43,7 +43,7 @@ class Asked:
         self._steps: set[int] = set(trial._get_latest_trial().intermediate_values)
 
     def note(self, name: str, value: Any) -> None:
-        """Keep something with the trial, for whoever looks at the study."""
+        """Save something with the trial, for readers of the study."""
         self._trial.set_user_attr(name, value)
 
     def report(self, step: int, score: float) -> bool:
@@ -56,7 +56,7 @@ class Asked:
 
 
 class Optimiser:
-    """Asks for trials, and is told what they gave.
+    """Proposes trials, and takes in what they gave.
 
     Args:
         settings: the study.
@@ -79,7 +79,7 @@ class Optimiser:
         seed: int = 0,
         begins: bool = True,
     ) -> None:
-        self.settings = settings
+        self.settings, self.sampler, self.pruner = settings, sampler, pruner
         self._study: optuna.Study = import_optuna().create_study(
             storage=storage,
             study_name=settings.name,
@@ -98,7 +98,7 @@ class Optimiser:
         return Asked(self._study.ask(), self.settings.axes)
 
     def running(self) -> list[Asked]:
-        """Trials that were asked for and not told of: those of a coordinator that died."""
+        """Trials that were proposed and not ended: those of a coordinator that died."""
         import optuna
 
         running = [trial for trial in self._trials() if trial.state == optuna.trial.TrialState.RUNNING]
@@ -181,7 +181,7 @@ def import_optuna() -> Any:
     return module
 
 
-def open_storage(folder: Path, url: str | None, check: Callable[[], None]) -> Any:
+def open_storage(folder: StudyFolder, url: str | None, check: Callable[[], None]) -> Any:
     """The study's storage: its journal, or the database at `url`. Raises StoreError, one line.
 
     Args:
@@ -191,7 +191,7 @@ def open_storage(folder: Path, url: str | None, check: Callable[[], None]) -> An
     """
     optuna = import_optuna()
     if url is None:
-        return open_journal(folder / JOURNAL, check)
+        return open_journal(folder.journal, check)
     try:
         return optuna.storages.get_storage(url)
     except Exception as error:

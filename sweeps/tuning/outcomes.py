@@ -12,7 +12,7 @@ import numpy as np
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 
-from ..plan import RetryPolicy
+from ..worker.retry import RetryPolicy
 
 _COLUMNS = (
     "run_id", "status", "auroc_val", "auroc_val_eval_recal", "train_seconds", "curve_update", "curve_auroc_val_eval",
@@ -24,7 +24,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """What a run's row says.
+    """What a run's row holds.
 
     Attributes:
         status: of the row.
@@ -78,13 +78,13 @@ class Rows:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     known: dict[str, RunOutcome] = field(default_factory=dict)
 
-    def look(self, run_ids: Collection[str], withdrawn: Collection[str] = ()) -> None:
-        """Read the rows of those runs that have ended since the last look."""
-        asked = set(run_ids) - self.known.keys()
-        if not asked:
+    def poll(self, run_ids: Collection[str], withdrawn: Collection[str] = ()) -> None:
+        """Read the rows of those runs that have ended since the last poll."""
+        wanted = set(run_ids) - self.known.keys()
+        if not wanted:
             return
         tries = self.store.tries()
-        ended = {run_id for run_id in asked & tries.keys() if self._has_ended(run_id, tries[run_id], withdrawn)}
+        ended = {run_id for run_id in wanted & tries.keys() if self._has_ended(run_id, tries[run_id], withdrawn)}
         if ended:
             for row in self.store.read(_COLUMNS, run_ids=ended).to_pylist():
                 self.known[row["run_id"]] = _outcome(row, self.protocol)
@@ -145,7 +145,7 @@ def trial_outcome(
 
 
 def intermediate(
-    specs: Sequence[RunSpec], known: Mapping[str, RunOutcome], told: Mapping[str, Mapping[int, float]]
+    specs: Sequence[RunSpec], known: Mapping[str, RunOutcome], reported: Mapping[str, Mapping[int, float]]
 ) -> dict[int, float]:
     """Step -> score of a trial under way, for a pruner that compares trials step by step.
 
@@ -156,14 +156,14 @@ def intermediate(
     Args:
         specs: the trial's runs.
         known: rows.
-        told: run_id -> points that were told by workers at runs under way.
+        reported: run_id -> points that workers reported of unfinished runs.
     """
     steps: dict[int, float] = {}
     before: list[float] = []
     step = 0
     for spec in specs:
         outcome = known.get(spec.run_id)
-        points = {**told.get(spec.run_id, {}), **(outcome.points if outcome else {})}
+        points = {**reported.get(spec.run_id, {}), **(outcome.points if outcome else {})}
         for update in spec.curve_points:
             if update in points and math.isfinite(points[update]):
                 steps[step] = float(np.mean([*before, points[update]]))

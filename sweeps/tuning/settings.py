@@ -1,4 +1,4 @@
-"""StudySettings: what a study is, kept in its folder from the first call on. Light: it imports no optuna."""
+"""StudySettings: what a study is, saved in its folder by the first call. Light: it imports no optuna."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agad import files
 from agad.errors import AgadError, StoreError
+from agad.plan.study import STUDY_VERSION
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
+from agad.store.folder import StudyFolder
 
 from .space import Axis
-
-STUDY_VERSION = 1
-"""Version of what a study's folder holds. Another one is refused."""
-
-SETTINGS = "study.json"
 
 OBJECTIVES = {"auroc": "maximize", "time": "minimize", "stability": "minimize"}
 """Objective -> direction: mean validation AUROC; mean seconds of training; SD of the validation AUROC among seeds."""
@@ -76,11 +72,11 @@ class StudySettings:
         """The values that the cells have themselves."""
         return {axis.name: getattr(self.specs[0], axis.name) for axis in self.axes}
 
-    def save(self, folder: Path) -> StudySettings:
+    def save(self, folder: StudyFolder) -> StudySettings:
         """Write them where none are yet; those that count. Raises AgadError where another search has that name."""
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self._content(), indent=1)
-        if files.create_atomically(folder / SETTINGS, lambda temporary: temporary.write_text(text)):
+        if files.create_atomically(folder.settings, lambda temporary: temporary.write_text(text)):
             return self
         there = load_settings(folder)
         check_same(there, self)
@@ -100,9 +96,9 @@ class StudySettings:
         }
 
 
-def load_settings(folder: Path) -> StudySettings:
+def load_settings(folder: StudyFolder) -> StudySettings:
     """The settings of the study in a folder. Raises StoreError, one line."""
-    path = folder / SETTINGS
+    path = folder.settings
     try:
         content = json.loads(path.read_text())
         versions = content["study_version"], content["semantics_version"]
@@ -125,7 +121,7 @@ def load_settings(folder: Path) -> StudySettings:
             database=content["database"],
         )
     except FileNotFoundError:
-        raise StoreError(f"there is no study in {folder}; the first call of tune.py says what is tuned") from None
+        raise StoreError(f"there is no study in {folder.path}; the first call of tune.py sets what is tuned") from None
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
     except StoreError:
@@ -134,25 +130,25 @@ def load_settings(folder: Path) -> StudySettings:
         raise StoreError(f"{path} is no study of this agad: {' '.join(str(error).split())}") from error
 
 
-def check_same(there: StudySettings, asked: StudySettings) -> None:
+def check_same(there: StudySettings, wanted: StudySettings) -> None:
     """Refuse to continue a study as another one. Raises AgadError, one line, that names what differs."""
     name = there.name
-    if there.axes != asked.axes:
+    if there.axes != wanted.axes:
         raise AgadError(
-            f"study {name} searches {_joined(there.axes)}; now it would be {_joined(asked.axes)}: "
+            f"study {name} searches {_joined(there.axes)}; now it would be {_joined(wanted.axes)}: "
             "take another --study, or leave --range out"
         )
-    if there.protocol != asked.protocol:
-        raise AgadError(f"study {name} is scored under {there.protocol}; take another --study for {asked.protocol}")
-    if there.objectives != asked.objectives:
+    if there.protocol != wanted.protocol:
+        raise AgadError(f"study {name} is scored under {there.protocol}; take another --study for {wanted.protocol}")
+    if there.objectives != wanted.objectives:
         raise AgadError(f"study {name} is for {', '.join(there.objectives)}; take another --study for other objectives")
-    if [spec.run_id for spec in there.specs] != [spec.run_id for spec in asked.specs]:
+    if [spec.run_id for spec in there.specs] != [spec.run_id for spec in wanted.specs]:
         raise AgadError(
-            f"study {name} is about other runs ({there.title}); now it would be {asked.title}: take another --study"
+            f"study {name} is about other runs ({there.title}); now it would be {wanted.title}: take another --study"
         )
-    if there.database != asked.database:
+    if there.database != wanted.database:
         where = "in a database: give it by --storage" if there.database else "in its journal: leave --storage out"
-        raise AgadError(f"study {name} is kept {where}")
+        raise AgadError(f"study {name} is stored {where}")
 
 
 def _joined(axes: Sequence[Axis]) -> str:

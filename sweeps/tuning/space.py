@@ -8,23 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from agad.errors import AgadError, SpecError
+from agad.spec.checks import unused_by
+from agad.spec.fields import names_in
 from agad.spec.run import RunSpec, field_names, parse_value, spec_field
 
-LOSS_WEIGHTS = ("lambda_adv", "lambda_con", "lambda_adcon", "lambda_lat")
-"""What is searched where nothing else is asked for."""
+LOSS_WEIGHTS = names_in("loss weight")
+"""What is searched by default."""
 
 _DECADES = 1
 """Decades on either side of the cells' own value in which a loss weight is searched by default."""
 
 _DIGITS = 4
-"""Significant digits that a run's value has of what a sampler suggests: more would say nothing."""
+"""Significant digits that a run's value has of what a sampler suggests: more would not matter."""
 
-_NEVER = {
-    "dataset", "image_size", "protocol", "normal_class", "abnormal_class", "gamma", "known_anomaly_classes",
-    "known_anomaly_draw", "task", "method", "seed", "validation", "validation_anomalies", "validation_anomaly_classes",
-    "evaluate_test", "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision",
-}  # fmt: skip
-"""Fields that say which cell it is, or how it is scored: trials that differ in them could not be compared."""
+_NEVER = names_in("data", "task", "evaluation", "validation", "seed")
+"""Fields that define the cell, or how it is scored: trials that differ in them could not be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,7 @@ class Axis:
 
 
 def space_of(ranges: Sequence[str], specs: Sequence[RunSpec]) -> tuple[Axis, ...]:
-    """The axes that the command line asks for, in the order of RunSpec's fields.
+    """The axes that the command line gives, in the order of RunSpec's fields.
 
     Args:
         ranges: `FIELD=LOW:HIGH`, `FIELD=LOW:HIGH:linear`, `FIELD=LOW:HIGH:log` or `FIELD=VALUE,VALUE`; empty: the four
@@ -102,19 +100,19 @@ def parse_axis(text: str) -> Axis:
     name, equals, values = text.partition("=")
     if not equals or not values:
         raise AgadError(f"--range {text!r} is not FIELD=LOW:HIGH or FIELD=VALUE,VALUE")
-    kind = str(spec_field(name).type).split(" |")[0]
-    if name in _NEVER or kind.startswith("tuple"):
+    field = spec_field(name)
+    if name in _NEVER or field.is_tuple:
         raise AgadError(f"--range {name}: trials that differ in {name} cannot be compared; choose other fields")
     if ":" in values:
-        return _range(text, name, kind, values.split(":"))
+        return _range(text, name, field.kind, values.split(":"))
     choices = tuple(parse_value(name, part) for part in values.split(","))
     if len(set(choices)) < 2:
         raise AgadError(f"--range {text!r} leaves nothing to choose; a fixed value is given by --set")
     return Axis(name=name, choices=choices)
 
 
-def _range(text: str, name: str, kind: str, parts: Sequence[str]) -> Axis:
-    if kind not in ("int", "float"):
+def _range(text: str, name: str, kind: type, parts: Sequence[str]) -> Axis:
+    if kind not in (int, float):
         raise AgadError(f"--range {text!r}: {name} is no number; list its values: {name}=VALUE,VALUE")
     if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ("log", "linear")):
         raise AgadError(f"--range {text!r} is not FIELD=LOW:HIGH, with :log or :linear behind it")
@@ -123,20 +121,20 @@ def _range(text: str, name: str, kind: str, parts: Sequence[str]) -> Axis:
         raise AgadError(f"--range {text!r} has an end that is no number")
     if low >= high:
         raise AgadError(f"--range {text!r} is upside down or empty; write the smaller end first")
-    log = parts[2] == "log" if len(parts) == 3 else kind == "float" and low > 0
+    log = parts[2] == "log" if len(parts) == 3 else kind is float and low > 0
     if log and low <= 0:
         raise AgadError(f"--range {text!r}: a log scale begins above 0; raise its low end, or add :linear")
-    return Axis(name=name, low=low, high=high, log=log, whole=kind == "int")
+    return Axis(name=name, low=low, high=high, log=log, whole=kind is int)
 
 
 def _default_axes(specs: Sequence[RunSpec]) -> list[Axis]:
     base = specs[0]
-    if base.method != "agad":
+    if set(LOSS_WEIGHTS) & set(unused_by(base.method)):
         raise AgadError(f"method={base.method} has no loss weights to tune; name what is searched by --range")
     names = [name for name in LOSS_WEIGHTS if name != "lambda_adcon" or base.adversarial_context != "off"]
     for name in names:
         if getattr(base, name) == 0:
-            raise AgadError(f"{name} is 0, which no log scale has; say by --range where it is searched")
+            raise AgadError(f"{name} is 0, which no log scale has; give its range by --range")
     factor = 10.0**_DECADES
     return [
         Axis(name=name, low=getattr(base, name) / factor, high=getattr(base, name) * factor, log=True) for name in names

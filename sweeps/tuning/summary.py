@@ -1,56 +1,89 @@
-"""The study's summary: what its trials gave, in one file that reports and launches read without Optuna."""
+"""The study's summary, and the values that `--set-from-study` takes from it. Light: it imports no optuna."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agad import files
-from agad.errors import SpecError, StoreError
+from agad.errors import AgadError, SpecError
+from agad.plan.study import Study, Trial, read_study
+from agad.plan.tuned import Tuned
+from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
+from agad.store.folder import ResultsFolder
 
-from .settings import STUDY_VERSION, StudySettings
+from .settings import StudySettings
 
 if TYPE_CHECKING:
     from .optimiser import Optimiser
     from .outcomes import RunOutcome
 
-SUMMARY = "summary.json"
+_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+"""Optuna's names of states that a trial ends in."""
 
 
-def write_summary(
-    folder: Path, optimiser: Optimiser, known: Mapping[str, RunOutcome], *, how: Mapping[str, Any]
-) -> None:
-    """Write what is known of the study by now, importance included.
+def summarise(optimiser: Optimiser, known: Mapping[str, RunOutcome]) -> Study:
+    """What is known of the study so far, importance included.
 
     Args:
-        folder: the study's.
         optimiser: the study.
         known: run_id -> outcome.
-        how: the sampler and the like, for the report.
     """
     settings = optimiser.settings
     frozen = optimiser.frozen()
     runs = [_runs(settings, trial) for trial in frozen]
     trials = [_trial(settings, trial, specs, known) for trial, specs in zip(frozen, runs, strict=True)]
-    complete = [trial for trial in trials if trial["state"] == "complete"]
-    content = {
-        "study_version": STUDY_VERSION,
-        "name": settings.name,
-        "title": settings.title,
-        "objectives": list(settings.objectives),
-        "protocol": settings.protocol,
-        "space": [axis.to_dict() for axis in settings.axes],
-        **how,
-        "best": max(complete, key=lambda trial: (trial["scores"][0], -trial["number"]))["number"] if complete else None,
-        "importance": optimiser.importance() if len(complete) > 1 else {},
-        "validation": _validation(runs, known),
-        "trials": trials,
-    }
-    text = json.dumps(content)
-    files.replace_atomically(folder / SUMMARY, lambda temporary: temporary.write_text(text))
+    complete = [trial for trial in trials if trial.state == "complete"]
+    return Study(
+        name=settings.name,
+        title=settings.title,
+        objectives=settings.objectives,
+        protocol=settings.protocol,
+        space=tuple(axis.to_dict() for axis in settings.axes),
+        sampler=optimiser.sampler,
+        pruner=optimiser.pruner,
+        best=max(complete, key=lambda trial: (trial.scores[0], -trial.number)).number if complete else None,
+        importance=optimiser.importance() if len(complete) > 1 else {},
+        validation=tuple(_validation(runs, known)),
+        trials=tuple(trials),
+    )
+
+
+def tuned_by(results: Path, text: str) -> Tuned:
+    """The values of the best trial by validation AUROC, or of the trial that is named.
+
+    Args:
+        results: the results folder that the study is in.
+        text: `NAME` or `NAME:TRIAL`.
+
+    Raises AgadError, one line.
+    """
+    name, colon, number = text.partition(":")
+    if not is_plain_name(name) or (colon and not number.isdigit()):
+        raise AgadError(f"--set-from-study {text!r} is not NAME or NAME:TRIAL")
+    study = read_study(ResultsFolder(results).study(name))
+    complete = {trial.number: trial for trial in study.complete}
+    wanted = int(number) if colon else study.best
+    if wanted not in complete:
+        there = ", ".join(map(str, sorted(complete))) or "none yet"
+        raise AgadError(f"--set-from-study {text}: no such complete trial; the complete ones are: {there}")
+    return _tuned(study, complete[wanted])
+
+
+def _tuned(study: Study, trial: Trial) -> Tuned:
+    classes: dict[int, set[int]] = {}
+    for cell in study.validation:  # one for each class and gamma
+        classes.setdefault(int(cell["class"]), set()).update(cell["classes"])
+    return Tuned(
+        study=study.name,
+        trial=trial.number,
+        trials=sum(one.state != "running" for one in study.trials),
+        values=trial.values,
+        score=trial.scores[0],
+        anomalies=tuple(sorted({cell["anomalies"] for cell in study.validation})),
+        classes={target: tuple(sorted(of)) for target, of in classes.items()},
+    )
 
 
 def _values(settings: StudySettings, trial: Any) -> dict[str, Any]:
@@ -66,21 +99,17 @@ def _runs(settings: StudySettings, trial: Any) -> tuple[RunSpec, ...]:
         return ()
 
 
-def _trial(
-    settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known: Mapping[str, RunOutcome]
-) -> dict[str, Any]:
-    outcomes = [known[spec.run_id] for spec in specs if spec.run_id in known]
-    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    return {
-        "number": trial.number,
-        "state": states.get(trial.state.name, "running"),
-        "values": _values(settings, trial),
-        "scores": list(trial.values) if trial.state.name == "COMPLETE" else None,
-        "points": {str(step): score for step, score in sorted(trial.intermediate_values.items())},
-        "seconds": sum(outcome.seconds for outcome in outcomes),
-        "failure": trial.user_attrs.get("failure", ""),
-        "runs": [spec.run_id for spec in specs],
-    }
+def _trial(settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known: Mapping[str, RunOutcome]) -> Trial:
+    return Trial(
+        number=trial.number,
+        state=_STATES.get(trial.state.name, "running"),
+        values=_values(settings, trial),
+        scores=tuple(trial.values) if trial.state.name == "COMPLETE" else (),
+        points={str(step): score for step, score in sorted(trial.intermediate_values.items())},
+        seconds=sum(known[spec.run_id].seconds for spec in specs if spec.run_id in known),
+        failure=trial.user_attrs.get("failure", ""),
+        runs=tuple(spec.run_id for spec in specs),
+    )
 
 
 def _validation(trials: Iterable[Sequence[RunSpec]], known: Mapping[str, RunOutcome]) -> list[dict[str, Any]]:
@@ -103,20 +132,3 @@ def _validation(trials: Iterable[Sequence[RunSpec]], known: Mapping[str, RunOutc
         cell = cells.setdefault((spec.target_class, spec.gamma), fresh)
         cell["classes"] = sorted({*cell["classes"], *outcome.classes})
     return [cells[key] for key in sorted(cells)]
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """The summary in a study's folder. Raises StoreError, one line."""
-    path = folder / SUMMARY
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        version = content["study_version"]
-    except FileNotFoundError:
-        raise StoreError(f"there is no study with a finished trial in {folder}; tune.py makes one") from None
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged; tune.py --rebuild makes it anew from the rows") from error
-    if version != STUDY_VERSION:
-        raise StoreError(f"{path}: a study of schema {version}, this agad has {STUDY_VERSION}")
-    return content

@@ -1,15 +1,15 @@
-"""Feed: runs that are added to a plan while workers are at it, as the trials of a study are.
+"""Feed: runs that are added to a plan while workers hold it, as the trials of a study are.
 
 A plan that grows is a plan file of some runs and a folder beside it, `studies/<name>/`, on the file system that all
 workers see. One process adds to it, the coordinator that holds the lease; workers under every executor only read:
 
     plan.json                       the plan that workers are started with: it begins with the first trial's runs
-    trials/<number>-<digest>.json   the runs that a trial asks for; put into place whole, never changed
-    verdicts.json                   the runs that nobody is to begin or to go on with, and whether points are wanted
+    trials/<number>-<digest>.json   the runs of a trial; put into place whole, never changed
+    verdicts.json                   the runs that no worker may begin or continue, and whether points are wanted
     points/<run_id>.json            validation scores of a run under way, written by its worker where they are wanted
     claims/                         the coordinator's lease: the plan grows as long as it is held
 
-Nothing else passes between the coordinator and its workers: what a run gave is its row.
+Nothing else passes between the coordinator and its workers: the result of a run is its row.
 """
 
 from __future__ import annotations
@@ -26,22 +26,19 @@ from agad import files
 from agad.errors import SpecError, StoreError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.claims import DEFAULT_LEASE, ClaimBoard, Owner
+from agad.store.folder import StudyFolder
 
-STUDIES = "studies"
-"""Folder of the studies inside a results folder."""
-PLAN = "plan.json"
 COORDINATOR = "0"
 """The coordinator's claim among the study's claims, which are named like those of runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What the coordinator says of runs.
+    """What the coordinator decided about runs.
 
     Attributes:
-        points: protocol under which workers are to tell the points of a run's validation curve while it trains; empty:
-            they are not to.
-        withdrawn: run_ids that nobody is to begin or go on with.
+        points: protocol under which workers report the points of a run's validation curve while it trains; empty: none.
+        withdrawn: run_ids that no worker may begin or continue.
     """
 
     points: str = ""
@@ -57,12 +54,11 @@ class Feed:
         clock: monotonic seconds; tests pass their own.
     """
 
-    def __init__(self, folder: Path, lease: float = DEFAULT_LEASE, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, folder: StudyFolder, lease: float = DEFAULT_LEASE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.folder = folder
-        self._trials = folder / "trials"
-        self._points = folder / "points"
-        self._verdicts_file = folder / "verdicts.json"
-        self._board = ClaimBoard(folder, Owner.this_process("observer"), lease=lease, clock=clock)
+        self._board = ClaimBoard(folder.path, Owner.this_process("observer"), lease=lease, clock=clock)
         self._read: set[str] = set()
         self._verdicts_text = ""
         self._verdicts = Verdicts()
@@ -71,59 +67,59 @@ class Feed:
 
     def add(self, number: int, specs: Iterable[RunSpec]) -> None:
         """Add the runs of a trial; nothing where they were added before."""
-        self._trials.mkdir(parents=True, exist_ok=True)
+        self.folder.trials.mkdir(parents=True, exist_ok=True)
         specs = list(specs)
         text = json.dumps([{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in specs])
         # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
         digest = hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
-        path = self._trials / f"{number:06d}-{digest}.json"
+        path = self.folder.trials / f"{number:06d}-{digest}.json"
         if not path.exists():
             files.create_atomically(path, lambda temporary: temporary.write_text(text))
 
-    def say(self, verdicts: Verdicts) -> None:
+    def write(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
         content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
         text = json.dumps(content)
-        files.replace_atomically(self._verdicts_file, lambda temporary: temporary.write_text(text))
+        files.replace_atomically(self.folder.verdicts, lambda temporary: temporary.write_text(text))
 
     def points(self, run_id: str) -> dict[int, float]:
-        """Update -> validation score of a run under way; empty where nothing was told."""
+        """Update -> validation score of an unfinished run; empty where none was reported."""
         try:
-            content = json.loads((self._points / f"{run_id}.json").read_bytes())
+            content = json.loads((self.folder.points / f"{run_id}.json").read_bytes())
             return {int(update): float(score) for update, score in content.items()}
-        except (OSError, ValueError):  # not there yet, or moved while it was read: the next look finds it
+        except (OSError, ValueError):  # not there yet, or moved while it was read: the next poll finds it
             return {}
 
     def forget_points(self, run_ids: Iterable[str]) -> None:
-        """Unlink what was told of runs that have ended."""
+        """Unlink the points of runs that have ended."""
         for run_id in run_ids:
-            (self._points / f"{run_id}.json").unlink(missing_ok=True)
+            (self.folder.points / f"{run_id}.json").unlink(missing_ok=True)
 
     # -- what workers do -------------------------------------------------------------------------------------------
 
     def is_open(self) -> bool:
-        """Whether a coordinator is there that may add further runs."""
+        """Whether a coordinator is at work that may add further runs."""
         generations = self._board.generations().get(COORDINATOR, [])
         return bool(generations) and self._board.is_held(COORDINATOR, generations[-1])
 
     def fresh(self) -> list[RunSpec]:
         """The runs that were added since this was called last, in the order of their trials. One listing."""
         found: list[RunSpec] = []
-        for name in files.names(self._trials):
+        for name in files.names(self.folder.trials):
             if name not in self._read:
-                found += self._specs(self._trials / name)
+                found += self._specs(self.folder.trials / name)
                 self._read.add(name)
         return found
 
     def trials(self) -> list[list[RunSpec]]:
-        """The runs of each trial by now, in the order of the trials."""
-        return [self._specs(self._trials / name) for name in files.names(self._trials)]
+        """The runs of each trial, in the order of the trials."""
+        return [self._specs(self.folder.trials / name) for name in files.names(self.folder.trials)]
 
     def verdicts(self) -> Verdicts:
-        """What the coordinator says by now; by a fresh open, which sees new bytes on network file systems too."""
+        """The newest verdicts; by a fresh open, which sees new bytes on network file systems too."""
         try:
-            text = self._verdicts_file.read_text()
+            text = self.folder.verdicts.read_text()
         except OSError:
             return self._verdicts
         if text != self._verdicts_text:
@@ -131,16 +127,16 @@ class Feed:
                 content = json.loads(text)
                 self._verdicts = Verdicts(str(content["points"]), frozenset(content["withdrawn"]))
             except (ValueError, KeyError, TypeError) as error:
-                raise StoreError(f"{self._verdicts_file} is damaged: {error}") from error
+                raise StoreError(f"{self.folder.verdicts} is damaged: {error}") from error
             self._verdicts_text = text
         return self._verdicts
 
-    def tell(self, run_id: str, points: Mapping[int, float]) -> None:
-        """Tell the points of a run under way: those of an earlier worker stay."""
+    def report(self, run_id: str, points: Mapping[int, float]) -> None:
+        """Report the points of an unfinished run: those of an earlier worker stay."""
         known = {**self.points(run_id), **points}
-        self._points.mkdir(parents=True, exist_ok=True)
+        self.folder.points.mkdir(parents=True, exist_ok=True)
         text = json.dumps(known)
-        files.replace_atomically(self._points / f"{run_id}.json", lambda temporary: temporary.write_text(text))
+        files.replace_atomically(self.folder.points / f"{run_id}.json", lambda temporary: temporary.write_text(text))
 
     @staticmethod
     def _specs(path: Path) -> list[RunSpec]:
@@ -149,36 +145,36 @@ class Feed:
         except OSError as error:
             raise StoreError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} is no trial of this agad: {error}") from error
+            raise StoreError(f"{path} is not a trial of this agad: {error}") from error
 
 
 class Judgement:
-    """A worker's part in pruning: tells each new point of its run, and sees whether the run was withdrawn.
+    """A worker's part in pruning: reports each new point of its run, and reads whether the run was withdrawn.
 
     Args:
         feed: of the plan that grows.
-        every: seconds between two looks at the verdicts.
+        every: seconds between two polls of the verdicts.
     """
 
     def __init__(self, feed: Feed, every: float = 1.0) -> None:
         self._feed = feed
         self._every = every
         self._due: dict[str, float] = {}  # by run: several may train at once
-        self._told: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
 
     def watch(self, spec: RunSpec, progress: Any) -> bool:
         """Whether the run is to be pruned; `progress` is an agad.train.run.Progress."""
         point = progress.point
         now = time.monotonic()
-        is_new = point is not None and self._told.get(spec.run_id) != point.update
+        is_new = point is not None and self._reported.get(spec.run_id) != point.update
         if not is_new and now < self._due.get(spec.run_id, 0.0):
             return False
         self._due[spec.run_id] = now + self._every
         verdicts = self._feed.verdicts()
         if is_new:
-            self._told[spec.run_id] = point.update
+            self._reported[spec.run_id] = point.update
             if verdicts.points in point.validation:
-                self._feed.tell(spec.run_id, {point.update: point.validation[verdicts.points]})
+                self._feed.report(spec.run_id, {point.update: point.validation[verdicts.points]})
         return spec.run_id in verdicts.withdrawn
 
 
@@ -187,8 +183,3 @@ def _spec(values: dict[str, Any]) -> RunSpec:
     if version != SEMANTICS_VERSION:
         raise SpecError(f"its runs mean other numbers (semantics {version}, this code has {SEMANTICS_VERSION})")
     return RunSpec.from_dict(values)
-
-
-def study_folder(results: Path, name: str) -> Path:
-    """Where a study is kept."""
-    return results / STUDIES / name

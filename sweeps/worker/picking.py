@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard
+from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore, Try
 from agad.store.schema import RunRecord
 
-from ..plan import DEATHS_UNTIL_FAILED, Plan, RetryPolicy
-from .growing import Feed, study_folder
+from .growing import Feed
+from .retry import DEATHS_UNTIL_FAILED, RetryPolicy, check_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,11 @@ class Census:
 
     Attributes:
         done: run_ids with an ok row.
-        failed: run_ids with failed rows that are not to be tried again.
+        failed: run_ids with failed rows that are not to be attempted again.
         open: run_ids that are neither.
-        held: those of `open` that some worker is at, with the generation of its claim.
+        held: those of `open` that a worker holds, with the generation of its claim.
         left: those of `open` that a worker has left, by death or otherwise, with the generation of its claim.
-        pruned: run_ids that were given up and are to stay so.
+        pruned: run_ids that were pruned and are to stay so.
     """
 
     done: tuple[str, ...]
@@ -36,7 +38,7 @@ class Census:
 
     @property
     def free(self) -> int:
-        """Open runs that no worker is at."""
+        """Open runs that no worker holds."""
         return len(self.open) - len(self.held)
 
 
@@ -49,24 +51,24 @@ class Picker:
         self.board = board
         self.policy = policy
         self._specs = {spec.run_id: spec for spec in plan.specs}
-        self.feed = None if plan.study is None else Feed(study_folder(store.path, plan.study), board.lease)
+        self.feed = None if plan.study is None else Feed(store.folder.study(plan.study), board.lease)
         self._withdrawn: Collection[str] = ()
         self._grow()
 
     @property
     def specs(self) -> Mapping[str, RunSpec]:
-        """run_id -> spec of the plan's runs, those included that were added by the last look."""
+        """run_id -> spec of the plan's runs, with those added by the last poll."""
         return self._specs
 
     def is_growing(self) -> bool:
-        """Whether further runs may be added: nobody is at the end of the plan before that is over."""
+        """Whether further runs may be added: until then no worker has reached the end of the plan."""
         return self.feed is not None and self.feed.is_open()
 
     def next(self, wanted: Callable[[RunSpec], bool] | None = None) -> tuple[RunSpec, Claim] | None:
-        """Claim the first run of the plan that is open and that nobody is at; None if there is none by now.
+        """Claim the first run of the plan that is open and that no worker holds; None if there is none.
 
         Args:
-            wanted: which runs come into question; None: all.
+            wanted: which runs may be taken; None: all.
         """
         self._grow()
         tries = self.store.tries()
@@ -85,11 +87,11 @@ class Picker:
         return None
 
     def take(self, run_id: str, dead: int = 0) -> tuple[RunSpec, Claim] | None:
-        """Claim this run of the plan; None if it is closed or somebody is at it.
+        """Claim this run of the plan; None if it is closed or another worker holds it.
 
         Args:
             run_id: the run.
-            dead: a generation of its claims that another observer has watched stand still for a lease.
+            dead: a generation of its claims that another observer saw unchanged for a lease.
         """
         self._grow()
         tries = self.store.tries().get(run_id, ())
@@ -102,7 +104,7 @@ class Picker:
         return None if claim is None else (self._specs[run_id], claim)
 
     def census(self) -> Census:
-        """The plan's runs, counted by now; a withdrawn one that has no row is none of them."""
+        """The plan's runs, counted; a withdrawn one without a row is left out."""
         self._grow()
         tries = self.store.tries()
         generations = self.board.generations()
@@ -117,8 +119,13 @@ class Picker:
         ended = {state: tuple(runs[state]) for state in ("done", "failed", "pruned")}
         return Census(open=tuple(runs["open"]), held=held, left=left, **ended)
 
+    def has_begun(self) -> bool:
+        """Whether any run of the plan has a row or a claim."""
+        self._grow()
+        return bool(self._specs.keys() & (self.store.tries().keys() | self.board.generations().keys()))
+
     def _grow(self) -> None:
-        """Learn what was added to the plan, and what was withdrawn, since the last look."""
+        """Read what was added to the plan, and what was withdrawn, since the last poll."""
         if self.feed is not None:
             for spec in self.feed.fresh():
                 self._specs.setdefault(spec.run_id, spec)
@@ -142,7 +149,18 @@ class Picker:
         return claim
 
     def _commit_died(self, spec: RunSpec, claim: Claim, deaths: int) -> None:
-        message = f"{deaths} workers died at this run without a new checkpoint (out of memory? a crash in a library?)"
+        message = f"{deaths} workers died on this run without a new checkpoint (out of memory? a crash in a library?)"
         values = {"failure_kind": "died", "failure_message": message, "worker": self.board.owner.worker}
         self.store.commit(RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values))
         claim.release()
+
+
+def settle_code(picker: Picker, *, allow_change: bool) -> None:
+    """Give the plan file today's code while no run has begun; refuse to add rows of other code to one that has.
+
+    Raises AgadError, one line.
+    """
+    results = picker.store.path
+    if not picker.has_begun():
+        replace(picker.plan, code=code_digest()).save(results, replace=True)
+    check_code(Plan.load(picker.plan.path(results)), allow_change=allow_change)

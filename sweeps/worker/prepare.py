@@ -12,10 +12,9 @@ from pathlib import Path
 from agad.data.prepared import open_prepared, prepare_all
 from agad.data.split import one_class_split
 from agad.errors import AgadError
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.train.state import batch_sizes
-
-from ..plan import Plan
 
 
 def prepare(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> list[str]:

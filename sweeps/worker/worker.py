@@ -21,17 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from agad.errors import AgadError, NonFiniteLoss
+from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import DEFAULT_LEASE, Claim, ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
-from ..plan import Plan, RetryPolicy, check_code
 from .bell import Bell
 from .failures import PlaceError, errors_of_place, failure_kind, is_of_place
 from .growing import Judgement
 from .heartbeat import Heartbeat
 from .picking import Picker
+from .retry import RetryPolicy, check_code
 from .stopping import Stopping
 
 EXIT_NOTHING_LEFT = 0
@@ -320,16 +321,15 @@ class Worker:
         return self._data[key]
 
     def _run_options(self, claim: Claim) -> RunOptions:
-        results = Path(self.options.results)
         return RunOptions(
             device=self.options.device,
             threads=self.options.threads,
             data_root=self.options.data,
             cache=self.options.cache,
-            checkpoint_dir=str(results / "checkpoints"),
+            checkpoint_dir=str(self.store.folder.checkpoints),
             checkpoint_every=self.options.checkpoint_every,
             attempt=claim.generation,
-            weights_dir=str(results / "weights") if self.options.keep_weights else None,
+            weights_dir=str(self.store.folder.weights) if self.options.keep_weights else None,
         )
 
     def _control(self, spec: RunSpec, claim: Claim) -> Callable[[Any], Any]:
@@ -401,7 +401,7 @@ class Worker:
         elif record.status == "ok":
             from agad.train.checkpoint import delete_checkpoints
 
-            delete_checkpoints(Path(self.options.results) / "checkpoints", record.run_id)
+            delete_checkpoints(self.store.folder.checkpoints, record.run_id)
 
     def _give_back(self, claim: Claim) -> None:
         self.heartbeat.drop(claim)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
 from analysis.publish import PRIVATE_COLUMNS, main
-from sweeps.plan import Plan
 from tests.helpers.rows import record, spec
 
 SPECS = (spec(seed=0), spec(seed=1))

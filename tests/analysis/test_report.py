@@ -18,26 +18,27 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from agad.errors import AnalysisError
+from agad.plan.plan import Plan
 from agad.spec.run import EVAL_PROTOCOLS, SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, SCHEMA_VERSION
 from analysis import curves
-from analysis.cells import ONE_KNOWN, of_rows, read, read_all
-from analysis.errors import AnalysisError
+from analysis.cells import of_rows, read, read_all
 from analysis.figures import reconstructions
 from analysis.figures.boxes import box_rows
 from analysis.figures.curves import curve_figures
 from analysis.figures.drawing import INK
 from analysis.figures.leakage import leakage_figure
-from analysis.load import PlanView
 from analysis.page.report import main, write_report
 from analysis.paper import numbers as paper
-from analysis.paper import tables as paper_tables
-from analysis.paper.one_known import one_known
-from analysis.paper.ours import our_tables
-from analysis.summary import summarise
-from analysis.tables import comparisons, leakage
-from analysis.tables.coverage import coverage
+from analysis.table_rows import ONE_KNOWN
+from analysis.tables.layouts import comparisons
+from analysis.tables.layouts.coverage import coverage
+from analysis.tables.layouts.layouts import paper_sheets
+from analysis.tables.layouts.one_known import one_known
+from analysis.tables.layouts.ours import our_tables
+from analysis.tables.leakage import leakage_table
 from analysis.tables.networks import networks
 from benchmarks import synthetic
 from tests.conftest import ROOT
@@ -85,10 +86,10 @@ def test_rows_alone_make_the_same_numbers_as_their_plan(tmp_path):
     runs = [*specs(range(10), gamma=0.05, known_anomaly_draw=2), *specs(), *specs(range(3), dataset="digits")]
     store = ResultStore(tmp_path)
     commit_all(store, runs, drawn)
-    planned = read(store, PlanView.from_specs("mixed", "mixed", runs))
+    planned = read(store, Plan("mixed", (), (), tuple(runs)))
     alone = of_rows(store.read(columns=(*LIGHT_COLUMNS,)), "mixed")
     by_key = [
-        {(v["dataset"], v["gamma"]): line for v, line in zip(c.rows, summarise(c).to_dict("records"), strict=True)}
+        {(v["dataset"], v["gamma"]): line for v, line in zip(c.rows, c.summary.to_dict("records"), strict=True)}
         for c in (planned, alone)
     ]
     assert by_key[0].keys() == by_key[1].keys() == {("mnist", 0.05), ("mnist", 0.0), ("digits", 0.0)}
@@ -133,10 +134,10 @@ def test_pairs_of_one_known_class_make_one_row(tmp_path):
     of_pair = {(0, 1): 0.9, (0, 2): 0.8, (1, 0): 0.7, (1, 2): 0.6, (2, 0): 0.5, (2, 1): 0.4}
     store = ResultStore(tmp_path)
     commit_all(store, runs, lambda spec: of_pair[spec.normal_class, spec.known_anomaly_classes[0]])
-    for cells in (read(store, PlanView.from_specs("table2_one", "one", runs)), read_all(store)):
+    for cells in (read(store, Plan("table2_one", (), (), tuple(runs))), read_all(store)):
         (values,) = cells.rows
         assert values["known_anomaly_classes"] == ONE_KNOWN
-        (line,) = summarise(cells).to_dict("records")
+        (line,) = cells.summary.to_dict("records")
         assert line["avg"] == pytest.approx(np.mean(list(of_pair.values())))
         assert line["sd_classes"] == pytest.approx(np.std(list(of_pair.values())))  # over the pairs, as Deep SAD's
         assert (line["classes"], line["classes_wanted"], line["ok"]) == (6, 6, 12)
@@ -178,7 +179,7 @@ def test_all_plans_of_a_folder_together(tmp_path):
     commit_all(ResultStore(tmp_path), first, drawn)
     cells = read_all(tmp_path)
     assert (cells.title, len(cells.runs)) == ("a + b", 9)  # what both plans want is one run
-    assert summarise(cells).loc[0, ["ok", "missing"]].tolist() == [6, 3]
+    assert cells.summary.loc[0, ["ok", "missing"]].tolist() == [6, 3]
 
 
 # -- the paper's layouts -------------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def our_table(cells, name):
 
 
 def test_table_1_has_every_printed_line_and_ours_below(paper_cells):
-    mnist, fashion = paper_tables.sheets(our_table(paper_cells, "table1"))
+    mnist, fashion = paper_sheets(our_table(paper_cells, "table1"))
     assert [line[:2] for line in mnist.lines] == [
         *[(method, "paper") for method in ("AnoGAN", "OCGAN", "GeoTrans", "ARNet", "ADGAN (rerun)", "AGAD")],
         ("AGAD", "here"),
@@ -222,7 +223,7 @@ def is_table_1(spec):
 
 
 def test_table_5_has_four_lines_per_data_set_and_no_gap_where_nothing_can_be_frozen(paper_cells):
-    (sheet,) = paper_tables.sheets(our_table(paper_cells, "table5"))
+    (sheet,) = paper_sheets(our_table(paper_cells, "table5"))
     assert [line[:4] for line in sheet.lines[::2]] == [
         ("Fashion-MNIST", "✓", "✓", "paper"),
         ("Fashion-MNIST", "✓", "", "paper"),
@@ -238,7 +239,7 @@ def test_table_5_has_four_lines_per_data_set_and_no_gap_where_nothing_can_be_fro
 def test_a_number_of_ours_bears_its_verdict_in_the_papers_layout(tmp_path):
     runs = specs(dataset="cifar10", backbone="unet", gamma=0.03)
     commit_all(ResultStore(tmp_path), runs, lambda spec: 0.983)
-    (sheet,) = paper_tables.sheets(our_table(read_all(tmp_path), "table4"))
+    (sheet,) = paper_sheets(our_table(read_all(tmp_path), "table4"))
     with_context = next(line for line in sheet.lines if line[1:3] == ("with", "here"))
     assert with_context[3:] == ("—", "—", "98.3±0.00 =", "—", "—")
 
@@ -246,7 +247,7 @@ def test_a_number_of_ours_bears_its_verdict_in_the_papers_layout(tmp_path):
 def test_borrowed_columns_of_table_2_stand_marked_beside_ours(tmp_path):
     runs = specs(dataset="cifar10", backbone="unetpp", gamma=0.1)
     commit_all(ResultStore(tmp_path), runs, lambda spec: 0.5)
-    (sheet,) = paper_tables.sheets(our_table(read_all(tmp_path), "table2"))
+    (sheet,) = paper_sheets(our_table(read_all(tmp_path), "table2"))
     line = dict(zip(sheet.columns, next(line for line in sheet.lines if line[1] == ".10"), strict=True))
     assert (line["Deep SAD†"], line["AGAD, paper"], line["AGAD, here"]) == ("79.8±7.1", "99.9±0.03", "50.0±0.00")
     assert (line["diff"], line["verdict"], line["n"]) == ("−49.9", "below", "30/30")
@@ -258,7 +259,7 @@ def test_other_settings_have_a_sheet_of_their_own_without_a_verdict(tmp_path):
     own, other = our_tables(read_all(tmp_path), "table1")
     assert (own.settings, other.settings) == ((), ("updates=200",))
     assert other.name == "table1-updates=200"
-    (sheet,) = paper_tables.sheets(other)
+    (sheet,) = paper_sheets(other)
     assert sheet.lines[-1][-3].replace(".", "").isdigit()
 
 
@@ -323,7 +324,7 @@ def test_leakage_table_by_hand(tmp_path):
             )
         )
     cells = read_all(tmp_path)
-    sheet = leakage.table(cells, curves.read(tmp_path, cells.runs["run_id"]))
+    sheet = leakage_table(cells, curves.read(tmp_path, cells.runs["run_id"]))
     line = dict(zip(sheet.columns, sheet.lines[0], strict=True))
     record = sheet.data.iloc[0]
     assert line["recal"] == "65.0 / 65.0"
@@ -339,7 +340,7 @@ def test_leakage_table_by_hand(tmp_path):
 def test_leakage_shows_no_panel_without_a_run(tmp_path):
     there, missing = specs((0,), seeds=(0,)), specs((0,), seeds=(0,), dataset="fashion_mnist")
     commit_all(ResultStore(tmp_path), there, drawn)
-    drawing = leakage_figure(read(tmp_path, PlanView.from_specs("table1", "both", [*there, *missing])))
+    drawing = leakage_figure(read(tmp_path, Plan("table1", (), (), (*there, *missing))))
     assert [panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison] == ["MNIST, naive"]
 
 
@@ -348,7 +349,7 @@ def test_without_other_protocols_there_is_no_leakage_table(tmp_path):
     for spec in specs((0,), dataset="digits"):
         store.commit(ok_row(spec, 0.5, auroc_eval_recal=None))
     cells = read_all(tmp_path)
-    assert leakage.table(cells, curves.read(tmp_path, cells.runs["run_id"])) is None
+    assert leakage_table(cells, curves.read(tmp_path, cells.runs["run_id"])) is None
     assert leakage_figure(cells) is None
 
 
@@ -524,9 +525,7 @@ def test_each_table_is_three_files_and_each_figure_two(report):
 
 
 def test_latex_has_no_letter_that_latex_lacks(report, paper_cells):
-    sheets = [
-        sheet for name in ("table1", "table5", "table9") for sheet in paper_tables.sheets(our_table(paper_cells, name))
-    ]
+    sheets = [sheet for name in ("table1", "table5", "table9") for sheet in paper_sheets(our_table(paper_cells, name))]
     texts = [sheet.to_latex() for sheet in (*sheets, networks(paper_cells))]
     for text in (*texts, *(path.read_text() for path in (report / "tables").glob("*.tex"))):
         assert text.isascii()

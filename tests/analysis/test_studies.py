@@ -8,23 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agad.errors import StoreError
+from agad.plan.grid import Grid
+from agad.plan.make import make_plan
+from agad.plan.study import read_studies, read_study
+from agad.plan.tuned import Tuned
 from agad.spec.run import RunSpec
+from agad.store.folder import ResultsFolder, StudyFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
-from analysis.errors import AnalysisError
 from analysis.figures.studies import study_figures
 from analysis.page.report import write_report
-from analysis.studies import read_studies, read_study, trials_table
+from analysis.studies import trials_table, words
 from analysis.tables.table import plan_table
 from analysis.tables.tuned import tuned_table
-from analysis.tuning import Tuning
 from analysis.views import studies_view, tuned_view
-from sweeps.grids.paper import Grid
-from sweeps.plan import make_plan
-from sweeps.tuning.chosen import tuned_by
 from sweeps.tuning.outcomes import Rows
-from sweeps.tuning.summary import SUMMARY, write_summary
+from sweeps.tuning.summary import summarise, tuned_by
 from tests.helpers.analysis_rows import commit_all, ok_row
 from tests.helpers.rows import spec
 from tests.helpers.studies import Bench, cells, settings_of
@@ -41,8 +42,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bench = Bench(results, settings_of(cells(1), ranges=ranges))
     bench.run(8, sampler="random")
     rows = Rows(bench.store)
-    rows.look({run.run_id for run in bench.made})
-    write_summary(bench.folder, bench.optimiser, rows.known, how={"sampler": "random", "pruner": "none"})
+    rows.poll({run.run_id for run in bench.made})
+    summarise(bench.optimiser, rows.known).save(bench.folder)
     return results
 
 
@@ -89,6 +90,13 @@ def test_default_and_tuned_stand_side_by_side(tuned: Path) -> None:
     assert lines.loc["unseen", ["default", "tuned"]].tolist() == [1.0, 1.0]
 
 
+def of_study(links: dict[str, str]) -> Tuned:
+    return Tuned(
+        study="s", trial=1, trials=2, values={"lambda_con": 7.0}, score=0.9, anomalies=(14,),
+        classes={0: (1,), 1: (2,)}, default_runs=links,
+    )  # fmt: skip
+
+
 def _own(run: RunSpec) -> float:
     return 0.5 + 0.1 * run.seed + 0.01 * run.known_anomaly_classes[0]
 
@@ -105,7 +113,7 @@ def test_arms_of_a_grid_have_lines_of_their_own(tmp_path: Path) -> None:
     commit_all(store, default, _own)
     commit_all(store, tuned, lambda run: _own(run) + arms[run.adversarial_context])
     links = {found.run_id: own.run_id for found, own in zip(tuned, default, strict=True)}
-    sheet = tuned_table(store, Tuning("s", 1, 2, {"lambda_con": 7.0}, 0.9, (14,), {0: (1,), 1: (2,)}, links))
+    sheet = tuned_table(store, of_study(links))
 
     assert sheet is not None
     assert sheet.columns[:4] == ("dataset", "γ", "context", "")
@@ -133,7 +141,7 @@ def test_the_study_s_trials_and_pictures(study: Path) -> None:
     assert sheet.lines[0][0] == str(one.best)
     assert len(sheet.data) == 8
     assert [name.rpartition("-")[2] for name in names] == ["history", "importance", "slices", "parallel"]
-    assert "14 labelled anomalies of classes 1+2" in one.words
+    assert "14 labelled anomalies of classes 1+2" in words(one)
     assert all(drawing.to_svg().startswith("<svg") for drawing in study_figures(one))
 
 
@@ -146,20 +154,21 @@ def test_the_report_of_a_study_opens_without_a_network(study: Path, tuned: Path,
 
 def test_a_folder_with_a_study_alone_has_a_report(study: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
-    folder = alone / "studies" / "s"
-    folder.mkdir(parents=True)
-    (folder / SUMMARY).write_text((study / "studies" / "s" / SUMMARY).read_text())
+    folder = ResultsFolder(alone).study("s")
+    folder.path.mkdir(parents=True)
+    folder.summary.write_text(ResultsFolder(study).study("s").summary.read_text())
 
     assert "Studies only" in write_report(alone, tmp_path / "report").read_text()
 
 
 def test_a_damaged_summary_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / SUMMARY).write_text('{"study_version": 1')
-    with pytest.raises(AnalysisError, match="not a study's summary, or a damaged one"):
-        read_study(tmp_path)
-    (tmp_path / SUMMARY).write_text('{"study_version": 9}')
-    with pytest.raises(AnalysisError, match="a study of schema 9"):
-        read_study(tmp_path)
+    folder = StudyFolder(tmp_path)
+    folder.summary.write_text('{"study_version": 1')
+    with pytest.raises(StoreError, match="is damaged; tune"):
+        read_study(folder)
+    folder.summary.write_text('{"study_version": 9}')
+    with pytest.raises(StoreError, match="a study of schema 9"):
+        read_study(folder)
 
 
 def test_the_notebook_s_views(tuned: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agad.spec.run import RunSpec
-from agad.store.rows import FILE_METADATA, ResultStore
+from agad.store.row_file import FILE_METADATA
+from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA, RunRecord
 
 MADE = {

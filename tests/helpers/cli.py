@@ -1,8 +1,11 @@
-"""The project's commands as processes."""
+"""The project's commands, as processes and in this one."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,7 +32,7 @@ NUMBERS = ["run_id", "status", *SPEC_COLUMNS, *RESULTS]
 
 
 def launch(*arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run launch.py to its end, somewhere else than in the repository."""
+    """Run launch.py to its end, in another folder than the repository."""
     return subprocess.run(
         [*LAUNCH, *arguments],
         capture_output=True,
@@ -41,22 +44,65 @@ def launch(*arguments: str, timeout: float = 600, **environment: str) -> subproc
     )
 
 
+def launch_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What launch.py does with these arguments, without a process of its own (its workers have theirs)."""
+    from sweeps.cli.launch import main  # late: not every test that starts a process plans a sweep itself
+
+    before, out, err = signal.getsignal(signal.SIGTERM), io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code: object = main(list(arguments))
+    except SystemExit as exit_:
+        code = exit_.code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(list(arguments), code, out.getvalue(), err.getvalue())
+
+
+def save_plan(results: Path, *arguments: str) -> Path:
+    """The plan file that a launch with these arguments would begin with."""
+    from sweeps.cli.arguments import plan_of
+    from sweeps.cli.options import build_parser
+
+    return plan_of(build_parser("").parse_args(list(arguments))).save(results)
+
+
 def local_results(folder: Path, *arguments: str) -> Path:
-    """The folder, with the rows that two local workers make of these arguments, left in peace."""
-    done = launch(*arguments, "--results", str(folder), "--workers", "2")
+    """The folder, with the rows that one local worker makes of these arguments, undisturbed."""
+    done = launch_here(*arguments, "--results", str(folder), "--workers", "1")
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Start launch.py and return at once."""
     return subprocess.Popen(
-        [*LAUNCH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*LAUNCH, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **environment},
     )
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in done.stdout.split()]
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists, and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def numbers(results: Path) -> list[dict[str, object]]:
-    """The rows that count, without what tells of place and time."""
+    """The rows that count, without the columns that differ by machine and time."""
     rows: list[dict[str, object]] = ResultStore(results).read(NUMBERS).to_pylist()
     return rows
 
@@ -72,7 +118,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 300, pause: float
     """Return when the condition holds; AssertionError when it does not in time."""
     ends = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < ends, f"waited {seconds} s in vain"
+        assert time.monotonic() < ends, f"the condition did not hold within {seconds} s"
         time.sleep(pause)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.conftest import ROOT
+from tests.helpers.holding import HELD
 
 TOKEN = "a-token-of-the-tests-alone-0123456789"  # noqa: S105 - a secret of nobody
 OBJECT_STORE = 80 * 2**20
@@ -42,7 +43,7 @@ class Nodes:
 
 @contextmanager
 def ray_nodes(*nodes: dict[str, float]) -> Iterator[Nodes]:
-    """Start a cluster of such nodes, and end it."""
+    """Start a cluster of such nodes, whose runs can be held, and end it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.helpers.ray_nodes", json.dumps(nodes)],
         stdin=subprocess.PIPE,
@@ -50,7 +51,7 @@ def ray_nodes(*nodes: dict[str, float]) -> Iterator[Nodes]:
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"},
+        env={**os.environ, **HELD, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"},
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -60,7 +61,7 @@ def ray_nodes(*nodes: dict[str, float]) -> Iterator[Nodes]:
         yield Nodes(address, process.stdin, process.stdout)
     finally:
         process.stdin.close()
-        process.wait(timeout=60)
+        process.wait(timeout=300)
         process.stdout.close()
 
 

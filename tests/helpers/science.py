@@ -11,7 +11,7 @@ from torch import Tensor
 
 from agad.data.prepared import Prepared, in_memory
 from agad.data.split import one_class_split
-from agad.nets.build import build_generator
+from agad.methods import build_generator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.nets.layers.rebuilding import Recipe
 from agad.nets.layers.saved_tensors import saved_as

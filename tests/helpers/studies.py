@@ -8,19 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
-from sweeps.plan import Plan, RetryPolicy
 from sweeps.tuning.coordinator import Coordinator
 from sweeps.tuning.lease import Lease
 from sweeps.tuning.optimiser import Optimiser, open_storage
 from sweeps.tuning.outcomes import Rows, count_steps
 from sweeps.tuning.settings import StudySettings
 from sweeps.tuning.space import space_of
-from sweeps.worker.growing import Feed, study_folder
+from sweeps.worker.growing import Feed
 from sweeps.worker.picking import Picker
+from sweeps.worker.retry import RetryPolicy
 from sweeps.worker.stopping import Stopping
 from tests.helpers.rows import record, spec
 
@@ -66,7 +68,7 @@ class Bench:
         self, results: Path, settings: StudySettings, values: Callable[[RunSpec], Mapping[str, Any]] = lambda _: {}
     ) -> None:
         self.results, self.values = results, values
-        self.folder = study_folder(results, settings.name)
+        self.folder = ResultsFolder(results).study(settings.name)
         self.settings = settings.save(self.folder)
         self.plan = Plan(settings.name, (), (), settings.specs, code_digest(), settings.name)
         self.plan_path = self.plan.save(results)

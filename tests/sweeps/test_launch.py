@@ -10,24 +10,43 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.plan import Plan
-from tests.helpers.cli import LAUNCH, LEAN, SMALL, claims, launch, numbers, one_line, start, wait_for
+from tests.helpers.cli import (
+    LAUNCH,
+    LEAN,
+    SMALL,
+    children,
+    claims,
+    is_running,
+    launch,
+    launch_here,
+    local_results,
+    numbers,
+    one_line,
+    save_plan,
+    start,
+    wait_for,
+)
+from tests.helpers.holding import EVERY_UPDATE, HELD, checkpoints, hold, release, wait_until_held
 
-FEW = ["--set", "updates=100", *LEAN]
-SLOW = [*SMALL, *FEW, "--checkpoint-every", "0.4", "--workers", "2"]
-"""Two runs that take some seconds each, with several checkpoints, so that a signal at the first one comes in time."""
+pytestmark = pytest.mark.slow
+
+FEW = ["--set", "updates=10", *LEAN]
+TWO = [*SMALL, *FEW, *EVERY_UPDATE, "--workers", "2"]
+"""Two runs of a moment, with a checkpoint after each update, at which a test can hold them."""
+AGAIN = [*TWO, "--workers", "1"]
+"""The same, where one worker will do: each costs an import of torch."""
+ONE = [*SMALL, "--select", "normal_class=0", "--set", "updates=2", *LEAN, "--workers", "1"]
+"""One run of a moment."""
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of SLOW, left in peace."""
-    results = tmp_path_factory.mktemp("uninterrupted")
-    done = launch(*SLOW, "--results", str(results))
-    assert done.returncode == 0, done.stderr
-    return results
+    """The results of TWO, undisturbed."""
+    return local_results(tmp_path_factory.mktemp("uninterrupted"), *TWO)
 
 
 def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
@@ -37,7 +56,7 @@ def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
     assert {row["normal_class"] for row in rows} == {0, 1}
     assert all(0 <= row["auroc"] <= 1 and row["threads"] == 1 for row in rows)
     (table,) = (uninterrupted / "tables").iterdir()
-    assert "updates=100" in table.read_text()
+    assert "updates=10" in table.read_text()
 
 
 def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> None:
@@ -48,7 +67,7 @@ def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> 
 
 def test_launched_again_when_all_is_done_it_prints_the_table_and_trains_nothing(uninterrupted: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (uninterrupted / "base").iterdir()}
-    done = launch(*SLOW, "--results", str(uninterrupted))
+    done = launch(*TWO, "--results", str(uninterrupted))
 
     assert done.returncode == 0
     assert "Digits" in done.stdout
@@ -57,41 +76,25 @@ def test_launched_again_when_all_is_done_it_prints_the_table_and_trains_nothing(
 
 def test_a_plan_file_means_the_same_plan(uninterrupted: Path) -> None:
     (plan,) = (uninterrupted / "plans").iterdir()
-    done = launch("--plan", str(plan), "--results", str(uninterrupted))
+    done = launch_here("--plan", str(plan), "--results", str(uninterrupted))
 
     assert (done.returncode, "Digits" in done.stdout) == (0, True)
 
 
-def children(pid: int) -> list[int]:
-    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line) for line in done.stdout.split()]
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process is there, and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def has_checkpoint(results: Path) -> bool:
-    """Whether some run has got as far as a checkpoint."""
-    return any(path.suffix == ".pt" for path in (results / "checkpoints").glob("*"))
-
-
 def owner_of_a_checkpoint(results: Path) -> int:
     """The pid of the worker that wrote one."""
-    run_id = next(path.name for path in (results / "checkpoints").glob("*.pt")).partition(".")[0]
+    run_id = checkpoints(results)[0].name.partition(".")[0]
     record = ClaimBoard(results, Owner.this_process("observer")).read(run_id, 1)
     assert record is not None
     return record.owner.pid
 
 
 def test_a_killed_workers_run_is_taken_over_and_gives_the_same_bits(tmp_path: Path, uninterrupted: Path) -> None:
-    launcher = start(*SLOW, "--results", str(tmp_path))
-    wait_for(lambda: has_checkpoint(tmp_path))
+    hold(tmp_path)
+    launcher = start(*TWO, "--results", str(tmp_path), **HELD)
+    wait_until_held(tmp_path, 2)
     os.kill(owner_of_a_checkpoint(tmp_path), signal.SIGKILL)
+    release(tmp_path)
     _, messages = launcher.communicate(timeout=600)
 
     assert launcher.returncode == 0, messages
@@ -102,12 +105,16 @@ def test_a_killed_workers_run_is_taken_over_and_gives_the_same_bits(tmp_path: Pa
 
 
 def test_all_killed_at_once_goes_on_at_the_next_launch(tmp_path: Path, uninterrupted: Path) -> None:
-    launcher = start(*SLOW, "--results", str(tmp_path))
-    wait_for(lambda: has_checkpoint(tmp_path))
-    for pid in [launcher.pid, *children(launcher.pid)]:
+    hold(tmp_path)
+    launcher = start(*TWO, "--results", str(tmp_path), **HELD)
+    wait_until_held(tmp_path, 2)
+    workers = children(launcher.pid)
+    os.kill(launcher.pid, signal.SIGSTOP)  # so that it replaces no worker
+    for pid in [*workers, launcher.pid]:
         os.kill(pid, signal.SIGKILL)
     launcher.communicate()
-    done = launch(*SLOW, "--results", str(tmp_path))
+    release(tmp_path)
+    done = launch_here(*AGAIN, "--results", str(tmp_path))
 
     assert done.returncode == 0, done.stderr
     assert numbers(tmp_path) == numbers(uninterrupted)
@@ -115,9 +122,10 @@ def test_all_killed_at_once_goes_on_at_the_next_launch(tmp_path: Path, uninterru
 
 
 def test_workers_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
-    launcher = start(*SLOW, "--results", str(tmp_path), "--set", "updates=2000")
-    wait_for(lambda: len(claims(tmp_path)) == 2)
+    launcher = start(*TWO, "--results", str(tmp_path), "--set", "updates=100000")
+    wait_for(lambda: len(checkpoints(tmp_path)) == 2)
     workers = children(launcher.pid)
+    assert len(workers) == 2
     launcher.kill()
     launcher.communicate()
 
@@ -126,25 +134,27 @@ def test_workers_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, uninterrupted: Path) -> None:
-    launcher = start(*SLOW, "--results", str(tmp_path))
-    wait_for(lambda: has_checkpoint(tmp_path))
+    hold(tmp_path)
+    launcher = start(*TWO, "--results", str(tmp_path), **HELD)
+    wait_until_held(tmp_path, 2)
     os.kill(launcher.pid, signal.SIGINT)
     _, messages = launcher.communicate(timeout=600)
+    release(tmp_path)
 
     assert launcher.returncode == 1
     assert "Go on with:" in messages
     assert "Traceback" not in messages
     assert "launch.py --grid demo" in messages.strip().splitlines()[-1]
     assert all(claim.released for claim in claims(tmp_path))
-    assert list((tmp_path / "checkpoints").iterdir())
+    assert checkpoints(tmp_path)
 
-    done = launch(*SLOW, "--results", str(tmp_path))
+    done = launch_here(*AGAIN, "--results", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert numbers(tmp_path) == numbers(uninterrupted)
 
 
 def test_two_launches_at_once_share_the_work(tmp_path: Path, uninterrupted: Path) -> None:
-    one, other = (start(*SLOW, "--results", str(tmp_path), "--workers", "1") for _ in range(2))
+    one, other = (start(*AGAIN, "--results", str(tmp_path)) for _ in range(2))
     outputs = [launcher.communicate(timeout=600) for launcher in (one, other)]
 
     assert (one.returncode, other.returncode) == (0, 0), outputs
@@ -166,14 +176,14 @@ def test_a_non_finite_loss_is_a_failed_row_and_the_sweep_goes_on(tmp_path: Path)
     assert all(row["failure_update"] >= 1 for row in rows)
     assert all("non-finite at update" in Path(row["log"]).read_text() for row in rows)
 
-    again = launch(*options)
+    again = launch_here(*options)
     assert (again.returncode, ResultStore(tmp_path).read_tries().num_rows) == (1, 2), "nan is never tried again"
-    launch(*options, "--retry-failed")
+    launch_here(*options, "--retry-failed")
     assert ResultStore(tmp_path).read_tries().num_rows == 4
 
 
 def test_dry_run_says_what_would_be_run_and_touches_nothing(tmp_path: Path) -> None:
-    done = launch("--grid", "table2", "--dry-run", "--results", str(tmp_path / "new"))
+    done = launch_here("--grid", "table2", "--dry-run", "--results", str(tmp_path / "new"))
 
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "table2: 450 runs, 0 done, 0 failed, 450 to do"
@@ -182,10 +192,10 @@ def test_dry_run_says_what_would_be_run_and_touches_nothing(tmp_path: Path) -> N
 
 
 def test_dry_run_forecasts_from_finished_runs(uninterrupted: Path) -> None:
-    done = launch(*SLOW, "--set", "seed=7", "--dry-run", "--results", str(uninterrupted))
+    done = launch_here(*TWO, "--set", "seed=7", "--dry-run", "--results", str(uninterrupted))
 
     assert "2 runs, 0 done" in done.stdout
-    done = launch("--grid", "demo", *FEW, "--dry-run", "--results", str(uninterrupted))
+    done = launch_here("--grid", "demo", *FEW, "--dry-run", "--results", str(uninterrupted))
     assert "18 runs, 2 done, 0 failed, 16 to do" in done.stdout
     assert "from 2 finished runs" in done.stdout
 
@@ -218,7 +228,7 @@ BAD = [
     (["--grid", "demo", "--workers", "none"], "--help lists the options"),
     (["--grid", "demo", "--lease", "0"], "no number of seconds of 1 or more"),
     (["--grid", "demo", "--plan", "x.json"], "--plan says everything"),
-    (["--plan", "/nowhere/x.json"], "cannot read the plan /nowhere/x.json"),
+    (["--plan", "/nowhere/x.json"], "/nowhere/x.json: there is no such plan file"),
     (["--grid", "demo", "--device", "cuda"], "no CUDA device is visible here"),
     (["--grid", "table2", "--data", "/nowhere", "--select", "dataset=mnist"], "--prepare-data"),
     (["--grid", "demo", "--set", "dataset=npz:mine", "--data", "/nowhere"], "mine.npz"),
@@ -227,16 +237,23 @@ BAD = [
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(arguments[-2:]) for arguments, _ in BAD])
 def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = launch("--results", str(tmp_path / "r"), *arguments)
+    done = launch_here("--results", str(tmp_path / "r"), *arguments)
 
     assert done.returncode == 2
     assert message in one_line(done.stderr)
     assert not (tmp_path / "r" / "inbox").exists()
 
 
+def test_bad_input_is_the_status_of_the_process_too(tmp_path: Path) -> None:
+    done = launch("--results", str(tmp_path / "r"), "--grid", "tabel2")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown grid 'tabel2'" in one_line(done.stderr)
+
+
 def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = launch(*SMALL, "--results", str(tmp_path / "file"))
+    done = launch_here(*SMALL, "--results", str(tmp_path / "file"))
 
     assert done.returncode == 2
     assert "is not writable" in one_line(done.stderr)
@@ -248,7 +265,7 @@ def test_truncated_data_are_one_line(tmp_path: Path) -> None:
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (raw / f"{name}-ubyte").write_bytes(b"\0\0\x08\x03\0\0\xea\x60")
     select = ["--select", "dataset=mnist", "--select", "normal_class=0", "--select", "gamma=0"]
-    done = launch("--grid", "table2", *select, "--data", str(tmp_path / "data"), "--results", str(tmp_path / "r"))
+    done = launch_here("--grid", "table2", *select, "--data", str(tmp_path / "data"), "--results", str(tmp_path / "r"))
 
     assert done.returncode == 2
     assert "ubyte" in one_line(done.stderr)
@@ -268,14 +285,14 @@ def small_disk(tmp_path: Path) -> Path:
 def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path, uninterrupted: Path) -> None:
     """The checkpoints do not fit."""
     try:
-        done = launch(*SLOW, "--results", str(small_disk))
+        done = launch(*TWO, "--results", str(small_disk))
         assert done.returncode == 1
         errors = [line for line in done.stderr.splitlines() if line.startswith("launch.py: error: ")]
         assert "No space left on device" in one_line("\n".join(errors))
         assert "Traceback" not in done.stderr
         assert ResultStore(small_disk).read().num_rows == 0, "no row for an error of place"
         subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk)], check=True)
-        assert launch(*SLOW, "--results", str(small_disk)).returncode == 0
+        assert launch_here(*AGAIN, "--results", str(small_disk)).returncode == 0
         assert numbers(small_disk) == numbers(uninterrupted)
     finally:
         subprocess.run(["umount", str(small_disk)], check=True)
@@ -283,41 +300,36 @@ def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path
 
 def test_changed_code_is_refused_once_there_are_rows(tmp_path: Path) -> None:
     """Rows of two codes would be mixed silently."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1"]
-    launch(*options, "--prepare-data")
-    (path,) = (tmp_path / "plans").iterdir()
-    plan = Plan.load(path)
-    dataclasses.replace(plan, code="0123456789abcdef").save(tmp_path, anew=True)
+    options = [*ONE, "--results", str(tmp_path)]
+    plan = Plan.load(save_plan(tmp_path, *options))
+    dataclasses.replace(plan, code="0123456789abcdef").save(tmp_path, replace=True)
     ResultStore(tmp_path).commit(RunRecord(spec=plan.specs[0], attempt=1, status="pruned"))
 
-    done = launch(*options)
+    done = launch_here(*options)
     assert done.returncode == 2
     assert "--allow-code-change" in one_line(done.stderr)
-    assert launch(*options, "--allow-code-change").returncode == 0
+    assert launch_here(*options, "--allow-code-change").returncode == 0
 
 
 def test_a_plan_without_rows_takes_todays_code(tmp_path: Path) -> None:
     """Data prepared on Monday, agad updated on Tuesday: nothing can be mixed yet."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1"]
-    launch(*options, "--prepare-data")
-    (path,) = (tmp_path / "plans").iterdir()
-    dataclasses.replace(Plan.load(path), code="0123456789abcdef").save(tmp_path, anew=True)
+    options = [*ONE, "--results", str(tmp_path)]
+    dataclasses.replace(Plan.load(save_plan(tmp_path, *options)), code="0123456789abcdef").save(tmp_path, replace=True)
 
-    assert launch(*options).returncode == 0
+    assert launch_here(*options).returncode == 0
 
 
 def test_a_run_of_a_host_that_is_gone_is_taken_over_after_the_lease(tmp_path: Path) -> None:
     """Nobody can see whether a process of another host lives: its silence has to last for a lease."""
-    options = [*SMALL, "--results", str(tmp_path), "--set", "updates=2", *LEAN, "--workers", "1", "--lease", "4"]
-    launch(*options, "--prepare-data")
-    (path,) = (tmp_path / "plans").iterdir()
+    options = [*ONE, "--results", str(tmp_path), "--lease", "2"]
+    path = save_plan(tmp_path, *options)
     elsewhere = dataclasses.replace(Owner.this_process("gone"), host="another-host")
     for spec in Plan.load(path).specs:
         assert ClaimBoard(tmp_path, elsewhere).take(spec.run_id, 1)
 
-    done = launch(*options)
+    done = launch_here(*options)
     assert done.returncode == 0, done.stderr
-    assert ResultStore(tmp_path).read(["attempt"])["attempt"].to_pylist() == [2, 2]
+    assert ResultStore(tmp_path).read(["attempt"])["attempt"].to_pylist() == [2]
 
 
 def test_options_are_a_closed_surface() -> None:
@@ -330,7 +342,7 @@ def test_options_are_a_closed_surface() -> None:
 
 
 def test_several_runs_together_on_the_cpu_are_refused(tmp_path: Path) -> None:
-    done = launch("--grid", "demo", "--results", str(tmp_path), "--device", "cpu", "--together", "2")
+    done = launch_here("--grid", "demo", "--results", str(tmp_path), "--device", "cpu", "--together", "2")
 
     assert done.returncode == 2
     assert "start more processes by --workers" in one_line(done.stderr)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.make import make_plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from sweeps.cli.status import main
-from sweeps.grids.paper import load_grid
-from sweeps.plan import make_plan
+from sweeps.grids import load_grid
 from tests.helpers.rows import record
 
 SELECT = ["--grid", "demo", "--select", "gamma=0"]
@@ -77,7 +77,7 @@ def test_torn_files_are_named(status, tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "ab.1.parquet").write_text("torn")
 
-    assert "passed over" in status()[1]
+    assert "skipped" in status()[1]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""CIFAR-10 and CIFAR-100 (20 coarse classes): the python batches that torchvision.datasets keeps below <root>."""
+"""CIFAR-10 and CIFAR-100 (20 coarse classes): the Python batches that torchvision.datasets downloads to <root>.
+
+CIFAR-10 is also read from cifar10.npz, where there are no batches.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,73 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agad.data.readers.npz import npz_source
 from agad.data.source import Content, Part, Source, array_part, stamp
 from agad.errors import DataError
-from agad.spec.datasets import DATASETS
+from agad.spec import datasets
+
+DATASETS = {
+    "cifar10": {
+        "title": "CIFAR-10",
+        "class_names": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
+        "train_counts": [5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000],
+        "channels": 3,
+        "layout": "torchvision's cifar-10-batches-py or cifar10.npz",
+        "torchvision": "CIFAR10",
+        "order": 4,
+    },
+    "cifar100": {
+        "title": "CIFAR-100",
+        "class_names": [  # the 20 superclasses, in the order of the file's coarse labels
+            "aquatic mammals",
+            "fish",
+            "flowers",
+            "food containers",
+            "fruit and vegetables",
+            "household electrical devices",
+            "household furniture",
+            "insects",
+            "large carnivores",
+            "large man-made outdoor things",
+            "large natural outdoor scenes",
+            "large omnivores and herbivores",
+            "medium-sized mammals",
+            "non-insect invertebrates",
+            "people",
+            "reptiles",
+            "small mammals",
+            "trees",
+            "vehicles 1",
+            "vehicles 2",
+        ],
+        "train_counts": [
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+            2500,
+        ],
+        "channels": 3,
+        "layout": "torchvision's cifar-100-python",
+        "torchvision": "CIFAR100",
+        "order": 5,
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +95,7 @@ class _Release:
     test: dict[str, str]
 
 
-RELEASES = {
+_RELEASES = {
     "cifar10": _Release(
         "cifar-10-batches-py",
         "labels",
@@ -50,16 +117,18 @@ RELEASES = {
 }
 
 
-def find_cifar(dataset: str, root: Path) -> Source:
-    """The data set's batches below the data root; SourceAbsentError if one is missing."""
-    release = RELEASES[dataset]
-    folder = root / release.folder
+def find(dataset: str, root: Path) -> Source:
+    """The data set's batches below the data root, or its npz; SourceAbsentError if a file is missing."""
+    release = _RELEASES[dataset]
+    folder, npz = root / release.folder, root / f"{dataset}.npz"
+    if dataset == "cifar10" and not folder.exists() and npz.exists():
+        return npz_source(npz, root, datasets.DATASETS[dataset].class_names)
     stamps = [stamp(folder / name, root) for name in (*release.train, *release.test)]
     return Source(tuple(sorted(stamps)), lambda: _read(dataset, release, folder))
 
 
 def _read(dataset: str, release: _Release, folder: Path) -> Content:
-    names = DATASETS[dataset].class_names
+    names = datasets.DATASETS[dataset].class_names
     notes: list[str] = []
     train, test = (
         _read_part(folder, files, release.label_key, len(names), notes) for files in (release.train, release.test)
@@ -114,7 +183,7 @@ class _ArraysOnly(pickle.Unpickler):
 _CALLABLES: dict[str, Any] = {
     "_reconstruct": lambda _kind, shape, code: np.ndarray.__new__(np.ndarray, shape, code),
     "ndarray": np.ndarray,
-    # The published files were pickled by an old numpy, with flags as numbers, which newer ones deprecate.
+    # The published files were pickled by an old numpy, with flags as numbers, which newer versions deprecate.
     "dtype": lambda code, *_flags: np.dtype(code),
     "encode": codecs.encode,
 }

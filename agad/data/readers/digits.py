@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from agad.data.source import Content, Source, array_part
+from agad.spec import datasets
+
+DATASETS = {
+    "digits": {
+        "title": "Digits (8x8)",
+        "class_names": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+        "train_counts": [143, 146, 142, 147, 145, 146, 145, 144, 140, 144],
+        "channels": 1,
+        "layout": "",
+        "order": 1,
+    },
+}
 
 TEST_EVERY = 5
 """Of each class, in the file's order, every fifth image is a test image: one fixed split for every seed."""
 
 
-def find_digits() -> Source:
-    """The digits; nothing needs to be on disk, so that nothing is stamped."""
+def find(_dataset: str, _root: Path) -> Source:
+    """The digits, which need no raw files: there is nothing to stamp."""
     return Source((), _read)
 
 
@@ -28,7 +42,7 @@ def _read() -> Content:
     test = rank % TEST_EVERY == TEST_EVERY - 1
     return Content(
         channels=1,
-        class_names=tuple(str(label) for label in range(10)),
+        class_names=datasets.DATASETS["digits"].class_names,
         train=array_part(images[~test], labels[~test]),
         test=array_part(images[test], labels[test]),
     )

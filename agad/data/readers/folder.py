@@ -11,12 +11,16 @@ from agad.data.source import Source, SourceAbsentError
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
 
+PREFIXES = {
+    "folder:": {"layout": "NAME/train/CLASS/ and NAME/test/CLASS/, or NAME/CLASS/,", "order": 2},
+}
+
 TEST_SHARE = 5
 """Of a tree without train/ and test/, a fifth of each class, rounded down but at least one image, is for testing."""
 
 
-def find_folder(name: str, root: Path) -> Source:
-    """The tree NAME below the data root; SourceAbsentError if it is not there.
+def find(dataset: str, root: Path) -> Source:
+    """The tree NAME below the data root, of `folder:NAME`; SourceAbsentError if it is not there.
 
     Either NAME/train/CLASS/... and NAME/test/CLASS/..., or NAME/CLASS/... alone, of which a fixed fifth of each class
     becomes the test set. Classes are numbered by their sorted names. A class may be in test/ alone (a kind of anomaly
@@ -24,7 +28,7 @@ def find_folder(name: str, root: Path) -> Source:
 
     Raises DataError for a tree of another kind and for an empty class.
     """
-    top = root / name
+    top = root / dataset.removeprefix("folder:")
     if not top.is_dir():
         raise SourceAbsentError(f"{top} is not a folder")
     tree = Tree(top, root)

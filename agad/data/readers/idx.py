@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: the four idx files that torchvision.datasets keeps in <root>/<name>/raw."""
+"""MNIST and Fashion-MNIST: the four idx files that torchvision.datasets downloads to <root>/<its class>/raw."""
 
 from __future__ import annotations
 
@@ -11,27 +11,57 @@ from numpy.typing import NDArray
 
 from agad.data.source import Content, Part, Source, array_part, stamp
 from agad.errors import DataError
-from agad.spec.datasets import DATASETS
+from agad.spec import datasets
 
-FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
-"""The folder of each data set below the data root, which is also torchvision's name of it."""
+DATASETS = {
+    "mnist": {
+        "title": "MNIST",
+        "class_names": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+        "train_counts": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+        "channels": 1,
+        "layout": "torchvision's MNIST/raw",
+        "torchvision": "MNIST",
+        "order": 2,
+    },
+    "fashion_mnist": {
+        "title": "Fashion-MNIST",
+        "class_names": [
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ],
+        "train_counts": [6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000],
+        "channels": 1,
+        "layout": "torchvision's FashionMNIST/raw",
+        "torchvision": "FashionMNIST",
+        "order": 3,
+    },
+}
 
 _UNSIGNED_BYTES = 0x08
 _PREFIXES = {"train": "train", "test": "t10k"}
 
 
-def find_idx(dataset: str, root: Path) -> Source:
+def find(dataset: str, root: Path) -> Source:
     """The data set's idx files below the data root; SourceAbsentError if one is missing."""
-    folder = root / FOLDERS[dataset] / "raw"
+    facts = datasets.DATASETS[dataset]
+    folder = root / facts.torchvision / "raw"
     paths = {part: (_images(folder, part), _labels(folder, part)) for part in _PREFIXES}
     stamps = [stamp(path, root) for pair in paths.values() for path in pair]
     return Source(
         tuple(sorted(stamps)),
         lambda: Content(
             channels=1,
-            class_names=DATASETS[dataset].class_names,
-            train=_read_part(*paths["train"], classes=10),
-            test=_read_part(*paths["test"], classes=10),
+            class_names=facts.class_names,
+            train=_read_part(*paths["train"], classes=len(facts.class_names)),
+            test=_read_part(*paths["test"], classes=len(facts.class_names)),
         ),
     )
 

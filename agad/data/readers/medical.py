@@ -8,10 +8,47 @@ from pathlib import Path
 from agad.data.source import Source, SourceAbsentError
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
-from agad.spec.datasets import DATASETS
+from agad.spec import datasets
+
+# Counts as in section 5.1; the paper's ChestXray and Retinal OCT are Kaggle's editions.
+DATASETS = {
+    "alzheimer": {
+        "title": "Alzheimer's",
+        "class_names": ["non demented", "very mild demented", "mild demented", "moderate demented"],
+        "train_counts": [2560, 1792, 717, 52],
+        "channels": 1,
+        "layout": "alzheimer/{train,test}/{NonDemented,VeryMildDemented,MildDemented,ModerateDemented}/ "
+        "(Kaggle: tourist55/alzheimers-dataset-4-class-of-images)",
+        "order": 6,
+    },
+    "chest_xray": {
+        "title": "ChestXray",
+        "class_names": ["normal", "pneumonia"],
+        "train_counts": [1341, 3875],
+        "channels": 1,
+        "layout": "chest_xray/{train,test,val}/{NORMAL,PNEUMONIA}/ (Kaggle: paultimothymooney/chest-xray-pneumonia)",
+        "order": 7,
+    },
+    "lung_histopathology": {
+        "title": "Lung Histopathology",
+        "class_names": ["benign", "adenocarcinoma", "squamous cell carcinoma"],
+        "train_counts": [4500, 4500, 4500],
+        "channels": 3,
+        "layout": "lung_histopathology/{lung_n,lung_aca,lung_scc}/ (LC25000: lung_colon_image_set/lung_image_sets)",
+        "order": 8,
+    },
+    "retinal_oct": {
+        "title": "Retinal OCT",
+        "class_names": ["normal", "CNV", "DME", "drusen"],
+        "train_counts": [26315, 37205, 11348, 8616],
+        "channels": 1,
+        "layout": "retinal_oct/{train,test,val}/{NORMAL,CNV,DME,DRUSEN}/ (Kaggle: paultimothymooney/kermany2018)",
+        "order": 9,
+    },
+}
 
 _DEPTH = 3
-"""Archives wrap their tree in folders of their own: so many levels are looked through."""
+"""Archives wrap their tree in folders of their own: the number of such levels that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,65 +56,48 @@ class Archive:
     """How a public archive lays out its images.
 
     Attributes:
-        places: folders below the data root that are looked through, the first being the data set's own name.
+        tops: folders below the data root that are searched, the first being the data set's own name.
         folders: the class folders' names in the archive, in the order of the class indices.
-        test_parts: folders that make the test set together, the first of which must be there; empty: no split.
-        test_last: without a split, so many images of each class, the last by name, are the test set.
-        origin: where the archive comes from.
+        test_parts: folders that together make the test set, the first of which is required; empty: no split.
+        test_last: without a split, this many images of each class, the last by name, are the test set.
     """
 
-    places: tuple[str, ...]
+    tops: tuple[str, ...]
     folders: tuple[str, ...]
-    test_parts: tuple[str, ...]
-    test_last: int
-    origin: str
-
-    @property
-    def layout(self) -> str:
-        """The expected layout, in words."""
-        classes = ",".join(self.folders)
-        split = f"{{train,{','.join(self.test_parts)}}}/" if self.test_parts else ""
-        return f"{self.places[0]}/{split}{{{classes}}}/ ({self.origin})"
+    test_parts: tuple[str, ...] = ()
+    test_last: int = 0
 
 
 ARCHIVES = {
     "alzheimer": Archive(
-        places=("alzheimer", "Alzheimer_s Dataset"),
+        tops=("alzheimer", "Alzheimer_s Dataset"),
         folders=("NonDemented", "VeryMildDemented", "MildDemented", "ModerateDemented"),
         test_parts=("test",),
-        test_last=0,
-        origin="Kaggle: tourist55/alzheimers-dataset-4-class-of-images",
     ),
     "chest_xray": Archive(
-        places=("chest_xray", "ChestXRay2017", "ZhangLabData"),
+        tops=("chest_xray", "ChestXRay2017", "ZhangLabData"),
         folders=("NORMAL", "PNEUMONIA"),
         test_parts=("test", "val"),
-        test_last=0,
-        origin="Kaggle: paultimothymooney/chest-xray-pneumonia",
     ),
     "lung_histopathology": Archive(
-        places=("lung_histopathology", "lung_colon_image_set", "LC25000"),
+        tops=("lung_histopathology", "lung_colon_image_set", "LC25000"),
         folders=("lung_n", "lung_aca", "lung_scc"),
-        test_parts=(),
         test_last=500,
-        origin="LC25000: lung_colon_image_set/lung_image_sets",
     ),
     "retinal_oct": Archive(
-        places=("retinal_oct", "OCT2017", "OCT2017 ", "ZhangLabData"),
+        tops=("retinal_oct", "OCT2017", "OCT2017 ", "ZhangLabData"),
         folders=("NORMAL", "CNV", "DME", "DRUSEN"),
         test_parts=("test", "val"),
-        test_last=0,
-        origin="Kaggle: paultimothymooney/kermany2018",
     ),
 }
 
 
-def find_medical(dataset: str, root: Path) -> Source:
+def find(dataset: str, root: Path) -> Source:
     """The data set's tree below the data root; SourceAbsentError if there is none.
 
     Raises DataError for a tree without one of its class folders, or with an empty one.
     """
-    archive, facts = ARCHIVES[dataset], DATASETS[dataset]
+    archive, facts = ARCHIVES[dataset], datasets.DATASETS[dataset]
     top = _top(archive, root)
     if top is None:
         raise SourceAbsentError(f"no such tree in {root}")
@@ -88,8 +108,8 @@ def find_medical(dataset: str, root: Path) -> Source:
 
 def _top(archive: Archive, root: Path) -> Path | None:
     """The folder that holds the split's folders, or the classes': the nearest to the root, first by name."""
-    for place in archive.places:
-        level = [root / place] if (root / place).is_dir() else []
+    for name in archive.tops:
+        level = [root / name] if (root / name).is_dir() else []
         for _ in range(_DEPTH + 1):
             for folder in level:
                 if _fits(archive, folder):

@@ -1,4 +1,4 @@
-"""MedMNIST-style npz: train_images, train_labels, test_images, test_labels (and val_*, which nobody sees)."""
+"""`npz:NAME`: a MedMNIST-style file of train_images, train_labels, test_images, test_labels; val_* is not used."""
 
 from __future__ import annotations
 
@@ -13,17 +13,26 @@ from numpy.typing import NDArray
 from agad.data.source import Content, Source, array_part, stamp
 from agad.errors import DataError
 
+PREFIXES = {
+    "npz:": {"layout": "NAME.npz", "order": 1},
+}
+
 MAX_CLASSES = 1000
-"""Labels beyond are taken for something else than class indices."""
+"""Labels from here on are refused: they are hardly class indices."""
 
 _BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
-def find_npz(path: Path, root: Path, class_names: tuple[str, ...] | None = None) -> Source:
+def find(dataset: str, root: Path) -> Source:
+    """The file NAME.npz below the data root, of `npz:NAME`; SourceAbsentError if it is missing."""
+    return npz_source(root / f"{dataset.removeprefix('npz:')}.npz", root)
+
+
+def npz_source(path: Path, root: Path, class_names: tuple[str, ...] | None = None) -> Source:
     """The file at `path`, below `root`; SourceAbsentError if it is missing.
 
     Images are uint8, (N, H, W) or (N, H, W, 1) grey or (N, H, W, 3) RGB; labels integers, (N,) or (N, 1), one per
-    image and from 0 on. Without `class_names` the classes are called by their indices.
+    image and from 0 on. Without `class_names` the classes are named by their indices.
     """
     return Source((stamp(path, root),), lambda: _read(path, class_names))
 

@@ -10,9 +10,9 @@ from agad.errors import AgadError
 
 from ...machine.devices import default_workers, visible_gpus
 from ...machine.memory import worker_bytes
-from ...plan import DEATHS_UNTIL_FAILED
 from ...progress.watch import Snapshot, Watch
 from ...worker.picking import Census
+from ...worker.retry import DEATHS_UNTIL_FAILED
 from ...worker.worker import EXIT_NOTHING_LEFT, EXIT_PLACE
 from ..sweep import Outcome, Sweep
 from .processes import Exit, LocalWorkers

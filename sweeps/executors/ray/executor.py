@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agad.errors import AgadError
+from agad.store.folder import ResultsFolder
 
 from ...machine import allocator
 from ...machine.devices import default_workers, visible_gpus
@@ -149,7 +150,7 @@ def _remembered(function: Callable[[], int], seconds: float) -> Callable[[], int
 @contextlib.contextmanager
 def _folder(sweep: Sweep) -> Iterator[Path]:
     """Where Tune's files of this launch go, seen by all nodes; only TensorBoard's outlive it."""
-    folder = sweep.results.absolute() / "ray" / f"{sweep.plan.name}-{uuid.uuid4().hex[:8]}"
+    folder = ResultsFolder(sweep.results.absolute()).ray / f"{sweep.plan.name}-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
     try:
         yield folder

@@ -10,8 +10,8 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
-from ...plan import DEATHS_UNTIL_FAILED
 from ...progress.watch import Display, Snapshot, Watch
+from ...worker.retry import DEATHS_UNTIL_FAILED
 
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the sweep's files."""

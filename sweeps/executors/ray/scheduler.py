@@ -9,15 +9,13 @@ from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, MedianStoppingRule, TrialScheduler
 
+from agad.spec.fields import names_in
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 
 from .options import RayOptions
 
-_TASK_FIELDS = (
-    "dataset", "image_size", "protocol", "normal_class", "abnormal_class", "gamma", "known_anomaly_classes",
-    "known_anomaly_draw", "validation", "validation_anomalies", "validation_anomaly_classes",
-)  # fmt: skip
+_TASK_FIELDS = names_in("data", "validation")
 """Runs that are alike in these are rivals: a score says nothing about a run of another class, which may be harder."""
 
 Curve = Sequence[tuple[int, float]]

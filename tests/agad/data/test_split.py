@@ -14,13 +14,14 @@ import torch
 from agad.data.prepared import in_memory
 from agad.data.split import one_class_split
 from agad.errors import SpecError
-from agad.spec.datasets import DATASETS, check_counts
+from agad.spec.counts import check_counts
+from agad.spec.datasets import DATASETS
 from agad.spec.run import RunSpec, anomaly_count
 from tests.conftest import ROOT
 
 
 def labelled(train_counts, test_counts=None, dataset="digits", order="sorted"):
-    """A prepared set of so many images per class, whose pixels nobody looks at."""
+    """A prepared set with these counts per class, whose pixels are never read."""
     test_counts = [2] * len(train_counts) if test_counts is None else test_counts
     train, test = (np.repeat(np.arange(len(c)), c).astype(np.int64) for c in (train_counts, test_counts))
     if order == "mixed":
@@ -184,27 +185,3 @@ def test_what_cannot_be_split_is_refused_in_one_line(spec, train_counts, message
 def test_a_test_set_of_one_kind_is_refused(test_counts, missing):
     with pytest.raises(SpecError, match=f"no {missing} image"):
         split(RunSpec(normal_class=0), labelled([5, 5], test_counts))
-
-
-def test_counts_are_checked_without_data():
-    check_counts(RunSpec(dataset="mnist", normal_class=0, gamma=0.5))
-    check_counts(RunSpec(dataset="npz:unknown", normal_class=0, gamma=0.9, batch_size=1000))  # nothing is known of it
-    with pytest.raises(SpecError, match="asks for 5923 anomalies; class 5 has 5421 training images"):
-        check_counts(RunSpec(dataset="mnist", normal_class=0, gamma=0.5, known_anomaly_classes=(5,)))
-    with pytest.raises(SpecError, match="gives no anomaly"):
-        check_counts(RunSpec(dataset="digits", normal_class=0, gamma=0.001))
-
-
-def test_fig_2_of_the_paper_cannot_be_drawn_as_printed():
-    """Leaving out "vehicles 2" at gamma = .10 would need 5,277 anomalies of a class that has 2,500."""
-    spec = RunSpec(dataset="cifar100", protocol="leave_one_out", abnormal_class=19, gamma=0.1)
-    with pytest.raises(SpecError, match="5277 anomalies; class 19 has 2500"):
-        check_counts(spec)
-    check_counts(spec.replace(gamma=0.05))
-
-
-def test_checking_counts_loads_no_heavy_library():
-    heavy = "('torch', 'torchvision', 'PIL', 'sklearn')"
-    code = f"import sys, agad.spec.datasets; print([m for m in {heavy} if m in sys.modules])"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agad.methods import method_of
+from agad.methods import build_generator, method_of
 from agad.methods.ganomaly import Ganomaly, discriminator_loss, encoder_loss, feature_matching_loss, generator_loss
-from agad.nets.build import build_generator, count_parameters
+from agad.nets.build import count_parameters
 from agad.scoring.evaluate import score_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunSpec
 from agad.train.run import Action, Interrupted, train

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from agad.errors import SpecError
+from agad.methods import build_generator
 from agad.methods.passes import Pass, plan_passes
-from agad.nets.build import build_discriminator, build_generator, count_parameters, initialise
+from agad.nets.build import build_discriminator, count_parameters, initialise
 from agad.nets.layers.batchnorm import BatchNorm2d, BNMode, add_auxiliary, bn_mode
 from agad.nets.naive import NaiveGenerator
 from agad.nets.unetpp import UNetPlusPlusGenerator

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from agad.data.split import one_class_split
 from agad.errors import DataError
-from agad.nets.build import build_generator
+from agad.methods import build_generator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNMode, bn_mode
 from agad.scoring.evaluate import Evaluator, score_weights
 from agad.scoring.weights import Weights, main_state, save_weights
@@ -231,7 +231,7 @@ def test_auroc_by_hand():
     assert ours.auroc(np.array([0.8, 0.9, 0.1, 0.2], np.float32)) == 0.0
 
 
-def kept(folder: Path, data=None, **changes) -> Path:
+def with_saved_weights(folder: Path, data=None, **changes) -> Path:
     data, net = data or made_up(), trained_like()
     state = main_state(net)
     return save_weights(folder, Weights(small(**changes), 1, data.digest, state, {}))
@@ -239,7 +239,7 @@ def kept(folder: Path, data=None, **changes) -> Path:
 
 def test_kept_weights_are_scored_without_training(tmp_path: Path):
     data = made_up()
-    again = score_weights(kept(tmp_path), ("eval", "batch1"), options=OPTIONS, data=data)
+    again = score_weights(with_saved_weights(tmp_path), ("eval", "batch1"), options=OPTIONS, data=data)
     assert list(again) == ["eval", "batch1"]
     for protocol, scores in again.items():
         np.testing.assert_allclose(scores, evaluator(data).scores(trained_like(), protocol), rtol=1e-4)
@@ -248,11 +248,11 @@ def test_kept_weights_are_scored_without_training(tmp_path: Path):
 def test_kept_weights_are_not_scored_on_other_data(tmp_path: Path):
     other = with_images(made_up(), test_images=made_up().test_images.flip(0))
     with pytest.raises(DataError, match="were trained on data"):
-        score_weights(kept(tmp_path), options=OPTIONS, data=other)
+        score_weights(with_saved_weights(tmp_path), options=OPTIONS, data=other)
 
 
 def test_unreadable_weights_are_a_data_error_of_one_line(tmp_path: Path):
-    path = kept(tmp_path)
+    path = with_saved_weights(tmp_path)
     path.write_bytes(path.read_bytes()[:1000])
     for bad in (path, tmp_path / "missing.pt"):
         with pytest.raises(DataError, match="cannot be read") as caught:

@@ -52,7 +52,7 @@ def inference(**changes: Any) -> RunSpec:
 
 
 def images_per_pass(monkeypatch: pytest.MonkeyPatch, milliseconds: dict[int, float]) -> None:
-    """Let a pass over so many images take so long."""
+    """Let a pass over this many images take this many milliseconds."""
     sizes: Iterator[int] = iter(BATCH_SIZES)
     monkeypatch.setattr(agad.scoring.inference, "median_seconds", lambda _: milliseconds[next(sizes)] / 1000)
 
@@ -66,7 +66,7 @@ def test_the_best_batch_is_the_one_with_the_most_images_per_second(monkeypatch: 
 
 
 def test_every_batch_size_is_timed_in_inference_mode(monkeypatch: pytest.MonkeyPatch):
-    """More images than there are in the test set too; no gradient is kept."""
+    """More images than there are in the test set too; no gradient is saved."""
     seen: list[tuple[int, bool]] = []
     original = BatchNorm2d.forward
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from agad.scoring.reconstructions import as_bytes, kept_images
+from agad.scoring.reconstructions import as_bytes, saved_images
 from agad.scoring.weights import load_weights
 from agad.store.rows import ResultStore
 from agad.store.schema import RECONSTRUCTION_COLUMNS
@@ -23,23 +23,23 @@ LEAN: dict[str, Any] = {"updates": 1, "curve": (), "curve_protocols": ("eval",),
 
 def test_eight_of_each_label_are_kept_the_normal_ones_first():
     labels = np.arange(200) % 3 % 2  # 0 1 0 0 1 0 ...
-    kept = kept_images(labels)
-    assert labels[kept].tolist() == [0] * 8 + [1] * 8
-    assert len(set(kept.tolist())) == 16
-    assert kept.max() > 50  # drawn from all of them, not the first that come
+    saved = saved_images(labels)
+    assert labels[saved].tolist() == [0] * 8 + [1] * 8
+    assert len(set(saved.tolist())) == 16
+    assert saved.max() > 50  # drawn from all of them, not the first that come
 
 
 def test_which_are_kept_depends_on_the_labels_alone():
     labels = np.arange(200) % 2
-    assert kept_images(labels).tolist() == kept_images(labels.copy()).tolist()
+    assert saved_images(labels).tolist() == saved_images(labels.copy()).tolist()
     # The order is one for all: what is normal in one split is anomalous in its opposite.
-    assert kept_images(1 - labels).tolist() == np.roll(kept_images(labels), 8).tolist()
+    assert saved_images(1 - labels).tolist() == np.roll(saved_images(labels), 8).tolist()
 
 
 @pytest.mark.parametrize("anomalous", [1, 5])
 def test_of_few_all_are_kept(anomalous: int):
     labels = np.array([0] * 20 + [1] * anomalous)
-    assert sorted(kept_images(labels)[8:].tolist()) == list(range(20, 20 + anomalous))
+    assert sorted(saved_images(labels)[8:].tolist()) == list(range(20, 20 + anomalous))
 
 
 def test_bytes_are_the_inverse_of_what_a_net_sees():

@@ -236,4 +236,4 @@ def test_processes_that_race_take_each_run_once(tmp_path: Path) -> None:
         for _ in range(4)
     ]
 
-    assert sum(int(taker.communicate(timeout=60)[0]) for taker in takers) == 200
+    assert sum(int(taker.communicate(timeout=600)[0]) for taker in takers) == 200

@@ -15,6 +15,7 @@ import pytest
 import agad.store.rows as store_module
 from agad import files
 from agad.errors import StoreError
+from agad.store import row_file
 from agad.store.rows import ResultStore, Try
 from agad.store.schema import SCHEMA
 from tests.helpers.rows import record, spec
@@ -110,7 +111,7 @@ def test_tries_for_planning(store: ResultStore) -> None:
 def test_tries_reads_a_file_once(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.commit(record())
     store.tries()
-    monkeypatch.setattr(store_module, "_read_groups", None)
+    monkeypatch.setattr(store_module, "read_groups", None)
 
     assert len(store.tries()) == 1
 
@@ -151,7 +152,7 @@ def test_compaction_streams(store: ResultStore, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_field_that_older_rows_lack_is_what_their_code_behaved_like(store: ResultStore) -> None:
     """A table by method would otherwise lose them; any other column that they lack is null."""
-    table = record(spec()).to_table().cast(store_module._FILE_SCHEMA)
+    table = record(spec()).to_table().cast(row_file.FILE_SCHEMA)
     store.inbox.mkdir(parents=True)
     older = table.drop_columns(["method", "recon_x", "auroc_oracle"])
     pq.write_table(older, store.inbox / f"{spec().run_id}.1.parquet")
@@ -237,7 +238,7 @@ def test_compaction_sets_damaged_files_aside_and_keeps_them(store: ResultStore) 
 
     assert store.read().num_rows == 1
     assert store.damaged == ()
-    (kept,) = store.set_aside_folder.iterdir()
+    (kept,) = store.folder.set_aside.iterdir()
     assert [one.path for one in store.set_aside] == [kept]
     assert kept.read_text() == "torn"
 
@@ -419,9 +420,7 @@ def test_a_column_that_was_renamed_is_read_from_older_rows(store: ResultStore) -
     table = record(spec(), together=3).to_table()
     older = table.rename_columns(["pack" if name == "together" else name for name in table.column_names])
     store.inbox.mkdir()
-    pq.write_table(
-        older.replace_schema_metadata(store_module.FILE_METADATA), store.inbox / f"{spec().run_id}.1.parquet"
-    )
+    pq.write_table(older.replace_schema_metadata(row_file.FILE_METADATA), store.inbox / f"{spec().run_id}.1.parquet")
 
     assert store.read(["run_id", "together"]).to_pylist() == [{"run_id": spec().run_id, "together": 3}]
     store.compact()

@@ -19,7 +19,7 @@ from agad.data.prepared import Prepared
 from agad.errors import DataError, DeviceError, NonFiniteLoss, SpecError
 from agad.scoring.evaluate import score_weights
 from agad.scoring.weights import load_weights
-from agad.spec.run import EVAL_PROTOCOLS, RunSpec, field_names
+from agad.spec.run import EVAL_PROTOCOLS, RunSpec, field_names, spec_field
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.train.checkpoint import find_checkpoint
 from agad.train.run import Action, Interrupted, Progress, train
@@ -397,12 +397,10 @@ OTHERS = {
 
 def test_every_field_and_every_choice_has_its_test():
     assert ALTERNATIVES.keys() | OTHERS == set(field_names())
-    for spec_field in dataclasses.fields(RunSpec):
-        if spec_field.name in OTHERS:
-            continue
-        for choice in spec_field.metadata.get("choices", ())[1:]:
-            tried = [both | change for both, change in ALTERNATIVES[spec_field.name]]
-            assert choice in [values.get(spec_field.name) for values in tried], (spec_field.name, choice)
+    for name, pairs in ALTERNATIVES.items():
+        for choice in spec_field(name).setting.legal[1:]:
+            tried = [both | change for both, change in pairs]
+            assert choice in [values.get(name) for values in tried], (name, choice)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_each_protocol_has_its_own_line(tmp_path):
         commit_all(
             store, specs((normal,), updates=400, **UNET), lambda spec: PRINTED[spec.normal_class] / 100 - 0.2, values
         )
-    sheet = agreement.table(read_all(tmp_path))
+    sheet = agreement.agreement_table(read_all(tmp_path))
     lines = {line[-6]: line[-5:] for line in sheet.lines}
 
     assert lines["eval"] == ("10", "+1.00", "+1.00 … +1.00", "+1.00", "20.0")
@@ -61,4 +61,4 @@ def test_rows_without_printed_classes_or_with_few_of_ours_have_none(tmp_path):
         ResultStore(tmp_path), [*specs(range(4), **UNET), *specs(gamma=0.05), *specs(dataset="digits")], lambda _: 0.5
     )
 
-    assert agreement.table(read_all(tmp_path)) is None
+    assert agreement.agreement_table(read_all(tmp_path)) is None

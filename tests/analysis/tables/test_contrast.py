@@ -20,7 +20,7 @@ def test_by_hand(tmp_path):
             lost = 0.01 * (spec.normal_class + 1) if on else 0.0
             shuffled = (0.74 if on else 0.70) + 0.1 * spec.seed
             store.commit(ok_row(spec, 0.9 - lost, auroc_eval_recal=None, auroc_batch_shuffled=shuffled))
-    sheet = contrast.table(read_all(tmp_path))
+    sheet = contrast.contrast_table(read_all(tmp_path))
     (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
     half = 4.3027 * 1 / 3**0.5  # t(2) at 95%, SD 1 point
 
@@ -34,7 +34,7 @@ def test_by_hand(tmp_path):
 def test_only_classes_that_both_have_are_paired(tmp_path):
     on, off = specs((0, 1, 2), seeds=(0,)), specs((1, 2, 3), seeds=(0,), adversarial_context="off")
     commit_all(ResultStore(tmp_path), [*on, *off], lambda spec: 0.8 + 0.01 * (spec.adversarial_context == "on"))
-    sheet = contrast.table(read_all(tmp_path))
+    sheet = contrast.contrast_table(read_all(tmp_path))
 
     assert sheet.data["classes"].tolist() == [2]
     assert sheet.data["eval"].item() == pytest.approx(0.01)
@@ -44,13 +44,13 @@ def test_rows_that_differ_in_two_choices_are_not_compared(tmp_path):
     one, other = specs((0,), seeds=(0,)), specs((0,), seeds=(0,), adversarial_context="off", backbone="unet")
     commit_all(ResultStore(tmp_path), [*one, *other], lambda spec: 0.8)
 
-    assert contrast.table(read_all(tmp_path)) is None
+    assert contrast.contrast_table(read_all(tmp_path)) is None
 
 
 def test_each_variant_of_a_field_stands_beside_the_default(tmp_path):
     rows = [spec for updates in (1200, 600, 300) for spec in specs((0, 1), seeds=(0,), updates=updates)]
     commit_all(ResultStore(tmp_path), rows, lambda spec: spec.updates / 2000)
-    found = contrast.table(read_all(tmp_path)).data
+    found = contrast.contrast_table(read_all(tmp_path)).data
 
     assert found[["contrast", "eval"]].to_dict("list") == {
         "contrast": ["updates 300 over 1200", "updates 600 over 1200"],

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from analysis.cells import Cells, read, read_all
-from analysis.load import PlanView
 from analysis.page.report import write_report
 from analysis.tables.networks import networks
 from analysis.tables.table import plan_table
-from sweeps.grids.paper import load_grid
+from sweeps.grids import load_grid
 from tests.helpers.analysis_rows import MADE, commit_all
 
 TABLE8 = list(load_grid("table8").cells)
@@ -40,8 +40,8 @@ def lines_of(cells: Cells) -> list[dict[str, str]]:
     return [dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines]
 
 
-def view(runs: list[RunSpec]) -> PlanView:
-    return PlanView.from_specs("table8", "table8", runs)
+def view(runs: list[RunSpec]) -> Plan:
+    return Plan("table8", (), (), tuple(runs))
 
 
 def test_times_stand_beside_the_papers_with_their_device(tmp_path):

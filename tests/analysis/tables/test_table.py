@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from agad.errors import AnalysisError
+from agad.plan.plan import Plan, find_plan
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
 from analysis.cells import read_all
-from analysis.errors import AnalysisError
-from analysis.load import PlanView, find_plan
 from analysis.tables import formats
 from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
 from analysis.tables.table import main, plan_table
@@ -32,7 +32,7 @@ MNIST_OURS = ("100.0", "100.0", "99.0", "98.6", "99.5", "97.2", "99.6", "99.8", 
 
 
 def view(runs, grid="table1", overrides=()):
-    return PlanView.from_specs(grid, grid, runs, overrides)
+    return Plan(grid, tuple(overrides), (), tuple(runs))
 
 
 def averages_line(table, number=0):

@@ -15,18 +15,22 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 from agad.spec.datasets import DATASETS
 from agad.spec.run import EVAL_PROTOCOLS
 from agad.store.provenance import code_digest
-from agad.store.rows import FILE_METADATA, ResultStore
+from agad.store.row_file import FILE_METADATA
+from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA
 from analysis.page import report
 from analysis.tables import table as tables
-from sweeps.grids.paper import grid_names, load_grid
-from sweeps.plan import Plan, make_plan
-from tests.helpers.cli import launch
+from sweeps.grids import grid_names, load_grid
+from tests.helpers.cli import launch_here
 from tests.helpers.notebooks import NOTEBOOKS, run_notebook
 from tests.helpers.raw_data import unpack, unpack_lung, write_cifar10, write_cifar100, write_idx
+
+pytestmark = pytest.mark.slow
 
 NORMALS, OTHERS, LAST = 34, 6, 10
 """Training images of class 0, which is the normal one here; of other classes; of the last one, Figure 2's anomaly."""
@@ -154,7 +158,7 @@ def results(places: list[str]) -> Path:
     folder = Path(places[places.index("--results") + 1])
     specs = dict.fromkeys(spec for grid in GRIDS for spec in plan_of(grid).specs)
     path = Plan("union", (), (), tuple(specs), code_digest()).save(folder)
-    done = launch("--plan", str(path), *places)
+    done = launch_here("--plan", str(path), *places)
     assert done.returncode == 0, done.stderr
     path.unlink()
     return folder
@@ -171,7 +175,7 @@ def run_ids(grid: str) -> set[str]:
 
 
 def test_every_grid_is_here() -> None:
-    assert list(GRIDS) == grid_names()
+    assert sorted(GRIDS) == sorted(grid_names())
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -179,7 +183,7 @@ def test_a_grid_from_its_name_to_its_report(
     grid: str, results: Path, places: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tries = ResultStore(results).read_tries().num_rows
-    done = launch("--grid", grid, *GRIDS[grid].arguments, *places)
+    done = launch_here("--grid", grid, *GRIDS[grid].arguments, *places)
 
     assert done.returncode == 0, done.stderr
     assert ResultStore(results).read_tries().num_rows == tries, "the union holds every grid's runs"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.grids.paper import load_grid
+from agad.plan.make import make_plan
+from sweeps.grids import load_grid
 from sweeps.machine import devices
 from sweeps.machine.devices import default_workers
 from sweeps.machine.memory import worker_bytes
-from sweeps.plan import make_plan
 from tests.helpers.rows import spec
 
 GIB = 2**30

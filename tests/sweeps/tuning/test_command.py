@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 from sweeps.worker.growing import Feed
 from tests.conftest import ROOT
@@ -56,7 +57,7 @@ def test_a_study_s_runs_are_ordinary_rows_and_leave_nothing_behind(tuned: Path) 
     assert {len(row["validation_anomaly_classes"]) for row in trials} == {3}
     assert {row["plan"] for row in trials} == {"study-digits"}
     assert not list((tuned / "claims").iterdir())
-    assert not Feed(tuned / "studies" / "digits").is_open()
+    assert not Feed(ResultsFolder(tuned).study("digits")).is_open()
 
 
 def test_rows_and_tables_say_that_they_were_tuned_with_labels(tuned: Path) -> None:
@@ -72,7 +73,7 @@ def test_rows_and_tables_say_that_they_were_tuned_with_labels(tuned: Path) -> No
 
 def test_the_same_command_again_finds_nothing_to_do(tuned: Path) -> None:
     command = [*TUNE, "--study", "digits", "--trials", "3", "--workers", "1", "--results", str(tuned)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 complete" in done.stdout

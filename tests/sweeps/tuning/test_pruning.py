@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import optuna
 import pytest
 
+from agad.store.folder import StudyFolder
 from sweeps.tuning.outcomes import RunOutcome, intermediate, trial_outcome
 from sweeps.worker.growing import Feed, Judgement, Verdicts
 from sweeps.worker.worker import Worker, WorkerOptions
@@ -42,7 +43,7 @@ def test_a_trial_that_the_pruner_gives_up_is_withdrawn_from_its_workers(tmp_path
         (one,) = coordinator._running.values()
         feed = Feed(bench.folder)
         assert feed.verdicts().points == "eval"
-        feed.tell(one.specs[0].run_id, {1: 0.001})
+        feed.report(one.specs[0].run_id, {1: 0.001})
         assert coordinator._judge()
 
         assert {spec.run_id for spec in one.specs} <= feed.verdicts().withdrawn
@@ -52,10 +53,10 @@ def test_a_trial_that_the_pruner_gives_up_is_withdrawn_from_its_workers(tmp_path
     assert (last.state, last.intermediate_values) == (STATE.PRUNED, {0: 0.001})
 
 
-def test_each_point_is_told_once_where_runs_train_together(tmp_path: Path) -> None:
+def test_each_point_is_reported_once_where_runs_train_together(tmp_path: Path) -> None:
     specs = cells(2)
-    feed = Feed(tmp_path)
-    feed.say(Verdicts("eval"))
+    feed = Feed(StudyFolder(tmp_path))
+    feed.write(Verdicts("eval"))
     told: list[str] = []
     feed.tell = lambda run_id, points: told.append(run_id)  # type: ignore[method-assign]
     judgement = Judgement(feed)
@@ -80,7 +81,7 @@ def test_a_worker_prunes_a_run_that_was_withdrawn_while_it_trains(
     settings = settings_of((small(**VALIDATED, validation_anomalies=3, gamma=0.0),))
     bench, (run,) = Bench(tmp_path, settings), settings.specs
     feed = Feed(bench.folder)
-    feed.say(Verdicts("eval"))
+    feed.write(Verdicts("eval"))
     monkeypatch.setattr(Worker, "_open_data", lambda *_: made_up())
     told: list[dict[int, float]] = []
 

@@ -10,9 +10,10 @@ import optuna
 import pytest
 
 from agad.errors import AgadError, StoreError
+from agad.store.folder import StudyFolder
 from sweeps.cli.tune import main as tune
 from sweeps.tuning.optimiser import Optimiser
-from sweeps.tuning.settings import SETTINGS, load_settings
+from sweeps.tuning.settings import load_settings
 from tests.helpers.cli import one_line
 from tests.helpers.studies import cells, settings_of
 
@@ -51,18 +52,18 @@ def test_bad_input_is_one_clear_line(
 
 
 def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings_of().save(tmp_path)
+    settings_of().save(StudyFolder(tmp_path))
 
     with pytest.raises(AgadError, match=r"searches lambda_adv=0.1:10:log, .*now it would be lambda_adv=0.5:10"):
-        settings_of(ranges=("lambda_adv=0.5:10",)).save(tmp_path)
+        settings_of(ranges=("lambda_adv=0.5:10",)).save(StudyFolder(tmp_path))
     with pytest.raises(AgadError, match="is about other runs"):
-        settings_of(cells(updates=5)).save(tmp_path)
-    assert settings_of(title="said otherwise").save(tmp_path) == settings_of()
+        settings_of(cells(updates=5)).save(StudyFolder(tmp_path))
+    assert settings_of(title="said otherwise").save(StudyFolder(tmp_path)) == settings_of()
 
-    content = json.loads((tmp_path / SETTINGS).read_text())
-    (tmp_path / SETTINGS).write_text(json.dumps({**content, "study_version": 99}))
+    content = json.loads(StudyFolder(tmp_path).settings.read_text())
+    StudyFolder(tmp_path).settings.write_text(json.dumps({**content, "study_version": 99}))
     with pytest.raises(StoreError, match="a study of schema 99, this agad has 1"):
-        load_settings(tmp_path)
+        load_settings(StudyFolder(tmp_path))
 
 
 def test_a_first_call_that_is_refused_leaves_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import subprocess
@@ -17,13 +16,13 @@ import pytest
 import torch
 
 from agad.errors import AgadError
+from agad.plan.study import read_study
 from agad.spec.run import RunSpec
-from sweeps.tuning.chosen import tuned_by
-from sweeps.tuning.journal import JOURNAL, set_aside
+from sweeps.tuning.journal import set_aside
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, RunOutcome
-from sweeps.tuning.rebuild import rebuild
-from sweeps.tuning.summary import SUMMARY, write_summary
+from sweeps.tuning.study import rebuild
+from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.growing import Feed
 from sweeps.worker.worker import Worker, WorkerOptions
 from tests.conftest import ROOT
@@ -67,7 +66,7 @@ def test_killed_again_and_again_no_trial_is_lost_or_doubled(tmp_path: Path) -> N
     """Killed at any moment, in the middle of a write too; the journal loads, and goes on, every time."""
     bench = Bench(tmp_path, settings_of(cells(2)))
     command = [*TUNE, "--study", "s", "--results", str(tmp_path), "--trials", "40", "--workers", "3", "--no-launch"]
-    journal, draw = bench.folder / JOURNAL, random.Random(0)
+    journal, draw = bench.folder.journal, random.Random(0)
     with answering(bench):
         for kill in range(5):
             size = journal.stat().st_size if journal.exists() else 0
@@ -80,7 +79,7 @@ def test_killed_again_and_again_no_trial_is_lost_or_doubled(tmp_path: Path) -> N
             if kill % 2:  # and half a line, which a kill leaves behind rarely
                 journal.write_bytes(journal.read_bytes() + b'{"op_code":5,"worker_id":"x')
         done = subprocess.run(
-            [*command, "--sampler", "random"], capture_output=True, text=True, check=False, timeout=120
+            [*command, "--sampler", "random"], capture_output=True, text=True, check=False, timeout=600
         )
 
     assert done.returncode == 0, done.stderr
@@ -101,9 +100,9 @@ def test_a_study_is_made_anew_from_the_rows(tmp_path: Path) -> None:
     assert {state for state, _ in wanted} == {STATE.COMPLETE, STATE.FAIL}
 
     for keeps_folder in (True, False):
-        set_aside(bench.folder / JOURNAL)
+        set_aside(bench.folder.journal)
         if not keeps_folder:
-            (bench.folder / "trials").rename(bench.folder / "lost")
+            bench.folder.trials.rename(bench.folder.path / "lost")
         study = Optimiser(bench.settings, storage_of(bench.folder), begins=False)
         assert rebuild(bench.settings, study, Feed(bench.folder), Rows(bench.store)) == 8
         found = [(trial.state, trial.values) for trial in study.frozen()]
@@ -114,7 +113,7 @@ def test_a_study_is_made_anew_from_the_rows(tmp_path: Path) -> None:
 def test_a_table_takes_over_a_trial_s_values_and_says_how_they_were_found(tmp_path: Path) -> None:
     bench = Bench(tmp_path, settings_of())
     trials = bench.run(5, sampler="random")
-    write_summary(bench.folder, bench.optimiser, _known(bench), how={"sampler": "random"})
+    summarise(bench.optimiser, _known(bench)).save(bench.folder)
     best = max(trials, key=lambda trial: trial.value)
 
     tuned = tuned_by(tmp_path, "s")
@@ -141,16 +140,16 @@ def test_a_summary_names_the_classes_of_all_cells_though_the_first_trial_failed(
 
     bench = Bench(tmp_path, settings_of(specs), values)
     bench.run(3, sampler="random")
-    write_summary(bench.folder, bench.optimiser, _known(bench), how={})
-    cells_of = json.loads((bench.folder / SUMMARY).read_text())["validation"]
+    summarise(bench.optimiser, _known(bench)).save(bench.folder)
+    cells_of = read_study(bench.folder).validation
 
     assert [(c["class"], c["gamma"], c["classes"]) for c in cells_of] == [(0, 0, [2, 4]), (0, 0.2, [7]), (1, 0, [3, 5])]
-    assert tuned_by(tmp_path, "s").classes == {"0": (2, 4, 7), "1": (3, 5)}
+    assert tuned_by(tmp_path, "s").classes == {0: (2, 4, 7), 1: (3, 5)}
 
 
 def _known(bench: Bench) -> dict[str, RunOutcome]:
     rows = Rows(bench.store)
-    rows.look({run.run_id for run in bench.made})
+    rows.poll({run.run_id for run in bench.made})
     return rows.known
 
 
@@ -160,7 +159,7 @@ def test_the_dashboard_reads_the_journal(tmp_path: Path) -> None:
         from optuna_dashboard import wsgi
     bench = Bench(tmp_path, settings_of())
     bench.run(3)
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(bench.folder / JOURNAL)))
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(bench.folder.journal)))
     said: list[str] = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/api/studies", "SERVER_NAME": "here", "SERVER_PORT": "80",
                "wsgi.url_scheme": "http", "QUERY_STRING": ""}  # fmt: skip

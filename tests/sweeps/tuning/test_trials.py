@@ -12,10 +12,10 @@ import pytest
 
 from agad.errors import AgadError, StoreError
 from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
 from agad.store.schema import SCORE_COLUMNS
 from sweeps.progress.watch import Display, Watch
-from sweeps.tuning.clearing import clear
-from sweeps.tuning.journal import JOURNAL
+from sweeps.tuning.coordinator import clear
 from sweeps.tuning.launcher import Launcher
 from sweeps.tuning.optimiser import SAMPLERS, open_storage
 from sweeps.tuning.outcomes import _COLUMNS, Rows
@@ -118,7 +118,7 @@ def test_a_database_by_url(tmp_path: Path) -> None:
     bench.run(2, url=url)
 
     assert len(bench.run(3, url=url)) == 3
-    assert not (bench.folder / JOURNAL).exists()
+    assert not (bench.folder.journal).exists()
     with pytest.raises(StoreError, match="the database cannot be opened"):
         open_storage(tmp_path, "nosuch://", lambda: None)
 
@@ -163,8 +163,8 @@ def test_a_study_s_end_leaves_others_their_claims_and_checkpoints(tmp_path: Path
     bench.store.commit(record(held, status="pruned"))
     feed = Feed(bench.folder)
     feed.add(0, bench.settings.specs)
-    feed.say(Verdicts(withdrawn=frozenset(run.run_id for run in (held, elsewhere, nobody))))
-    Feed(tmp_path / "studies" / "other").add(0, [elsewhere])
+    feed.write(Verdicts(withdrawn=frozenset(run.run_id for run in (held, elsewhere, nobody))))
+    Feed(ResultsFolder(tmp_path).study("other")).add(0, [elsewhere])
     board = ClaimBoard(tmp_path, Owner.this_process("worker"))
     (tmp_path / "checkpoints").mkdir()
     for run in bench.settings.specs:

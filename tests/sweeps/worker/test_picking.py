@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from agad.errors import SpecError, StoreError
+from agad.errors import SpecError
+from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 from agad.spec.datasets import DATASETS
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore, Try
-from sweeps.grids.paper import grid_names, load_grid
-from sweeps.plan import Plan, RetryPolicy, make_plan
+from sweeps.grids import grid_names, load_grid
 from sweeps.worker.picking import Picker
+from sweeps.worker.retry import RetryPolicy
 from tests.helpers.rows import record, spec
 
 SPECS = tuple(spec(seed=seed) for seed in range(3))
@@ -293,17 +295,3 @@ def test_a_plan_file_is_read_back(tmp_path: Path) -> None:
     before = path.read_bytes()
     dataclasses.replace(PLAN, code="other").save(tmp_path)
     assert path.read_bytes() == before, "a plan file is immutable"
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"specs": [{"semantics_version": 99}]}'])
-def test_what_is_no_plan_file(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "plan.json"
-    path.write_text(text)
-
-    with pytest.raises(StoreError, match=r"plan\.json is not a plan of this agad"):
-        Plan.load(path)
-
-
-def test_a_plan_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"cannot read the plan .*: No such file"):
-        Plan.load(tmp_path / "none.json")

@@ -17,12 +17,12 @@ import torch
 
 import agad.train.run
 from agad.errors import DataError, DeviceError, NonFiniteLoss
+from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.plan import Plan
 from sweeps.worker.failures import PlaceError
 from sweeps.worker.worker import EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker, WorkerOptions, parse_arguments
 from tests.helpers.rows import record, spec
@@ -302,16 +302,18 @@ def test_its_claims_beat_while_it_trains(start: Callable[..., Worker], tmp_path:
     def behave(spec: RunSpec, options: RunOptions, control: Callable[..., Any]) -> None:
         if spec.seed == 0:
             board = ClaimBoard(tmp_path, Owner.this_process("observer"))
-            for _ in range(40):
+            for _ in range(3000):
                 trained(control, update=3)
-                time.sleep(0.05)
+                time.sleep(0.02)
                 seen = board.read(spec.run_id, options.attempt)
                 assert seen is not None
                 counters.append((seen.counter, seen.update))
+                if len(set(counters)) > 3:
+                    break
 
     start(behave).work()
 
-    assert len(set(counters)) > 2
+    assert len(set(counters)) > 3
     assert counters[-1][1] == 3
 
 

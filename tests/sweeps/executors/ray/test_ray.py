@@ -12,22 +12,41 @@ from pathlib import Path
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
-from sweeps.plan import Plan
 from tests.conftest import ROOT
-from tests.helpers.cli import LAUNCH, LEAN, SMALL, claims, launch, local_results, numbers, one_line, start, wait_for
+from tests.helpers.cli import (
+    LEAN,
+    SMALL,
+    claims,
+    is_running,
+    launch,
+    launch_here,
+    local_results,
+    numbers,
+    one_line,
+    start,
+    wait_for,
+)
+from tests.helpers.holding import EVERY_UPDATE, HELD, checkpoints, hold, release, wait_until_held
 from tests.helpers.ray_nodes import TOKEN, Nodes, ray_nodes
 
-pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')")
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')"),
+]
 
 RAY = ["--executor", "ray"]
 SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=4", "--set", "curve=2", *LEAN]
 """Six runs, of which three have anomalies."""
-LONG = [*SMALL, "--set", "updates=70", *LEAN, "--checkpoint-every", "0.4"]
-"""Two runs that take some seconds each, with several checkpoints."""
+TWO = [*SMALL, "--set", "updates=10", *LEAN, *EVERY_UPDATE]
+"""Two runs of a moment, with a checkpoint after each update, at which a test can hold them."""
+ENDLESS = [*TWO, "--set", "updates=100000"]
+"""Two runs that no machine finishes within a test."""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +58,8 @@ def nodes() -> Iterator[Nodes]:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of LONG under the local executor, left in peace."""
-    return local_results(tmp_path_factory.mktemp("uninterrupted"), *LONG)
+    """The results of TWO under the local executor, undisturbed."""
+    return local_results(tmp_path_factory.mktemp("uninterrupted"), *TWO)
 
 
 def files(folder: Path) -> list[Path]:
@@ -48,7 +67,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_the_demo_on_two_nodes_gives_the_rows_of_the_local_executor(tmp_path: Path, nodes: Nodes) -> None:
-    local = launch(*SHORT, "--results", str(tmp_path / "local"))
+    local = launch_here(*SHORT, "--results", str(tmp_path / "local"))
     done = launch(
         *SHORT, *RAY, "--address", nodes.address, "--results", str(tmp_path / "ray"), "--tensorboard",
         RAY_AUTH_TOKEN=TOKEN,
@@ -66,7 +85,7 @@ def test_the_demo_on_two_nodes_gives_the_rows_of_the_local_executor(tmp_path: Pa
 
 def test_again_where_all_is_done_no_trial_is_made(tmp_path: Path, nodes: Nodes) -> None:
     one_run = [*SMALL, "--select", "normal_class=0", "--set", "updates=2", *LEAN]
-    first = launch(*one_run, "--results", str(tmp_path))
+    first = launch_here(*one_run, "--results", str(tmp_path))
     again = launch(*one_run, *RAY, "--address", "127.0.0.1:1", "--results", str(tmp_path))
 
     assert (first.returncode, again.returncode) == (0, 0), "done: the cluster that is not there was not asked"
@@ -74,10 +93,16 @@ def test_again_where_all_is_done_no_trial_is_made(tmp_path: Path, nodes: Nodes) 
 
 def test_shares_of_a_gpu_that_is_declared_bound_how_many_train_at_once(tmp_path: Path, nodes: Nodes) -> None:
     """The node has CPUs for three runs, and its one GPU has room for two halves."""
-    options = ["--resources", "cpu=1,gpu=0.5", "--device", "cpu", "--set", "updates=12"]
-    done = launch(*SHORT, *options, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN)
+    options = ["--resources", "cpu=1,gpu=0.5", "--device", "cpu", *EVERY_UPDATE]
+    hold(tmp_path)  # or one actor could have made all runs before the other is there
+    launcher = start(
+        *SHORT, *options, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN
+    )
+    wait_until_held(tmp_path, 2)
+    release(tmp_path)
+    _, messages = launcher.communicate(timeout=600)
 
-    assert done.returncode == 0, done.stderr
+    assert launcher.returncode == 0, messages
     spans = ResultStore(tmp_path).read(["started_at", "finished_at", "worker"]).to_pylist()
     at_once = max(
         sum(one["started_at"] <= other["started_at"] < one["finished_at"] for one in spans) for other in spans
@@ -102,17 +127,16 @@ def test_a_run_that_raises_is_a_failed_row_and_the_others_go_on(tmp_path: Path, 
     assert "non-finite at update" in Path(failed["log"]).read_text()
 
 
-def has_checkpoint(results: Path) -> bool:
-    return any((results / "checkpoints").glob("*.pt"))
-
-
 def test_a_node_killed_in_the_middle(tmp_path: Path, uninterrupted: Path) -> None:
     """Its run goes on from its checkpoint on the other node, and gives the same bits."""
     with ray_nodes({"num_cpus": 1}, {"num_cpus": 1}) as nodes:
-        launcher = start_with_token(*LONG, *RAY, "--address", nodes.address, "--results", str(tmp_path))
-        wait_for(lambda: len(list((tmp_path / "checkpoints").glob("*.pt"))) == 2)
+        hold(tmp_path)
+        arguments = [*TWO, *RAY, "--address", nodes.address, "--results", str(tmp_path)]
+        launcher = start(*arguments, RAY_AUTH_TOKEN=TOKEN)
+        wait_until_held(tmp_path, 2)
         nodes.kill(1)
-        _, messages = launcher.communicate(timeout=120)
+        release(tmp_path)
+        _, messages = launcher.communicate(timeout=600)
 
     assert launcher.returncode == 0, messages
     assert "died; its run will be taken over" in messages
@@ -120,33 +144,23 @@ def test_a_node_killed_in_the_middle(tmp_path: Path, uninterrupted: Path) -> Non
     assert {"attempt": 2, "resumes": 1} in ResultStore(tmp_path).read(["attempt", "resumes"]).to_pylist()
 
 
-def start_with_token(*arguments: str) -> subprocess.Popen[str]:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    return subprocess.Popen([*LAUNCH, *arguments], env={**os.environ, "RAY_AUTH_TOKEN": TOKEN}, **pipes)  # type: ignore[call-overload, no-any-return]
-
-
 def owners(results: Path) -> list[int]:
     """Pids of the workers that hold a claim."""
     return [record.owner.pid for record in claims(results) if not record.released]
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def test_the_launcher_killed_takes_its_cluster_with_it_and_goes_on_when_started_again(
     tmp_path: Path, uninterrupted: Path
 ) -> None:
-    options = [*LONG, *RAY, "--workers", "2", "--results", str(tmp_path)]
-    launcher = start(*options)
-    wait_for(lambda: has_checkpoint(tmp_path))
+    options = [*TWO, *RAY, "--workers", "2", "--results", str(tmp_path)]
+    hold(tmp_path)
+    launcher = start(*options, **HELD)
+    wait_until_held(tmp_path, 2)
     workers = owners(tmp_path)
     launcher.kill()
     launcher.communicate()
-    wait_for(lambda: not any(map(is_running, workers)), 30)
+    wait_for(lambda: not any(map(is_running, workers)))
+    release(tmp_path)
     done = launch(*options)
 
     assert done.returncode == 0, done.stderr
@@ -156,10 +170,10 @@ def test_the_launcher_killed_takes_its_cluster_with_it_and_goes_on_when_started_
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     """As a terminal sends it: to Ray's processes too."""
-    launcher = start(*LONG, *RAY, "--workers", "2", "--results", str(tmp_path), "--set", "updates=2000")
-    wait_for(lambda: has_checkpoint(tmp_path))
+    launcher = start(*ENDLESS, *RAY, "--workers", "2", "--results", str(tmp_path))
+    wait_for(lambda: checkpoints(tmp_path))
     os.killpg(launcher.pid, signal.SIGINT)
-    _, messages = launcher.communicate(timeout=60)
+    _, messages = launcher.communicate(timeout=600)
 
     assert launcher.returncode == 1
     assert "Stopping: workers finish their update" in messages
@@ -167,12 +181,12 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "Traceback" not in messages
     board = ClaimBoard(tmp_path, Owner.this_process("observer"))
     assert all(board.read(run_id, n[-1]).released for run_id, n in board.generations().items())  # type: ignore[union-attr]
-    assert has_checkpoint(tmp_path)
+    assert checkpoints(tmp_path)
     assert not (tmp_path / "ray").exists()
 
 
 def test_near_its_deadline_a_launch_stops_and_can_go_on(tmp_path: Path, nodes: Nodes) -> None:
-    arguments = [*LONG, *RAY, "--address", nodes.address, "--results", str(tmp_path), "--set", "updates=2000"]
+    arguments = [*ENDLESS, *RAY, "--address", nodes.address, "--results", str(tmp_path)]
     done = launch(*arguments, "--deadline", "11", RAY_AUTH_TOKEN=TOKEN)
 
     assert done.returncode == 1

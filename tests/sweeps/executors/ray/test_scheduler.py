@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from sweeps.executors.ray.options import RayOptions
-from sweeps.plan import Plan
-from tests.helpers.cli import SMALL, launch, numbers, one_line
+from tests.helpers.cli import SMALL, launch, launch_here, numbers, one_line
 
-pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')")
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install 'agad[ray]')"),
+]
 
 VALIDATED: dict[str, Any] = {"normal_class": 0, "validation": 0.2, "curve": (2, 4, 8), "updates": 16}
 CURVES = {"good": (0.5, 0.7, 0.8), "fair": (0.5, 0.6, 0.7), "poor": (0.5, 0.4, 0.3), "late": (0.5, 0.4, 0.9)}
@@ -133,6 +136,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(tmp_path: Path, arguments:
     assert message in one_line(done.stderr)
 
 
+@pytest.mark.slow
 def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -> None:
     """Three rivals, the last of which does not learn: it is given up, and finished later as if nothing had been."""
     lean: dict[str, Any] = {"batch_size": 16, "final_protocols": ("eval", "eval_recal")}
@@ -154,7 +158,7 @@ def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -
     assert launch(*judged, *asha).returncode == 0
     assert len(ResultStore(tmp_path / "judged").tries()) == 3, "what was given up stays so"
 
-    finished = launch(*judged)
-    plain = launch("--plan", plan, "--results", str(tmp_path / "plain"))
+    finished = launch_here(*judged)
+    plain = launch_here("--plan", plan, "--results", str(tmp_path / "plain"))
     assert (finished.returncode, plain.returncode) == (0, 0), finished.stderr
     assert numbers(tmp_path / "judged") == numbers(tmp_path / "plain")

@@ -1,4 +1,4 @@
-"""The one-machine Slurm's script: what it says before anything is started. Its cluster is tried by the Slurm tests."""
+"""The one-machine Slurm's script: what it answers before anything is started. The Slurm tests use its cluster."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ def call(*words: str, as_nobody: bool = False) -> subprocess.CompletedProcess[st
     if as_nobody and os.geteuid() == 0:
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
     return subprocess.run(
-        command, input=SCRIPT.read_text(), capture_output=True, text=True, timeout=60, cwd="/", check=False
+        command, input=SCRIPT.read_text(), capture_output=True, text=True, timeout=600, cwd="/", check=False
     )
 
 

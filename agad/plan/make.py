@@ -1,0 +1,87 @@
+"""Make a plan: the runs of a grid, selected and changed as the command line says."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from agad.errors import SpecError
+from agad.plan.grid import Grid
+from agad.plan.plan import Plan
+from agad.plan.tuned import Tuned
+from agad.spec.counts import check_counts
+from agad.spec.run import RunSpec, parse_value
+from agad.store.provenance import code_digest
+
+MOST_SEEDS = 10_000
+"""Seeds of a cell that a plan can have."""
+
+
+def make_plan(
+    grid: Grid,
+    *,
+    seeds: int | None = None,
+    select: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    tuned: Tuned | None = None,
+) -> tuple[Plan, int]:
+    """The grid's runs, selected, then overridden; and how many collapsed because overrides made them equal.
+
+    Args:
+        grid: the grid.
+        seeds: seeds 0 .. seeds - 1 of each cell; None: the grid's own number.
+        select: `field=value[,value...]`, all of which a run must match.
+        overrides: `field=value`; of a field that is no list also `field=value,value`: each run once with each value.
+        tuned: values that every run takes over from a study, after the overrides.
+
+    Raises SpecError for an unknown field or value, an empty selection, too many seeds, and a run that no data set can
+    give.
+    """
+    count = grid.seeds if seeds is None else seeds
+    if count > MOST_SEEDS:
+        raise SpecError(f"--seeds {count} is too many: a plan has at most {MOST_SEEDS} seeds of each cell")
+    specs = [cell.replace(seed=seed) for seed in range(count) for cell in grid.cells]
+    for condition in select:
+        specs = _matching(specs, condition)
+    if not specs:
+        raise SpecError(f"no run of {grid.name} matches {' and '.join(select) or 'no seed'}; see --dry-run without it")
+    overridden = _overridden(specs, overrides)
+    final = [spec.replace(**tuned.values) for spec in overridden] if tuned else overridden
+    for spec in final:
+        check_counts(spec)
+    distinct = tuple(dict.fromkeys(final))
+    if tuned is not None:
+        overrides = (*overrides, *tuned.overrides)
+        pairs = zip(final, overridden, strict=True)
+        tuned = replace(tuned, default_runs={found.run_id: default.run_id for found, default in pairs})
+    plan = Plan(grid.name, tuple(overrides), tuple(select), distinct, code_digest(), tuned=tuned)
+    return plan, len(final) - len(distinct)
+
+
+def _matching(specs: list[RunSpec], condition: str) -> list[RunSpec]:
+    name, _, text = condition.partition("=")
+    values = [parse_value(name, part) for part in text.split(",")]
+    matching = [spec for spec in specs if getattr(spec, name) in values]
+    if specs and not matching:
+        there = sorted({str(getattr(spec, name)) for spec in specs})
+        raise SpecError(f"--select {condition} matches no run; {name} is one of: {', '.join(there)}")
+    return matching
+
+
+def _overridden(specs: list[RunSpec], overrides: Sequence[str]) -> list[RunSpec]:
+    """Each spec with every combination of the values; seed 0 of all still comes before seed 1 of any."""
+    if not overrides:
+        return specs
+    values = dict(_parse_override(specs[0], text) for text in overrides)
+    changes = [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
+    return sorted((spec.replace(**change) for spec in specs for change in changes), key=lambda spec: spec.seed)
+
+
+def _parse_override(example: RunSpec, text: str) -> tuple[str, list[Any]]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SpecError(f"--set {text!r} is not FIELD=VALUE")
+    is_list = isinstance(getattr(example, name, None), tuple)  # whose own values are joined by commas
+    return name, [parse_value(name, part) for part in ([value] if is_list else value.split(","))]

@@ -1,0 +1,139 @@
+"""Study: what the trials of a study gave, one file that reports and launches read without Optuna."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agad import files
+from agad.errors import StoreError
+from agad.store.folder import ResultsFolder, StudyFolder
+
+STUDY_VERSION = 1
+"""Version of what a study's folder holds. Another one is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        number: from 0; 0 has the cells' own values.
+        state: `complete`, `pruned`, `failed` or `running`.
+        values: field -> value.
+        scores: a number for each objective; empty unless complete.
+        points: step -> intermediate score in [0, 1], by which a pruner judged.
+        seconds: of training, all its runs together.
+        failure: why it failed.
+        runs: run_ids of its runs.
+    """
+
+    number: int
+    state: str
+    values: Mapping[str, Any]
+    scores: tuple[float, ...]
+    points: Mapping[str, float]
+    seconds: float
+    failure: str
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A study.
+
+    Attributes:
+        name: as in its folder.
+        title: what was tuned.
+        objectives: what its trials were judged by, `auroc` first.
+        protocol: under which its validation AUROC is.
+        space: the searched fields (`name`, and `low`, `high` and `log`, or `choices`).
+        sampler: by which trials were proposed.
+        pruner: by which they were pruned.
+        best: number of the best trial by the first objective; None where none is complete.
+        importance: field -> share of the first objective's variance that it explains.
+        validation: for each `class` and `gamma` the numbers of `normals` and `anomalies` that are scored, and the
+            `classes` of those anomalies.
+        trials: all of them.
+    """
+
+    name: str
+    title: str
+    objectives: tuple[str, ...]
+    protocol: str
+    space: tuple[Mapping[str, Any], ...]
+    sampler: str
+    pruner: str
+    best: int | None
+    importance: Mapping[str, float]
+    validation: tuple[Mapping[str, Any], ...]
+    trials: tuple[Trial, ...]
+
+    @property
+    def complete(self) -> tuple[Trial, ...]:
+        """The trials that have a score."""
+        return tuple(trial for trial in self.trials if trial.state == "complete")
+
+    @property
+    def states(self) -> str:
+        """How many trials are in which state, for people."""
+        states = sorted(trial.state for trial in self.trials)
+        return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+
+    def save(self, folder: StudyFolder) -> None:
+        """Write the summary, over what was there."""
+        text = json.dumps({"study_version": STUDY_VERSION, **dataclasses.asdict(self)})
+        files.replace_atomically(folder.summary, lambda temporary: temporary.write_text(text))
+
+
+def read_studies(results: str | Path) -> tuple[Study, ...]:
+    """All studies of a results folder that have a summary, by name. Raises StoreError, one line, for a damaged one."""
+    folder = ResultsFolder(Path(results))
+    studies = [folder.study(name) for name in files.names(folder.studies)]
+    return tuple(read_study(study) for study in studies if study.summary.exists())
+
+
+def read_study(folder: StudyFolder) -> Study:
+    """The study in a folder. Raises StoreError, one line."""
+    path = folder.summary
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["study_version"]
+        if version != STUDY_VERSION:
+            raise StoreError(f"{path}: a study of schema {version}; this agad has {STUDY_VERSION}")
+        return Study(
+            name=content["name"],
+            title=content["title"],
+            objectives=tuple(content["objectives"]),
+            protocol=content["protocol"],
+            space=tuple(content["space"]),
+            sampler=content["sampler"],
+            pruner=content["pruner"],
+            best=content["best"],
+            importance=content["importance"],
+            validation=tuple(content["validation"]),
+            trials=tuple(map(_trial, content["trials"])),
+        )
+    except FileNotFoundError:
+        raise StoreError(f"there is no study with a finished trial in {folder.path}; tune.py makes one") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is damaged; tune.py --rebuild makes it again from the rows") from error
+
+
+def _trial(content: Mapping[str, Any]) -> Trial:
+    return Trial(
+        number=content["number"],
+        state=content["state"],
+        values=content["values"],
+        scores=tuple(content["scores"] or ()),
+        points=content["points"],
+        seconds=content["seconds"],
+        failure=content["failure"],
+        runs=tuple(content["runs"]),
+    )

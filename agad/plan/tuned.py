@@ -1,0 +1,84 @@
+"""Tuned: values that a study found, and the labels that were used to find them. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agad.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """Values that the runs of a plan take over from a trial of a study.
+
+    Attributes:
+        study: name of the study.
+        trial: number of the trial.
+        trials: how many trials had ended when this one was chosen.
+        values: field -> value, as the trial's runs had them.
+        score: mean validation AUROC of the trial, in [0, 1].
+        anomalies: labelled anomalies behind the score of one cell and seed; several numbers where cells differ.
+        classes: class that names the cell (the normal one; under leave_one_out the anomalous one) -> classes of those
+            anomalies.
+        default_runs: run_id of each of the plan's runs -> run_id of the same run without these values.
+    """
+
+    study: str
+    trial: int
+    trials: int
+    values: Mapping[str, Any]
+    score: float
+    anomalies: tuple[int, ...]
+    classes: Mapping[int, tuple[int, ...]]
+    default_runs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """`field=value` of each value, as --set takes them."""
+        return tuple(f"{name}={_text(value)}" for name, value in self.values.items())
+
+    @property
+    def text(self) -> str:
+        """The row's `tuned_by`: which trial, and by which labels."""
+        counts = " or ".join(f"{count:,}" for count in self.anomalies)
+        classes = "; ".join(f"{cell}: {_text(of)}" for cell, of in self.classes.items())
+        return (
+            f"tuned with labels: trial {self.trial} of {self.trials} of study {self.study}, by {counts} labelled "
+            f"anomalies a run (anomaly classes by cell: {classes})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan file's `tuned`, as JSON values."""
+        return {
+            "study": self.study,
+            "trial": self.trial,
+            "trials": self.trials,
+            "values": dict(self.values),
+            "score": self.score,
+            "anomalies": list(self.anomalies),
+            "classes": {str(cell): list(of) for cell, of in self.classes.items()},
+            "default_runs": dict(self.default_runs),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Tuned:
+        """The inverse of `to_dict`. Raises StoreError, one line, where it is damaged."""
+        try:
+            return cls(
+                study=str(content["study"]),
+                trial=int(content["trial"]),
+                trials=int(content["trials"]),
+                values=dict(content["values"]),
+                score=float(content["score"]),
+                anomalies=tuple(map(int, content["anomalies"])),
+                classes={int(cell): tuple(map(int, of)) for cell, of in content["classes"].items()},
+                default_runs=dict(content["default_runs"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreError(f"a plan's record of its study is damaged: {error}") from None
+
+
+def _text(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)

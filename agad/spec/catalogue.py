@@ -1,0 +1,186 @@
+"""The backbones and methods that there are, found by their files and without importing these: they need torch.
+
+A backbone is one file `agad/nets/NAME.py` with a literal dictionary BACKBONE (the attributes of Backbone but its name)
+and a function `build(channels, spec)` that returns a BatchNormNet. A method is one file `agad/methods/NAME.py` with a
+literal dictionary METHOD (likewise) and a function `make(spec)` that returns a Method; where it has its own generator,
+also `build_generator(channels, spec)`. Files without these names are helpers.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agad.errors import SpecError
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """GiB that a run on the CPU needs for a batch of 2**18 pixels (256 images of 32x32), by precision.
+
+    Attributes:
+        training: what an update saves for its gradients; `fp32` and `bf16`.
+        scoring: what a forward pass without gradients takes; likewise.
+        recomputed: whether large batches need less: their saved activations can be rebuilt
+            (agad/nets/layers/rebuilding.py).
+    """
+
+    training: Mapping[str, float]
+    scoring: Mapping[str, float]
+    recomputed: bool = False
+
+
+_UNMEASURED = Memory({}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A generator that a spec can name.
+
+    Attributes:
+        name: value of RunSpec.backbone, the file's name.
+        title: as figures call it.
+        cost: seconds of one update at batch 256 on one CPU core, relative to the naive generator's; where it was not
+            measured, that of the costliest.
+        memory: what its runs need; where it was not measured, that of the largest, with nothing recomputed.
+    """
+
+    name: str
+    title: str
+    cost: float = math.inf
+    memory: Memory = _UNMEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method that a spec can name.
+
+    Attributes:
+        name: value of RunSpec.method, the file's name.
+        title: as figures call it.
+        cost: of one update, relative to AGAD's with the same backbone; not measured: that of the costliest.
+        labels: `may`: it can learn from labelled anomalies; `none`: it cannot, so that gamma must be 0.
+        unused: fields of RunSpec, or groups of them, that the method does not use; they must be at their defaults.
+        image_sizes: those that its nets take; empty: all.
+        own_generator: whether it builds its own generator; `backbone` must then be at its default.
+    """
+
+    name: str
+    title: str
+    cost: float = math.inf
+    labels: str = "may"
+    unused: tuple[str, ...] = ()
+    image_sizes: tuple[int, ...] = ()
+    own_generator: bool = False
+
+    def __post_init__(self) -> None:
+        if self.labels not in ("may", "none"):
+            raise TypeError(f"labels={self.labels!r} is neither 'may' nor 'none'")
+
+
+_Entry = TypeVar("_Entry", Backbone, Method)
+
+
+@functools.cache
+def backbones() -> dict[str, Backbone]:
+    """All backbones by name, the cheapest first and those without a measured cost last."""
+    found = [_entry(Backbone, one, "BACKBONE") for one in _registrations("nets", "BACKBONE", "build")]
+    measured = [one.memory for one in found if one.memory is not _UNMEASURED]
+    largest = replace(max(measured, key=lambda memory: memory.training["fp32"]), recomputed=False)
+    ordered = [replace(one, memory=largest) if one.memory is _UNMEASURED else one for one in _by_cost(found)]
+    return {one.name: one for one in ordered}
+
+
+@functools.cache
+def methods() -> dict[str, Method]:
+    """All methods by name, in the order of their names."""
+    found = [_entry(Method, one, "METHOD") for one in _registrations("methods", "METHOD", "make")]
+    return {one.name: one for one in sorted(_by_cost(found), key=lambda one: one.name)}
+
+
+def backbone_names() -> tuple[str, ...]:
+    """The legal values of RunSpec.backbone."""
+    return tuple(backbones())
+
+
+def method_names() -> tuple[str, ...]:
+    """The legal values of RunSpec.method."""
+    return tuple(methods())
+
+
+def _by_cost(found: list[_Entry]) -> list[_Entry]:
+    """Sorted by cost, then name; a cost that was not measured becomes the highest."""
+    highest = max(one.cost for one in found if math.isfinite(one.cost))
+    ordered = sorted(found, key=lambda one: (one.cost, one.name))
+    return [replace(one, cost=min(one.cost, highest)) for one in ordered]
+
+
+@dataclass(frozen=True, slots=True)
+class _Registration:
+    """A file that registers something: its literal dictionary, and the functions at its top level."""
+
+    path: Path
+    values: dict[str, Any]
+    functions: frozenset[str]
+
+
+def _registrations(folder: str, constant: str, function: str) -> Iterator[_Registration]:
+    """The files of a folder of the package that have the constant and the function."""
+    for path in sorted((PACKAGE / folder).glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if path.stem.isidentifier() and (f"\n{constant} = " in text or f"\ndef {function}(" in text):
+            yield _parsed(path, text, constant, function)
+
+
+def _parsed(path: Path, text: str, constant: str, function: str) -> _Registration:
+    try:
+        body = ast.parse(text).body
+    except SyntaxError as error:
+        raise SpecError(f"{_shown(path)}: line {error.lineno}: {error.msg}") from None
+    functions = frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
+    assigned = [node.value for node in body if isinstance(node, ast.Assign) and _target(node) == constant]
+    if not assigned:
+        raise SpecError(f"{_shown(path)}: has {function}() but no {constant} = {{...}}; add it, or rename the function")
+    if function not in functions:
+        raise SpecError(f"{_shown(path)}: has {constant} but no function {function}(); define it")
+    try:
+        values = ast.literal_eval(assigned[-1])
+    except ValueError:
+        raise SpecError(
+            f"{_shown(path)}: {constant} must be a literal: it is read without importing the file"
+        ) from None
+    if not isinstance(values, dict):
+        raise SpecError(f"{_shown(path)}: {constant} must be a dictionary")
+    return _Registration(path, values, functions)
+
+
+def _entry(kind: type[_Entry], found: _Registration, constant: str) -> _Entry:
+    values: dict[str, Any] = dict(found.values)
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    legal = [one.name for one in fields(kind) if one.name not in ("name", "own_generator")]
+    for name in values.keys() - set(legal):
+        raise SpecError(f"{_shown(found.path)}: {constant} has no entry {name!r}; they are: {', '.join(legal)}")
+    if kind is Method:
+        values["own_generator"] = "build_generator" in found.functions
+    try:
+        if "memory" in values:
+            values["memory"] = Memory(**values["memory"])
+        return kind(name=found.path.stem, **values)
+    except TypeError as error:
+        raise SpecError(f"{_shown(found.path)}: {constant}: {error}") from None
+
+
+def _target(node: ast.Assign) -> str | None:
+    (target, *_) = node.targets
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(PACKAGE.parent))

@@ -1,0 +1,31 @@
+"""RunOptions: how and where a run is made. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How and where a run is made; never part of `run_id`. Times in seconds.
+
+    Attributes:
+        device: `cpu`, `cuda` or `cuda:N`.
+        threads: torch threads of the process; None leaves torch's own setting. Thread counts were seen to change
+            bits, so one is what every executor sets on the CPU.
+        data_root: folder of the raw data; None if only the cache is to be used.
+        cache: folder of the prepared data; None: `$AGAD_CACHE`, else the user's cache folder.
+        checkpoint_dir: folder of this sweep's checkpoints; None: none are written or read.
+        checkpoint_every: seconds between checkpoints; 0 after every update.
+        attempt: the claim's attempt number, written into the checkpoint's name and the row.
+        weights_dir: where the final weights are saved; None: they are not.
+    """
+
+    device: str = "cpu"
+    threads: int | None = None
+    data_root: str | None = None
+    cache: str | None = None
+    checkpoint_dir: str | None = None
+    checkpoint_every: float = 300.0
+    attempt: int = 1
+    weights_dir: str | None = None

@@ -1,0 +1,133 @@
+"""ResultsFolder: every path inside a results folder, and inside the folder of a study (standard library only)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsFolder:
+    """Paths of a results folder. None of them need exist.
+
+    Attributes:
+        path: the folder itself.
+    """
+
+    path: Path
+
+    @property
+    def inbox(self) -> Path:
+        """Rows, one file for each attempt."""
+        return self.path / "inbox"
+
+    @property
+    def base(self) -> Path:
+        """Rows, many to a file."""
+        return self.path / "base"
+
+    @property
+    def set_aside(self) -> Path:
+        """Damaged files that were found among the rows."""
+        return self.path / "set_aside"
+
+    @property
+    def claims(self) -> Path:
+        """Which worker holds which run."""
+        return self.path / "claims"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Training states of unfinished runs."""
+        return self.path / "checkpoints"
+
+    @property
+    def weights(self) -> Path:
+        """Weights of finished runs, where they were asked for."""
+        return self.path / "weights"
+
+    @property
+    def plans(self) -> Path:
+        """Plan files."""
+        return self.path / "plans"
+
+    @property
+    def studies(self) -> Path:
+        """A folder for each study."""
+        return self.path / "studies"
+
+    @property
+    def tables(self) -> Path:
+        """Tables that launches printed."""
+        return self.path / "tables"
+
+    @property
+    def ray(self) -> Path:
+        """What Ray writes, a folder for each sweep."""
+        return self.path / "ray"
+
+    def plan(self, name: str) -> Path:
+        """A plan file, by its name without the ending."""
+        return self.plans / f"{name}.json"
+
+    def table(self, plan: str) -> Path:
+        """The table of a plan, by the plan's name."""
+        return self.tables / f"{plan}.md"
+
+    def logs(self, plan: str) -> Path:
+        """Folder of the logs of a plan's workers."""
+        return self.path / "logs" / plan
+
+    def jobs(self, plan: str) -> Path:
+        """Folder of what is known of a plan's Slurm jobs."""
+        return self.path / "slurm" / plan
+
+    def study(self, name: str) -> StudyFolder:
+        """The folder of a study."""
+        return StudyFolder(self.studies / name)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """Paths of a study's folder. None of them need exist.
+
+    Attributes:
+        path: the folder itself; its `claims/` holds the coordinator's lease.
+    """
+
+    path: Path
+
+    @property
+    def settings(self) -> Path:
+        """What the study is, fixed by its first call."""
+        return self.path / "study.json"
+
+    @property
+    def plan(self) -> Path:
+        """The plan that workers are started with."""
+        return self.path / "plan.json"
+
+    @property
+    def summary(self) -> Path:
+        """What its trials gave."""
+        return self.path / "summary.json"
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's journal."""
+        return self.path / "journal.log"
+
+    @property
+    def trials(self) -> Path:
+        """The runs of each trial."""
+        return self.path / "trials"
+
+    @property
+    def points(self) -> Path:
+        """Validation scores of unfinished runs."""
+        return self.path / "points"
+
+    @property
+    def verdicts(self) -> Path:
+        """Which runs are withdrawn."""
+        return self.path / "verdicts.json"

@@ -1,0 +1,53 @@
+"""Match: which row of the paper a table row of ours stands beside, and in what it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agad.spec.fields import CELL_FIELDS, json_defaults
+
+from .numbers import SCORING_FIELDS, STATED_DEFAULTS, STATED_EXCEPTIONS, PaperRow, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A paper's row for a table row of ours.
+
+    Attributes:
+        row: the paper's.
+        differences: `field=value` where ours leaves the project's reading of what the paper is silent on. If there are
+            any, ours is not compared with the paper, whose number is shown for orientation only.
+    """
+
+    row: PaperRow
+    differences: tuple[str, ...]
+
+
+def find_match(values: Mapping[str, Any], tables: tuple[str, ...]) -> Match | None:
+    """The paper's row with the values of a table row of ours, in the first of `tables` that has one.
+
+    Args:
+        values: the spec by field name, lists as in a plan file; class and seed play no part.
+        tables: of the paper, in the order in which they are searched.
+    """
+    for table in tables:
+        for row in rows(table):
+            if row.is_own and row.avg is not None and _has_stated_values(row, values):
+                return Match(row, _silent_differences(row, values))
+    return None
+
+
+def _has_stated_values(row: PaperRow, values: Mapping[str, Any]) -> bool:
+    if row.dataset != values["dataset"] or row.gamma != values["gamma"]:
+        return False
+    exceptions = STATED_EXCEPTIONS.get(row.table, {})
+    names = STATED_DEFAULTS.keys() | row.fields.keys()
+    return all(values[name] in exceptions.get(name, (row.stated(name),)) for name in names)
+
+
+def _silent_differences(row: PaperRow, values: Mapping[str, Any]) -> tuple[str, ...]:
+    skipped = {"dataset", "gamma", *STATED_DEFAULTS, *row.fields, *SCORING_FIELDS, *CELL_FIELDS}
+    defaults = json_defaults()
+    return tuple(f"{name}={value}" for name, value in values.items() if name not in skipped and value != defaults[name])

@@ -1,0 +1,54 @@
+"""Keys: the fields of RunSpec that tell the rows of a table apart, and how tables print them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from agad.spec import datasets
+from agad.spec.fields import spec_field
+
+from ..cells import Cells
+from . import formats
+
+
+def fewest_fields(cells: Cells) -> tuple[str, ...]:
+    """The first two of `cells.fields`, and of the others those without which two rows would print alike."""
+    fields = list(cells.fields)
+    for name in cells.fields[:1:-1]:
+        fewer = [other for other in fields if other != name]
+        if len({tuple(key_texts(fewer, values)) for values in cells.rows}) == len(cells.rows):
+            fields = fewer
+    return tuple(fields)
+
+
+def heading(name: str) -> str:
+    """A spec field's name as tables print it."""
+    return spec_field(name).setting.title or name
+
+
+def key_texts(fields: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    """The values of some spec fields as tables print them."""
+    return [key_text(name, values[name]) for name in fields]
+
+
+def key_text(name: str, value: Any) -> str:
+    """A spec field's value as tables print it."""
+    if name == "dataset":
+        return datasets.title(value)
+    if name == "gamma":
+        return formats.gamma(value)
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "all"
+    return str(value)
+
+
+def key_frame(cells: Cells) -> pd.DataFrame:
+    """A line per row with its fields' values as CSV files have them, lists joined by `+`."""
+    plain = [
+        {name: "+".join(map(str, value)) if isinstance(value := values[name], list) else value for name in cells.fields}
+        for values in cells.rows
+    ]
+    return pd.DataFrame(plain)

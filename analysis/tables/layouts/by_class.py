@@ -1,0 +1,69 @@
+"""Tables 1 and 9 in the paper's layout: a column per class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from agad.spec import datasets
+
+from ...paper import numbers as paper
+from ...paper.numbers import PaperRow
+from .. import formats
+from ..sheet import KEY, OURS, PAPER, Sheet
+from .ours import OurTable
+from .texts import avg_sd_n, datasets_of, mark_legend, method_name
+
+
+def by_class(ours: OurTable) -> Iterator[Sheet]:
+    """Tables 1 and 9: a sheet per data set, a column per class."""
+    for dataset in datasets_of(ours):
+        rows = [row for row in paper.rows(ours.table) if row.dataset == dataset]
+        lines, kinds, data = [], [], []
+        for row in rows:
+            printed = [formats.auroc(value / 100) for value in row.classes]
+            lines.append((method_name(row), "paper", *printed, *row.printed.split("±"), ""))
+            kinds.append(PAPER)
+            data.append(_class_record(row, "paper", dict(enumerate(row.classes)), row.avg, row.sd))
+            if row.is_own:
+                means, line = ours.class_means_of(row), ours.line_of(row)
+                texts = [formats.auroc(means.get(c)) for c in range(len(row.classes))]
+                lines.append((method_name(row), "here", *texts, *avg_sd_n(row, line)))
+                kinds.append(OURS)
+                percent = {c: 100 * mean for c, mean in means.items()}
+                avg, sd = (100 * line["avg"], 100 * line["sd_classes"]) if line else (None, None)
+                data.append(_class_record(row, "here", percent, avg, sd))
+        names = datasets.DATASETS[dataset].class_names
+        legend = ", ".join(f"{c} {name}" for c, name in enumerate(names) if name != str(c))
+        yield Sheet(
+            name=f"{ours.name}-{dataset}",
+            caption=f"{ours.title}: {datasets.title(dataset)}",
+            columns=("method", "", *map(str, range(len(rows[0].classes))), "avg", "SD", "n"),
+            kinds=(KEY, KEY, *[OURS] * (len(rows[0].classes) + 3)),
+            lines=tuple(lines),
+            line_kinds=tuple(kinds),
+            notes=tuple(
+                note for note in (f"Classes: {legend}." if legend else "", *_by_class_notes(ours, rows)) if note
+            ),
+            data=pd.DataFrame(data),
+        )
+
+
+def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow]) -> Iterator[str]:
+    yield "AUROC in %. SD: among classes; ddof 0 in AGAD's and ADGAN's lines, ddof 1 in the other borrowed ones."
+    if any(row.origin == paper.RERUN for row in rows):
+        yield "(rerun): run by AGAD's authors; other methods are borrowed."
+    yield mark_legend(ours)
+    for row in rows:
+        if row.is_misprinted and row.classes:
+            mean = sum(row.classes) / len(row.classes)
+            yield f"{method_name(row)}: the paper prints {row.avg:.1f}; the mean of its printed classes is {mean:.2f}."
+
+
+def _class_record(
+    row: PaperRow, who: str, of_class: Mapping[int, float], avg: float | None, sd: float | None
+) -> dict[str, Any]:
+    columns = {str(c): of_class.get(c) for c in range(len(row.classes))}
+    return {"dataset": row.dataset, "method": method_name(row), "source": who, **columns, "avg": avg, "sd": sd}

@@ -1,0 +1,129 @@
+"""Tables 2 to 5 in the paper's layout: a line or a column per share of anomalies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from agad.spec import datasets
+
+from ...paper import numbers as paper
+from .. import formats
+from ..formats import GAMMA, GAP
+from ..sheet import KEY, NOTE, OURS, PAPER, Sheet
+from .ours import OurTable
+from .texts import (
+    STAR_LEGEND,
+    count_text,
+    datasets_of,
+    has_all,
+    here,
+    here_or_blank,
+    mark_legend,
+    printed,
+    record,
+    value_and_range,
+    verdict_text,
+)
+
+_OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly class at a time, SD over the 90 pairs."
+"""Ruff et al. 2020, section 5."""
+
+
+def by_method(ours: OurTable) -> Iterator[Sheet]:
+    """Table 2: a line per share of anomalies, the borrowed methods beside."""
+    lines, data = [], []
+    methods = list(dict.fromkeys(row.method for row in paper.rows("table2") if not row.is_own))
+    for row in paper.rows("table2"):
+        if not row.is_own or row.dataset not in datasets_of(ours):
+            continue
+        borrowed = [paper.paper_row("table2", row.dataset, row.gamma, method) for method in methods]
+        line = ours.line_of(row)
+        lines.append(
+            (
+                datasets.title(row.dataset),
+                formats.gamma(row.gamma),
+                *(printed(other) for other in borrowed),
+                printed(row),
+                here(row, line, mark=False),
+                formats.difference(line["difference"]) if line and has_all(row, line) else GAP,
+                verdict_text(row, line),
+                count_text(row, line),
+            )
+        )
+        data.append(record(row, line))
+    yield Sheet(
+        name=ours.name,
+        caption=ours.title,
+        columns=("dataset", GAMMA, *(f"{m}†" for m in methods), "AGAD, paper", "AGAD, here", "diff", "verdict", "n"),
+        kinds=(KEY, KEY, *[PAPER] * (len(methods) + 1), OURS, OURS, NOTE, OURS),
+        lines=tuple(lines),
+        notes=(
+            f"AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own). {STAR_LEGEND}",
+            _OTHER_PROTOCOL,
+        ),
+        data=pd.DataFrame(data),
+    )
+
+
+def by_gamma(name: str, headings: tuple[str, ...], words: Mapping[str, tuple[str, ...]]) -> Callable[..., Any]:
+    """Tables 4 and 5: a column per share of anomalies; `words` are the leading cells of each value of a field."""
+
+    def layout(ours: OurTable) -> Iterator[Sheet]:
+        own = [row for row in paper.rows(ours.table) if row.dataset in datasets_of(ours)]
+        gammas = list(dict.fromkeys(row.gamma for row in own))
+        lines, kinds, data = [], [], []
+        for dataset in dict.fromkeys(row.dataset for row in own):
+            for value, texts in words.items():
+                of_line = [row for row in own if row.dataset == dataset and row.fields[name] == value]
+                found = [ours.line_of(row) for row in of_line]
+                key = (datasets.title(dataset), *texts)
+                lines.append((*key, "paper", *(printed(row) for row in of_line)))
+                lines.append((*key, "here", *map(here_or_blank, of_line, found)))
+                kinds += [PAPER, OURS]
+                data += [record(row, line) for row, line in zip(of_line, found, strict=True)]
+        yield Sheet(
+            name=ours.name,
+            caption=ours.title,
+            columns=("dataset", *headings, "", *map(formats.gamma, gammas)),
+            kinds=(KEY,) * (len(headings) + 2) + (OURS,) * len(gammas),
+            lines=tuple(lines),
+            line_kinds=tuple(kinds),
+            notes=("AUROC in %, mean±SD among classes, by share of anomalies in training.", mark_legend(ours)),
+            data=pd.DataFrame(data),
+        )
+
+    return layout
+
+
+def medical(ours: OurTable) -> Iterator[Sheet]:
+    """Table 3: with and without adversarial context, side by side."""
+    lines, data = [], []
+    for row in paper.rows("table3"):
+        if row.fields["adversarial_context"] == "off" or row.dataset not in datasets_of(ours):
+            continue
+        without = next(
+            other
+            for other in paper.rows("table3")
+            if (other.dataset, other.gamma) == (row.dataset, row.gamma) and other.fields["adversarial_context"] == "off"
+        )
+        pair = (row, without)
+        found = [ours.line_of(one) for one in pair]
+        cells = [
+            text
+            for one, line in zip(pair, found, strict=True)
+            for text in (printed(one), value_and_range(line), count_text(one, line))
+        ]
+        lines.append((datasets.title(row.dataset), formats.gamma(row.gamma), *cells))
+        data += [record(one, line) for one, line in zip(pair, found, strict=True)]
+    yield Sheet(
+        name=ours.name,
+        caption=ours.title,
+        columns=("dataset", GAMMA, "with, paper", "with, here", "n", "without, paper", "without, here", "n"),
+        kinds=(KEY, KEY, PAPER, OURS, OURS, PAPER, OURS, OURS),
+        lines=tuple(lines),
+        notes=("AUROC in %; one class is normal, so there is no SD among classes: [range of the runs], no verdict.",),
+        data=pd.DataFrame(data),
+    )

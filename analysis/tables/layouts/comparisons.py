@@ -1,0 +1,148 @@
+"""Comparisons: variants against each other, and how sure each mean is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from agad.spec import datasets
+
+from ... import stats
+from ...cells import Cells
+from ...paper.numbers import BASELINES, PaperRow
+from ...summary import HEADLINE, runs_of_cells
+from .. import formats
+from ..formats import GAMMA, GAP
+from ..keys import heading, key_texts
+from ..sheet import KEY, OURS, Sheet
+from .ours import OurTable
+
+_VARIANTS = {
+    "table3": "adversarial_context",
+    "table4": "adversarial_context",
+    "table5": "batch_norm",
+    "table9": "backbone",
+}
+
+
+def paired(ours: OurTable) -> Sheet | None:
+    """What the table's variants gain over its baseline on the same classes, seeds and draws.
+
+    None where the table has no variants, or no pair of runs is complete.
+    """
+    name = _VARIANTS.get(ours.table)
+    if name is None:
+        return None
+    baseline = BASELINES[name]
+    found = []
+    for base in ours.cells.matches:
+        if base is None or base.row.fields[name] != baseline:
+            continue
+        a = _runs_of(ours, base.row)
+        for other in ours.cells.matches:
+            same_place = other and (other.row.dataset, other.row.gamma) == (base.row.dataset, base.row.gamma)
+            if other and same_place and other.row.fields[name] != baseline:
+                result = stats.paired(a, _runs_of(ours, other.row))
+                if result:
+                    found.append((other.row, result))
+    if not found:
+        return None
+    return _paired_sheet(ours, name, found)
+
+
+def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, stats.PairedComparison]]) -> Sheet:
+    tested = [result.p_value for _, result in found if result.p_value is not None]
+    corrected = iter(stats.holm(tested))
+    lines, data = [], []
+    for row, result in found:
+        p_value = next(corrected) if result.p_value is not None else None
+        gain = result.difference
+        lines.append(
+            (
+                datasets.title(row.dataset),
+                formats.gamma(row.gamma),
+                str(row.fields[name]),
+                formats.difference(100 * gain.estimate),
+                formats.interval(gain.low, gain.high),
+                f"{result.improvement:.2f}",
+                formats.p_value(p_value),
+                f"{result.pairs}",
+            )
+        )
+        data.append(
+            {
+                "dataset": row.dataset,
+                "gamma": row.gamma,
+                name: row.fields[name],
+                "gain": gain.estimate,
+                "low": gain.low,
+                "high": gain.high,
+                "improvement": result.improvement,
+                "p_holm": p_value,
+                "pairs": result.pairs,
+                "classes": result.classes,
+            }
+        )
+    return Sheet(
+        name=f"{ours.name}-paired",
+        caption=f"{ours.title}: gain over {name.replace('_', ' ')} {BASELINES[name]}, run by run",
+        columns=("dataset", GAMMA, heading(name), "gain", "95% interval", "P(better)", "p", "pairs"),
+        kinds=(KEY, KEY, KEY, OURS, OURS, OURS, OURS, OURS),
+        lines=tuple(lines),
+        notes=(
+            "gain: points of AUROC on the same class, seed and draw, mean over classes; interval over fresh seeds (t). "
+            "P(better): probability that a run beats one of the baseline, ties half. p: Wilcoxon over classes, "
+            "Holm-corrected within this table; none below six classes.",
+        ),
+        data=pd.DataFrame(data),
+    )
+
+
+def _runs_of(ours: OurTable, row: PaperRow) -> pd.DataFrame:
+    indices = [index for index, match in enumerate(ours.cells.matches) if match and match.row == row]
+    return ours.cells.runs[ours.cells.runs["row"].isin(indices)]
+
+
+def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
+    """Mean and interquartile mean of each row with their intervals; None where no row is complete enough."""
+    groups = runs_of_cells(cells.runs, HEADLINE)
+    lines, data = [], []
+    for index, values in enumerate(cells.rows):
+        if index not in groups:
+            continue
+        mean, iqm = stats.mean_interval(groups[index]), stats.iqm_interval(groups[index])
+        seeds = sorted({len(runs) for runs in groups[index]})
+        key = key_texts(cells.fields, values)
+        counts = formats.RANGE.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
+        lines.append((*key, *_interval(mean), *_interval(iqm), counts))
+        data.append(
+            {
+                **dict(zip(cells.fields, key, strict=True)),
+                **{f"mean_{end}": getattr(mean, end) for end in ("estimate", "low", "high")},
+                **{f"iqm_{end}": getattr(iqm, end) for end in ("estimate", "low", "high")},
+                "seeds": seeds[0],
+            }
+        )
+    if not lines:
+        return None
+    return Sheet(
+        name=name,
+        caption=f"{title}: mean and interquartile mean over all runs, with 95% intervals over fresh seeds",
+        columns=(*map(heading, cells.fields), "mean", "95%", "IQM", "95%", "seeds"),
+        kinds=(KEY,) * len(cells.fields) + (OURS,) * 5,
+        lines=tuple(lines),
+        notes=(
+            "mean: interval from the SD among seeds pooled over classes (t), which holds its level at three seeds. "
+            f"IQM: bootstrap of runs within classes, given from {stats.BOOTSTRAP_FROM} seeds on; with fewer it "
+            "would not.",
+        ),
+        data=pd.DataFrame(data),
+    )
+
+
+def _interval(interval: stats.Interval) -> tuple[str, str]:
+    if interval.low is None or interval.high is None:
+        return formats.auroc(interval.estimate), GAP
+    ends = (formats.auroc(min(max(end, 0.0), 1.0)) for end in (interval.low, interval.high))
+    return formats.auroc(interval.estimate), formats.RANGE.join(ends)

@@ -1,0 +1,77 @@
+"""Table 2 under the borrowed methods' own protocol: one anomaly class is known at a time."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ...cells import Cells
+from ...paper import numbers as paper
+from ...summary import class_averages
+from ...table_rows import ONE_KNOWN
+from .. import formats
+from ..keys import heading, key_texts
+from ..sheet import KEY, OURS, PAPER, Sheet
+from .texts import printed
+
+
+def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
+    """Table 2 under the borrowed methods' own protocol: one anomaly class is known at a time.
+
+    None where no cell is of that protocol.
+
+    Args:
+        cells: the runs.
+        split: see curves.read_known_split; None leaves its columns empty.
+    """
+    part = known_part(cells)
+    if part is None:
+        return None
+    summary = part.summary
+    halves = _split_means(part, split)
+    methods = ("Deep SAD", "ESAD")
+    lines, data = [], []
+    for index, (values, line) in enumerate(zip(part.rows, summary.to_dict("records"), strict=True)):
+        borrowed = [paper.paper_row("table2", values["dataset"], values["gamma"], method) for method in methods]
+        seen, unseen = halves.get(index, (None, None))
+        key = key_texts(part.fields, values)
+        lines.append(
+            (
+                *key,
+                *map(printed, borrowed),
+                formats.mean_and_spread(line["avg"], line["sd_classes"]),
+                formats.auroc(seen),
+                formats.auroc(unseen),
+                f"{line['classes']}/{line['classes_wanted']}",
+                f"{line['ok']}/{line['wanted']}",
+            )
+        )
+        numbers = {str(name): value for name, value in line.items()}
+        data.append({**dict(zip(part.fields, key, strict=True)), **numbers, "seen": seen, "unseen": unseen})
+    return Sheet(
+        name="table2_one",
+        caption="Table 2 with one known anomaly class: the borrowed methods' own protocol",
+        columns=(*map(heading, part.fields), *methods, "AGAD, here", "seen", "unseen", "pairs", "n"),
+        kinds=(KEY,) * len(part.fields) + (PAPER, PAPER, OURS, OURS, OURS, OURS, OURS),
+        lines=tuple(lines),
+        notes=(
+            "AUROC in %, mean±SD over all pairs of a normal and a known anomaly class (ddof 0). seen, unseen: against "
+            "test images of the known anomaly class, and of the others. The paper has no such AGAD.",
+        ),
+        data=pd.DataFrame(data),
+    )
+
+
+def known_part(cells: Cells) -> Cells | None:
+    """The cells that know one anomaly class, a different one each; None where there are none."""
+    return cells.restrict(
+        lambda index: cells.rows[index]["known_anomaly_classes"] == ONE_KNOWN, "Table 2, one known anomaly class", ()
+    )
+
+
+def _split_means(part: Cells, split: pd.DataFrame | None) -> dict[int, tuple[float, float]]:
+    """Row -> mean over pairs of the means over seeds, against seen and unseen anomalies."""
+    if split is None or split.empty:
+        return {}
+    runs = part.runs.merge(split, on="run_id")
+    seen, unseen = (class_averages(runs, half) for half in ("seen", "unseen"))
+    return {int(row): (seen[row], unseen.get(row, float("nan"))) for row in seen.index}

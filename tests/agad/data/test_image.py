@@ -1,0 +1,95 @@
+"""Images: decoding of every mode, damage, resizing."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from agad.data.image import decode, fit
+from agad.errors import DataError
+from tests.helpers.raw_data import (
+    picture,
+)
+
+
+def test_a_truncated_jpeg_is_damaged(tmp_path):
+    path = tmp_path / "a.jpeg"
+    picture(0, "RGB", (64, 64)).save(path)
+    assert decode(str(path), "a").shape == (64, 64, 3)
+    path.write_bytes(path.read_bytes()[:-200])
+    assert "truncated" in decode(str(path), "a").reason
+
+
+def test_an_image_of_absurd_size_is_damaged(tmp_path, monkeypatch):
+    """Pillow's own limit against decompression bombs, lowered here."""
+    path = tmp_path / "a.png"
+    picture(0, "L", (64, 64)).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert "decompression bomb" in decode(str(path), "a").reason
+
+
+def test_an_image_that_the_disk_cannot_give_is_no_damaged_image(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        decode(str(tmp_path / "gone.png"), "gone")
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (Image.new("1", (4, 4), 1), 255),
+        (Image.new("LA", (4, 4), (7, 0)), 7),
+        (Image.fromarray(np.full((4, 4), 0x1234, np.uint16)), 0x12),
+        (Image.new("RGBA", (4, 4), (1, 2, 3, 0)), [1, 2, 3]),
+        (Image.new("RGB", (4, 4), (1, 2, 3)).quantize(4), [1, 2, 3]),
+    ],
+    ids=["bits", "grey and alpha", "16 bits", "colour and alpha", "palette"],
+)
+def test_pixels_of_every_mode(image, expected, tmp_path):
+    path = tmp_path / "a.png"
+    image.save(path)
+    pixels = decode(str(path), "a")
+    assert pixels.dtype == np.uint8
+    assert (pixels == np.array(expected)).all()
+    assert pixels.ndim == (3 if isinstance(expected, list) else 2)
+
+
+def test_a_palette_with_transparent_colours_gives_no_warning(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 4), (9, 8, 7)).quantize(4).save(path, transparency=b"\x00\x80\xff\xff")
+    assert decode(str(path), "a")[0, 0].tolist() == [9, 8, 7]
+
+
+def test_pixels_without_a_known_range_are_damaged(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.ones((4, 4), np.float32)).save(path)
+    assert "mode F" in decode(str(path), "a").reason
+
+
+def test_resizing_from_28_to_32_is_pinned():
+    """MNIST's way. Another library, or Pillow's with another filter, would give other bytes."""
+    image = (np.arange(784) * 37 % 256).astype(np.uint8).reshape(28, 28)
+    fitted = fit(image, 32, 1)
+    assert hashlib.sha256(fitted.tobytes()).hexdigest()[:16] == "184bcdbc498f7e28"
+    reference = torch.nn.functional.interpolate(torch.from_numpy(image)[None, None].float(), (32, 32), mode="bilinear")
+    assert np.abs(fitted[0] - reference[0, 0].numpy()).max() <= 1  # the same filter in floating point, but for rounding
+
+
+def test_shrinking_averages_over_all_pixels():
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, ::2] = 200  # without averaging, either all or none of the bright columns would be hit
+    assert np.abs(fit(stripes, 16, 1)[0, :, 2:-2].astype(int) - 100).max() <= 1
+
+
+def test_an_image_of_the_right_size_is_not_touched():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    assert np.array_equal(fit(image, 32, 3), image.transpose(2, 0, 1))
+
+
+def test_colour_and_grey_are_converted():
+    colour = np.zeros((4, 6, 3), np.uint8) + np.array([255, 0, 0], np.uint8)
+    assert fit(colour, 16, 1).tolist() == [[[76] * 16] * 16]  # red's luma, .299 * 255
+    assert fit(np.full((4, 6), 9, np.uint8), 16, 3).tolist() == [[[9] * 16] * 16] * 3

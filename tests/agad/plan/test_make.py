@@ -1,0 +1,53 @@
+"""Plans of a grid: products of --set, and how many seeds there can be."""
+
+from __future__ import annotations
+
+import pytest
+
+from agad import RunSpec
+from agad.errors import SpecError
+from agad.plan.grid import Grid
+from agad.plan.make import make_plan
+
+GRID = Grid("mine", "", tuple(RunSpec(dataset="digits", normal_class=of) for of in (0, 1)), 2)
+
+
+def test_several_values_of_a_field_make_a_product_seed_by_seed() -> None:
+    plan, collapsed = make_plan(GRID, overrides=["backbone=naive,unet", "lambda_con=1,2", "updates=7"])
+    key = [(spec.seed, spec.normal_class, spec.backbone, spec.lambda_con, spec.updates) for spec in plan.specs]
+
+    assert key == [(s, of, b, con, 7) for s in (0, 1) for of in (0, 1) for b in ("naive", "unet") for con in (1.0, 2.0)]
+    assert (collapsed, plan.overrides) == (0, ("backbone=naive,unet", "lambda_con=1,2", "updates=7"))
+    assert plan.title == "mine (backbone=naive,unet; lambda_con=1,2; updates=7)"
+
+
+def test_a_list_field_takes_its_values_by_comma_as_one() -> None:
+    plan, _ = make_plan(GRID, overrides=["curve=2,4", "updates=8"])
+
+    assert [spec.curve for spec in plan.specs] == [(2, 4)] * 4
+
+
+def test_seeds_that_are_set_still_come_breadth_first() -> None:
+    plan, collapsed = make_plan(GRID, seeds=1, overrides=["seed=5,6"])
+
+    assert [(spec.seed, spec.normal_class) for spec in plan.specs] == [(5, 0), (5, 1), (6, 0), (6, 1)]
+    assert collapsed == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["backbone=naive,xnet"], "xnet"),
+        (["lambda_con=1,"], "lambda_con"),
+        (["updates"], "FIELD=VALUE"),
+        (["a=1,2"], "a"),
+    ],
+)
+def test_one_wrong_value_among_several_is_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        make_plan(GRID, overrides=overrides)
+
+
+def test_more_seeds_than_a_plan_can_have_are_refused_at_once() -> None:
+    with pytest.raises(SpecError, match="--seeds 99999999999999999999 is too many"):
+        make_plan(GRID, seeds=99999999999999999999)

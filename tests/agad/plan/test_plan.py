@@ -1,0 +1,94 @@
+"""Plan files: one reader, whose errors are one clear line; and which of several is meant."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agad.errors import StoreError
+from agad.plan.plan import Plan, find_plan
+from agad.spec.run import SEMANTICS_VERSION
+from tests.helpers.analysis_rows import specs
+
+
+def plan_text(runs, **changes):
+    content = {
+        "grid": "table1",
+        "title": "table1 (updates=7)",
+        "overrides": ["updates=7"],
+        "code_digest": "abc",
+        "specs": [{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in runs],
+    }
+    return json.dumps({**content, **changes})
+
+
+def test_a_plan_gives_the_run_ids_of_its_specs(tmp_path):
+    runs = specs((0, 1), updates=7, gamma=0.05, known_anomaly_classes=(3, 4))
+    path = tmp_path / "table1-0.json"
+    path.write_text(plan_text(runs))
+    plan = Plan.load(path)
+    assert plan.run_ids == tuple(spec.run_id for spec in runs)
+    assert (plan.grid, plan.overrides, plan.code) == ("table1", ("updates=7",), "abc")
+    assert plan.specs[0].known_anomaly_classes == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "damaged"),
+        ("[]", "not a plan file"),
+        (plan_text([]), "no run"),
+        (plan_text(specs((0,)), overrides=None), "not a plan file"),
+        (json.dumps({"grid": "a", "title": "a", "overrides": [], "specs": [{"seed": 1}]}), "not a plan file"),
+        (plan_text([], specs=[{"semantics_version": SEMANTICS_VERSION, "colour": 1}]), "unknown field 'colour'"),
+        (plan_text([], specs=[{"semantics_version": 999}]), "semantics 999"),
+        (plan_text([], specs=[{"semantics_version": 1}, {"semantics_version": 2}]), "mixes semantics versions 1, 2"),
+    ],
+)
+def test_a_bad_plan_is_one_clear_line(tmp_path, text, message):
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+    with pytest.raises(StoreError, match=message) as caught:
+        Plan.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_plan_is_one_clear_line(tmp_path):
+    with pytest.raises(StoreError, match="no such plan file"):
+        Plan.load(tmp_path / "none.json")
+
+
+def test_the_plan_of_a_grid_is_found_and_a_choice_is_never_guessed(tmp_path):
+    folder = tmp_path / "plans"
+    folder.mkdir()
+    with pytest.raises(StoreError, match="no plan"):
+        find_plan(tmp_path)
+    for name in ("table2-aa.json", "table2_one-bb.json"):
+        (folder / name).write_text("{}")
+    assert find_plan(tmp_path, "table2").name == "table2-aa.json"
+    assert find_plan(tmp_path, "table2_one").name == "table2_one-bb.json"
+    with pytest.raises(StoreError, match=r"more than one plan.*table2-aa.json, table2_one-bb.json"):
+        find_plan(tmp_path)
+    with pytest.raises(StoreError, match=r"no plan of grid table4; there are: table2-aa.json"):
+        find_plan(tmp_path, "table4")
+
+
+@pytest.mark.parametrize("changes", [{"grid": "../../x"}, {"study": "../../x"}, {"study": ""}, {"grid": ""}])
+def test_a_name_that_would_lead_out_of_the_results_folder_is_refused(tmp_path, changes):
+    path = tmp_path / "plan.json"
+    path.write_text(plan_text(specs((0,)), **changes))
+    with pytest.raises(StoreError, match="is no name of a grid or a study"):
+        Plan.load(path)
+
+
+def test_a_damaged_record_of_a_study_is_one_clear_line(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text(plan_text(specs((0,)), tuned={"study": "s"}))
+    with pytest.raises(StoreError, match="record of its study is damaged"):
+        Plan.load(path)
+
+
+def test_a_plan_is_what_was_written(tmp_path):
+    plan = Plan("mine", ("updates=7",), ("seed=0",), tuple(specs((0, 1), updates=7)), "abc")
+    assert Plan.load(plan.save(tmp_path)) == plan

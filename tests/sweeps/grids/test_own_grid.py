@@ -1,0 +1,93 @@
+"""A grid of one's own, launched from outside the repository: every command knows it by its plan, without its file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agad.errors import SpecError
+from agad.plan.plan import Plan, find_plan
+from analysis.page import report
+from analysis.tables import table as tables
+from sweeps.cli import status
+from sweeps.grids import load_grid
+from sweeps.tuning.cells import study_cells
+from tests.conftest import ROOT
+from tests.helpers.cli import launch, one_line
+
+EXAMPLE = ROOT / "examples" / "own_grid.py"
+ONE = ["--select", "backbone=naive", "--select", "gamma=0", "--select", "normal_class=0", "--seeds", "1"]
+CHANGES = ["--set", "updates=2", "--set", "curve=1", "--set", "lambda_con=50,5"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of two runs, one for each lambda_con; the grid's file is gone."""
+    file = tmp_path_factory.mktemp("elsewhere") / "mine.py"
+    shutil.copy(EXAMPLE, file)
+    folder = tmp_path_factory.mktemp("results")
+    done = launch("--grid", str(file), *ONE, *CHANGES, "--results", str(folder), "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert "| 5.0 " in done.stdout
+    assert "- Complete: all 2 runs are ok" in done.stdout
+    file.unlink()
+    return folder
+
+
+def test_its_plan_names_the_function_and_the_product(results: Path) -> None:
+    plan = Plan.load(find_plan(results))
+
+    assert (plan.grid, plan.overrides) == ("backbones", ("updates=2", "curve=1", "lambda_con=50,5"))
+    assert [spec.lambda_con for spec in plan.specs] == [50.0, 5.0]
+
+
+@pytest.mark.parametrize("options", [[], [*ONE, *CHANGES]])
+@pytest.mark.parametrize("grid", ["backbones", "gone.py:backbones"])
+def test_status_finds_it_by_name(
+    grid: str, options: list[str], results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status.main(["--grid", grid, *options, "--results", str(results)]) == 0
+    assert "2 done, 0 failed" in capsys.readouterr().out
+
+
+def test_status_takes_no_plan_with_other_changes_for_it(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status.main(["--grid", "backbones", "--set", "updates=3", "--results", str(results)]) == 2
+    assert "or give a file of your own" in one_line(capsys.readouterr().err)
+
+
+def test_what_goes_on_with_it_names_its_plan(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = find_plan(results)
+    (tmp_path / "plans").mkdir()
+    shutil.copy(plan, tmp_path / "plans")
+
+    assert status.main(["--grid", "backbones", "--results", str(tmp_path)]) == 1
+    assert f"--plan {tmp_path / 'plans' / plan.name}" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_tables_and_report_find_it_by_name(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tables.main(["--results", str(results), "--grid", "backbones"]) == 0
+    assert capsys.readouterr().out.startswith("# backbones (backbone=naive; gamma=0; normal_class=0; updates=2;")
+    assert report.main(["--results", str(results), "--grid", "backbones", "--out", str(tmp_path)]) == 0
+
+
+def test_a_study_takes_its_cells_from_the_plan(results: Path) -> None:
+    _, specs = study_cells(
+        "backbones",
+        results,
+        seeds=1,
+        select=["lambda_con=5"],
+        overrides=["updates=3"],
+        anomaly_classes=None,
+        protocol="eval",
+    )
+    assert [(spec.normal_class, spec.lambda_con, spec.evaluate_test) for spec in specs] == [(0, 5.0, False)]
+
+
+def test_a_grid_that_is_nowhere_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"unknown grid 'backbones'; choose from: demo, .*; or give a file of your own"):
+        load_grid("backbones")
+    assert "there is no file /nowhere/mine.py" in one_line(
+        launch("--grid", "/nowhere/mine.py", "--results", str(tmp_path)).stderr
+    )
