@@ -43,8 +43,8 @@ def _text(page: Path) -> str:
 
 
 def _without_code(text: str) -> str:
-    """Indented and fenced code can name files that do not exist yet."""
-    text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    """Indented and fenced code, and the heading of the latter, can name files that do not exist yet."""
+    text = re.sub(r"^(?:`[^`\n]+`:\n\n)?```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     return "\n".join(line for line in text.splitlines() if not line.startswith("    "))
 
 

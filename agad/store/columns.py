@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from agad.spec.fields import known_fields
 from agad.spec.run import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS, RunSpec
+from agad.spec.setting import Field
 
 STATUSES = ("ok", "pruned", "failed")
 """In the order in which they count: of one run's rows an ok one stands before a pruned before a failed one."""
@@ -105,17 +106,20 @@ def _text(meaning: str, *choices: str) -> Column:
 def _spec_columns() -> dict[str, Column]:
     """A column for each field of RunSpec; its meaning is the first sentence of the field's docstring."""
     meanings = {name: text for base in RunSpec.__mro__ for name, text in _field_docstrings(base).items()}
-    return {
-        name: Column(
-            pa.list_(_SPEC_TYPES[known.kind]) if known.is_tuple else _SPEC_TYPES[known.kind],
-            _first_sentence(meanings.get(name, "")),
-            low=known.setting.at_least,
-            above=0.0 if known.setting.positive else None,
-            below=known.setting.below,
-            choices=known.setting.legal,
-        )
-        for name, known in known_fields().items()
-    }
+    return {name: _spec_column(known, meanings.get(name, "")) for name, known in known_fields().items()}
+
+
+def _spec_column(known: Field, meaning: str) -> Column:
+    kind, limits = _SPEC_TYPES[known.kind], known.setting
+    return Column(
+        pa.list_(kind) if known.is_tuple else kind,
+        _first_sentence(meaning),
+        low=limits.at_least,
+        above=0 if limits.positive else None,
+        below=limits.below,
+        # Backbones and methods exist by their files: a new one changes no schema.
+        choices=() if callable(limits.choices) else limits.choices,
+    )
 
 
 def _field_docstrings(declared: type) -> dict[str, str]:
@@ -254,7 +258,7 @@ PROVENANCE = {
     "peak_memory_bytes": _count(
         "Largest memory: device memory on CUDA, resident memory on the CPU.", "bytes", type_=_I64
     ),
-    "weights": _text("File of the final weights, where they were saved."),
+    "weights": _text("Name of the file of the final weights, where they were saved."),
 }
 
 SCORES = {

@@ -8,7 +8,7 @@ import sys
 import agad
 from tests.conftest import ROOT
 
-EXPORTED = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "load_weights", "score_weights", "train"]
+EXPORTED = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "grid", "load_weights", "score_weights", "train"]
 
 
 def in_a_new_process(code: str) -> str:

@@ -13,7 +13,8 @@ import pytest
 
 from agad.store import columns, rows_page
 from agad.store.columns import COLUMNS, Column
-from agad.store.rows import FILE_METADATA, ResultStore
+from agad.store.row_file import FILE_METADATA
+from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA
 from tests.conftest import ROOT
 from tests.helpers.rows import record, spec
