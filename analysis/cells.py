@@ -7,7 +7,7 @@ seeds. Gaps stay visible: every run that a plan wants is counted, whatever becam
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,11 @@ class Cells:
     damaged: tuple[str, ...] = ()
     plan_code_digest: str | None = None
     tunings: tuple[Tuned, ...] = ()
+
+    @cached_property
+    def ok(self) -> pd.DataFrame:
+        """The runs that ended well."""
+        return self.runs[self.runs["status"] == "ok"]
 
     @property
     def complete(self) -> bool:

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agad.plan.plan import Plan
 from agad.spec import datasets
 from agad.store.schema import SPEC_COLUMNS
 
-from agad.plan.plan import Plan
 from .load import spec_defaults
 from .paper.match import CLASS_AND_SEED
 from .paper.numbers import SCORING_FIELDS

@@ -131,7 +131,7 @@ def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
 
 
 def _provenance(cells: Cells) -> Iterator[str]:
-    ok = cells.runs[cells.runs["status"] == "ok"]
+    ok = cells.ok
     if ok.empty:
         return
     mixed, single = [], []

@@ -15,8 +15,8 @@ from agad.store.schema import SPEC_COLUMNS
 from .. import curves, stats
 from ..cells import Cells, read
 from ..summary import CELL
-from .footnotes import tuned_sentence
 from . import formats
+from .footnotes import tuned_sentence
 from .keys import fewest_fields, heading, key_text
 from .sheet import KEY, OURS, Sheet
 

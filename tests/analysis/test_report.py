@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -494,6 +495,13 @@ def test_the_page_is_whole_and_needs_no_network(report, page):
     text = (report / "index.html").read_text()
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
+
+
+def test_the_pages_files_are_installed_with_it():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        listed = tomllib.load(file)["tool"]["setuptools"]["package-data"]["agad.analysis.page"]
+    files = {path.name for path in (ROOT / "analysis" / "page").iterdir() if path.suffix in (".css", ".html", ".js")}
+    assert set(listed) == files == {"page.css", "page.html"}
 
 
 def test_every_id_of_the_page_is_there_once(page):

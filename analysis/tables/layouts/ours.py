@@ -69,7 +69,7 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
     Where several of our rows are one row of the paper (trained alike, scored on other occasions), the one with the
     most runs stands for it.
     """
-    ok = cells.runs[cells.runs["status"] == "ok"].groupby("row").size()
+    ok = cells.ok.groupby("row").size()
     chosen: dict[tuple[str, ...], dict[int, int]] = {}
     for index, match in enumerate(matches(cells, table)):
         if match:
