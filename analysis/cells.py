@@ -79,7 +79,7 @@ class Cells:
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
-        """Fields of RunSpec that tell the rows apart, `dataset` and `gamma` first."""
+        """Fields of RunSpec in which the rows differ, after `dataset` and `gamma`."""
         return table_rows.telling_fields(self.rows)
 
     @cached_property
