@@ -67,6 +67,11 @@ class Cells:
     plan_code_digest: str | None = None
     tunings: tuple[Tuned, ...] = ()
 
+    @cached_property
+    def ok(self) -> pd.DataFrame:
+        """The runs that ended well."""
+        return self.runs[self.runs["status"] == "ok"]
+
     @property
     def complete(self) -> bool:
         """Whether every run that is wanted is ok."""
@@ -74,7 +79,7 @@ class Cells:
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
-        """Fields of RunSpec that tell the rows apart, `dataset` and `gamma` first."""
+        """Fields of RunSpec in which the rows differ, after `dataset` and `gamma`."""
         return table_rows.telling_fields(self.rows)
 
     @cached_property

@@ -41,8 +41,8 @@ def _flat(table: pa.Table, protocol: str) -> pd.DataFrame:
     values = table[f"curve_auroc_{protocol}"].combine_chunks()
     updates = table["curve_update"].combine_chunks()
     same_length = pc.equal(pc.list_value_length(values), pc.list_value_length(updates))
-    kept = pc.indices_nonzero(pc.fill_null(same_length, False))
-    values, updates, run_ids = values.take(kept), updates.take(kept), table["run_id"].take(kept)
+    whole = pc.indices_nonzero(pc.fill_null(same_length, False))
+    values, updates, run_ids = values.take(whole), updates.take(whole), table["run_id"].take(whole)
     frame = pd.DataFrame(
         {
             "run_id": run_ids.combine_chunks().take(pc.list_parent_indices(updates)).to_pandas(),
@@ -86,9 +86,9 @@ def read_known_split(results: str | Path | ResultStore, known: Mapping[str, int 
     lines = []
     for batch in table.to_batches():
         for number, run_id in enumerate(batch["run_id"].to_pylist()):
-            cells = [batch[name][number] for name in columns[1:]]
-            if all(cell.is_valid for cell in cells):
-                of_class, label, score = (cell.values.to_numpy(zero_copy_only=False) for cell in cells)
+            lists = [batch[name][number] for name in columns[1:]]
+            if all(values.is_valid for values in lists):
+                of_class, label, score = (values.values.to_numpy(zero_copy_only=False) for values in lists)
                 normal = label == 0
                 seen = np.isin(of_class, np.atleast_1d(known[run_id])) & ~normal
                 lines.append((run_id, _auroc(score, normal, seen), _auroc(score, normal, ~normal & ~seen)))

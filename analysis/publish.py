@@ -1,4 +1,4 @@
-"""Publish a plan's rows: a small results folder, without per-image scores, that can be kept beside the code.
+"""Publish a plan's rows: a results folder without per-image scores, small enough to lie beside the code.
 
     python -m analysis.publish --results results --plan results/plans/table2-….json --out reproduction/NAME
 
@@ -24,13 +24,13 @@ from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
-"""Names of somebody's machines and folders: published rows have null there."""
+"""They name somebody's machines and folders: published rows have null there."""
 
 
 def publish(results: Path, plan: Path, out: Path) -> int:
-    """Write the plan file and its rows that count to `out`; the number of rows.
+    """Copy the plan file and the rows of its runs to `out`, and return the number of rows.
 
-    Raises AnalysisError, one line, where there is none.
+    AnalysisError, one line, where there is none.
     """
     columns = [name for name in (*LIGHT_COLUMNS, *CURVE_COLUMNS) if name not in PRIVATE_COLUMNS]
     rows = ResultStore(results).read(columns, run_ids=set(Plan.load(plan).run_ids))

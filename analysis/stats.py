@@ -1,8 +1,8 @@
 """Statistics over runs: what is averaged over what, and how sure it is.
 
-AUROCs are in [0, 1] in and out. Two spreads are kept apart: the SD among classes (ddof 0, as the paper's own rows
-have it) says how unequal the classes are; the SD among seeds (ddof 1) says how far a run may be off. Only the second
-one has to do with uncertainty.
+AUROCs are in [0, 1], as arguments and as results. Two spreads are distinguished: the SD among classes (ddof 0, as in
+the paper's own rows) measures how unequal the classes are; the SD among seeds (ddof 1) how far a run may be off. Only
+the second one measures uncertainty.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ LEVEL = 0.95
 """Level of every interval."""
 
 BOOTSTRAP_FROM = 5
-"""Seeds from which on a percentile bootstrap is given: at 3 it covers 87% where it says 95% (10 classes)."""
+"""Fewest seeds for a percentile bootstrap: at 3 its 95% interval covers 87% (10 classes)."""
 
 INSIDE, ABOVE, BELOW, NOT_ENOUGH = "inside", "above", "below", "not enough runs"
-"""Verdicts on a class mean: where ours lies as against the paper's interval."""
+"""Verdicts on a class mean: where ours lies beside the paper's interval."""
 
 
 def class_means(frame: pd.DataFrame, value: str, by: Sequence[str], of: Sequence[str] = ("class",)) -> pd.DataFrame:
@@ -34,8 +34,8 @@ def class_means(frame: pd.DataFrame, value: str, by: Sequence[str], of: Sequence
     Args:
         frame: one row per run that counts and is ok.
         value: column of AUROCs; a missing value is no run.
-        by: columns that tell the rows of a table apart.
-        of: columns that tell the classes apart, or whatever else is averaged over in the end.
+        by: columns that distinguish the rows of a table.
+        of: columns that distinguish the classes, or whatever else is averaged over in the end.
 
     Returns:
         columns `by`, `of`, `mean`, `sd` (NaN at one run) and `n`; classes without a run are absent.
@@ -65,7 +65,7 @@ def over_classes(means: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A class mean of ours against the paper's.
+    """A class mean of ours beside the paper's.
 
     Attributes:
         difference: ours minus the paper's, in percentage points; None where ours is missing.
@@ -94,9 +94,9 @@ def compare(
     paper_runs: int = 3,
     rounding: float = 0.05,
 ) -> Comparison:
-    """Hold the mean over classes against the paper's, as if both had been drawn from the same runs.
+    """Compare the mean over classes with the paper's, as if both were means over samples of the same runs.
 
-    The paper gives no spread among seeds, so ours is taken for both: the half width is t(df) s_pooled
+    The paper prints no spread among seeds, so ours serves for both: the half width is t(df) s_pooled
     sqrt(sum(1 / n_k) / K^2 + 1 / (paper_runs K)) + rounding, with df = sum(n_k - 1). With n runs of each class and of
     the paper's this is t(K (n - 1)) s_pooled sqrt(2 / (n K)) + rounding. A class with one run has no spread: then, and
     for a single class, there is no verdict.
@@ -162,7 +162,7 @@ def mean_interval(of_class: Sequence[NDArray[np.float64]]) -> Interval:
 def class_interval(values: NDArray[np.float64]) -> Interval | None:
     """Mean of one value per class, with its interval over classes (t); None without a value, no ends for one alone.
 
-    It takes the classes for a sample of such classes, and says nothing of other seeds.
+    It takes the classes for a sample of such classes; it does not cover other seeds.
     """
     if not len(values):
         return None
@@ -176,8 +176,8 @@ def class_interval(values: NDArray[np.float64]) -> Interval | None:
 def iqm_interval(of_class: Sequence[NDArray[np.float64]], *, seed: int = 0, resamples: int = 2000) -> Interval:
     """Interquartile mean over all runs of all classes.
 
-    Its interval is a bootstrap that draws runs anew within each class (percentile, scipy), and is given from
-    BOOTSTRAP_FROM runs of each class on: with fewer it would claim a level that it does not hold.
+    Its interval is a bootstrap that resamples runs within each class (percentile, scipy), from BOOTSTRAP_FROM runs of
+    each class on: with fewer it would claim a level that it does not hold.
     """
     from scipy import stats as distributions
 
@@ -250,7 +250,7 @@ def paired(
         a: rows with the columns `of`, `seed` and `value`; at most one for each class and seed.
         b: likewise.
         value: column that is compared.
-        of: columns that tell the classes apart.
+        of: columns that distinguish the classes.
     """
     from scipy import stats as distributions
 

@@ -15,7 +15,7 @@ _MOST_TRIALS = 10
 _UNITS = {"auroc": "validation AUROC in %", "time": "seconds of training", "stability": "SD among seeds, in points"}
 
 
-def words(study: Study) -> str:
+def study_text(study: Study) -> str:
     """What was done, and with which labels."""
     cells = "; ".join(_cell(study, cell) for cell in study.validation) or "not known before a first run has ended"
     return (

@@ -21,7 +21,7 @@ AUROC_COLUMNS = (HEADLINE, *(f"auroc_{name}" for name in EVAL_PROTOCOLS if name 
 """AUROCs of a run, in [0, 1]: the headline (eval, last update), the other protocols, the best curve point."""
 
 CELL = ("class", "known")
-"""Columns that tell the cells of a table row apart."""
+"""Columns that together name a cell of a table row."""
 
 STATUSES = ("ok", "failed", "pruned", "missing")
 """What can have become of a wanted run."""

@@ -1,4 +1,4 @@
-"""Table rows: which runs share a row of a table, and what tells the rows apart.
+"""Table rows: which runs share a row of a table, and in which fields the rows differ.
 
 A row is everything in a spec but class and seed. It is a dict of spec values, lists as in a plan file.
 """
@@ -27,7 +27,7 @@ ONE_KNOWN = "one"
 """Stands for `known_anomaly_classes` of a row whose runs know one anomaly class, a different one each."""
 
 NO_CLASS = -1
-"""Stands for the known anomaly class of a run that is told none, or several."""
+"""Stands for the known anomaly class of a run that knows none, or several."""
 
 TableRows = tuple[dict[str, Any], ...]
 
@@ -104,7 +104,7 @@ def telling_fields(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 def join_one_known(rows: TableRows, runs: pd.DataFrame) -> tuple[TableRows, pd.DataFrame]:
     """Make one row of those that differ only in which one anomaly class is known.
 
-    The known class then tells cells apart, as the normal one does: Deep SAD's protocol averages over the pairs.
+    The known class then names a cell, together with the normal one: Deep SAD's protocol averages over the pairs.
     """
     groups: dict[str, list[int]] = {}
     for index, values in enumerate(rows):

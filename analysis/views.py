@@ -13,7 +13,7 @@ from .cells import read_all
 from .figures.drawing import Drawing
 from .figures.studies import study_figures
 from .load import open_store
-from .studies import trials_table, words
+from .studies import study_text, trials_table
 from .tables.sheet import Sheet
 from .tables.tuned import tuned_table
 
@@ -33,7 +33,7 @@ def studies_view(results: str | Path) -> View:
     """Each study of a results folder: what was done, its best trials, its pictures."""
     parts: list[str | Sheet | Drawing] = []
     for study in read_studies(results):
-        parts += [words(study), trials_table(study), *study_figures(study)]
+        parts += [study_text(study), trials_table(study), *study_figures(study)]
     return View(tuple(parts) or (f"There is no study in {results}; sweeps/tune.py makes one.",))
 
 

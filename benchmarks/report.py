@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description="Measure the analysis.")
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the table without scores")
-    parser.add_argument("--runs-in", metavar="DIR", help="keep the synthetic rows of the full paper here")
+    parser.add_argument("--runs-in", metavar="DIR", help="save the synthetic rows of the full paper here")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         results = Path(options.runs_in or Path(folder) / "results")

@@ -1,7 +1,7 @@
-"""Synthetic rows of the size of the whole paper: for measuring the analysis, and for looking at the report.
+"""Synthetic rows of the size of the whole paper: for measuring the analysis, and for trying the report.
 
 The numbers are drawn, not trained: eval mode is worse than the paper, batch statistics of an ordered test set come
-near it. Nothing here may ever stand beside a measured number; the code digest of every row says `synthetic`.
+near it. None of them may ever be shown beside a measured number; the code digest of every row is `synthetic`.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def paper_specs(seeds: Sequence[int] = (0, 1, 2), tables: Sequence[str] = paper.
 
 
 def write(results: str | Path, specs: Sequence[RunSpec], *, gaps: bool = False) -> None:
-    """Put a row for each spec into a results folder; with `gaps`, some fail and some are left out.
+    """Write a row for each spec into a results folder; with `gaps`, some fail and some are left out.
 
-    As a compactor leaves them, in one file with groups of rows; a commit for each would take minutes.
+    In one file with groups of rows, as compaction leaves them; committing each would take minutes.
     """
     base = ResultsFolder(Path(results)).base
     base.mkdir(parents=True, exist_ok=True)
@@ -60,8 +60,8 @@ def write(results: str | Path, specs: Sequence[RunSpec], *, gaps: bool = False) 
     with pq.ParquetWriter(base / "rows-synthetic.parquet", schema, compression="zstd") as writer:
         for start in range(0, len(specs), _ROWS_PER_GROUP):
             numbered = list(enumerate(specs))[start : start + _ROWS_PER_GROUP]
-            kept = [(number, spec) for number, spec in numbered if not (gaps and number % 41 == 7)]
-            rows = [failed(spec) if gaps and number % 53 == 11 else record(spec) for number, spec in kept]
+            made = [(number, spec) for number, spec in numbered if not (gaps and number % 41 == 7)]
+            rows = [failed(spec) if gaps and number % 53 == 11 else record(spec) for number, spec in made]
             writer.write_table(pa.concat_tables([row.to_table() for row in rows]).cast(schema))
 
 

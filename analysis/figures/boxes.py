@@ -50,37 +50,38 @@ def box_figures(cells: Cells, scores: Mapping[str, curve_data.Scores]) -> Iterat
     for group in groups(cells):
         boxes: _Boxes = {}
         for dataset in group:
-            for place, row in enumerate(pairs.get(dataset, ())):
-                _add_boxes(boxes, cells, scores, (dataset, row, place))
+            for share, row in enumerate(pairs.get(dataset, ())):
+                for target, label, found in _boxes_of_row(cells, scores, row):
+                    boxes.setdefault((dataset, target), {})[share, label] = found
         whole = {key: found for key, found in boxes.items() if len(found) == 4}  # two shares, two labels
         if whole:
             yield _box_figure(cells, group, pairs, whole)
 
 
-def _add_boxes(
-    boxes: _Boxes, cells: Cells, scores: Mapping[str, curve_data.Scores], place: tuple[str, int, int]
-) -> None:
-    dataset, row, share = place
+def _boxes_of_row(
+    cells: Cells, scores: Mapping[str, curve_data.Scores], row: int
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Class, label and box of each class of a table row and each label."""
     runs = cells.runs[(cells.runs["row"] == row) & cells.runs["run_id"].isin(scores.keys())]
     for target, run_ids in runs.groupby("class")["run_id"]:
         parts = [scores[run_id] for run_id in run_ids]
         for label in (0, 1):
             values = np.concatenate([score[labels == label] for labels, score in parts])
-            boxes.setdefault((dataset, int(str(target))), {})[share, label] = curve_data.box(values)
+            yield int(str(target)), label, curve_data.box(values)
 
 
 def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[int, int]], boxes: _Boxes) -> Drawing:
     targets = sorted(boxes, key=lambda key: (group.index(key[0]), key[1]))
     names = [datasets.title(d) if len(group) > 1 else f"{t} {class_name(d, t)}".strip() for d, t in targets]
     with mpl.rc_context(STYLE):
-        width, bottom = max(4.0, 0.42 * len(targets)), 0.3 + 0.036 * max(map(len, names))  # for names that lean
+        width, bottom = max(4.0, 0.42 * len(targets)), 0.3 + 0.036 * max(map(len, names))  # for slanted names
         layout = Panels(columns=1, width=width, height=1.9, bottom=bottom, left=0.95, top=0.35)
         figure, (panel,) = layout.panels(1)
         for offset, (share, label) in enumerate((share, label) for share in (0, 1) for label in (0, 1)):
             colour = COLOURS[share]
             panel.bxp(
                 [boxes[key][share, label] for key in targets],
-                positions=[place - 0.3 + 0.2 * offset for place in range(len(targets))],
+                positions=[number - 0.3 + 0.2 * offset for number in range(len(targets))],
                 widths=0.16,
                 showfliers=False,
                 patch_artist=True,
@@ -120,15 +121,15 @@ def _box_handles(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[i
     from matplotlib.patches import Patch
 
     shares = [
-        "/".join(dict.fromkeys(formats.gamma(cells.rows[pairs[d][place]]["gamma"]) for d in group if d in pairs))
-        for place in (0, 1)
+        "/".join(dict.fromkeys(formats.gamma(cells.rows[pairs[d][share]]["gamma"]) for d in group if d in pairs))
+        for share in (0, 1)
     ]
     return [
         Patch(
-            facecolor=COLOURS[place] if label else "none",
-            edgecolor=COLOURS[place],
-            label=f"{GAMMA} {shares[place]}, {('normal', 'anomalous')[label]}",
+            facecolor=COLOURS[share] if label else "none",
+            edgecolor=COLOURS[share],
+            label=f"{GAMMA} {shares[share]}, {('normal', 'anomalous')[label]}",
         )
-        for place in (0, 1)
+        for share in (0, 1)
         for label in (0, 1)
     ]

@@ -1,7 +1,7 @@
 """Drawing: a figure with its words, and what all figures share: colours, type, panels, legend.
 
-Drawn without a display and without pyplot. Words and axes are all in INK, which an SVG on the page takes over as the
-page's own text colour, so one drawing serves paper, light and dark.
+Drawn without a display and without pyplot. Text and axes are all in INK, which the page's SVG replaces by the page's
+own text colour, so that one drawing serves print, light and dark.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 INK = "#26282c"
 PAPER_COLOUR = "#b07a2a"
 COLOURS = ("#2f6fb0", "#c2463f", "#3c8d5a", "#8a63a8", "#c98a1b")
-"""In this order: blue, red, green, purple, ochre; all readable on white and on dark, apart for the colour-blind."""
+"""Blue, red, green, purple, ochre: readable on white and on dark, distinct for the colour-blind."""
 
 MOST_PANELS = 20
 """More panels than this in one figure cannot be read."""
@@ -165,14 +165,14 @@ def legend_on_top(figure: Figure, handles: list[Any]) -> None:
 
 
 def ticks(low: float, high: float) -> tuple[list[float], list[str]]:
-    """Two to five round places and their words. Set by hand, as each of many panels would find the same ones anew."""
+    """Two to five round positions and their labels. Set by hand: each of many panels would find the same ones again."""
     step = 10.0 ** math.floor(math.log10(max(high - low, 1e-9)))
     while (high - low) / step > 5:
         step *= 2
     while (high - low) / step < 2:
         step /= 2
-    places = [step * number for number in range(math.ceil(low / step), math.floor(high / step + 1e-9) + 1)]
-    return places, [f"{place:g}" for place in places]
+    positions = [step * number for number in range(math.ceil(low / step), math.floor(high / step + 1e-9) + 1)]
+    return positions, [f"{position:g}" for position in positions]
 
 
 def file_name(dataset: str) -> str:

@@ -37,11 +37,11 @@ SUPERVISED = 0.10
 
 
 @dataclass(frozen=True)
-class Kept:
+class Saved:
     """Images of one run, and what it makes of them.
 
     Attributes:
-        index: (K,) places in the test set.
+        index: (K,) positions in the test set.
         label: (K,) 0 normal, 1 anomalous; normal ones first.
         x: (K, C, H, W) the images.
         x_hat: (K, C, H, W) G of them.
@@ -70,8 +70,8 @@ class Group:
     run_ids: Mapping[str, str]
 
 
-def read(results: str | Path | ResultStore, run_ids: Collection[str]) -> dict[str, Kept]:
-    """run_id -> images, of the runs that kept some."""
+def read(results: str | Path | ResultStore, run_ids: Collection[str]) -> dict[str, Saved]:
+    """run_id -> images, of the runs that saved some."""
     table = open_store(results).read(columns=["run_id", *RECONSTRUCTION_COLUMNS], run_ids=set(run_ids))
     found = {}
     for row in table.to_pylist():
@@ -79,7 +79,7 @@ def read(results: str | Path | ResultStore, run_ids: Collection[str]) -> dict[st
             continue
         shape = (len(row["recon_index"]), *row["recon_shape"])
         x, x_hat = (np.frombuffer(row[name], np.uint8).reshape(shape) for name in ("recon_x", "recon_x_hat"))
-        found[row["run_id"]] = Kept(tuple(row["recon_index"]), tuple(row["recon_label"]), x, x_hat)
+        found[row["run_id"]] = Saved(tuple(row["recon_index"]), tuple(row["recon_label"]), x, x_hat)
     return found
 
 
@@ -92,8 +92,8 @@ def groups(cells: Cells) -> list[Group]:
     first = cells.runs[(cells.runs["status"] == "ok") & (cells.runs["seed"] == 0)]
     run_of = dict(zip(zip(first["row"], first["class"], strict=True), first["run_id"], strict=True))
     found: dict[tuple[str, str], Group] = {}
-    places = {(v["dataset"], v["protocol"]) for v in cells.rows}
-    for dataset, protocol in sorted(places):
+    sets = {(v["dataset"], v["protocol"]) for v in cells.rows}
+    for dataset, protocol in sorted(sets):
         rows = [i for i, v in enumerate(cells.rows) if (v["dataset"], v["protocol"]) == (dataset, protocol)]
         shown = _shown(cells, rows)
         for target in sorted({of for row, of in run_of if row in shown}):
@@ -127,18 +127,18 @@ def _title(backbone: str, gamma: float) -> str:
     return f"AGAD {backbone}, {GAMMA} {formats.gamma(gamma)}"
 
 
-def drawings(cells: Cells, kept: Mapping[str, Kept]) -> Iterator[Drawing]:
+def drawings(cells: Cells, saved: Mapping[str, Saved]) -> Iterator[Drawing]:
     """Figures 2 and 3: a line of images as they are, below it a line for each generator, data set by data set.
 
     Leave-one-out (Figure 2), larger images (Figure 3) and the others have a drawing each.
 
     Args:
         cells: the runs.
-        kept: run_id -> images, of the runs of `groups`.
+        saved: run_id -> images, of the runs of `groups`.
     """
     sets: dict[str, list[_Shown]] = {}
     for group in groups(cells):
-        lines = {title: kept[run_id] for title, run_id in group.run_ids.items() if run_id in kept}
+        lines = {title: saved[run_id] for title, run_id in group.run_ids.items() if run_id in saved}
         whole = {title: k for title, k in lines.items() if k.index == next(iter(lines.values())).index}
         if whole:
             shown = _Shown(group, whole)
@@ -153,14 +153,14 @@ class _Shown:
 
     Attributes:
         group: what is shown.
-        lines: title of a generator -> its images; all keep the same ones.
+        lines: title of a generator -> its images; all saved the same ones.
     """
 
     group: Group
-    lines: Mapping[str, Kept]
+    lines: Mapping[str, Saved]
 
     @property
-    def source(self) -> Kept:
+    def source(self) -> Saved:
         """The images as they are."""
         return next(iter(self.lines.values()))
 

@@ -1,4 +1,4 @@
-"""Which table rows a figure shows, and how it calls them."""
+"""Which table rows a figure shows, and their titles."""
 
 from __future__ import annotations
 

@@ -62,11 +62,11 @@ def _importance(study: Study) -> Drawing:
         figure, panel = _figure(5.6, 0.6 + 0.3 * len(shares), left=1.2)
         panel.barh([name for name, _ in shares], [100 * share for _, share in shares], color=COLOURS[0], height=0.6)
         panel.set_xlabel("share of the score's variance (%)")
-    said = ", ".join(f"{name} {100 * share:.0f}%" for name, share in reversed(shares))
+    listed = ", ".join(f"{name} {100 * share:.0f}%" for name, share in reversed(shares))
     return Drawing(
         name=f"study-{study.name}-importance",
         caption=f"Study {study.name}: how much of the score's variance each field explains (fANOVA over the trials).",
-        alt=f"Bars of importance: {said}.",
+        alt=f"Bars of importance: {listed}.",
         figure=figure,
     )
 
@@ -80,7 +80,7 @@ def _slices(study: Study) -> Drawing:
         figure.subplots_adjust(left=0.6 / max(width, 5.6), right=0.985, bottom=0.22, top=0.9, wspace=0.16)
         for panel, axis in zip(panels, axes, strict=True):
             name = axis["name"]
-            xs = [_place(axis, trial.values[name]) for trial in study.complete]
+            xs = [_position(axis, trial.values[name]) for trial in study.complete]
             ys = [100 * trial.scores[0] for trial in study.complete]
             order = [trial.number for trial in study.complete]
             panel.scatter(xs, ys, c=order, cmap=_SHADES, s=12, linewidths=0)
@@ -113,10 +113,10 @@ def _parallel(study: Study) -> Drawing:
         names = [axis["name"] for axis in axes]
         panel.set_xticks(range(len(names) + 1), [*names, "score"])
         panel.set_yticks([])
-        for place, axis in enumerate(axes):
-            panel.axvline(place, lw=0.5, color=INK, alpha=0.5)
+        for number, axis in enumerate(axes):
+            panel.axvline(number, lw=0.5, color=INK, alpha=0.5)
             for height, text in _ends(axis):
-                panel.annotate(text, (place, height), fontsize=6, xytext=(2, 0), textcoords="offset points")
+                panel.annotate(text, (number, height), fontsize=6, xytext=(2, 0), textcoords="offset points")
         for height, score in ((0, scores.min()), (1, scores.max())):
             panel.annotate(formats.auroc(float(score)), (len(axes), height), fontsize=6, xytext=(2, 0),
                            textcoords="offset points")  # fmt: skip
@@ -146,8 +146,8 @@ def _figure(width: float, height: float, left: float = 0.6, bottom: float = 0.4)
     return figure, panel
 
 
-def _place(axis: Mapping[str, Any], value: Any) -> float:
-    """Where a value stands on its own axis."""
+def _position(axis: Mapping[str, Any], value: Any) -> float:
+    """Where a value lies on its own axis."""
     if "choices" in axis:
         return float(axis["choices"].index(value))
     return math.log10(value) if axis["log"] else float(value)
@@ -156,12 +156,12 @@ def _place(axis: Mapping[str, Any], value: Any) -> float:
 def _limits(axis: Mapping[str, Any]) -> tuple[float, float]:
     if "choices" in axis:
         return 0.0, float(len(axis["choices"]) - 1)
-    return _place(axis, axis["low"]), _place(axis, axis["high"])
+    return _position(axis, axis["low"]), _position(axis, axis["high"])
 
 
 def _height(axis: Mapping[str, Any], value: Any) -> float:
     low, high = _limits(axis)
-    return (_place(axis, value) - low) / (high - low)
+    return (_position(axis, value) - low) / (high - low)
 
 
 def _ends(axis: Mapping[str, Any]) -> list[tuple[float, str]]:
@@ -171,12 +171,12 @@ def _ends(axis: Mapping[str, Any]) -> list[tuple[float, str]]:
 
 
 def _scale(panel: Any, axis: Mapping[str, Any]) -> None:
-    """Ticks at the ends and, of a log scale, in the middle; the words at the ends stay clear of the next panel's."""
+    """Ticks at the ends and, of a log scale, in the middle; the labels at the ends do not reach the next panel's."""
     if "choices" in axis:
         panel.set_xticks(range(len(axis["choices"])), [str(choice) for choice in axis["choices"]])
         return
     low, high = _limits(axis)
-    places = (low, (low + high) / 2, high)
-    panel.set_xticks(places, [f"{10**place if axis['log'] else place:.3g}" for place in places])
+    positions = (low, (low + high) / 2, high)
+    panel.set_xticks(positions, [f"{10**x if axis['log'] else x:.3g}" for x in positions])
     for label, side in zip(panel.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set_horizontalalignment(side)

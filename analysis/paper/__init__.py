@@ -1,1 +1,1 @@
-"""The paper: its printed numbers, and which row of it a table row of ours stands beside."""
+"""The paper: its printed numbers, and which of its rows a table row of ours is compared with."""

@@ -1,4 +1,4 @@
-"""Match: which row of the paper a table row of ours stands beside, and in what it differs."""
+"""Match: the row of the paper that a table row of ours is compared with, and in what they differ."""
 
 from __future__ import annotations
 

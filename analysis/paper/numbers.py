@@ -121,13 +121,13 @@ TITLES = {
 }
 
 STATED_DEFAULTS: Mapping[str, Any] = {name: json_defaults()[name] for name in names_where(lambda known: known.stated)}
-"""What the paper states for all its own rows (section 4.2) unless the row says otherwise; lists as in a plan file.
+"""What the paper states for all its own rows (section 4.2) unless the row's own fields differ; lists as in a plan file.
 
 `known_anomaly_*` are the reading of section 4.2.2 that anomalies come from all other classes. All fields of RunSpec
 that are neither here nor in a row's own fields are what the paper is silent on."""
 
 STATED_EXCEPTIONS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {"table3": {"batch_size": (256, 64)}}
-"""Values that are taken for a table's own beside the paper's: at 128x128 a batch of 256 does not fit an A40."""
+"""Values that count as a table's own, beside the paper's: at 128x128 a batch of 256 does not fit an A40."""
 
 BASELINES = {"adversarial_context": "off", "batch_norm": "shared", "backbone": "naive"}
 """Field of RunSpec -> the value that the paper's tables compare the others with."""
@@ -142,10 +142,10 @@ CLASS_COUNTS = {
     "lung_histopathology": 1,
     "retinal_oct": 1,
 }
-"""Classes that are normal in turn, so that an average goes over them; of the medical sets only one is."""
+"""Number of classes that are normal in turn, over which averages are taken; one in each medical set."""
 
 SCORING_FIELDS = names_where(lambda known: known.scoring)
-"""Fields of RunSpec that say what is scored and when; the headline AUROC is the same whatever they are."""
+"""Fields of RunSpec that set what is scored and when; the headline AUROC does not depend on them."""
 
 MISPRINTED_AVERAGES = (
     ("table1", "mnist", OURS),
@@ -175,7 +175,7 @@ def rows(table: str | None = None) -> tuple[PaperRow, ...]:
 def paper_row(table: str, dataset: str, gamma: float = 0.0, method: str = OURS, **fields: Any) -> PaperRow | None:
     """The one row that fits; None where the paper has none or prints a dash.
 
-    `fields` are fields of RunSpec that tell AGAD's rows of one table apart: backbone, batch_norm,
+    `fields` are fields of RunSpec that distinguish AGAD's rows of one table: backbone, batch_norm,
     adversarial_context. ValueError where several rows fit.
     """
     fitting = [
@@ -185,7 +185,7 @@ def paper_row(table: str, dataset: str, gamma: float = 0.0, method: str = OURS, 
         and all(row.stated(name) == value for name, value in fields.items())
     ]
     if len(fitting) > 1:
-        raise ValueError(f"{table} has {len(fitting)} rows for {dataset}, gamma {gamma}, {method}: say more fields")
+        raise ValueError(f"{table} has {len(fitting)} rows for {dataset}, gamma {gamma}, {method}: name more fields")
     return fitting[0] if fitting and fitting[0].avg is not None else None
 
 

@@ -21,7 +21,7 @@ from .leakage import LABELS, column, scored
 from .sheet import KEY, NOTE, OURS, Sheet
 
 FEWEST_CLASSES = 5
-"""Below which a correlation over classes says nothing."""
+"""Fewer classes than this give no correlation that means anything."""
 
 
 @dataclass(frozen=True, slots=True)

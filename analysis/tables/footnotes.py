@@ -60,8 +60,8 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
 def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
     """What the columns of the classes are."""
     means = stats.class_means(cells.runs, HEADLINE, ["row"])
-    asked = cells.runs.groupby(["row", "class"], as_index=False).size()
-    joined = asked.merge(means, on=["row", "class"])
+    wanted = cells.runs.groupby(["row", "class"], as_index=False).size()
+    joined = wanted.merge(means, on=["row", "class"])
     if (joined["n"] < joined["size"]).any():
         yield "A small figure is the number of runs where it is less than wanted."
     for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
@@ -131,7 +131,7 @@ def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
 
 
 def _provenance(cells: Cells) -> Iterator[str]:
-    ok = cells.runs[cells.runs["status"] == "ok"]
+    ok = cells.ok
     if ok.empty:
         return
     mixed, single = [], []
@@ -168,7 +168,7 @@ _PROVENANCE = {
 
 _UNKNOWN = "unknown"
 _ALONE = "alone"
-"""How a run is trained where nothing else is said."""
+"""How a run is trained where its row has no other value."""
 
 
 def _provenance_text(column: str, value: Any) -> str:

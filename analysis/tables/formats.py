@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 GAP = "—"
-"""Stands where a number is missing."""
-
+"""Printed where a number is missing."""
 
 GAMMA = "\N{GREEK SMALL LETTER GAMMA}"
 
@@ -72,7 +71,7 @@ def gamma(value: float) -> str:
 
 
 def subscript(count: int) -> str:
-    """A small number, as it stands behind a mean over fewer runs than wanted."""
+    """A count in small digits, set behind a mean over fewer runs than wanted."""
     return "".join(chr(0x2080 + int(digit)) for digit in str(count))
 
 

@@ -1,4 +1,4 @@
-"""Keys: the fields of RunSpec that tell the rows of a table apart, and how tables print them."""
+"""Keys: the fields of RunSpec that distinguish the rows of a table, and how tables print them."""
 
 from __future__ import annotations
 

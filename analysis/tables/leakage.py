@@ -59,7 +59,7 @@ def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
         a line per row of `cells`, a column per protocol that has curves; AUROC in [0, 1].
     """
     best = curves.groupby(["run_id", "protocol"])["auroc"].max().unstack("protocol")
-    runs = cells.runs[cells.runs["status"] == "ok"].merge(best, left_on="run_id", right_index=True)
+    runs = cells.ok.merge(best, left_on="run_id", right_index=True)
     found = {str(protocol): class_averages(runs, str(protocol)) for protocol in best.columns}
     return pd.DataFrame(found).reindex(range(len(cells.rows)))
 

@@ -26,7 +26,7 @@ _TIMES, _BATCH = ("inference_ms_batch1", "inference_ms_best"), "inference_best_b
 
 @dataclass(frozen=True)
 class _Network:
-    """A generator as Table 8 tells them apart.
+    """A generator as Table 8 distinguishes them.
 
     Attributes:
         backbone: as in RunSpec.

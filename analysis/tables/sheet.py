@@ -15,7 +15,7 @@ KEY, OURS, PAPER, NOTE = "key", "ours", "paper", "note"
 """What a column or a line holds: what it is about, numbers of ours, numbers of the paper, words."""
 
 CHECK = "✓"
-"""A mark that means something in every line: never left out as a repetition."""
+"""A mark that is never left out as a repetition of the line above."""
 
 WIDTH = 118
 """Characters at which words are wrapped in Markdown; tables are as wide as they must be."""
@@ -30,7 +30,7 @@ class Sheet:
         caption: one line of words.
         columns: headings.
         kinds: KEY, OURS, PAPER or NOTE for each column.
-        lines: the cells, as text; GAP where a number is missing.
+        lines: the text of each column; GAP where a number is missing.
         line_kinds: OURS or PAPER for each line; empty: all are OURS.
         notes: sentences below the table.
         data: the same at full precision, for CSV.
@@ -88,8 +88,8 @@ class Sheet:
     def to_html(self, heading: str = "") -> str:
         """A table element, below a heading that its caption need not repeat.
 
-        Cells carry their column's kind as class, and `gap` where a number is missing; a key that stands in the line
-        above already has `again`. Where leading keys mostly repeat, the first line of each has `first`.
+        Texts carry their column's kind as class, and `gap` where a number is missing; a key that repeats the line
+        above has `again`. Where leading keys mostly repeat, the first line of each has `first`.
         """
         head = "".join(
             f'<th scope="col" class="{kind}">{html.escape(name)}</th>'
@@ -102,23 +102,23 @@ class Sheet:
         for line, line_kind in zip(self.lines, self.kinds_of_lines, strict=True):
             first = " first" if grouped and above and above[0] != line[0] else ""
             cells = "".join(
-                _html_cell(line, place, kind, again=above[: place + 1] == line[: place + 1])
-                for place, kind in enumerate(self.kinds)
+                _html_cell(line, column, kind, again=above[: column + 1] == line[: column + 1])
+                for column, kind in enumerate(self.kinds)
             )
             body.append(f'<tr class="{line_kind}{first}">{cells}</tr>')
             above = line
         shown = self.shown_caption(heading)
         caption = f"<caption>{html.escape(shown)}</caption>"
-        if not shown:  # there for those who have the page read to them
+        if not shown:  # for screen readers
             caption = f'<caption class="hidden">{html.escape(self.caption)}</caption>'
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
     def shown_caption(self, heading: str) -> str:
-        """The caption without what the heading above says already; empty where that is all of it."""
+        """The caption without the words of the heading above; empty where none are left."""
         if not heading or not self.caption.startswith(heading):
             return self.caption
         rest = self.caption.removeprefix(heading).lstrip(": ")
-        # Settings in brackets behind a title stand alone without the title.
+        # Settings in brackets behind a title need no brackets without it.
         return rest.removeprefix("(").replace(")", "", 1) if rest.startswith("(") else rest
 
     def _repr_html_(self) -> str:
@@ -138,11 +138,11 @@ def markdown_notes(notes: Sequence[str]) -> str:
     )
 
 
-def _html_cell(line: tuple[str, ...], place: int, kind: str, *, again: bool) -> str:
-    cell = line[place]
+def _html_cell(line: tuple[str, ...], column: int, kind: str, *, again: bool) -> str:
+    cell = line[column]
     hidden = kind == KEY and again and cell not in ("", CHECK)
     marks = [kind, *(["gap"] if cell == GAP else []), *(["again"] if hidden else [])]
-    tag, scope = ("th", ' scope="row"') if place == 0 else ("td", "")
+    tag, scope = ("th", ' scope="row"') if column == 0 else ("td", "")
     return f'<{tag}{scope} class="{" ".join(marks)}">{html.escape(cell)}</{tag}>'
 
 

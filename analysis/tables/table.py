@@ -148,11 +148,6 @@ def classes(cells: Cells) -> Iterator[Sheet]:
         )
 
 
-def renamed(sheet: Sheet, name: str) -> Sheet:
-    """The sheet under another file name."""
-    return replace(sheet, name=name)
-
-
 def _own_texts(row: Mapping[Hashable, Any]) -> list[str]:
     if row["classes_wanted"] == 1 and not formats.is_missing(row["avg"]):
         average = f"{formats.auroc(row['avg'])} [{formats.auroc(row['low'])}{RANGE}{formats.auroc(row['high'])}]"

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -104,10 +105,10 @@ def test_rows_that_lack_a_newer_field_take_its_default(tmp_path):
     store = ResultStore(tmp_path)
     commit_all(store, specs((0,)), drawn)
     rows = store.read()
-    place = rows.schema.get_field_index("upsampling")
+    column = rows.schema.get_field_index("upsampling")
     import pyarrow as pa
 
-    older = rows.set_column(place, "upsampling", pa.nulls(len(rows), pa.string()))
+    older = rows.set_column(column, "upsampling", pa.nulls(len(rows), pa.string()))
     assert of_rows(older, "older").rows[0]["upsampling"] == "transpose"
 
 
@@ -117,8 +118,8 @@ def test_rows_of_other_semantics_are_refused(tmp_path):
     store = ResultStore(tmp_path)
     commit_all(store, specs((0,)), drawn)
     rows = store.read()
-    place = rows.schema.get_field_index("semantics_version")
-    mixed = rows.set_column(place, "semantics_version", pa.array([SEMANTICS_VERSION, 98, 99], pa.int32()))
+    column = rows.schema.get_field_index("semantics_version")
+    mixed = rows.set_column(column, "semantics_version", pa.array([SEMANTICS_VERSION, 98, 99], pa.int32()))
     with pytest.raises(AnalysisError, match=f"semantics {SEMANTICS_VERSION} and 98 and 99"):
         of_rows(mixed, "mixed")
 
@@ -425,8 +426,8 @@ def test_figure_2_has_ganomaly_and_agad_without_and_with_anomalies(tmp_path):
     cells = read_all(tmp_path)
     (group,) = reconstructions.groups(cells)
     assert list(group.run_ids) == ["GANomaly", "AGAD unetpp, γ .00", "AGAD unetpp, γ .10"]
-    kept = reconstructions.read(tmp_path, group.run_ids.values())
-    (drawing,) = reconstructions.drawings(cells, kept)
+    saved = reconstructions.read(tmp_path, group.run_ids.values())
+    (drawing,) = reconstructions.drawings(cells, saved)
     assert drawing.name == "reconstructions-leave_one_out"
     assert "Fashion-MNIST, anomalous: Ankle boot" in drawing.caption
     assert "GANomaly 0 and 10; AGAD unetpp, γ .00 0 and 20; AGAD unetpp, γ .10 0 and 30" in drawing.alt
@@ -440,7 +441,7 @@ def test_large_images_are_halved_by_their_means():
     assert set(strip[1:65, 1:65, 0].flat) == {100}
 
 
-def test_ganomaly_is_never_held_against_agads_numbers(tmp_path):
+def test_ganomaly_is_never_compared_with_agads_numbers(tmp_path):
     runs = [RunSpec(dataset="mnist", normal_class=c, method="ganomaly") for c in range(10)]
     commit_all(ResultStore(tmp_path), runs, drawn)
     cells = read_all(tmp_path)
@@ -451,7 +452,7 @@ def test_ganomaly_is_never_held_against_agads_numbers(tmp_path):
 
 
 class Page(HTMLParser):
-    """What the tests look at in a page."""
+    """What the tests check of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -494,6 +495,13 @@ def test_the_page_is_whole_and_needs_no_network(report, page):
     text = (report / "index.html").read_text()
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
+
+
+def test_the_pages_files_are_installed_with_it():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        listed = tomllib.load(file)["tool"]["setuptools"]["package-data"]["agad.analysis.page"]
+    files = {path.name for path in (ROOT / "analysis" / "page").iterdir() if path.suffix in (".css", ".html", ".js")}
+    assert set(listed) == files == {"page.css", "page.html"}
 
 
 def test_every_id_of_the_page_is_there_once(page):
@@ -627,7 +635,7 @@ def test_bad_input_is_one_clear_line(tmp_path, capsys, prepare, arguments, messa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_place_that_cannot_be_written_is_one_clear_line(demo, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_is_one_clear_line(demo, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["--results", str(demo), "--out", str(tmp_path / "file")]) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -20,7 +20,7 @@ from agad.store.rows import ResultStore
 from analysis.cells import read_all
 from analysis.figures.studies import study_figures
 from analysis.page.report import write_report
-from analysis.studies import trials_table, words
+from analysis.studies import study_text, trials_table
 from analysis.tables.table import plan_table
 from analysis.tables.tuned import tuned_table
 from analysis.views import studies_view, tuned_view
@@ -141,7 +141,7 @@ def test_the_study_s_trials_and_pictures(study: Path) -> None:
     assert sheet.lines[0][0] == str(one.best)
     assert len(sheet.data) == 8
     assert [name.rpartition("-")[2] for name in names] == ["history", "importance", "slices", "parallel"]
-    assert "14 labelled anomalies of classes 1+2" in words(one)
+    assert "14 labelled anomalies of classes 1+2" in study_text(one)
     assert all(drawing.to_svg().startswith("<svg") for drawing in study_figures(one))
 
 

@@ -14,6 +14,8 @@ NOTEBOOKS = sorted((ROOT / "analysis" / "notebooks").glob("*.ipynb"))
 
 _RUN = """
 import ast, json, sys
+import agad
+agad.__path__.append(sys.argv[1])  # agad.analysis is this checkout's analysis/, wherever agad is installed from
 names = {}
 for text in json.loads(sys.stdin.read()):
     body = ast.parse(text).body
@@ -37,7 +39,7 @@ def code_of(path: Path) -> list[str]:
 def run_notebook(path: Path, results: Path) -> subprocess.CompletedProcess[str]:
     """Each cell in turn over a results folder, its last expression displayed, from the notebook's own folder."""
     return subprocess.run(
-        [sys.executable, "-c", _RUN],
+        [sys.executable, "-c", _RUN, str(ROOT)],
         input=json.dumps(code_of(path)),
         cwd=path.parent,
         env={**os.environ, "AGAD_RESULTS": str(results), "PYTHONPATH": str(ROOT)},

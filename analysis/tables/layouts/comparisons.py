@@ -41,8 +41,8 @@ def paired(ours: OurTable) -> Sheet | None:
             continue
         a = _runs_of(ours, base.row)
         for other in ours.cells.matches:
-            same_place = other and (other.row.dataset, other.row.gamma) == (base.row.dataset, base.row.gamma)
-            if other and same_place and other.row.fields[name] != baseline:
+            same = other and (other.row.dataset, other.row.gamma) == (base.row.dataset, base.row.gamma)
+            if other and same and other.row.fields[name] != baseline:
                 result = stats.paired(a, _runs_of(ours, other.row))
                 if result:
                     found.append((other.row, result))

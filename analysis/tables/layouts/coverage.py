@@ -1,4 +1,4 @@
-"""Coverage: how much of each table of the paper there is, and what it says so far."""
+"""Coverage: how much of each table of the paper has been run, and its verdicts so far."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:
     """For each table of the paper: cells with all three runs, runs, verdicts.
 
     Args:
-        tables: the paper's table -> ours of it (our_tables.our_tables).
+        tables: the paper's table -> ours of it (see ours.our_tables).
     """
     lines, data = [], []
     for table, ours in tables.items():

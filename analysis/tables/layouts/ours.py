@@ -66,18 +66,18 @@ class OurTable:
 def our_tables(cells: Cells, table: str) -> list[OurTable]:
     """The cells of one table of the paper, one OurTable for each setting, the paper's own first.
 
-    Where several of our rows are one row of the paper (trained alike, scored on other occasions), the one with the
-    most runs stands for it.
+    Where several of our rows are one row of the paper (trained alike, scored at other updates), the one with the most
+    runs is taken.
     """
-    ok = cells.runs[cells.runs["status"] == "ok"].groupby("row").size()
+    ok = cells.ok.groupby("row").size()
     chosen: dict[tuple[str, ...], dict[int, int]] = {}
     for index, match in enumerate(matches(cells, table)):
         if match:
             of_setting = chosen.setdefault(match.differences, {})
-            place = paper.rows().index(match.row)
-            rival = of_setting.get(place)
+            number = paper.rows().index(match.row)
+            rival = of_setting.get(number)
             if rival is None or ok.get(index, 0) > ok.get(rival, 0):
-                of_setting[place] = index
+                of_setting[number] = index
     found = []
     for settings in sorted(chosen, key=lambda names: (len(names), names)):
         part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))

@@ -1,4 +1,4 @@
-"""What stands in the cells of tables in the paper's layout: numbers of the paper's, of ours, and marks."""
+"""The texts of tables in the paper's layout: the paper's numbers, ours, and marks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..formats import GAP
 from .ours import OurTable
 
 VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stats.NOT_ENOUGH: "?"}
-"""Behind a number of ours: where it lies as against the paper's."""
+"""Verdict -> the mark behind a number of ours."""
 
 STAR_LEGEND = "*: some classes have no run yet."
 MARK_LEGEND = (
@@ -28,7 +28,7 @@ def datasets_of(ours: OurTable) -> list[str]:
 
 
 def method_name(row: PaperRow) -> str:
-    """What tells a line of Table 1 or 9 from the others."""
+    """What names a line of Table 1 or 9."""
     if row.table == "table9":
         return BACKBONES[row.fields["backbone"]]
     name = "AGAD" if row.is_own else row.method

@@ -1,0 +1,157 @@
+"""The sections of the report that rest on test scores, in the order of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from agad.plan.study import Study
+from agad.store.rows import ResultStore
+
+from .. import curves
+from ..cells import Cells
+from ..figures import reconstructions
+from ..figures.boxes import box_figures, box_rows
+from ..figures.curves import curve_figures
+from ..figures.leakage import leakage_figure
+from ..figures.studies import study_figures
+from ..paper import numbers as paper
+from ..studies import study_text, trials_table
+from ..table_rows import ONE_KNOWN
+from ..tables.agreement import agreement_table
+from ..tables.contrast import contrast_table
+from ..tables.layouts import comparisons
+from ..tables.layouts.coverage import coverage
+from ..tables.layouts.layouts import paper_sheets
+from ..tables.layouts.one_known import known_part, one_known
+from ..tables.layouts.ours import OurTable, matches, our_tables
+from ..tables.leakage import leakage_table
+from ..tables.networks import networks
+from ..tables.sheet import Sheet
+from ..tables.table import cells_table, classes
+from ..tables.tuned import tuned_table
+from .page import Section
+from .provenance import failures, provenance
+
+_BEFORE_TABLE8 = ("coverage", "table1", "table2", "table3", "table4", "table5")
+
+
+def sections_of_cells(store: ResultStore, cells: Cells) -> list[Section]:
+    """All sections of some cells that have something to show."""
+    trained = cells.of_task("train")
+    sections = _of_training(store, trained) if trained else []
+    if trained is None or cells.runs["parameters_g"].notna().any():
+        # Where the paper has it: behind Tables 1 to 5, before Table 9 and the figures.
+        before = [number for number, section in enumerate(sections) if section.anchor in _BEFORE_TABLE8]
+        table8 = Section("table8", paper.TITLES["table8"], sheets=(networks(cells),))
+        sections.insert(max(before, default=-1) + 1, table8)
+    return [*sections, failures(cells), provenance(cells)]
+
+
+def section_of_study(study: Study) -> Section:
+    """A study: what was done, its best trials, its pictures."""
+    return Section(
+        f"study-{study.name}",
+        f"Study {study.name}",
+        words=(study_text(study),),
+        sheets=(trials_table(study),),
+        figures=tuple(study_figures(study)),
+    )
+
+
+def _of_training(store: ResultStore, cells: Cells) -> list[Section]:
+    ours = {table: our_tables(cells, table) for table in paper.TABLES if table != "table8"}
+    points = curves.read(store, set(cells.runs["run_id"]))
+    sections = [
+        Section("coverage", "What there is", sheets=(coverage(ours),) if any(ours.values()) else ()),
+        *(_paper_table(table, found) for table, found in ours.items()),
+        _one_known(store, cells),
+        _others(cells, ours),
+        _tuned(store, cells),
+        _leakage(cells, points),
+        Section("curves", "Learning curves (Figure 6)", figures=tuple(curve_figures(cells, points))),
+        _boxes(store, cells),
+        _reconstructions(store, cells),
+    ]
+    return [section for section in sections if section.sheets or section.figures]
+
+
+def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
+    sheets: list[Sheet] = []
+    folded: list[Sheet] = []
+    for ours in found:
+        sheets += paper_sheets(ours)
+        more = comparisons.paired(ours), comparisons.uncertainty(ours.cells, f"{ours.name}-uncertainty", ours.title)
+        folded += [sheet for sheet in more if sheet is not None]
+        if table not in ("table1", "table9"):  # which print the classes themselves
+            folded += _renamed(classes(ours.cells), ours.name)
+    other = [
+        f"Not compared with the paper, as they leave this project's settings where the paper is silent: the runs with "
+        f"{', '.join(ours.settings)}."
+        for ours in found
+        if ours.settings
+    ]
+    return Section(table, paper.TITLES[table], words=tuple(other), sheets=tuple(sheets), folded=tuple(folded))
+
+
+def _renamed(sheets: Iterable[Sheet], prefix: str) -> tuple[Sheet, ...]:
+    """The sheets under names that begin with whose they are: a page has several of a kind."""
+    return tuple(replace(sheet, name=f"{prefix}-{sheet.name}") for sheet in sheets)
+
+
+def _one_known(store: ResultStore, cells: Cells) -> Section:
+    part, sheet = known_part(cells), None
+    if part is not None:
+        known = dict(zip(part.ok["run_id"], part.ok["known"], strict=True))
+        sheet = one_known(cells, curves.read_known_split(store, known))
+    return Section("table2_one", "One known anomaly class", sheets=_there(sheet))
+
+
+def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> Section:
+    """Cells that are in no table of the paper."""
+    in_paper = {index for table in ours for index, match in enumerate(matches(cells, table)) if match}
+    others = cells.restrict(
+        lambda index: index not in in_paper and cells.rows[index]["known_anomaly_classes"] != ONE_KNOWN,
+        "Cells outside the paper",
+    )
+    sheets = () if others is None else _renamed(cells_table(others).sheets, "others")
+    return Section("others", "Runs that are in no table of the paper", sheets=sheets)
+
+
+def _tuned(store: ResultStore, cells: Cells) -> Section:
+    """Default and tuned values side by side."""
+    sheets = _there(*(tuned_table(store, tuning) for tuning in cells.tunings))
+    return Section("tuned", "Tuned with labels, beside the defaults", sheets=sheets)
+
+
+def _leakage(cells: Cells, points: pd.DataFrame) -> Section:
+    anchor, title = "leakage", "Leakage: the order of the test set"
+    sheet, figure = leakage_table(cells, points), leakage_figure(cells)
+    if sheet is None or figure is None:
+        return Section(anchor, title)
+    words = (
+        "The same trained weights, the same test images. Only where batch norm takes its statistics from, and the "
+        "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
+    )
+    folded = _there(sheet, contrast_table(cells))
+    return Section(anchor, title, words, _there(agreement_table(cells)), (figure,), folded)
+
+
+def _boxes(store: ResultStore, cells: Cells) -> Section:
+    rows = {row for pair in box_rows(cells).values() for row in pair}
+    run_ids = set(cells.ok.loc[cells.ok["row"].isin(rows), "run_id"])
+    drawn = tuple(box_figures(cells, curves.read_scores(store, run_ids))) if run_ids else ()
+    return Section("boxes", "Scores by class (Figure 4)", figures=drawn)
+
+
+def _reconstructions(store: ResultStore, cells: Cells) -> Section:
+    run_ids = {run_id for group in reconstructions.groups(cells) for run_id in group.run_ids.values()}
+    drawn = tuple(reconstructions.drawings(cells, reconstructions.read(store, run_ids))) if run_ids else ()
+    return Section("reconstructions", "Reconstructions (Figures 2 and 3)", figures=drawn)
+
+
+def _there(*sheets: Sheet | None) -> tuple[Sheet, ...]:
+    """The sheets that there are."""
+    return tuple(sheet for sheet in sheets if sheet is not None)
