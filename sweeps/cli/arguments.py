@@ -37,8 +37,20 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
     group.add_argument("--grid", metavar="NAME", help="a named grid; launch.py --list-grids lists them")
     group.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
     group.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell")
-    group.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
-    group.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help="change a field of every run")
+    group.add_argument(
+        "--select",
+        metavar="FIELD=V[,V...]",
+        action="append",
+        default=[],
+        help="only these runs, as --select dataset=mnist",
+    )
+    group.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        help="change a field of every run, as --set updates=100",
+    )
     group.add_argument(
         "--set-from-study", metavar="NAME[:TRIAL]",
         help="set what a study of tune.py in the results folder found best, or what its trial of that number had",

@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"agad: error: unknown command {name!r}; choose from: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     if name == "slurm-script":
-        print(program.ARRAY_SCRIPT.read_text(encoding="utf-8"), end="")
+        script = program.ARRAY_SCRIPT.read_text(encoding="utf-8")
+        print(script.replace("--output=slurm/logs/", "--output="), end="")  # Slurm makes no folders
         return 0
     sys.argv = [f"agad {name}", *rest]
     module = program.analysis(_MODULES[name]) if name in _MODULES else importlib.import_module(f".{name}", __package__)

@@ -18,13 +18,14 @@ from agad.errors import AgadError, DeviceError
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
+from sweeps.cli.main import main as agad_command
 from sweeps.executors.slurm import queue
 from sweeps.executors.slurm.commands import SlurmError, call, complaint
 from sweeps.executors.slurm.job import Job, parse_time_left
 from sweeps.executors.slurm.ledger import Ledger, Submission
 from sweeps.executors.slurm.options import ARRAY_SCRIPT, array_defaults
+from sweeps.executors.slurm.queue import slurm_lines
 from sweeps.executors.slurm.task import MARGIN, REQUEUES_WITHOUT_PROGRESS, Task, margin, progress
-from sweeps.executors.slurm.view import slurm_lines
 from sweeps.grids.paper import load_grid
 from sweeps.plan import RetryPolicy, make_plan
 from sweeps.worker.picking import Picker
@@ -235,10 +236,29 @@ def test_array_sh_runs_table2_by_default_and_else_what_it_is_given() -> None:
     assert array("--grid", "full").stdout.split() == [*task, "--grid", "full"]
 
 
-def test_array_sh_says_where_it_is_not_in_the_repository(tmp_path: Path) -> None:
-    lost = array(folder=tmp_path)
+def test_array_sh_outside_of_a_repository_runs_the_installed_agad(tmp_path: Path) -> None:
+    words = ["launch", "--executor", "local", "--slurm-task", "--grid", "full"]
+    named = array("--grid", "full", folder=tmp_path)
+    assert named.stdout.split() == ["-m", "agad.sweeps.cli.main", *words]
+
+    for folder in (tmp_path / "bin", tmp_path / ".venv" / "bin"):
+        folder.mkdir(parents=True)
+        (folder / "agad").write_text(f'#!/bin/bash\necho {folder} "$@"\n')
+        (folder / "agad").chmod(0o755)
+        found = array("--grid", "full", folder=tmp_path, PATH=f"{tmp_path}/bin:/usr/bin:/bin", AGAD_PYTHON="")
+        assert found.stdout.split() == [str(folder), *words], found.stderr
+
+
+def test_array_sh_without_any_agad_is_one_line(tmp_path: Path) -> None:
+    lost = array(folder=tmp_path, PATH="/usr/bin:/bin", AGAD_PYTHON="")
     assert lost.returncode == 2
     assert "top folder" in one_line(lost.stderr)
+
+
+def test_the_script_of_an_installed_agad_needs_no_folder_for_its_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert agad_command(["slurm-script"]) == 0
+    (output,) = (text for text in capsys.readouterr().out.splitlines() if text.startswith("#SBATCH --output="))
+    assert output == "#SBATCH --output=%x-%A_%a.out"
 
 
 def test_array_sh_runs_the_set_up_lines_first(tmp_path: Path) -> None:
@@ -289,7 +309,7 @@ def test_status_works_where_slurm_does_not_answer(command: Callable[..., Path], 
     calls = command("squeue", "echo 'squeue: error: no such thing' >&2; exit 1")
 
     for _ in range(2):
-        assert list(slurm_lines(tmp_path)) == ["not asked: squeue: error: no such thing"]
+        assert list(slurm_lines(tmp_path)) == ["queue not read: squeue: error: no such thing"]
     assert calls.read_text().splitlines().count("--me") == 1
 
 
