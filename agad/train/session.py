@@ -131,7 +131,7 @@ class Session:
             self._clock.lap()  # other runs' turns count for nothing
 
     def record(self) -> RunRecord:
-        """The row of the finished run; saves the weights first where that is asked for."""
+        """The row of the finished run; saves the weights first where there is a folder for them."""
         spec = self._spec
         values = {
             **result_columns(spec, self._curve),
@@ -264,7 +264,7 @@ class Session:
         return max(self._peak, peak_memory_bytes(self._device))
 
     def _save_weights(self) -> str | None:
-        """Save the weights in the folder that was asked for; the file's name, or None: not asked for."""
+        """Save the weights where there is a folder for them; the file's name, or None."""
         if self._options.weights_dir is None:
             return None
         training = self.training

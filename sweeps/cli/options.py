@@ -93,7 +93,8 @@ def worker_options(options: argparse.Namespace, plan: Path, **derived: Any) -> W
     """
     given = {name: getattr(options, name) for name in command_line_options()}
     worker = WorkerOptions(plan=str(plan.absolute()), results=str(options.results.absolute()), **given | derived)
-    data = worker.data or (None if is_submitted(options) else worker.data_folder)
+    is_open = is_submitted(options) or options.options is not None
+    data = worker.data or (None if is_open else worker.data_folder)
     return replace(worker, data=_absolute(data), cache=_absolute(worker.cache))
 
 

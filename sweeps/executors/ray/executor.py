@@ -68,9 +68,9 @@ class _Trial:
     @classmethod
     def of(cls, sweep: Sweep) -> _Trial:
         """As --resources has them, or what a worker needs. Raises AgadError where that is too little."""
-        worker, asked = sweep.worker, sweep.ray
-        cpu = float(worker.threads) if asked.cpu is None else asked.cpu
-        gpu = float(worker.device != "cpu") if asked.gpu is None else asked.gpu
+        worker, ray = sweep.worker, sweep.ray
+        cpu = float(worker.threads) if ray.cpu is None else ray.cpu
+        gpu = float(worker.device != "cpu") if ray.gpu is None else ray.gpu
         if worker.threads > cpu:
             raise AgadError(
                 f"--threads {worker.threads} is more than the {cpu:g} CPUs of a run; "

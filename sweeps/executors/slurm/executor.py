@@ -1,7 +1,7 @@
 """The Slurm executor: arrays of jobs, submitted by submitit, whose tasks are `launch.py --slurm-task`.
 
-What a task runs is one command, the same that slurm/array.sh runs: submitit's pickle only replaces its own process by
-it, so its checkpoints, time limits and results play no part. Rows are the truth; the launcher may go away.
+A task runs one command, the same as slurm/array.sh: submitit's pickle only replaces its own process by it, so
+submitit's checkpoints, time limits and results are not used. The rows are the results; the launcher may end.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _FOR_SBATCH = {"SLURM_CONF"}
 
 
 def execute(sweep: Sweep) -> Outcome:
-    """Bring as many tasks into the queue as are wanted; with --wait, follow them to the end of the sweep."""
+    """Submit tasks until the queue has as many as wanted; with --wait, follow them to the end of the sweep."""
     arrays = _Arrays(sweep)
     sweep.worker.save(sweep.logs)
     with arrays.ledger.locked():

@@ -36,12 +36,12 @@ _OWN = {
     "test-only": "--dry-run does it",
     "wait": "launch.py --wait follows the sweep",
 }
-"""sbatch's options that are decided here, with what to do instead."""
+"""Options of sbatch that cannot be given, and why or what to do instead."""
 _INSTEAD = {
     "mem-per-cpu": "mem", "mem-per-gpu": "mem", "gpus": "gres", "gpus-per-node": "gres", "gpus-per-task": "gres",
     "cpus-per-gpu": "cpus-per-task",
 }  # fmt: skip
-"""Options that sbatch refuses beside one of slurm/array.sh's, which then gives way."""
+"""Options that sbatch refuses beside one of slurm/array.sh's, which is then left out."""
 _ARRAY_SCRIPTS_OWN = {"array", "job-name", "output", "open-mode", "signal", "requeue"}
 
 
@@ -78,10 +78,10 @@ def add_slurm_arguments(parser: argparse.ArgumentParser) -> None:
 
 def slurm_options(options: argparse.Namespace) -> SlurmOptions:
     """The options of a command line. Raises AgadError for one that cannot be given."""
-    asked = dict(_parse(text) for text in options.slurm)
-    given_way = {_INSTEAD[key] for key in asked if key in _INSTEAD}
+    given = dict(_parse(text) for text in options.slurm)
+    replaced = {_INSTEAD[key] for key in given if key in _INSTEAD}
     defaults = array_defaults(ARRAY_SCRIPT.read_text().splitlines())
-    sbatch = {**{key: value for key, value in defaults.items() if key not in given_way}, **asked}
+    sbatch = {**{key: value for key, value in defaults.items() if key not in replaced}, **given}
     return SlurmOptions(
         sbatch={key: value for key, value in sbatch.items() if value != ""},
         at_once=options.slurm_at_once,
@@ -113,9 +113,9 @@ def _parse(text: str) -> tuple[str, str | bool]:
     return key, value if equals else True
 
 
-def _setup(asked: Path | None) -> Path | None:
+def _setup(given: Path | None) -> Path | None:
     """The file of set-up lines: --slurm-setup, $AGAD_SLURM_SETUP, or slurm/setup.sh where that is there."""
-    named = asked or (Path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
+    named = given or (Path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
     if named is None:
         default = ARRAY_SCRIPT.with_name("setup.sh")
         return default if default.is_file() else None

@@ -19,6 +19,8 @@ from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.cli.main import main as agad_command
+from sweeps.cli.options import build_parser, read_shared_options, worker_options
+from sweeps.cli.retrying import runs_to_retry
 from sweeps.executors.slurm import queue
 from sweeps.executors.slurm.commands import SlurmError, call, complaint
 from sweeps.executors.slurm.job import Job, parse_time_left
@@ -139,6 +141,25 @@ def test_what_cannot_be_asked_of_sbatch_is_one_line(text: str, words: str, tmp_p
 
     assert done.returncode == 2
     assert words in one_line(done.stderr)
+
+
+def test_a_task_and_its_workers_read_the_file_of_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the data are, the node says: nothing else of it is decided there, so the file stays the same."""
+    monkeypatch.delenv("AGAD_DATA", raising=False)
+    monkeypatch.setenv("AGAD_CACHE", "/login/cache")
+    parser, plan = build_parser(), tmp_path / "plans" / "p.json"
+    given = parser.parse_args(["--executor", "slurm", "--results", str(tmp_path), "--threads", "2", "--lease", "60"])
+    shared = worker_options(given, plan, executor="local", retry={"0123": 1})
+    path = shared.save(tmp_path)
+    assert (shared.data, shared.cache, shared.threads) == (None, "/login/cache", 2)
+
+    monkeypatch.setenv("AGAD_DATA", "/node/data")
+    task = parser.parse_args(["--slurm-task", "--options", str(path), "--device", "cpu"])
+    read_shared_options(task)
+    assert (task.plan, task.results, task.lease) == (plan, tmp_path, 60)
+    own = worker_options(task, task.plan, executor="local", device="cuda", retry=runs_to_retry(task, None))
+    assert own.path(tmp_path) == path
+    assert (own.data_folder, own.device, own.retry) == ("/node/data", "cuda", {"0123": 1})
 
 
 def test_a_set_up_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
