@@ -10,15 +10,15 @@ class SpecError(AgadError, ValueError):
 
 
 class DataError(AgadError):
-    """Data that are missing, truncated or unusable. An error of place: no row is written for it."""
+    """Data that are missing, truncated or unusable. A fault of the environment: no row is written for it."""
 
 
 class DeviceError(AgadError):
-    """A device that is not there or is broken. An error of place: no row is written for it."""
+    """A device that is not there or is broken. A fault of the environment: no row is written for it."""
 
 
 class StoreError(AgadError):
-    """A results folder that cannot be read or written. An error of place: no row is written for it."""
+    """A results folder that cannot be read or written. A fault of the environment: no row is written for it."""
 
 
 class AnalysisError(AgadError):

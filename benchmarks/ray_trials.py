@@ -25,9 +25,8 @@ from sweeps.executors.ray import cluster as ray_cluster
 from sweeps.executors.ray import executor
 from sweeps.executors.sweep import Sweep
 from sweeps.grids import load_grid
-from sweeps.progress.watch import Display
-from sweeps.worker.retry import RetryPolicy
-from sweeps.worker.worker import WorkerOptions
+from sweeps.progress.display import Display
+from sweeps.worker.options import WorkerOptions
 
 _WORKERS = 2
 
@@ -61,9 +60,7 @@ def _ours(count: int) -> float:
         def at_end(tunes: Path) -> None:
             files.append(_count(tunes) + _count(_session()))
 
-        sweep = Sweep(
-            plan=plan, results=results, worker=worker, workers=_WORKERS, policy=RetryPolicy(), display=Display()
-        )
+        sweep = Sweep(plan=plan, results=results, worker=worker, workers=_WORKERS, display=Display())
         whole = _seconds(lambda: executor.launch(sweep, _instant_trial, at_end))
         census = sweep.picker().census()
         assert len(census.done) == count, f"{len(census.done)} of {count} runs have a row"

@@ -18,8 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,15 +25,17 @@ import pyarrow.parquet as pq
 
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan
-from agad.spec.run import RunOptions, RunSpec
+from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA, RunRecord
+from agad.train.control import Progress
 from sweeps.grids import load_grid
+from sweeps.worker.options import WorkerOptions
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
-from sweeps.worker.worker import Watcher, Worker, WorkerOptions
+from sweeps.worker.worker import Watcher, Worker
 
 _LAUNCH = [sys.executable, str(Path(__file__).parents[1] / "sweeps" / "launch.py")]
 _REPEAT = 5
@@ -58,18 +58,9 @@ class InstantWorker(Worker):
         self.ended.append(time.perf_counter())
         return record
 
-    def _load_trainer(self) -> None:
-        super()._load_trainer()
-        self._trainer = SimpleNamespace(train=_instant, Action=self._trainer.Action, Interrupted=KeyboardInterrupt)
-
-    def _open_data(self, *_: Any) -> None:
-        return None
-
-
-def _instant(spec: RunSpec, options: RunOptions, *, data: Any, control: Callable[[Any], Any]) -> RunRecord:
-    del data
-    control(SimpleNamespace(update=1, updates=spec.updates, saved=0, point=None))
-    return full_record(spec, options.attempt)
+    def _train(self, spec: RunSpec, claim: Claim) -> RunRecord:
+        self._control(spec, claim)(Progress(update=1, updates=spec.updates, phase="train", saved=0))
+        return full_record(spec, claim.generation)
 
 
 def full_record(spec: RunSpec, attempt: int = 1) -> RunRecord:

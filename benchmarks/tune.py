@@ -32,8 +32,8 @@ from sweeps.tuning.outcomes import Rows
 from sweeps.tuning.settings import StudySettings
 from sweeps.tuning.space import space_of
 from sweeps.worker.growing import Feed
+from sweeps.worker.options import WorkerOptions
 from sweeps.worker.stopping import Stopping
-from sweeps.worker.worker import WorkerOptions
 
 _TARGET = "20 ms with random and tpe"
 

@@ -6,11 +6,15 @@
 #     sbatch --array=0-31 slurm/array.sh --grid full --results /shared/agad
 #     sbatch --partition=a40 --time=12:00:00 slurm/array.sh --grid demo --set updates=200
 #
-# From the repository's top folder; with an installed agad from any folder (`agad slurm-script > array.sh`).
-# sbatch's own options come before the script's name, launch.py's after it.
-# `launch.py --executor slurm` asks for what stands here too, where nothing else is said.
-# Lines to be run before Python (module load, activate): slurm/setup.sh, or the file that $AGAD_SLURM_SETUP names.
-# Python: $AGAD_PYTHON, else .venv/bin/python, else python3.
+# From the repository's top folder; or from any folder, where agad is installed:
+#
+#     agad slurm-script > array.sh; sbatch array.sh --grid full
+#
+# sbatch's own options come before the script's name, launch.py's after it. `launch.py --executor slurm` requests what
+# stands here too, unless its options say otherwise.
+# Lines to run before Python (module load, activate): slurm/setup.sh, or the file that $AGAD_SLURM_SETUP names.
+# Python: $AGAD_PYTHON, else .venv/bin/python, else python3. For an installed agad: $AGAD_PYTHON, else .venv/bin/agad,
+# else agad on the path.
 
 #SBATCH --job-name=agad
 #SBATCH --array=0-7
@@ -28,10 +32,10 @@ set -euo pipefail
 # Slurm's warning means nothing to the lines below, and would end them; launch.py listens to it as soon as it is up.
 trap '' USR1 USR2
 
-# sbatch runs a copy of this script from its spool folder: the repository is where it was submitted.
-repository=${SLURM_SUBMIT_DIR:-$PWD}
+# sbatch runs a copy of this script from its spool folder: what it belongs to is where it was submitted.
+folder=${SLURM_SUBMIT_DIR:-$PWD}
 
-setup=${AGAD_SLURM_SETUP:-$repository/slurm/setup.sh}
+setup=${AGAD_SLURM_SETUP:-$folder/slurm/setup.sh}
 if [[ -f $setup ]]; then
     given=("$@") # a sourced file sees the arguments, hands them on to what it sources, and may change them
     set --
@@ -45,21 +49,19 @@ elif [[ -n ${AGAD_SLURM_SETUP:-} ]]; then
     exit 2
 fi
 
-if [[ -n ${AGAD_PYTHON:-} ]]; then
-    python=$AGAD_PYTHON
-elif [[ -x $repository/.venv/bin/python ]]; then
-    python=$repository/.venv/bin/python
+if [[ -f $folder/sweeps/launch.py ]]; then
+    python=$folder/.venv/bin/python
+    [[ -x $python ]] || python=python3
+    launch=("${AGAD_PYTHON:-$python}" "$folder/sweeps/launch.py")
+elif [[ -n ${AGAD_PYTHON:-} ]]; then
+    launch=("$AGAD_PYTHON" -m agad.sweeps.cli.main launch)
+elif [[ -x $folder/.venv/bin/agad ]]; then
+    launch=("$folder/.venv/bin/agad" launch)
+elif command -v agad >/dev/null; then
+    launch=(agad launch)
 else
-    python=python3
-fi
-
-if [[ -f $repository/sweeps/launch.py ]]; then
-    launch=("$repository/sweeps/launch.py")
-elif (cd / && "$python" -c 'import agad.sweeps') 2>/dev/null; then
-    launch=(-P -m agad.sweeps.cli.main launch)
-else
-    echo "array.sh: error: no sweeps/launch.py in $repository, and agad is not installed for $python;" \
-        "submit from agad's top folder, or set AGAD_PYTHON" >&2
+    echo "array.sh: error: no sweeps/launch.py in $folder, and no agad on the path; submit from agad's top folder," \
+        "or name the Python that has agad by AGAD_PYTHON" >&2
     exit 2
 fi
 
@@ -69,4 +71,4 @@ case " $* " in
 esac
 
 # exec: Slurm's warning goes to the process of this script, which must be the one that understands it.
-exec "$python" "${launch[@]}" --executor local --slurm-task "$@"
+exec "${launch[@]}" --executor local --slurm-task "$@"

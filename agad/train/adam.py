@@ -1,4 +1,4 @@
-"""Adam, by torch's own fused update; moments and checkpoints are kept here.
+"""Adam, by torch's own fused update; moments and checkpoints are handled here.
 
 The first torch.optim.Optimizer of a process loads torch's compiler, which nothing here uses: 150 MiB of every worker
 and more than a second of its start.
@@ -61,9 +61,9 @@ class Adam:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The states by the weights' places, as torch.optim.Adam's have them; not copies."""
-        places = enumerate(self.parameters)
-        return {"state": {place: dict(self.state[one]) for place, one in places if one in self.state}}
+        """The states by the weights' positions, as torch.optim.Adam's have them; not copies."""
+        positions = enumerate(self.parameters)
+        return {"state": {position: dict(self.state[one]) for position, one in positions if one in self.state}}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Take over copies of what state_dict gave, torch.optim.Adam's too.
@@ -72,8 +72,8 @@ class Adam:
         update walks through memory: in another layout they would silently be those of other weights.
         """
         self.state = {}
-        for place, values in saved["state"].items():
-            parameter = self.parameters[place]
+        for position, values in saved["state"].items():
+            parameter = self.parameters[position]
             state = self._state_of(parameter)
             for name, value in state.items():
                 value.copy_(values[name])

@@ -30,7 +30,7 @@ class Checkpoint:
 
 
 def checkpoint_path(folder: Path, run_id: str, attempt: int) -> Path:
-    """Where one attempt keeps its checkpoint; it writes no other."""
+    """The file of one attempt's checkpoint; it writes no other."""
     return folder / f"{run_id}.{attempt}.pt"
 
 

@@ -1,4 +1,4 @@
-"""What a run tells while it is made, and what it is told: its progress, and a control function's answer."""
+"""What a run reports while it is made, and what it is told to do: Progress, and the Action of a control function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Action(enum.Enum):
     CHECKPOINT = "write a checkpoint now and go on"
     STOP = "write a checkpoint and raise Interrupted"
     ABANDON = "raise Interrupted and write nothing"
-    PRUNE = "write a checkpoint and return the record of a run that was given up, of status pruned"
+    PRUNE = "write a checkpoint and return a record of status pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Progress:
         update: updates done.
         updates: updates in all.
         phase: `train`, or `eval` while a point of the curve is scored.
-        saved: how much the newest checkpoint keeps, in updates and in test sets scored; 0: there is none. It grows with
+        saved: how much the newest checkpoint holds, in updates and in test sets scored; 0: there is none. It grows with
             every checkpoint, in training as in a long scoring.
         point: the newest point of the learning curve; None before the first.
     """
@@ -70,4 +70,4 @@ class Interrupted(Exception):
 
 
 class Pruned(Exception):
-    """The control function gave the run up."""
+    """The control function pruned the run."""

@@ -1,10 +1,9 @@
-"""Session: one try at a run, all but its updates: evaluation, checkpoints and the clock."""
+"""Session: one attempt at a run, from its checkpoint to its row: updates, evaluation, checkpoints and the clock."""
 
 from __future__ import annotations
 
-import datetime
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,27 @@ import torch
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import DataError, NonFiniteLoss
-from agad.nets.build import count_parameters
 from agad.scoring.evaluate import Evaluator, Scores
 from agad.scoring.reconstructions import reconstruction_columns
 from agad.scoring.weights import Weights, main_state, save_weights
-from agad.spec.run import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS, RunOptions, RunSpec
-from agad.store.schema import LOSS_TERMS, RunRecord
-from agad.tensors.device import device_name, peak_memory_bytes
+from agad.spec.run import VALIDATION_PROTOCOLS, RunOptions, RunSpec
+from agad.store.schema import RunRecord
+from agad.tensors.device import peak_memory_bytes
 from agad.train.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
 from agad.train.control import Action, Control, CurvePoint, Interrupted, Progress, Pruned
-from agad.train.state import RECIPROCALS, Training
+from agad.train.row import (
+    TEST,
+    VALIDATION,
+    Point,
+    curve_columns,
+    now,
+    provenance_columns,
+    result_columns,
+    score_columns,
+    size_columns,
+)
+from agad.train.state import Training
+from agad.train.update import update
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,27 +46,17 @@ class Member:
     data: Prepared | None = None
     control: Control | None = None
 
-
-def opened(member: Member) -> Prepared:
-    """The spec's data: opened, or held against the spec where they are open already."""
-    spec, options, data = member.spec, member.options, member.data
-    if data is None:
-        data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
-    if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
-        raise DataError(
-            f"the data are {data.dataset} at {data.image_size} pixels, "
-            f"the spec wants {spec.dataset} at {spec.image_size}"
-        )
-    return data
-
-
-def machine_columns(device: torch.device) -> dict[str, Any]:
-    """The row's columns that say what the run was made on."""
-    return {"device": str(device), "device_name": device_name(device), "threads": torch.get_num_threads()}
-
-
-TEST, VALIDATION = "auroc", "validation"
-"""What is scored: the keys under which a point of the curve has its AUROCs, as CurvePoint has."""
+    def open_data(self) -> Prepared:
+        """The spec's data: opened, or compared with the spec where they are open already. Raises DataError."""
+        spec, options, data = self.spec, self.options, self.data
+        if data is None:
+            data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+        if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
+            raise DataError(
+                f"the data are {data.dataset} at {data.image_size} pixels, "
+                f"the spec wants {spec.dataset} at {spec.image_size}"
+            )
+        return data
 
 
 def _evaluators(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Evaluator]:
@@ -74,22 +74,22 @@ def _of_validation(protocols: Iterable[str]) -> list[str]:
 
 
 class Session:
-    """One try at a run: all but its updates, so evaluation, checkpoints and the clock.
+    """One attempt at a run.
 
     Attributes:
         training: the run between two updates.
-        together: how many runs, this one included, have advanced in one process at most.
+        together: the most runs, this one included, that have advanced in one process at once.
     """
 
     def __init__(self, member: Member, device: torch.device) -> None:
         self._started_at = now()
-        data, spec = opened(member), member.spec
+        data, spec = member.open_data(), member.spec
         self._spec, self._options, self._device, self._data = spec, member.options, device, data
         self._control = member.control
         self._split = one_class_split(data, spec)
         self.training = Training(spec, data, self._split, device)
         self._evaluators = _evaluators(spec, data, self._split, device)
-        self._curve: list[dict[str, Any]] = []
+        self._curve: list[Point] = []
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
         self._resumes = 0
@@ -110,38 +110,42 @@ class Session:
             self._resumes += 1
             self._saved_mark = self._mark()
 
-    def run(self) -> Generator[None, float, None]:
-        """Go to the last update, scoring each point of the curve when it is reached.
+    def run(self) -> Iterator[None]:
+        """Go to the last update, scoring each point of the curve when it is reached; yields after each update.
 
-        Yields wherever an update is due; whoever has made it sends back the seconds that it took.
+        Raises Interrupted and Pruned as control wishes, and what training raises. No checkpoint is written at a yield:
+        other runs of this process take their turn there.
         """
         points = set(self._spec.curve_points)
         self._clock.lap()
         while True:
-            update = self.training.update
-            if update in points and not self._is_scored(update):
+            done = self.training.update
+            if done in points and not self._is_scored(done):
                 self._score_point()
-            if update == self._spec.updates:
+            if done == self._spec.updates:
                 return
             self._boundary("train")
-            self._seconds["train"] += yield
-            self._clock.lap()
+            update(self.training)
+            self._charge("train")
+            yield
+            self._clock.lap()  # other runs' turns count for nothing
 
     def record(self) -> RunRecord:
-        """The row of the finished run; keeps the weights first where that is asked for."""
+        """The row of the finished run; saves the weights first where there is a folder for them."""
+        spec = self._spec
         values = {
-            **self._results(),
-            **self._curve_columns(),
-            **self._score_columns(),
-            **self._reconstruction_columns(),
-            **self._circumstances(),
-            "weights": self._keep_weights(),
+            **result_columns(spec, self._curve),
+            **self._columns_of_all(),
+            **(score_columns(self._split, self._scores) if spec.evaluate_test else {}),
+            "weights": self._save_weights(),
         }
+        if spec.evaluate_test and spec.seed == 0:  # pictures of further seeds would show no more, and take more space
+            values |= reconstruction_columns(self._evaluators[TEST], self.training.generator)
         return RunRecord(spec=self._spec, attempt=self._options.attempt, status="ok", values=values)
 
     def pruned_record(self) -> RunRecord:
-        """The row of a run that was given up: its curve so far, and nothing that could pass for its result."""
-        values = {**self._sizes(), **self._curve_columns(), **self._circumstances()}
+        """The row of a pruned run: its curve so far, and nothing that could pass for its result."""
+        values = self._columns_of_all()
         return RunRecord(spec=self._spec, attempt=self._options.attempt, status="pruned", values=values)
 
     # -- evaluation ------------------------------------------------------------------------------------------------
@@ -150,12 +154,12 @@ class Session:
         return bool(self._curve) and self._curve[-1]["update"] == update
 
     def _score_point(self) -> None:
-        """Score the present weights under the point's protocols; those done before an interruption stand."""
+        """Score the present weights under the point's protocols; scores from before an interruption are used."""
         update, spec = self.training.update, self._spec
         self.training.check_weights()
         last = update == spec.updates
         protocols = spec.final_protocols if last else spec.curve_protocols
-        point: dict[str, Any] = {"update": update, "terms": dict(self.training.terms)}
+        point: Point = {"update": update, "terms": dict(self.training.terms)}
         for part, evaluator in self._evaluators.items():
             point[part] = {}
             for protocol in protocols if part == TEST else _of_validation(protocols):
@@ -180,9 +184,9 @@ class Session:
     # -- interruption ----------------------------------------------------------------------------------------------
 
     def _boundary(self, phase: str) -> None:
-        """A place where the run may be left: ask control, write a checkpoint where one is due."""
+        """Where the run may be left: call control, write a checkpoint where one is due."""
         self._charge(phase)
-        action = self._ask(phase)
+        action = self._call_control(phase)
         if action is Action.ABANDON:
             raise Interrupted(self.training.update)
         due = time.monotonic() - self._saved_at >= self._options.checkpoint_every
@@ -194,7 +198,7 @@ class Session:
             raise Pruned
         self._clock.lap()  # neither control nor checkpoints count as training
 
-    def _ask(self, phase: str) -> Action:
+    def _call_control(self, phase: str) -> Action:
         if self._control is None:
             return Action.CONTINUE
         point = CurvePoint(**self._curve[-1]) if self._curve else None
@@ -211,7 +215,7 @@ class Session:
         self._saved_mark = self._mark()
 
     def _mark(self) -> int:
-        """What grows whenever there is something new to keep: updates, points of the curve and test sets scored."""
+        """A number that grows with all that a checkpoint saves: updates, points of the curve and test sets scored."""
         scored = sum(1 + len(point[TEST]) + len(point[VALIDATION]) for point in self._curve)
         under_way = 0 if self._is_scored(self.training.update) else len(self._scores)
         return self.training.update + scored + under_way
@@ -241,75 +245,12 @@ class Session:
 
     # -- the row ---------------------------------------------------------------------------------------------------
 
-    def _results(self) -> dict[str, Any]:
-        columns: dict[str, Any] = {}
-        for part, headline in ((TEST, "auroc"), (VALIDATION, "auroc_val")):
-            for protocol, value in self._curve[-1][part].items():
-                columns[headline if protocol == "eval" else f"{headline}_{protocol}"] = value
-        if self._spec.evaluate_test:
-            oracle = max(self._curve, key=lambda point: point[TEST]["eval"])  # the first of equals
-            columns |= {"auroc_oracle": oracle[TEST]["eval"], "oracle_update": oracle["update"]}
-        return columns | self._sizes()
-
-    def _sizes(self) -> dict[str, Any]:
-        """What a run has from its start, and how far it is."""
-        training, split = self.training, self._split
-        sizes = training.batches.sizes
+    def _columns_of_all(self) -> dict[str, Any]:
+        """The columns that pruned runs have too."""
         return {
-            "n_train_normal": len(split.normal),
-            "n_train_anomaly": len(split.anomaly),
-            "n_batch_normal": sizes.normal,
-            "n_batch_anomaly": sizes.anomaly,
-            **{
-                f"n_{part}_{kind}": int((evaluator.test_label == label).sum())
-                for part, evaluator in (("test", self._evaluators.get(TEST)), ("val", self._evaluators.get(VALIDATION)))
-                if evaluator is not None
-                for label, kind in enumerate(("normal", "anomaly"))
-            },
-            "drawn_anomaly_classes": list(split.drawn_anomaly_classes),
-            "drawn_validation_classes": list(split.validation_anomaly_classes),
-            "parameters_g": count_parameters(training.generator),
-            "parameters_d": count_parameters(training.discriminator),
-            "updates_done": training.update,
-            "d_resets": training.d_resets,
-            **{f"{name}_max": training.recip_max.get(name) for name in RECIPROCALS},
-            "data_digest": self._data.digest,
-        }
-
-    def _curve_columns(self) -> dict[str, Any]:
-        points = self._curve
-        return {
-            "curve_update": [point["update"] for point in points],
-            **{
-                f"curve_auroc{infix}_{protocol}": [point[part][protocol] for point in points]
-                for part, infix in ((TEST, ""), (VALIDATION, "_val"))
-                for protocol in self._spec.curve_protocols
-                if points and protocol in points[0][part]
-            },
-            **{f"curve_{term}": [point["terms"].get(term) for point in points] for term in LOSS_TERMS},
-        }
-
-    def _score_columns(self) -> dict[str, Any]:
-        if not self._spec.evaluate_test:
-            return {}
-        columns: dict[str, Any] = {
-            "test_class": self._split.test_class.tolist(),
-            "test_label": self._split.test_label.tolist(),
-        }
-        for protocol in EVAL_PROTOCOLS:
-            if protocol in self._scores:
-                columns[f"scores_{protocol}"] = self._scores[protocol].tolist()
-        return columns
-
-    def _reconstruction_columns(self) -> dict[str, Any]:
-        # Of one seed: pictures of the other two would say no more and take three times the space.
-        if self._spec.seed != 0 or not self._spec.evaluate_test:
-            return {}
-        return reconstruction_columns(self._evaluators[TEST], self.training.generator)
-
-    def _circumstances(self) -> dict[str, Any]:
-        return {
-            **machine_columns(self._device),
+            **size_columns(self.training, self._split, self._evaluators),
+            **curve_columns(self._spec, self._curve),
+            **provenance_columns(self._device, self._data.digest),
             "together": self.together,
             "train_seconds": self._seconds["train"],
             "eval_seconds": self._seconds["eval"],
@@ -322,8 +263,8 @@ class Session:
     def _peak_memory(self) -> int:
         return max(self._peak, peak_memory_bytes(self._device))
 
-    def _keep_weights(self) -> str | None:
-        """The name of the file of the kept weights, in the folder that was asked for; None: not asked for."""
+    def _save_weights(self) -> str | None:
+        """Save the weights where there is a folder for them; the file's name, or None."""
         if self._options.weights_dir is None:
             return None
         training = self.training
@@ -348,8 +289,3 @@ class Clock:
         read = time.perf_counter()
         lap, self._last = read - self._last, read
         return lap
-
-
-def now() -> datetime.datetime:
-    """The time, in UTC."""
-    return datetime.datetime.now(datetime.UTC)

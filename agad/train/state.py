@@ -36,8 +36,8 @@ class BatchSizes:
 def batch_sizes(spec: RunSpec, n_normal: int) -> BatchSizes:
     """Normals and anomalies in a batch, n_normal being all training normals (section 3.3.2).
 
-    A batch has min(batch_size, n_normal) places. Anomalies take theirs among them (`inside`), or come on top
-    (`appended`). Raises SpecError where the anomalies leave no place for a normal.
+    A batch holds min(batch_size, n_normal) images. Anomalies are some of them (`inside`), or come on top
+    (`appended`). Raises SpecError where the anomalies leave no room for a normal.
     """
     batch = min(spec.batch_size, n_normal)
     anomaly = anomalies_per_batch(spec.gamma, batch, spec.min_anomalies)
@@ -55,7 +55,7 @@ class Batches:
     """Which training images each update sees: a function of seed and update alone.
 
     Normals go by epochs, each a permutation of all of them whose incomplete last batch is dropped; anomalies are drawn
-    anew for each update, with replacement.
+    again for each update, with replacement.
 
     Args:
         spec: seed and sizes.
@@ -101,7 +101,7 @@ class Training:
         discriminator: D.
         adam_g: Adam of G.
         adam_d: Adam of D.
-        d_resets: how often D was drawn anew.
+        d_resets: how often D was initialised again.
         terms: loss terms of the last update, by their names in schema.LOSS_TERMS; those that do not exist are left out.
         recip_max: the largest value that each reciprocal of Eq. 10 ever had.
     """
@@ -156,7 +156,7 @@ class Training:
                 raise NonFiniteLoss(self.update, f"a weight of {name}")
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the updates to come depend on, and what the row tells of those done."""
+        """All that later updates depend on, and what the row reports of those done."""
         return {
             "update": self.update,
             "generator": self.generator.state_dict(),
@@ -178,7 +178,7 @@ class Training:
         self.terms, self.recip_max = dict(state["terms"]), dict(state["recip_max"])
 
     def _reset_discriminator(self) -> None:
-        """Draw D anew; as in GANomaly Adam keeps its state."""
+        """Initialise D again; as in GANomaly, Adam's moments stay."""
         self.d_resets += 1
         initialise(self.discriminator, self._discriminator_key(), self.spec.init)
 

@@ -43,13 +43,15 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
     )
     group.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
     group.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell")
-    group.add_argument("--select", metavar="FIELD=V[,V...]", action="append", default=[], help="keep these runs only")
+    group.add_argument(
+        "--select", metavar="FIELD=V[,V...]", action="append", default=[], help="only these runs: --select gamma=0,0.05"
+    )
     group.add_argument(
         "--set",
         metavar="FIELD=VALUE",
         action="append",
         default=[],
-        help="change a field of every run; FIELD=A,B makes each run with A and with B",
+        help="change a field of every run: --set lr=1e-4; lr=1e-4,2e-4 makes each run with either",
     )
     group.add_argument(
         "--set-from-study", metavar="NAME[:TRIAL]",

@@ -1,4 +1,4 @@
-"""The end of a sweep, or of one try at it: rows put together, what is of no use removed, the table, what is missing."""
+"""The end of a launch: rows compacted, left-over files removed, the table printed, and what is missing."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _FAILURES_SHOWN = 5
 
 
 def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
-    """Compact, clear what closed runs left, print the table and what is missing; whether nothing is."""
+    """Compact, clear what closed runs left, print the table and what is missing; whether the plan is complete."""
     picker = sweep.picker()
     census = picker.census()
     try:
         picker.store.compact()
         picker.board.clear(census.done)
         _drop_checkpoints(sweep.results, census)
-    except OSError as error:  # rows and claims are as good where they are
+    except OSError as error:  # rows and claims may as well stay where they are
         say(f"{program.title('launch')}: rows were not compacted: {error.strerror}")
     for damaged in picker.store.set_aside:
         say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
@@ -36,10 +36,10 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
     if outcome.error:
         say(f"{program.title('launch')}: error: {outcome.error}")
     if census.failed:
-        _say_failures(picker, set(census.failed))
+        _print_failures(picker, set(census.failed))
     runs = len(census.done) + len(census.failed) + len(census.open) + len(census.pruned)
     if census.pruned:
-        say(f"{len(census.pruned)} runs were given up; without --scheduler the same command finishes them.")
+        say(f"{len(census.pruned)} runs were pruned; without --scheduler the same command finishes them.")
     if census.open:
         say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
         say(f"  {shlex.join([*program.command('launch'), *sys.argv[1:]])}")
@@ -47,7 +47,7 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
 
 
 def _drop_checkpoints(results: Path, census: Census) -> None:
-    """Unlink what workers that were killed have left behind: checkpoints of finished runs, halves of files."""
+    """Unlink what killed workers have left: checkpoints of finished runs, half-written files."""
     folder = ResultsFolder(results).checkpoints
     done = set(census.done)
     if not folder.is_dir():
@@ -57,11 +57,11 @@ def _drop_checkpoints(results: Path, census: Census) -> None:
             path.unlink(missing_ok=True)
 
 
-def _say_failures(picker: Picker, failed: set[str]) -> None:
+def _print_failures(picker: Picker, failed: set[str]) -> None:
     """Name the failed runs, a few of them with their message and log."""
     columns = ["run_id", "failure_kind", "failure_message", "log"]
     rows = picker.store.read(columns, run_ids=failed).to_pylist()
-    say(f"{len(failed)} runs failed; the table counts them, --retry-failed runs them once more:")
+    say(f"{len(failed)} runs failed; the table counts them, --retry-failed gives them another attempt:")
     for row in rows[:_FAILURES_SHOWN]:
         message = " ".join((row["failure_message"] or "").split())[:160]
         log = f" (log: {row['log']})" if row["log"] else ""
@@ -71,7 +71,7 @@ def _say_failures(picker: Picker, failed: set[str]) -> None:
 
 
 def _print_table(sweep: Sweep, path: Path) -> None:
-    """Print the table and keep it; what keeps rows from sharing one is said, and is no failure of the sweep."""
+    """Print the table and save it; rows that cannot share a table are reported, and are no failure of the sweep."""
     tables = program.analysis("tables.table")
     target = ResultsFolder(sweep.results).table(sweep.plan.name)
     try:

@@ -4,9 +4,9 @@
     python sweeps/launch.py --grid demo --results results/demo
     python sweeps/launch.py --grid table2 --data data --select dataset=mnist --set updates=100
 
-Called again with the same options it goes on where it was. Exit status: 0 complete (or, with --executor slurm and
-without --wait, submitted; or, with --scheduler, complete but for runs that were given up), 1 some runs failed or are
-missing, 2 a usage error.
+Called again with the same options it continues where it was. Exit status: 0 complete (or, with --executor slurm and
+without --wait, submitted; or, with --scheduler, complete but for pruned runs), 1 some runs failed or are missing, 2 a
+usage error.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import argparse
 import os
 import shlex
 import signal
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from agad.data.cache import cache_root, prepared_folders
 from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
+from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 
 from ..executors.ray import options as ray_options
 from ..executors.ray.options import RayOptions
+from ..executors.slurm.executor import rehearse
 from ..executors.slurm.options import DEFAULT_TASKS, slurm_options
 from ..executors.slurm.task import Task, margin
 from ..executors.sweep import Outcome, Sweep, load_executor
@@ -35,22 +36,22 @@ from ..machine import program
 from ..machine.devices import default_workers, resolve_device, visible_gpus
 from ..machine.memory import worker_bytes
 from ..progress.cost import measured_seconds, seconds_left
-from ..progress.watch import Display, duration
+from ..progress.display import Display
+from ..progress.watch import duration
 from ..worker.picking import settle_code
-from ..worker.preparation import prepare
+from ..worker.prepare import prepare
 from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
-from ..worker.worker import WorkerOptions
 from .arguments import drop_output, plan_arguments, plan_of, say
 from .conclusion import conclude
-from .options import build_parser, data_folder, is_submitted, task_arguments
-from .retrying import retry_file
+from .options import build_parser, is_submitted, read_shared_options, worker_options
+from .retrying import runs_to_retry
 
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 _PATIENCE = 120.0
 """Seconds that workers get to finish an update and write a checkpoint."""
 _PATIENCE_SHARE = 0.6
-"""Of the time that a Slurm task has between the stop and its end: the requeue must find its place there too."""
+"""Of the time that a Slurm task has between the stop and its end: the requeue needs the rest."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,27 +76,30 @@ def _main(options: argparse.Namespace) -> int:
     if options.list_grids:
         return _list_grids()
     task = Task.here() if options.slurm_task else None
+    read_shared_options(options)
     plan = plan_of(options)
     if options.dry_run:
         return _dry_run(options, plan)
     execute = load_executor(options.executor)
     path = _save(plan, options)
     if options.prepare_data:
-        prepare(path, data_folder(options), options.cache, download=True)
+        worker = worker_options(options, path)
+        prepare(path, worker.data_folder, worker.cache, download=True)
         return EXIT_COMPLETE
     ray = ray_options.from_arguments(options)
     if plan.study is not None and ray.scheduler is not None:
-        raise AgadError("--scheduler is not for a study's plan: tune.py --pruner gives its trials up")
+        raise AgadError("--scheduler is not for a study's plan: its trials are pruned by tune.py --pruner")
     ray_options.check_judged(plan.specs, ray)
     if task is not None:
         _begin(task, options, plan)
     outcome = Outcome()
-    with Display() as display, retry_file(options, plan, task) as (policy, retry_path):
-        sweep = _sweep(options, plan, path, display=display, policy=policy, retry=retry_path, task=task)
+    with Display() as display:
+        sweep = _sweep(options, plan, path, display=display, task=task)
         if _is_open(sweep):
             settle_code(sweep.picker(), allow_change=options.allow_code_change)
             if not is_submitted(options) or not _are_prepared(plan, options):
-                prepare(path, data_folder(options), options.cache, download=False, stopping=sweep.stopping)
+                worker = sweep.worker
+                prepare(path, worker.data_folder, worker.cache, download=False, stopping=sweep.stopping)
             outcome = execute(sweep)
     if outcome.left_to:
         return _say_left(options, outcome)
@@ -135,7 +139,7 @@ def _list_grids() -> int:
 def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     store = ResultStore(options.results)
     tries = store.tries()
-    policy = RetryPolicy.retrying(tries) if options.retry_failed else RetryPolicy()
+    policy = RetryPolicy(until_attempt=runs_to_retry(options, None))
     states = {spec: policy.state(spec.run_id, tries.get(spec.run_id, ())) for spec in plan.specs}
     count = {state: list(states.values()).count(state) for state in ("done", "failed", "open")}
     print(
@@ -146,17 +150,13 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     if count["open"]:
         print(f"  {_forecast(options, store, states)}")
     if count["open"] and is_submitted(options):
-        from ..executors.slurm.executor import rehearse
-
-        with Display() as display:
-            path = plan.path(options.results)
-            sweep = _sweep(options, plan, path, display=display, policy=policy, retry=None, task=None)
-            for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
-                print(line)
+        sweep = _sweep(options, plan, plan.path(options.results), display=Display(), task=None)
+        for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
+            print(line)
     return EXIT_COMPLETE
 
 
-def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any, str]) -> str:
+def _forecast(options: argparse.Namespace, store: ResultStore, states: Mapping[RunSpec, str]) -> str:
     measured = measured_seconds(store, [spec for spec, state in states.items() if state == "done"])
     seconds = seconds_left([spec for spec, state in states.items() if state == "open"], measured)
     if seconds is None:
@@ -168,34 +168,17 @@ def _forecast(options: argparse.Namespace, store: ResultStore, states: dict[Any,
 # -- the sweep ----------------------------------------------------------------------------------------------------
 
 
-def _sweep(
-    options: argparse.Namespace,
-    plan: Plan,
-    path: Path,
-    *,
-    display: Display,
-    policy: RetryPolicy,
-    retry: Path | None,
-    task: Task | None,
-) -> Sweep:
+def _sweep(options: argparse.Namespace, plan: Plan, path: Path, *, display: Display, task: Task | None) -> Sweep:
     ray = ray_options.from_arguments(options)
     device = _device(options, ray)
     _check_together(options, device)
-    worker = WorkerOptions(
-        plan=str(path),
-        results=str(options.results),
-        data=data_folder(options),
-        cache=options.cache,
-        executor=options.executor,
+    worker = worker_options(
+        options,
+        path,
+        executor="local" if is_submitted(options) else options.executor,  # a job starts local workers
         device=device,
-        threads=options.threads,
-        together=options.together,
-        checkpoint_every=options.checkpoint_every,
-        lease=options.lease,
         heartbeat=min(5.0, options.lease / 4),
-        retry_until=None if retry is None else str(retry),
-        keep_weights=options.keep_weights,
-        allow_code_change=options.allow_code_change,
+        retry=runs_to_retry(options, task),
         keeps_pruned=ray.scheduler is not None,
     )
     return Sweep(
@@ -203,28 +186,26 @@ def _sweep(
         results=options.results,
         worker=worker,
         workers=options.workers,
-        policy=replace(policy, keeps_pruned=ray.scheduler is not None),
         display=display,
         stopping=_stopping(options.deadline, options.parent) if task is None else task.stopping,
         patience=_PATIENCE if task is None else min(_PATIENCE, _PATIENCE_SHARE * task.margin),
         leaves=task is not None,
         slurm=slurm_options(options),
-        task=tuple(task_arguments(options, path, retry)),
         ray=ray,
     )
 
 
 def _stopping(deadline: float | None, parent: int | None) -> Stopping:
-    def look() -> None:
+    def check_parent() -> None:
         if parent is not None and os.getppid() != parent:
             stopping.stop("the process that started it is gone")
 
-    stopping = Stopping(None if deadline is None else deadline - margin(deadline), ask=look)
+    stopping = Stopping(None if deadline is None else deadline - margin(deadline), check=check_parent)
     return stopping
 
 
 def _check_together(options: argparse.Namespace, device: str) -> None:
-    """Refuse several runs in one process where that cannot pay."""
+    """Refuse several runs in one process where that saves no time."""
     if options.together == 1:
         return
     if options.executor == "ray":
@@ -249,7 +230,7 @@ def _device(options: argparse.Namespace, ray: RayOptions) -> str:
 
 
 def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
-    """Whether the cache has some preparation of each data set: jobs look whether it is the right one."""
+    """Whether the cache holds a prepared copy of every data set. Jobs verify that it matches the raw files."""
     root = cache_root(options.cache)
     wanted = {(spec.dataset, spec.image_size) for spec in plan.specs}
     return all(prepared_folders(root, dataset, image_size) for dataset, image_size in wanted)
@@ -264,18 +245,18 @@ def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
 
 
 def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:
-    """Leave the sweep to other tasks, or to this one when it comes back; the exit status of a job that did its part."""
+    """Leave the sweep to other tasks, or to this one after a requeue; the exit status of a job that did its part."""
     if outcome.error:
         say(f"{program.title('launch')}: error: {outcome.error}")
         return EXIT_INCOMPLETE
-    say("Others are at the runs that are left." if outcome.stopped is None else f"Stopped: {outcome.stopped}.")
+    say("Other workers hold the runs that are left." if outcome.stopped is None else f"Stopped: {outcome.stopped}.")
     task.requeue(sweep.picker())
     return EXIT_COMPLETE
 
 
 def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
-    """What goes on without this process, and how to look at it."""
-    say(f"The sweep goes on in Slurm (job {', '.join(outcome.left_to)}). Look at it with:")
+    """Print what continues without this process, and how to see its progress."""
+    say(f"The sweep continues in Slurm (job {', '.join(outcome.left_to)}). See its progress with:")
     print(shlex.join([*program.command("status"), "--results", str(options.results), *plan_arguments(options)]))
     return EXIT_COMPLETE
 

@@ -21,7 +21,7 @@ from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore, Try
 
-from ..executors.slurm.view import slurm_lines
+from ..executors.slurm.queue import slurm_lines
 from ..machine import program
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.watch import Running, Watch, describe, duration
@@ -63,7 +63,7 @@ def _main(options: argparse.Namespace) -> int:
     plan = launched_plan(options)
     store = ResultStore(options.results)
     picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
-    snapshot = Watch(picker).look()
+    snapshot = Watch(picker).read()
     tries = store.tries()
     damaged = store.damaged
     for line in _report(picker, snapshot.census, snapshot.running, tries):

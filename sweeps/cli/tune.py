@@ -44,7 +44,7 @@ from .options import build_parser as build_launch_parser
 EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 _NOT_PASSED_ON = {
     "grid", "plan", "list_grids", "seeds", "select", "set", "set_from_study", "retry_failed", "dry_run", "prepare_data",
-    "slurm_task", "retry_until", "parent", "wait", "scheduler",
+    "slurm_task", "options", "parent", "wait", "scheduler",
 }  # fmt: skip
 """Options of launch.py that a study has no use for, or its own meaning of."""
 
@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="search this field, instead of the four loss weights; with :linear or :log, or FIELD=VALUE,VALUE",
     )  # fmt: skip
     how.add_argument("--sampler", metavar="NAME", default="tpe", help=f"{', '.join(SAMPLERS)} (tpe)")
-    how.add_argument("--sampler-seed", metavar="N", type=int, default=0)
+    how.add_argument("--sampler-seed", metavar="N", type=int, default=0, help="seed of the sampler (0)")
     how.add_argument("--pruner", metavar="NAME", default="none", help=f"{', '.join(PRUNERS)} (none)")
     how.add_argument("--objective", metavar="NAME[,NAME]", help=f"auroc, or with it {', '.join([*OBJECTIVES][1:])}")
     how.add_argument(

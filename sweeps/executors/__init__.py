@@ -1,1 +1,1 @@
-"""One module per executor. Each only decides where workers run; all start sweeps.worker.worker."""
+"""One folder for each executor. An executor only decides where workers run; all start the same worker."""

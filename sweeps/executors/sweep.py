@@ -1,4 +1,4 @@
-"""Sweep: what an executor is given. Outcome: what it says when it ends."""
+"""Sweep: what an executor is given. Outcome: what it reports when it ends."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 
-from ..progress.watch import Display
+from ..machine import program
+from ..worker.options import WorkerOptions
 from ..worker.picking import Picker
-from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
-from ..worker.worker import WorkerOptions
 from .ray.options import RayOptions
 from .slurm.options import SlurmOptions
+
+if TYPE_CHECKING:
+    from ..progress.display import Display  # brings rich
 
 EXECUTORS = ("local", "ray", "slurm")
 """Folders beside this file, each with an `executor.execute(sweep) -> Outcome` that may need a library of its own."""
@@ -31,29 +34,25 @@ class Sweep:
     Attributes:
         plan: what is to be run.
         results: the results folder.
-        worker: what every worker is started with; the executor sets name, device and log of each.
-        workers: how many to start; None: what the machine carries.
-        policy: which failed runs are tried again.
+        worker: what every worker is started with; the executor adds name and log of each.
+        workers: how many to start; None: as many as the machine carries.
         display: shows progress.
         stopping: when this process is to end its workers and itself.
         patience: seconds that workers get to finish an update and write a checkpoint.
-        leaves: whether it ends when others are at all that is left, instead of waiting for them.
-        slurm: what jobs of Slurm are asked for.
-        task: launch.py and its arguments, by which such a job works at this sweep.
-        ray: what the command line says for the Ray executor alone.
+        leaves: whether it ends when other launches' workers hold every open run, instead of waiting for them.
+        slurm: what jobs of Slurm request.
+        ray: the options of the Ray executor alone.
     """
 
     plan: Plan
     results: Path
     worker: WorkerOptions
     workers: int | None
-    policy: RetryPolicy
     display: Display
     stopping: Stopping = field(default_factory=Stopping)
     patience: float = 120.0
     leaves: bool = False
     slurm: SlurmOptions = field(default_factory=SlurmOptions)
-    task: tuple[str, ...] = ()
     ray: RayOptions = field(default_factory=RayOptions)
 
     @property
@@ -66,10 +65,16 @@ class Sweep:
         """Folder of what this sweep knows of its jobs in Slurm."""
         return ResultsFolder(self.results).jobs(self.plan.name)
 
+    @property
+    def task(self) -> tuple[str, ...]:
+        """The command line by which a job of Slurm works on this sweep, once `worker` is saved among its logs."""
+        options = self.worker.path(self.logs.absolute())
+        return (*program.command("launch"), "--slurm-task", "--options", str(options), "--device", self.worker.device)
+
     def picker(self) -> Picker:
-        """An observer's view of the plan's runs."""
+        """The plan's runs, as an observer sees them."""
         board = ClaimBoard(self.results, Owner.this_process("launcher"), lease=self.worker.lease)
-        return Picker(self.plan, ResultStore(self.results), board, self.policy)
+        return Picker(self.plan, ResultStore(self.results), board, self.worker.policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,8 @@ class Outcome:
     """How an executor ended.
 
     Attributes:
-        error: an error of place that ended it, one line; None if there was none.
-        stopped: why it was stopped before its time; None if it was not.
+        error: a fault of the environment that ended it, one line; None if there was none.
+        stopped: why it was stopped early; None if it was not.
         left_to: the jobs to which the sweep was left, for an executor that does not wait for its end.
     """
 

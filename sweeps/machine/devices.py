@@ -1,4 +1,4 @@
-"""What this machine has to run on, found without importing torch."""
+"""The GPUs, cores and memory of this machine, found without importing torch."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def _gpu_count() -> int:
     return sum(line.startswith("GPU ") for line in done.stdout.splitlines()) if done.returncode == 0 else 0
 
 
-def resolve_device(asked: str) -> str:
+def resolve_device(requested: str) -> str:
     """`cpu` or `cuda` for `auto`, `cpu` or `cuda`. Raises DeviceError for CUDA where there is none."""
-    if asked == "auto":
+    if requested == "auto":
         return "cuda" if visible_gpus() else "cpu"
-    if asked == "cuda" and not visible_gpus():
+    if requested == "cuda" and not visible_gpus():
         raise DeviceError("--device cuda: no CUDA device is visible here; use --device cpu, or a machine with a GPU")
-    return asked
+    return requested
 
 
 def default_workers(device: str, threads: int, need: int) -> int:
@@ -48,22 +48,22 @@ def default_workers(device: str, threads: int, need: int) -> int:
 
 
 def _cores() -> int:
-    """Cores that this process may use; in a job of Slurm no more than it was given, which not every site enforces."""
+    """Cores that this process may use; in a Slurm job no more than it was allocated, which not every site enforces."""
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # not on macOS
     return min(there, _allocated("SLURM_CPUS_ON_NODE") or there)
 
 
 def _allocated(name: str) -> int | None:
-    """A number that Slurm has put into the environment; None outside of its jobs."""
+    """A number from Slurm's environment variables; None outside of its jobs."""
     value = os.environ.get(name, "")
     return int(value) if value.isdigit() and int(value) > 0 else None
 
 
 def _available_bytes() -> int | None:
-    """Memory that workers may take; None where nothing tells it."""
+    """Bytes that workers may use; None where the system does not report them."""
     megabytes = _allocated("SLURM_MEM_PER_NODE") or (_allocated("SLURM_MEM_PER_CPU") or 0) * _cores()
-    told = (_free_bytes(), megabytes * 2**20 or None)
-    return min((amount for amount in told if amount is not None), default=None)
+    limits = (_free_bytes(), megabytes * 2**20 or None)
+    return min((amount for amount in limits if amount is not None), default=None)
 
 
 def _free_bytes() -> int | None:

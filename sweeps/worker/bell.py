@@ -1,4 +1,4 @@
-"""Bell: how a launcher tells workers on any host to stop, through a file of the shared results folder."""
+"""Bell: how a launcher stops workers on any host, through a file of the shared results folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Bell:
         self.path.write_bytes(b"")
 
     def ring(self) -> None:
-        """Tell all who look to stop."""
+        """Stop all workers that poll it."""
         self.path.write_bytes(b"stop")
 
     def is_rung(self) -> bool:
@@ -30,5 +30,5 @@ class Bell:
             return bool(self.path.read_bytes())
         except FileNotFoundError:
             return True
-        except OSError:  # a file server that is slow to answer asks nobody to stop
+        except OSError:  # a file server that is slow to answer stops no worker
             return False

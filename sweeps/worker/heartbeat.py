@@ -1,4 +1,4 @@
-"""The thread by which a worker shows that it lives, and sees that it should stop."""
+"""The thread by which a worker shows that it is alive, and notices that it should stop."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ log = logging.getLogger("agad.worker")
 
 
 class Heartbeat(threading.Thread):
-    """Beats the claims that a worker holds; looks whether they were stolen and whether the launcher is gone.
+    """Beats the claims that a worker holds; checks whether they were stolen and whether the launcher is gone.
 
     Args:
-        stopping: told when the launcher is gone.
+        stopping: set when the launcher is gone.
         period: seconds between two beats.
         parent: pid of the launcher; None: the worker lives on its own.
-        bell: by which a launcher on another host says that it stops; None: it has none.
+        bell: by which a launcher on another host stops its workers; None: it has none.
     """
 
     def __init__(self, stopping: Stopping, period: float, parent: int | None, bell: Bell | None = None) -> None:
@@ -56,7 +56,7 @@ class Heartbeat(threading.Thread):
         return claim.run_id in self._stolen
 
     def run(self) -> None:
-        """Look for the launcher every second, beat every period."""
+        """Check the launcher every second, beat every period."""
         due = time.monotonic()
         while not self._ended.is_set():
             if self._parent is not None and os.getppid() != self._parent:
@@ -77,6 +77,6 @@ class Heartbeat(threading.Thread):
                     self._stolen.add(claim.run_id)
                 claim.beat()
             except FileNotFoundError:
-                self._stolen.add(claim.run_id)  # the run was closed by another try, and its claims cleared
+                self._stolen.add(claim.run_id)  # another attempt closed the run, and its claims were cleared
             except OSError as error:
                 log.warning("no sign of life could be written to %s: %s", claim.path, error)

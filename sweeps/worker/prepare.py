@@ -1,4 +1,4 @@
-"""Prepare the data of a plan, and check its runs against them: in a process of its own, for it imports torch.
+"""The data of a plan, prepared and compared with its runs, in a process of its own: it needs torch.
 
 python -m sweeps.worker.prepare --plan results/plans/demo-….json [--data DIR] [--cache DIR] [--download] [--list]
 """
@@ -6,22 +6,57 @@ python -m sweeps.worker.prepare --plan results/plans/demo-….json [--data DIR] 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
-from agad.data.prepared import open_prepared, prepare_all
-from agad.data.split import one_class_split
 from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
-from agad.train.state import batch_sizes
+
+from ..machine import processes, program
+from .stopping import Stopping
 
 
-def prepare(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> list[str]:
-    """Prepare each data set of the plan, and check that every run can be drawn from it.
+def prepare(plan_path: Path, data: str, cache: str | None, *, download: bool, stopping: Stopping | None = None) -> None:
+    """Run this module as a process on a plan file. Raises AgadError with its one line.
 
-    Returns lines that say what was found. Raises AgadError, one line.
+    Returns early where it is to stop: a preparation that is cut off leaves nothing behind.
     """
+    command = [*program.module("worker.prepare"), "--plan", str(plan_path), "--data", data]
+    command += ["--cache", cache] if cache else []
+    command += ["--download", "--list"] if download else []
+    with processes.without_warnings():
+        process = subprocess.Popen(command, env=processes.environment(), stderr=subprocess.PIPE, text=True)  # noqa: S603
+    with process:
+        messages = _wait(process, stopping or Stopping())
+    if process.returncode and not (stopping and stopping.is_set()):
+        lines = messages.strip().splitlines() or [f"preparing the data ended with status {process.returncode}"]
+        raise AgadError(lines[-1])
+
+
+def _wait(process: subprocess.Popen[str], stopping: Stopping) -> str:
+    """What a process has written to standard error when it has ended, by itself or because everything is to stop."""
+    while True:
+        try:
+            return process.communicate(timeout=0.5)[1]
+        except subprocess.TimeoutExpired:
+            if stopping.is_set():
+                process.terminate()
+        except BaseException:
+            process.kill()
+            raise
+
+
+def prepare_here(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> list[str]:
+    """Prepare each data set of the plan in this process, and check that every run can be drawn from it.
+
+    Returns a line about each data set. Raises AgadError, one line.
+    """
+    from agad.data.prepared import open_prepared, prepare_all
+    from agad.data.split import one_class_split
+    from agad.train.state import batch_sizes
+
     wanted = dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs)
     lines = prepare_all(wanted, data_root=data, cache=cache, download=download)
     opened = {key: open_prepared(*key, data_root=data, cache=cache) for key in wanted}
@@ -46,7 +81,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print a line per data set")
     arguments = parser.parse_args()
     try:
-        lines = prepare(Plan.load(arguments.plan), arguments.data, arguments.cache, download=arguments.download)
+        lines = prepare_here(Plan.load(arguments.plan), arguments.data, arguments.cache, download=arguments.download)
     except (AgadError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2

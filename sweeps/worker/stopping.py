@@ -11,27 +11,27 @@ class Stopping:
 
     Args:
         deadline: seconds from now after which it stops by itself; None: never.
-        ask: called whenever somebody wants to know; may call `stop`.
+        check: called at every `is_set`; may call `stop`.
     """
 
-    def __init__(self, deadline: float | None = None, ask: Callable[[], None] | None = None) -> None:
+    def __init__(self, deadline: float | None = None, check: Callable[[], None] | None = None) -> None:
         self.reason: str | None = None
-        self._ask = ask
+        self._check = check
         self._ends: float | None = None
         self.set_deadline(deadline)
 
     def set_deadline(self, seconds: float | None) -> None:
-        """Stop so many seconds from now; None: never."""
+        """Stop `seconds` from now; None: never."""
         self._ends = None if seconds is None else time.monotonic() + seconds
 
     def stop(self, reason: str) -> None:
-        """Ask for a stop at the next update; the first reason stays."""
+        """Request a stop at the next update; the first reason stays."""
         self.reason = self.reason or reason
 
     def is_set(self) -> bool:
         """Whether to stop now."""
-        if self._ask is not None and self.reason is None:
-            self._ask()
+        if self._check is not None and self.reason is None:
+            self._check()
         if self._ends is not None and time.monotonic() >= self._ends:
             self.stop("its deadline is near")
         return self.reason is not None

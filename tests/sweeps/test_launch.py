@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
+from sweeps.cli import options, status, tune
 from tests.helpers.cli import (
     LAUNCH,
     LEAN,
@@ -60,9 +63,11 @@ def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
 
 
 def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> None:
-    left = {path.parent.name for path in uninterrupted.rglob("*") if path.is_file()}
+    left = {path.relative_to(uninterrupted).parts[0] for path in uninterrupted.rglob("*") if path.is_file()}
 
-    assert left == {"base", "plans", "tables"}
+    assert left == {"base", "logs", "plans", "tables"}
+    (shared,) = (uninterrupted / "logs").glob("*/*")
+    assert shared.name.startswith("options-"), "both workers have read the same file"
 
 
 def test_launched_again_when_all_is_done_it_prints_the_table_and_trains_nothing(uninterrupted: Path) -> None:
@@ -290,7 +295,7 @@ def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path
         errors = [line for line in done.stderr.splitlines() if line.startswith("launch.py: error: ")]
         assert "No space left on device" in one_line("\n".join(errors))
         assert "Traceback" not in done.stderr
-        assert ResultStore(small_disk).read().num_rows == 0, "no row for an error of place"
+        assert ResultStore(small_disk).read().num_rows == 0, "no row for a fault of the environment"
         subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk)], check=True)
         assert launch_here(*AGAIN, "--results", str(small_disk)).returncode == 0
         assert numbers(small_disk) == numbers(uninterrupted)
@@ -341,6 +346,11 @@ def test_options_are_a_closed_surface() -> None:
     assert {option for option in options if option.islower()} - OPTIONS == set()
 
 
+@pytest.mark.parametrize("build", [options.build_parser, status.build_parser, tune.build_parser])
+def test_every_option_has_a_help_text(build: Callable[[], argparse.ArgumentParser]) -> None:
+    assert [action.dest for action in build()._actions if not action.help] == []
+
+
 def test_several_runs_together_on_the_cpu_are_refused(tmp_path: Path) -> None:
     done = launch_here("--grid", "demo", "--results", str(tmp_path), "--device", "cpu", "--together", "2")
 
@@ -353,6 +363,5 @@ OPTIONS = {
     "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--together",
     "--device",    "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
     "--address", "--resources", "--tensorboard", "--dashboard-host", "--scheduler", "--metric", "--grace",
-    "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--slurm-task", "--wait", "--retry-until",
-    "--set-from-study", "--parent",
+    "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--wait", "--set-from-study",
 }  # fmt: skip

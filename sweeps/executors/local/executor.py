@@ -13,16 +13,16 @@ from ...machine.memory import worker_bytes
 from ...progress.watch import Snapshot, Watch
 from ...worker.picking import Census
 from ...worker.retry import DEATHS_UNTIL_FAILED
-from ...worker.worker import EXIT_NOTHING_LEFT, EXIT_PLACE
+from ...worker.worker import EXIT_ENVIRONMENT, EXIT_NOTHING_LEFT
 from ..sweep import Outcome, Sweep
 from .processes import Exit, LocalWorkers
 
-_LOOK_EVERY = 1.0
-"""Seconds between two looks at the sweep's files."""
+_READ_EVERY = 1.0
+"""Seconds between two readings of the sweep's files."""
 _POLL_EVERY = 0.05
-"""Seconds between two looks at the worker processes."""
-_LOOKS_IN_VAIN = 30
-"""Looks in a row that may fail before that is an error: shared file systems have their moments."""
+"""Seconds between two polls of the worker processes."""
+_FAILED_READINGS = 30
+"""Readings in a row that may fail before that is an error: shared file systems fail now and then."""
 _COMPACT_ABOVE = 500
 """Inbox files above which the supervisor compacts while workers go on."""
 
@@ -64,25 +64,25 @@ class _Supervisor:
         self._crashes = 0
         self._ended_runs = 0
         self._idle_since: float | None = None
-        self._vain = 0
+        self._failed_readings = 0
 
     def run(self) -> Outcome:
-        look_due = 0.0
+        reading_due = 0.0
         while True:
             if self._sweep.stopping.is_set():
                 return self._stop()
             ended = self._workers.poll()
             for one in ended:
                 self._note(one)
-            if ended or time.monotonic() >= look_due:
-                snapshot = self._look()
+            if ended or time.monotonic() >= reading_due:
+                snapshot = self._read()
                 if snapshot is None:
-                    look_due = time.monotonic() + _LOOK_EVERY
+                    reading_due = time.monotonic() + _READ_EVERY
                     continue
                 self._sweep.display.show(snapshot)
                 leaves = self._leaves(snapshot.census)
                 self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
-                look_due = time.monotonic() + _LOOK_EVERY
+                reading_due = time.monotonic() + _READ_EVERY
                 self._compact_if_many()
                 is_over = not snapshot.census.open and not self._watch.is_growing
                 if not self._workers.running and (is_over or self._error or leaves):
@@ -90,16 +90,16 @@ class _Supervisor:
                 self._start_missing(snapshot.census.free)
             time.sleep(_POLL_EVERY)
 
-    def _look(self) -> Snapshot | None:
-        """The sweep by now; None where its files cannot be read for a moment. Raises OSError when that lasts."""
+    def _read(self) -> Snapshot | None:
+        """The sweep at this moment; None where its files cannot be read. Raises OSError when that lasts."""
         try:
-            snapshot = self._watch.look()
+            snapshot = self._watch.read()
         except OSError:
-            self._vain += 1
-            if self._vain > _LOOKS_IN_VAIN:
+            self._failed_readings += 1
+            if self._failed_readings > _FAILED_READINGS:
                 raise
             return None
-        self._vain = 0
+        self._failed_readings = 0
         return snapshot
 
     def _stop(self) -> Outcome:
@@ -109,7 +109,7 @@ class _Supervisor:
         return Outcome(stopped=reason)
 
     def _leaves(self, census: Census) -> bool:
-        """Whether others have been at all that is left for longer than a dead one's claim would stand."""
+        """Whether other launches' workers have held every open run for longer than a dead one's claim would stand."""
         if census.free or not self._sweep.leaves:
             self._idle_since = None
             return False
@@ -119,12 +119,12 @@ class _Supervisor:
         return time.monotonic() - self._idle_since > worker.lease + 2 * worker.heartbeat
 
     def _start_missing(self, free: int) -> None:
-        """Start workers for runs that nobody is at: at first, and when one has died or another host's claim has."""
+        """Start workers for runs that no worker holds: at first, and when a worker here or elsewhere has died."""
         if self._error is None and time.monotonic() >= self._start_due:
             self._workers.start(max(0, min(self._wanted - self._workers.running, free)))
 
     def _note(self, ended: Exit) -> None:
-        if ended.code == EXIT_PLACE:
+        if ended.code == EXIT_ENVIRONMENT:
             self._error = ended.message.rpartition(" ERROR ")[2]
             self._sweep.display.say(f"Worker {ended.name} ended: {self._error}")
         elif ended.code != EXIT_NOTHING_LEFT:
@@ -138,7 +138,7 @@ class _Supervisor:
                 )
 
     def _forgive_crashes(self, ended_runs: int) -> None:
-        """Runs that end show that workers can work here: what has crashed before is forgotten."""
+        """Runs that end show that workers can work here: earlier crashes are forgotten."""
         if ended_runs > self._ended_runs:
             self._ended_runs, self._crashes = ended_runs, 0
 

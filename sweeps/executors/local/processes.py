@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...machine import allocator, processes, program
-from ...worker.worker import WorkerOptions
+from ...worker.options import WorkerOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Exit:
     Attributes:
         name: the worker's name.
         code: its exit code; negative: the signal that killed it.
-        message: the last line of its log, where it ended with an error of place.
+        message: the last line of its log, where it ended with a fault of the environment.
     """
 
     name: str
@@ -33,14 +32,15 @@ class LocalWorkers:
     """Worker processes, started and watched by this one.
 
     Args:
-        options: what every worker is started with; name, log and device are set per worker.
-        logs: folder of their logs.
+        options: what every worker is started with; name, log and launcher are added.
+        logs: folder of their logs, and of the file of the options.
         gpus: names for CUDA_VISIBLE_DEVICES, one worker each in turn; empty on the CPU.
     """
 
     def __init__(self, options: WorkerOptions, logs: Path, gpus: list[str]) -> None:
         self._options = options
         self._logs = logs
+        self._file: Path | None = None
         self._gpus = gpus
         self._started = 0
         self._running: dict[subprocess.Popen[bytes], tuple[str, Path]] = {}
@@ -52,22 +52,24 @@ class LocalWorkers:
         return len(self._running)
 
     def start(self, count: int) -> None:
-        """Start so many more workers."""
-        self._logs.mkdir(parents=True, exist_ok=True)
+        """Start `count` more workers."""
+        if count:
+            self._file = self._options.save(self._logs)
         for _ in range(count):
             self._start_one()
 
     def _start_one(self) -> None:
         name = f"{os.uname().nodename}-{os.getpid()}-{self._started}"
         log = self._logs / f"{name}.log"
-        options = dataclasses.replace(self._options, name=name, log=str(log), parent=os.getpid())
+        options = self._options
+        own = [f"--name={name}", f"--log={log}", f"--device={options.device}", f"--parent={os.getpid()}"]
         environment = processes.environment(options.threads) | allocator.variables(options.device)
         environment["PYTHONUNBUFFERED"] = "1"
         if self._gpus:
             self._gpu_of[name] = environment["CUDA_VISIBLE_DEVICES"] = self._freest_gpu()
         with log.open("ab") as output, processes.without_warnings():
             process = subprocess.Popen(  # noqa: S603 - our own module, arguments passed as a list
-                [*program.module("worker.worker"), *options.to_arguments()],
+                [*program.module("worker"), f"--options={self._file}", *own],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -96,7 +98,7 @@ class LocalWorkers:
         return ended
 
     def stop(self, patience: float) -> None:
-        """Ask all to checkpoint and end, wait so many seconds for it, then kill those that are left."""
+        """Let all write checkpoints and end, wait for it for `patience` seconds, then kill those that are left."""
         self._signal(signal.SIGTERM)
         ends = time.monotonic() + patience
         while self._running and time.monotonic() < ends:

@@ -1,11 +1,10 @@
-"""The Ray cluster of a launch: one of its own on this machine, or one that is there."""
+"""The Ray cluster of a launch: one of its own on this machine, or one that is running."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
-import importlib
 import json
 import logging
 import os
@@ -24,7 +23,7 @@ from agad.store.claims import Owner
 from ...machine.program import search_path
 
 _OBJECT_STORE_BYTES = 100 * 2**20
-"""Shared memory of a cluster of its own: trials pass some numbers, no arrays. Ray's own: a third of memory."""
+"""Shared memory of a cluster of its own: Ray trials pass some numbers, no arrays. Ray's default: a third of memory."""
 _TEMPORARY_PREFIX = "agad-ray-"
 _LONGEST_TEMPORARY = 40
 """Ray's sockets lie up to 64 characters below its temporary folder, and a socket's path has 107 at most."""
@@ -36,33 +35,33 @@ _LOOPBACK = "127.0.0.1"
 def import_ray() -> Any:
     """The ray module. Raises AgadError, one line, where it is not installed."""
     try:
-        module = importlib.import_module("ray")
-        importlib.import_module("ray.tune")
+        import ray
+        import ray.tune
     except ImportError as error:
         raise AgadError(f"--executor ray needs Ray ({error}); install it: pip install 'agad[ray]'") from error
-    return module
+    return ray
 
 
 @functools.cache
 def _own_token() -> str:
-    """One for this process: Ray remembers the first."""
+    """The same for the whole process: Ray remembers the first."""
     return secrets.token_hex(32)
 
 
 @contextlib.contextmanager
 def own_cluster(*, cpus: float, gpus: int, dashboard_host: str | None, workers: dict[str, str]) -> Iterator[Any]:
-    """Start a cluster on this machine that others neither see nor may enter, and end it; gives the ray module.
+    """Start a cluster on this machine that other users cannot enter, and end it; gives the ray module.
 
-    It listens on the loopback address and wants a token that only this process and its children know. Should this
-    process be killed, the system kills Ray's with it.
+    It listens on the loopback address and requires a token that only this process and its children know. If this
+    process is killed, the system kills Ray's with it.
 
     Args:
-        cpus: how many CPUs it is to hand out.
+        cpus: how many CPUs it allocates.
         gpus: how many GPUs.
         dashboard_host: the address that the dashboard binds to; None: no dashboard.
         workers: environment variables of its workers.
 
-    Raises AgadError, one line. Ray reads how it authenticates when it is imported: nobody may have done so before.
+    Raises AgadError, one line. Ray reads how it authenticates when it is imported: that must not have happened before.
     """
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}
     os.environ.pop("RAY_ADDRESS", None)
@@ -88,7 +87,7 @@ def own_cluster(*, cpus: float, gpus: int, dashboard_host: str | None, workers: 
 
 @contextlib.contextmanager
 def cluster_at(address: str, *, workers: dict[str, str]) -> Iterator[Any]:
-    """Connect to a cluster that is there, and leave it as it is; gives the ray module.
+    """Connect to a running cluster, and leave it as it is; gives the ray module.
 
     Args:
         address: HOST:PORT or `auto`.
@@ -137,14 +136,16 @@ def _resolved(address: str) -> str:
 
     Raises ConnectionError where `auto` means nothing.
     """
-    found = importlib.import_module("ray._private.services").canonicalize_bootstrap_address(address)
+    from ray._private.services import canonicalize_bootstrap_address
+
+    found = canonicalize_bootstrap_address(address)
     if not found:
         raise ConnectionError("no Ray cluster is running on this machine; leave --address out to start one")
     return str(found)
 
 
 def _check_answers(address: str) -> None:
-    """Look whether a cluster listens there, and takes this token: with a wrong one ray.init was seen never to return.
+    """Check that a cluster listens there and accepts this token: with a wrong one ray.init was seen never to return.
 
     Raises OSError, or Ray's AuthenticationError.
     """
@@ -153,23 +154,24 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise ConnectionError(f"nothing answers at {address} ({error}); is the cluster up?") from error
-    client = importlib.import_module("ray._raylet").GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
     with _quiet():
-        client(address=address)
+        GcsClient(address=address)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what C++ code would print of an error that is raised as well."""
+    """Discard what C++ code prints about an error that is raised as well."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    saved = os.dup(2)
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 @contextlib.contextmanager
@@ -189,11 +191,11 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _remove_abandoned(root: Path) -> None:
-    """Remove what launches of this host have left that were killed."""
+    """Remove what killed launches of this host have left."""
     for folder in root.glob(f"{_TEMPORARY_PREFIX}*"):
         try:
             owner = Owner(**json.loads((folder / _OWNER_FILE).read_text()))
         except (OSError, ValueError, TypeError):
-            continue  # another user's, or one that is being made
+            continue  # another user's, or one that is being created
         if owner.is_gone():
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,10 +1,9 @@
-"""The Ray executor: each open run is a trial of Ray Tune, on a cluster that is there or on one of its own."""
+"""The Ray executor: each open run is a Ray trial, on a running cluster or on one of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import shutil
@@ -24,12 +23,8 @@ from ...machine.memory import worker_bytes
 from ...machine.processes import thread_limits
 from ...progress.watch import Watch
 from ...worker.bell import Bell
-from ...worker.worker import WorkerOptions
 from ..sweep import Outcome, Sweep
 from . import cluster as ray_cluster
-
-_PLACES = ("plan", "results", "data", "cache", "retry_until")
-"""The worker's options that are paths: an actor's working folder is not the launcher's."""
 
 _TUNE_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -45,14 +40,14 @@ _TUNE_ENVIRONMENT = {
 
 
 def execute(sweep: Sweep) -> Outcome:
-    """Run the sweep's open runs as trials; returns when none is left, or none that this cluster can do."""
+    """Run the sweep's open runs as Ray trials; returns when none is left, or none that this cluster can do."""
     return launch(sweep)
 
 
 def launch(
     sweep: Sweep, trainable: Callable[[], type] | None = None, at_end: Callable[[Path], None] | None = None
 ) -> Outcome:
-    """`execute`, for a benchmark: with another class of trials, and a look at Tune's folder before it is removed."""
+    """`execute`, for a benchmark: with another class of Ray trials, and a call before Tune's folder is removed."""
     trial = _Trial.of(sweep)
     os.environ |= _TUNE_ENVIRONMENT
     with _cluster(sweep, trial) as ray, _folder(sweep) as folder:
@@ -66,28 +61,28 @@ def launch(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Trial:
-    """What a trial is given: CPUs and GPUs."""
+    """The CPUs and GPUs of a Ray trial."""
 
     cpu: float
     gpu: float
 
     @classmethod
     def of(cls, sweep: Sweep) -> _Trial:
-        """As asked for, or what a worker needs. Raises AgadError where that is too little."""
-        worker, asked = sweep.worker, sweep.ray
-        cpu = float(worker.threads) if asked.cpu is None else asked.cpu
-        gpu = float(worker.device != "cpu") if asked.gpu is None else asked.gpu
+        """As --resources has them, or what a worker needs. Raises AgadError where that is too little."""
+        worker, ray = sweep.worker, sweep.ray
+        cpu = float(worker.threads) if ray.cpu is None else ray.cpu
+        gpu = float(worker.device != "cpu") if ray.gpu is None else ray.gpu
         if worker.threads > cpu:
             raise AgadError(
                 f"--threads {worker.threads} is more than the {cpu:g} CPUs of a run; "
-                f"take --resources cpu={worker.threads} or fewer threads"
+                f"use --resources cpu={worker.threads} or fewer threads"
             )
         if worker.device != "cpu" and not gpu:
             raise AgadError("--device cuda needs a GPU or a share of one for each run: --resources gpu=0.25")
         return cls(cpu, gpu)
 
     def fit_into(self, resources: dict[str, float]) -> int:
-        """How many such trials those resources carry at once."""
+        """How many such Ray trials those resources carry at once."""
         by_cpu = int(resources.get("CPU", 0) / self.cpu)
         if not self.gpu:
             return by_cpu
@@ -122,7 +117,7 @@ def _workers_here(trial: _Trial, gpus: int, need: int) -> int:
 
 
 def _room(ray: Any, sweep: Sweep, trial: _Trial) -> Callable[[], int]:
-    """Tells how many trials the cluster carries by now. Raises AgadError where it cannot carry one."""
+    """A function: how many Ray trials the cluster carries. Raises AgadError where it cannot carry one."""
 
     def room() -> int:
         fit = sum(trial.fit_into(node["Resources"]) for node in ray.nodes() if node["Alive"])
@@ -130,18 +125,18 @@ def _room(ray: Any, sweep: Sweep, trial: _Trial) -> Callable[[], int]:
 
     if room() == 0:
         wanted = f"{trial.cpu:g} CPUs" + (f" and {trial.gpu:g} GPUs" if trial.gpu else "")
-        raise AgadError(f"no node of the Ray cluster has {wanted} for a run; ask for less by --resources")
+        raise AgadError(f"no node of the Ray cluster has {wanted} for a run; request less by --resources")
     return _remembered(room, seconds=5.0)
 
 
 def _remembered(function: Callable[[], int], seconds: float) -> Callable[[], int]:
-    """The function's value, asked anew when that is some seconds old: nodes come and go."""
-    asked, value = time.monotonic(), function()
+    """The function's value, computed again when it is `seconds` old: nodes come and go."""
+    computed, value = time.monotonic(), function()
 
     def remembered() -> int:
-        nonlocal asked, value
-        if time.monotonic() - asked > seconds:
-            asked, value = time.monotonic(), function()
+        nonlocal computed, value
+        if time.monotonic() - computed > seconds:
+            computed, value = time.monotonic(), function()
         return value
 
     return remembered
@@ -149,28 +144,28 @@ def _remembered(function: Callable[[], int], seconds: float) -> Callable[[], int
 
 @contextlib.contextmanager
 def _folder(sweep: Sweep) -> Iterator[Path]:
-    """Where Tune's files of this launch go, seen by all nodes; only TensorBoard's outlive it."""
+    """The folder of this launch's Tune files, seen by all nodes; only TensorBoard's files stay."""
     folder = ResultsFolder(sweep.results.absolute()).ray / f"{sweep.plan.name}-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
     try:
         yield folder
     finally:
         if sweep.ray.tensorboard:
-            _keep_tensorboard(folder)
+            _remove_all_but_tensorboard(folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)
             with contextlib.suppress(OSError):
-                folder.parent.rmdir()  # unless another launch is at work in it
+                folder.parent.rmdir()  # unless another launch uses it
 
 
-def _keep_tensorboard(folder: Path) -> None:
+def _remove_all_but_tensorboard(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file() and not path.name.startswith("events.out."):
             path.unlink(missing_ok=True)
 
 
 class _Launch:
-    """One call of Tune: its searcher, its folder, and what signals do to it."""
+    """One call of Tune: its searcher, its folder, and its signal handlers."""
 
     def __init__(self, sweep: Sweep, folder: Path, trial: _Trial, room: Callable[[], int]) -> None:
         from .runs import PlanRuns
@@ -179,24 +174,22 @@ class _Launch:
         self._bell = Bell(folder / "bell")
         self._bell.hang()
         self._stopped: str | None = None
-        worker = folder / "worker.json"
-        worker.write_text(json.dumps(dataclasses.asdict(self._worker_options())))
-        shared = {"cpu": trial.cpu, "gpu": trial.gpu, "worker": str(worker), "judged": sweep.ray.scheduler is not None}
+        shared = {
+            "cpu": trial.cpu,
+            "gpu": trial.gpu,
+            "options": str(sweep.worker.save(sweep.logs)),
+            "device": sweep.worker.device,
+            "bell": str(self._bell.path),
+            "judged": sweep.ray.scheduler is not None,
+        }
         self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared)
 
     def run(self, trainable: Callable[[], type] | None = None) -> Outcome:
         """Tune over the open runs, to their end or a signal."""
-        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # PlanRuns says in one line what Tune says in thirty
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # PlanRuns reports it in one line
         with self._signals():
             self._tuner(trainable).fit()
         return Outcome(error=self._runs.error, stopped=self._stopped)
-
-    def _worker_options(self) -> WorkerOptions:
-        """As the sweep has them, with paths that mean the same in every folder."""
-        worker, bell = self._sweep.worker, str(self._bell.path)
-        given = {name: getattr(worker, name) for name in _PLACES}
-        places: dict[str, Any] = {n: str(Path(path).absolute()) for n, path in given.items() if path is not None}
-        return dataclasses.replace(worker, **places, bell=bell, log=str(self._sweep.logs.absolute()))
 
     def _tuner(self, trainable: Callable[[], type] | None) -> Any:
         from ray import tune
@@ -222,7 +215,7 @@ class _Launch:
         )
 
     def _scheduler(self) -> Any:
-        """What gives runs up early; None: nothing does."""
+        """What prunes runs; None: nothing does."""
         if self._sweep.ray.scheduler is None:
             return None
         from .scheduler import RivalScheduler, read_curves
@@ -233,13 +226,13 @@ class _Launch:
     def _callbacks(self) -> list[Any]:
         from ray.tune.logger import TBXLoggerCallback
 
-        from .runs import Look
+        from .runs import Poll
 
-        look = Look(self._runs, self._stop_in_time)
-        return [look, TBXLoggerCallback()] if self._sweep.ray.tensorboard else [look]  # type: ignore[no-untyped-call]
+        poll = Poll(self._runs, self._stop_in_time)
+        return [poll, TBXLoggerCallback()] if self._sweep.ray.tensorboard else [poll]  # type: ignore[no-untyped-call]
 
     def _stop_in_time(self) -> None:
-        """Stop where the sweep is to: its deadline is near."""
+        """Stop where the sweep is to stop: its deadline is near."""
         stopping = self._sweep.stopping
         if self._stopped is None and stopping.is_set():
             self._stopped = stopping.reason

@@ -1,4 +1,4 @@
-"""RayOptions: what the command line says for the Ray executor alone. Light: it imports no ray."""
+"""RayOptions: the options of the Ray executor alone. Light: it imports no ray."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from agad.spec.run import RunSpec
 from ...cli.arguments import positive
 
 VALIDATION_METRICS = ("auroc_val", "auroc_val_eval_recal")
-"""The row's columns by which runs may be given up: no test image has a part in them."""
+"""The row's columns by which runs may be pruned: test images are never used for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayOptions:
-    """How runs become trials of Ray Tune.
+    """How runs become Ray trials.
 
     Attributes:
-        address: HOST:PORT of a cluster that is there, or `auto` for the one of this machine; None: one of its own is
-            started, and ended with the launch.
-        cpu: CPUs of a trial; None: as many as a worker has threads.
-        gpu: GPUs of a trial, or a share of one; None: one on CUDA, else none.
+        address: HOST:PORT of a running cluster, or `auto` for the one of this machine; None: the launch starts and ends
+            a cluster of its own.
+        cpu: CPUs of a Ray trial; None: as many as a worker has threads.
+        gpu: GPUs of a Ray trial, or a share of one; None: one on CUDA, else none.
         dashboard_host: the address that the dashboard of a cluster of its own binds to; None: there is none.
-        tensorboard: keep Tune's TensorBoard files.
-        scheduler: `asha` or `median`, by which runs are given up early; None: every run is trained to its end.
+        tensorboard: whether Tune's TensorBoard files stay.
+        scheduler: `asha` or `median`, which prune runs; None: every run is trained to its end.
         metric: the validation score that it judges by, one of VALIDATION_METRICS.
-        grace: updates before which no run is given up; None: the first point of the curve.
+        grace: updates before which no run is pruned; None: the first point of the curve.
     """
 
     address: str | None = None
@@ -45,29 +45,34 @@ class RayOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options, as a group of their own."""
     group = parser.add_argument_group("with --executor ray")
-    group.add_argument("--address", metavar="HOST:PORT", type=_address, help="a Ray cluster that is there, or auto")
+    group.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        type=_address,
+        help="a running Ray cluster, or auto for the one of this machine",
+    )
     group.add_argument(
         "--resources", metavar="cpu=N,gpu=N", type=_resources, help="of each run (cpu as --threads, gpu=1 on CUDA)"
     )
     group.add_argument("--tensorboard", action="store_true", help="keep TensorBoard files in RESULTS/ray/")
     group.add_argument(
         "--scheduler", choices=("asha", "median"),
-        help="give runs up early that fall behind those of the same class and γ; needs --set validation=0.1",
+        help="stop underperforming runs early, compared with those of the same class and γ; needs --set validation=0.1",
     )  # fmt: skip
     group.add_argument(
         "--metric",
         type=_metric,
         metavar="COLUMN",
-        help=f"what it judges by: {' or '.join(VALIDATION_METRICS)} (the first)",
+        help=f"its validation score: {' or '.join(VALIDATION_METRICS)} (the first)",
     )
     group.add_argument(
-        "--grace", type=positive, metavar="UPDATES", help="no run is given up before (the first point of the curve)"
+        "--grace", type=positive, metavar="UPDATES", help="no run is stopped before (the first point of the curve)"
     )
     group.add_argument("--dashboard-host", metavar="HOST", help="start Ray's dashboard there, as on 127.0.0.1 (none)")
 
 
 def from_arguments(options: argparse.Namespace) -> RayOptions:
-    """What was parsed. Raises AgadError for options that another executor has no use for."""
+    """The options of a command line. Raises AgadError for options that do not go with the others."""
     given = RayOptions(
         address=options.address,
         cpu=None if options.resources is None else options.resources.get("cpu"),
@@ -90,7 +95,7 @@ def from_arguments(options: argparse.Namespace) -> RayOptions:
 
 
 def check_judged(specs: Iterable[RunSpec], options: RayOptions) -> None:
-    """Refuse a scheduler that would have nothing to judge by. Raises AgadError, one line."""
+    """Refuse a scheduler whose validation score the runs do not have. Raises AgadError, one line."""
     if options.scheduler is None:
         return
     for spec in specs:
@@ -104,16 +109,15 @@ def check_judged(specs: Iterable[RunSpec], options: RayOptions) -> None:
         if not spec.curve:
             raise AgadError(
                 f"--scheduler {options.scheduler} judges at points of the curve, and there is none before the end; "
-                f"take --set curve=U,U,... below {spec.updates}"
+                f"add --set curve=U,U,... below {spec.updates}"
             )
 
 
 def _metric(text: str) -> str:
     if text not in VALIDATION_METRICS:
-        test = (
-            "is a score of the test set; runs must not be chosen by it: " if text.startswith("auroc") else "is none: "
-        )
-        raise argparse.ArgumentTypeError(f"{text!r} {test}take {' or '.join(VALIDATION_METRICS)}")
+        is_test = text.startswith("auroc")
+        why = "is a score of the test set; runs must not be chosen by it" if is_test else "is no validation score"
+        raise argparse.ArgumentTypeError(f"{text!r} {why}: use {' or '.join(VALIDATION_METRICS)}")
     return text
 
 

@@ -1,4 +1,4 @@
-"""PlanRuns: which run becomes the next trial, asked by Ray Tune whenever there is room for one."""
+"""PlanRuns: which run becomes the next Ray trial; Ray Tune requests one whenever there is room for it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
-from ...progress.watch import Display, Snapshot, Watch
+from ...progress.display import Display
+from ...progress.watch import Snapshot, Watch
 from ...worker.retry import DEATHS_UNTIL_FAILED
 
-_LOOK_EVERY = 1.0
-"""Seconds between two looks at the sweep's files."""
-_LOOK_SHARE = 10
-"""A look takes a tenth of the time at most: of thousands of runs it reads long listings."""
-_UNFIT_PLACES = 3
-"""Workers that may find their place unfit, without a run that ends between, before no more are started."""
+_READ_EVERY = 1.0
+"""Seconds between two readings of the sweep's files."""
+_READ_SHARE = 10
+"""Reading takes a tenth of the time at most: of thousands of runs it reads long listings."""
+_FAULTS = 3
+"""Workers that may end with a fault of their environment, with no run that ends between, before no more are started."""
 
 
 class PlanRuns(Searcher):
-    """Gives the plan's open runs in its order, each to one trial at a time, and again what came back open.
+    """Gives the plan's open runs in its order, each to one Ray trial at a time, and again if it is still open after it.
 
-    What is open, rows and claims say: others may work at the same plan. So a run that its trial found claimed
-    elsewhere, or whose actor died, is given again when nobody is at it; while somebody is, this waits.
+    Rows and claims show what is open: other launches may work on the same plan. So a run that its Ray trial found
+    claimed elsewhere, or whose actor died, is given again when no worker holds it; until then this waits.
 
     Args:
-        watch: looks at the sweep's files.
-        display: shows what it saw.
-        room: how many trials there may be by now.
-        trial: what every trial's configuration has beside `run_id` and `dead`.
+        watch: reads the sweep's files.
+        display: shows what was read.
+        room: how many Ray trials there may be.
+        trial: what every Ray trial's configuration has beside `run_id` and `dead`.
 
     Attributes:
-        error: an error of place that ended the sweep, one line.
+        error: a fault of the environment that ended the sweep, one line.
     """
 
     def __init__(self, watch: Watch, display: Display, room: Callable[[], int], trial: dict[str, Any]) -> None:
@@ -43,34 +44,34 @@ class PlanRuns(Searcher):
         self._watch, self._display, self._room, self._trial = watch, display, room, trial
         self._given: dict[str, str] = {}  # trial -> run
         self._pruned: set[str] = set()
-        self._unfit: dict[str, str] = {}  # trial -> what its worker found wrong with its place
-        self._unfit_places = 0
+        self._unfit: dict[str, str] = {}  # trial -> the fault that its worker found
+        self._faults = 0
         self._crashes = 0
         self._stopped = False
-        self._look_due = 0.0
+        self._poll_due = 0.0
         self._queue: deque[str] = deque()
-        self._seen = self._look()
+        self._seen = self._read()
 
     def stop(self) -> None:
         """Give no more runs."""
         self._stopped = True
 
-    def look_if_due(self) -> None:
-        """Look at the files and show what is there, where the last look is some time ago."""
-        if time.monotonic() >= self._look_due:
-            self._look()
+    def poll(self) -> None:
+        """Read the files and show the progress, where the last reading is old enough."""
+        if time.monotonic() >= self._poll_due:
+            self._read()
 
-    # -- asked and told by Tune ------------------------------------------------------------------------------------
+    # -- called by Tune --------------------------------------------------------------------------------------------
 
     def suggest(self, trial_id: str) -> Any:
-        """The next trial's configuration; None: none by now; FINISHED: none any more."""
-        self.look_if_due()
+        """The next Ray trial's configuration; None: no run is free at the moment; FINISHED: none will be."""
+        self.poll()
         if self._stopped or self.error is not None:
             return Searcher.FINISHED
         if len(self._given) >= self._room():
             return None
         if not self._queue and not self._given:
-            self._look()  # at the end: what was elsewhere, or has died, may be open
+            self._read()  # at the end: what was elsewhere, or has died, may be open
         if not self._queue:
             return None if self._given or not self._is_over() else Searcher.FINISHED
         run_id = self._queue.popleft()
@@ -83,7 +84,7 @@ class PlanRuns(Searcher):
             self._unfit[trial_id] = result["message"]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial has ended: its run is closed, or is found open at the next look and given again."""
+        """A Ray trial has ended: its run is closed, or is found open at the next reading and given again."""
         run_id = self._given.pop(trial_id, None)
         if run_id is None:
             return
@@ -94,10 +95,10 @@ class PlanRuns(Searcher):
         if outcome is None:  # a scheduler ended it
             self._pruned.add(run_id)
         elif outcome in ("ok", "failed"):
-            self._crashes = self._unfit_places = 0  # workers can work here
+            self._crashes = self._faults = 0  # workers can work here
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: rows and claims say all that a later launch needs."""
+        """Nothing: rows and claims hold all that a later launch needs."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing."""
@@ -108,15 +109,15 @@ class PlanRuns(Searcher):
 
     # -- the sweep's files -----------------------------------------------------------------------------------------
 
-    def _look(self) -> Snapshot:
+    def _read(self) -> Snapshot:
         started = time.monotonic()
-        self._seen = self._watch.look()
+        self._seen = self._watch.read()
         self._display.show(self._seen)
         census = self._seen.census
         taken = {*self._given.values(), *self._pruned, *census.held}
         self._queue = deque(run_id for run_id in census.open if run_id not in taken)
         now = time.monotonic()
-        self._look_due = now + max(_LOOK_EVERY, _LOOK_SHARE * (now - started))
+        self._poll_due = now + max(_READ_EVERY, _READ_SHARE * (now - started))
         return self._seen
 
     def _is_over(self) -> bool:
@@ -126,8 +127,8 @@ class PlanRuns(Searcher):
     def _note_death(self, unfit: str | None) -> None:
         if unfit is not None:
             self._display.say(f"A worker ended: {unfit}")
-            self._unfit_places += 1
-            if self._unfit_places >= _UNFIT_PLACES:
+            self._faults += 1
+            if self._faults >= _FAULTS:
                 self.error = unfit
             return
         self._display.say("A worker died; its run will be taken over.")
@@ -136,12 +137,12 @@ class PlanRuns(Searcher):
             self.error = "workers keep dying before they finish a run; Ray's logs are in its temporary folder"
 
 
-class Look(Callback):
-    """Shows the sweep's progress while Tune has no question.
+class Poll(Callback):
+    """Shows the sweep's progress between Tune's requests.
 
     Args:
         runs: what is shown.
-        then: called at every look.
+        then: called at every poll.
     """
 
     def __init__(self, runs: PlanRuns, then: Callable[[], None]) -> None:
@@ -154,5 +155,5 @@ class Look(Callback):
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         """Called by Tune some times a second."""
-        self._runs.look_if_due()
+        self._runs.poll()
         self._then()

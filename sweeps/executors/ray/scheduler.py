@@ -1,4 +1,4 @@
-"""RivalScheduler: which runs Ray Tune gives up early, by ASHA or median stopping over their validation scores."""
+"""RivalScheduler: which runs Ray Tune prunes, by ASHA or median stopping over their validation scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agad.store.rows import ResultStore
 from .options import RayOptions
 
 _TASK_FIELDS = names_in("data", "validation")
-"""Runs that are alike in these are rivals: a score says nothing about a run of another class, which may be harder."""
+"""Runs that are alike in these are rivals: scores of different classes cannot be compared, one may be harder."""
 
 Curve = Sequence[tuple[int, float]]
 """(update, validation score) of each point of the learning curve."""
@@ -24,7 +24,7 @@ Curve = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class _Rival:
-    """A run of an earlier launch, as much of a trial as the schedulers look at."""
+    """A run of an earlier launch, as much of a Ray trial as the schedulers read."""
 
     trial_id: str
 
@@ -35,7 +35,7 @@ class RivalScheduler(FIFOScheduler):
     Args:
         specs: the plan's runs.
         options: which scheduler, and by which score.
-        curves: run_id -> the curve of runs that earlier launches have made or given up: they are rivals, too.
+        curves: run_id -> the curve of runs that earlier launches have finished or pruned: they are rivals, too.
     """
 
     def __init__(self, specs: Iterable[RunSpec], options: RayOptions, curves: Mapping[str, Curve]) -> None:
@@ -93,7 +93,7 @@ def _scheduler(rivals: Sequence[RunSpec], options: RayOptions) -> TrialScheduler
     common: dict[str, Any] = {"time_attr": "update", "metric": score_key(options.metric), "mode": "max"}
     common["grace_period"] = options.grace or first
     if options.scheduler == "median":
-        # Its way to wait for more rivals is to pause a trial, which would have to be saved and built anew.
+        # It waits for more rivals by pausing a Ray trial, which would have to be saved and built again.
         common["min_time_slice"] = math.inf  # since a first pause that lies infinitely far back
         return MedianStoppingRule(**common)
     longest = max(spec.updates for spec in rivals)
@@ -102,7 +102,7 @@ def _scheduler(rivals: Sequence[RunSpec], options: RayOptions) -> TrialScheduler
 
 
 def _replay(scheduler: Any, rival: _Rival, curve: Curve, key: str) -> None:
-    """Tell a scheduler of a run that is over: its points until it would have been stopped, and its end."""
+    """Report a finished run to a scheduler: its points until it would have been stopped, and its end."""
     scheduler.on_trial_add(None, rival)
     for update, score in curve:
         result = {"update": update, key: score}

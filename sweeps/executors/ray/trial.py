@@ -1,9 +1,7 @@
-"""RunTrial: one run of the plan as a trial of Ray Tune, made by the same worker as under any executor."""
+"""RunTrial: one run of the plan as a Ray trial, made by the same worker as under any executor."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
 import os
 import queue
@@ -16,16 +14,19 @@ from ray import tune
 from agad.errors import AgadError
 from agad.spec.run import RunSpec
 from agad.store.schema import CURVE_COLUMNS, RunRecord
+from agad.train.control import CurvePoint, Progress
 
-from ...worker.worker import Worker, WorkerOptions
+from ...worker.options import WorkerOptions
+from ...worker.worker import Worker
 
 
 class RunTrial(tune.Trainable):
-    """An actor that makes the run which its configuration names, and then the next one without being started anew.
+    """An actor that makes the run which its configuration names, and then the next one without being restarted.
 
-    The worker trains in a thread, so that `step` can hand each point of the learning curve to Tune while it does.
-    Configuration: `run_id`; `dead`, see Picker.take; `worker`, the path of a JSON file of WorkerOptions; `judged`,
-    whether a scheduler decides after each point if the run goes on; `cpu` and `gpu`.
+    The worker trains in a thread, so that `step` can hand each point of the learning curve to Tune meanwhile.
+    Configuration: `run_id`; `dead`, see Picker.take; `options`, the path of the file of WorkerOptions, beside which the
+    worker's log goes; `device`; `bell`, see WorkerOptions; `judged`, whether a scheduler decides after each point if
+    the run goes on; `cpu` and `gpu`.
     """
 
     worker_class = Worker
@@ -50,14 +51,14 @@ class RunTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train to the next point of the curve, or to the run's end. Raises AgadError where this place is unfit."""
+        """Train to the next point of the curve, or to the run's end. Raises AgadError if the environment is unfit."""
         if self._unfit is not None:
             raise self._unfit
         try:
             if self._run is None:
                 self._run = _Run(self._open_worker(), self._config)
             return self._run.next_result()
-        except AgadError as error:  # told first, raised at the next step: Tune ends the actor, and hears no message
+        except AgadError as error:  # reported first, raised at the next step: Tune ends the actor without its message
             self._unfit = error
             return {"outcome": "unfit", "message": f"{os.uname().nodename}: {' '.join(str(error).split())}"}
 
@@ -76,24 +77,23 @@ class RunTrial(tune.Trainable):
 
     def _open_worker(self) -> Worker:
         if self._worker is None:
-            options = _own_options(Path(self._config["worker"]))
-            self._worker = self.worker_class(options, self._watch)
+            self._worker = self.worker_class(_options(self._config), self._watch)
             self._worker.open()
         return self._worker
 
-    def _watch(self, spec: RunSpec, progress: Any) -> bool:
+    def _watch(self, spec: RunSpec, progress: Progress) -> bool:
         return self._run is not None and self._run.watch(spec, progress)
 
 
 class _Run:
-    """One run under way: a thread that trains, and what it tells."""
+    """One run under way: a thread that trains, and the results that it reports."""
 
     def __init__(self, worker: Worker, config: dict[str, Any]) -> None:
         self._worker = worker
         self._run_id: str = config["run_id"]
         self._dead: int = config["dead"]
         self._judged: bool = config["judged"]
-        self._told: int | None = None
+        self._reported: int | None = None
         self._results: queue.Queue[dict[str, Any]] = queue.Queue()
         self._verdicts: queue.Queue[bool] = queue.Queue()
         self._waits = False
@@ -122,12 +122,12 @@ class _Run:
         self._verdicts.put(True)
         self._thread.join()
 
-    def watch(self, spec: RunSpec, progress: Any) -> bool:
-        """Tell of a new point; whether the run is to be pruned. Called by the training thread."""
+    def watch(self, spec: RunSpec, progress: Progress) -> bool:
+        """Report a new point; whether the run is to be pruned. Called by the training thread."""
         point = progress.point
-        if spec.run_id != self._run_id or point is None or point.update == self._told:
+        if spec.run_id != self._run_id or point is None or point.update == self._reported:
             return self._left
-        self._told = point.update
+        self._reported = point.update
         self._results.put(_result_of(point))
         return self._judged and self._verdicts.get()
 
@@ -145,7 +145,7 @@ class _Run:
 
 
 def _last_point(record: RunRecord) -> dict[str, Any]:
-    """The end of a finished run's curve, which no update follows to tell of it."""
+    """The end of a finished run's curve, which no update follows to report it."""
     values = record.values
     if record.status != "ok" or not values.get("curve_update"):
         return {}
@@ -153,22 +153,17 @@ def _last_point(record: RunRecord) -> dict[str, Any]:
     return {name.removeprefix("curve_"): values[name][-1] for name in names}
 
 
-def _result_of(point: Any) -> dict[str, Any]:
+def _result_of(point: CurvePoint) -> dict[str, Any]:
     scores = {f"auroc_{protocol}": value for protocol, value in point.auroc.items()}
     scores |= {f"auroc_val_{protocol}": value for protocol, value in point.validation.items()}
     return {"update": point.update, **scores, **point.terms}
 
 
-def _own_options(path: Path) -> WorkerOptions:
-    """This process's options: the sweep's, with a name and a log of its own."""
-    options = WorkerOptions(**json.loads(path.read_text()))
-    name = f"{os.uname().nodename}-ray-{os.getpid()}"
-    log = None
-    if options.log is not None:
-        folder = Path(options.log)
-        folder.mkdir(parents=True, exist_ok=True)
-        log = str(folder / f"{name}.log")
-        handler = logging.FileHandler(log, delay=True)  # no warning, no file
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logging.getLogger("agad").addHandler(handler)
-    return dataclasses.replace(options, name=name, log=log)
+def _options(config: dict[str, Any]) -> WorkerOptions:
+    """The sweep's options, with a name and a log of this process's own."""
+    path, name = Path(config["options"]), f"{os.uname().nodename}-ray-{os.getpid()}"
+    log = path.with_name(f"{name}.log")
+    handler = logging.FileHandler(log, delay=True)  # no warning, no file
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("agad").addHandler(handler)
+    return WorkerOptions.load(path, name=name, log=str(log), device=config["device"], bell=config["bell"])

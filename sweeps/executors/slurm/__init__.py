@@ -1,1 +1,1 @@
-"""What agad says to Slurm, and what it reads from it. The executor that submits is sweeps.executors.slurm.executor."""
+"""The Slurm executor: submission, the tasks of a job, the queue."""

@@ -1,4 +1,4 @@
-"""Slurm's own commands, called with a time limit; what they complain of becomes one line."""
+"""Slurm's own commands, called with a time limit; their errors become one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agad.errors import AgadError
 
 _TIMEOUT = 60.0
-"""Seconds; a client waits about 9 s for a controller that does not answer, and asks again."""
+"""Seconds; a client waits about 9 s for a controller that does not answer, and repeats its request."""
 
 
 class SlurmError(AgadError):
@@ -17,11 +17,11 @@ class SlurmError(AgadError):
 
 
 class SlurmNotHereError(SlurmError):
-    """This machine does not speak to Slurm."""
+    """Slurm's commands are not on this machine."""
 
 
 def call(command: Sequence[str], *, timeout: float = _TIMEOUT) -> str:
-    """Standard output of a command of Slurm's. Raises SlurmError with Slurm's own words, one line."""
+    """Standard output of one of Slurm's commands. Raises SlurmError with Slurm's own message, one line."""
     return run(command, timeout=timeout)[0]
 
 
@@ -31,7 +31,7 @@ def run(command: Sequence[str], *, timeout: float = _TIMEOUT) -> tuple[str, str]
     path = shutil.which(name)
     if path is None:
         raise SlurmNotHereError(
-            f"{name} is not on the path: this is no machine that speaks to Slurm; use --executor local"
+            f"{name} is not on the path: Slurm cannot be reached from this machine; use --executor local"
         )
     try:
         done = subprocess.run(  # noqa: S603 - a list, no shell
@@ -47,7 +47,7 @@ def run(command: Sequence[str], *, timeout: float = _TIMEOUT) -> tuple[str, str]
 
 
 def complaint(stderr: str) -> str:
-    """The first line that says what is wrong, as Slurm says it: the ones after it are consequences."""
+    """The first line with an error, in Slurm's words: the ones after it are consequences."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     named = [line for line in lines if "error:" in line]
     return next(iter([*named, *lines]), "")

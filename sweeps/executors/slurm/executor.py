@@ -1,7 +1,7 @@
 """The Slurm executor: arrays of jobs, submitted by submitit, whose tasks are `launch.py --slurm-task`.
 
-What a task runs is one command, the same that slurm/array.sh runs: submitit's pickle only replaces its own process by
-it, so its checkpoints, time limits and results play no part. Rows are the truth; the launcher may go away.
+A task runs one command, the same as slurm/array.sh: submitit's pickle only replaces its own process by it, so
+submitit's checkpoints, time limits and results are not used. The rows are the results; the launcher may end.
 """
 
 from __future__ import annotations
@@ -34,20 +34,21 @@ from .task import MARGIN
 if TYPE_CHECKING:
     import submitit
 
-_LOOK_EVERY = 2.0
-"""Seconds between two looks at the sweep's files while following it."""
+_READ_EVERY = 2.0
+"""Seconds between two readings of the sweep's files while following it."""
 _SETTLING = 10.0
-"""Seconds for which a job that was asked for is looked for in the queue: its sbatch may outlive a killed launch."""
+"""Seconds for which a requested job is searched in the queue: its sbatch may outlive a killed launch."""
 _SUBMIT_LIMIT = re.compile(r"(Max|Grp)Submit", re.IGNORECASE)
 _UNCLEAR = re.compile(r"timed out|unable to contact|communication|did not answer|make sense", re.IGNORECASE)
-"""Words after which slurmctld may have taken the job all the same."""
+"""Words of errors after which slurmctld may have taken the job all the same."""
 _NOT_FOR_SBATCH = re.compile(r"(SLURM|SLURMD|SRUN|SUBMITIT|SBATCH)_.*")
 _FOR_SBATCH = {"SLURM_CONF"}
 
 
 def execute(sweep: Sweep) -> Outcome:
-    """Bring as many tasks into the queue as are wanted; with --wait, follow them to the end of the sweep."""
+    """Submit tasks until the queue has as many as wanted; with --wait, follow them to the end of the sweep."""
     arrays = _Arrays(sweep)
+    sweep.worker.save(sweep.logs)
     with arrays.ledger.locked():
         arrays.settle()
         arrays.fill()
@@ -59,12 +60,12 @@ def execute(sweep: Sweep) -> Outcome:
     try:
         return _follow(sweep, arrays, jobs)
     except KeyboardInterrupt:
-        sweep.display.say("Following no more; the jobs go on.")
+        sweep.display.say("No longer following the sweep; its jobs continue.")
         return Outcome(left_to=jobs)
 
 
 def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
-    """The script that would be submitted, and what Slurm says to it. Raises SlurmError where it is refused."""
+    """The script that would be submitted, and what Slurm answers. Raises SlurmError where it is refused."""
     sizes = _chunks(tasks, _max_array_size())
     executor = _executor(sweep.slurm, sweep.jobs, f"agad-{sweep.plan.grid}-TOKEN", arrays=len(sizes))
     text = _script(executor, sizes[0])
@@ -87,7 +88,7 @@ class _Arrays:
         self._sweep = sweep
 
     def settle(self) -> None:
-        """Find the jobs that a launch asked for and did not live to note; what Slurm does not know is forgotten."""
+        """Find the jobs that a launch requested and was killed before noting; what Slurm does not know is removed."""
         for entry in self.ledger.entries():
             if entry.job is not None:
                 continue
@@ -99,8 +100,8 @@ class _Arrays:
             self._sweep.display.say(f"Found job {job} ({entry.tasks} tasks) of a launch that was cut off.")
 
     def queued(self) -> list[queue.Queued]:
-        """This sweep's tasks in Slurm's queue, by now."""
-        return queue.of_jobs(queue.ask(), self.ledger.jobs())
+        """This sweep's tasks in Slurm's queue."""
+        return queue.of_jobs(queue.read(), self.ledger.jobs())
 
     def fill(self) -> None:
         """Submit what is missing of the wanted tasks, never more than there are runs."""
@@ -122,7 +123,7 @@ class _Arrays:
                 if not _SUBMIT_LIMIT.search(str(error)):
                     raise
                 if tasks == 1:
-                    self._sweep.display.say(f"Slurm takes no more tasks now ({error}); call again to add {missing}.")
+                    self._sweep.display.say(f"Slurm takes no more tasks now ({error}); launch again to add {missing}.")
                     return
                 size = tasks // 2
                 continue
@@ -131,16 +132,17 @@ class _Arrays:
             missing -= tasks
 
     def _doing_as_much(self, tasks: list[queue.Queued]) -> list[queue.Queued]:
-        """Those that do all that this launch asks for: older ones know of no failed runs to retry."""
-        if not self._sweep.policy.until_attempt:
+        """Those that do all that this launch wants: other jobs do not retry failed runs."""
+        if not self._sweep.worker.retry:
             return tasks
-        retrying = {entry.job for entry in self.ledger.entries() if "--retry-until" in entry.command}
+        retrying = {entry.job for entry in self.ledger.entries() if entry.retries}
         return [one for one in tasks if one.array in retrying]
 
     def _submit(self, tasks: int, arrays: int) -> str:
-        entry = Submission.new(self._sweep.plan.grid, tasks, (sys.executable, *self._sweep.task))
+        sweep = self._sweep
+        entry = Submission.new(sweep.plan.grid, tasks, sweep.task, retries=bool(sweep.worker.retry))
         self.ledger.write(entry)
-        executor = _executor(self._sweep.slurm, self.ledger.folder, entry.token, arrays)
+        executor = _executor(sweep.slurm, self.ledger.folder, entry.token, arrays)
         try:
             jobs = _quietly(lambda: executor.map_array(os.execv, *zip(*_executed(entry), strict=True)))
         except SlurmError as error:
@@ -156,7 +158,7 @@ class _Arrays:
         return job
 
     def _sweep_up(self) -> None:
-        """What submitit leaves of a submission that was refused."""
+        """Remove what submitit leaves of a submission that was refused."""
         for pattern in (".submission_file_*.sh", "*.pkl"):
             for path in self.ledger.folder.glob(pattern):
                 if not path.name.endswith("_submitted.pkl"):
@@ -165,7 +167,7 @@ class _Arrays:
     def _find(self, entry: Submission) -> str | None:
         ends = time.monotonic() + _SETTLING
         while True:
-            found = {one.array for one in queue.ask() if one.name == entry.token}
+            found = {one.array for one in queue.read() if one.name == entry.token}
             if found:
                 return found.pop()
             if time.monotonic() > ends:
@@ -173,7 +175,7 @@ class _Arrays:
             time.sleep(1)
 
     def _adopt(self, entry: Submission, job: str) -> None:
-        """Give its tasks what they wait for (submitit's tasks look a minute long), and note its id."""
+        """Write the files that its tasks wait for (submitit's tasks do so for a minute), and note its id."""
         from submitit.core.utils import DelayedSubmission, JobPaths
 
         for index, arguments in enumerate(_executed(entry)):
@@ -191,11 +193,11 @@ def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
 
 
 def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
-    """Show progress until nothing is open, or nobody is left in the queue to do it."""
+    """Show progress until nothing is open, or no task is left in the queue to do it."""
     watch = Watch(sweep.picker())
     due, gone = time.monotonic() + queue.SQUEUE_EVERY, 0
     while True:
-        snapshot = watch.look()
+        snapshot = watch.read()
         sweep.display.show(snapshot)
         if not snapshot.census.open and not watch.is_growing:
             return Outcome()
@@ -206,17 +208,17 @@ def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
             try:
                 gone = 0 if arrays.queued() else gone + 1
             except SlurmError as error:
-                sweep.display.say(f"Slurm does not answer ({error}); still looking at the rows.")
+                sweep.display.say(f"Slurm does not answer ({error}); still following the rows.")
             if gone > 1:
                 return Outcome(error=f"no task of this sweep is left in the queue; their logs are in {sweep.logs}")
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_READ_EVERY)
 
 
 # -- submitit -----------------------------------------------------------------------------------------------------
 
 
 def _executor(options: SlurmOptions, folder: Path, token: str, arrays: int) -> submitit.SlurmExecutor:
-    """Submitit's executor with all that sbatch is to be asked for. Raises AgadError where submitit is not installed."""
+    """Submitit's executor with all of sbatch's options. Raises AgadError where submitit is not installed."""
     try:
         import submitit
     except ImportError as error:
@@ -224,7 +226,7 @@ def _executor(options: SlurmOptions, folder: Path, token: str, arrays: int) -> s
     try:
         executor = submitit.SlurmExecutor(folder)
     except RuntimeError as error:
-        raise SlurmError("srun is not on the path: this is no machine that speaks to Slurm") from error
+        raise SlurmError("srun is not on the path: Slurm cannot be reached from this machine") from error
     cpus = options.sbatch.get("cpus-per-task")
     executor.update_parameters(
         job_name=token,
@@ -254,7 +256,7 @@ def _script(executor: submitit.SlurmExecutor, tasks: int) -> str:
 
 
 def _quietly(submit: Any) -> Any:
-    """Its answer. submitit prints what sbatch complains of and raises it too: here it is one SlurmError."""
+    """The function's value. submitit prints sbatch's error and raises it too: here it is one SlurmError."""
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     try:
@@ -262,12 +264,12 @@ def _quietly(submit: Any) -> Any:
             warnings.simplefilter("ignore")
             return submit()
     except (FailedJobError, FailedSubmissionError) as error:
-        raise SlurmError(complaint(str(error)) or "sbatch failed and did not say why") from error
+        raise SlurmError(complaint(str(error)) or "sbatch failed without a message") from error
 
 
 @contextlib.contextmanager
 def _clean_environment() -> Iterator[None]:
-    """Without what a surrounding job (salloc, srun) or a profile tells sbatch and its jobs; where Slurm is stays."""
+    """Without the variables by which a surrounding job (salloc, srun) or a profile sets sbatch's options."""
     dropped = {name: os.environ.pop(name) for name in list(os.environ) if _is_not_for_sbatch(name)}
     try:
         yield

@@ -19,8 +19,8 @@ class Job:
             an array's last one is the array's own, which names all of them.)
         array: id of the array that it belongs to; its own where it is in none.
         restarts: how often it was requeued.
-        ends: when its time is up, in seconds since 1970, where Slurm has said so in the environment.
-        title: the name that it was given when it was submitted.
+        ends: when its time limit ends, in seconds since 1970; None where the environment does not have it.
+        title: the name under which it was submitted.
         has_gpus: whether Slurm gave it GPUs.
     """
 
@@ -51,7 +51,7 @@ class Job:
         )
 
     def seconds_left(self) -> float | None:
-        """Until its time limit; None where there is none, or where nothing tells."""
+        """Seconds until its time limit; None where there is none, or where Slurm does not report it."""
         if self.ends is not None:
             return max(0.0, self.ends - time.time())
         try:
@@ -61,7 +61,7 @@ class Job:
 
     @property
     def requeue_command(self) -> list[str]:
-        """What puts it back into the queue."""
+        """The command that puts it back into the queue."""
         return ["scontrol", "requeue", self.name]
 
 

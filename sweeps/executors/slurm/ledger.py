@@ -1,4 +1,4 @@
-"""Ledger: what a sweep has asked of Slurm, written down before it asks."""
+"""Ledger: the jobs that a sweep requests from Slurm, written down before the request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...worker.heartbeat import Heartbeat
 from ...worker.stopping import Stopping
 
 _LOCK_LEASE, _LOCK_BEAT = 30.0, 5.0
-"""Seconds: the silence after which a launch of another host counts as dead, and how often a living one speaks."""
+"""Seconds: the silence after which a launch of another host counts as dead, and between two signs of life."""
 _LOCK_PATIENCE = 120.0
 """Seconds to wait for another launch that is submitting the same sweep."""
 
@@ -33,42 +33,44 @@ class Submission:
         tasks: how many.
         command: what each runs.
         job: its id; None: not known (yet).
+        retries: whether it gives failed runs another attempt.
     """
 
     token: str
     tasks: int
     command: tuple[str, ...]
     job: str | None = None
+    retries: bool = False
 
     @classmethod
-    def new(cls, grid: str, tasks: int, command: tuple[str, ...]) -> Submission:
+    def new(cls, grid: str, tasks: int, command: tuple[str, ...], *, retries: bool) -> Submission:
         """One with a token of its own."""
-        return cls(f"agad-{grid}-{uuid.uuid4().hex[:10]}", tasks, command)
+        return cls(f"agad-{grid}-{uuid.uuid4().hex[:10]}", tasks, command, retries=retries)
 
 
 class Ledger:
     """The submissions of one sweep, a small file each.
 
     Args:
-        folder: where the sweep keeps what it knows of its jobs.
+        folder: the sweep's folder of files about its jobs.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def write(self, submission: Submission) -> None:
-        """Put it down, over what stood there for its token."""
+        """Write it, over what stood there for its token."""
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(dataclasses.asdict(submission))
         path = self.folder / f"{submission.token}.json"
         files.replace_atomically(path, lambda temporary: temporary.write_text(text))
 
     def remove(self, submission: Submission) -> None:
-        """Forget it: Slurm does not know it."""
+        """Remove it: Slurm does not know it."""
         (self.folder / f"{submission.token}.json").unlink(missing_ok=True)
 
     def entries(self) -> list[Submission]:
-        """All that is written down."""
+        """All submissions."""
         found = []
         for path in sorted(self.folder.glob("agad-*.json")):
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
@@ -77,12 +79,12 @@ class Ledger:
         return found
 
     def note(self, job: str, name: str) -> None:
-        """Remember a job that has begun to work at the sweep, whoever submitted it."""
+        """Record a job that has begun to work on the sweep, whoever submitted it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files.create_atomically(self.folder / f"job-{job}", lambda temporary: temporary.write_text(name))
 
     def jobs(self) -> dict[str, str]:
-        """Id -> name of all jobs that have ever worked, or were to work, at the sweep."""
+        """Id -> name of all jobs that have worked, or were to work, on the sweep."""
         found = {path.name.removeprefix("job-"): path.read_text() for path in self.folder.glob("job-*")}
         return found | {entry.job: entry.token for entry in self.entries() if entry.job is not None}
 

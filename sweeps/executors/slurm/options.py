@@ -1,4 +1,4 @@
-"""SlurmOptions: what jobs of Slurm are asked for, from --slurm and the like and from slurm/array.sh."""
+"""SlurmOptions: what jobs of Slurm request, from --slurm and the like and from slurm/array.sh."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...cli.arguments import positive
 from ...machine.program import ARRAY_SCRIPT
 
 DEFAULT_TASKS = 8
-"""As slurm/array.sh asks for."""
+"""As in slurm/array.sh."""
 
 _KEY = re.compile(r"[a-z][a-z-]*")
 _OWN = {
@@ -28,20 +28,20 @@ _OWN = {
     "nodes": "a task works on one node; ask for more tasks with --workers",
     "ntasks": "a task starts its own workers; ask for more tasks with --workers",
     "ntasks-per-node": "a task starts its own workers; ask for more tasks with --workers",
-    "signal": "a task knows its end, and is warned 180 s before it",
+    "signal": "a task knows its time limit, and is warned 180 s before it",
     "requeue": "tasks are always requeued after a lost node",
     "no-requeue": "tasks that are not requeued would lose their sweep's work at the time limit",
-    "chdir": "paths are given to tasks whole",
-    "parsable": "its answer is read by launch.py",
-    "test-only": "--dry-run asks it",
+    "chdir": "tasks get absolute paths",
+    "parsable": "launch.py reads its answer",
+    "test-only": "--dry-run does it",
     "wait": "launch.py --wait follows the sweep",
 }
-"""sbatch's options that are decided here, with what to do instead."""
+"""Options of sbatch that cannot be given, and why or what to do instead."""
 _INSTEAD = {
     "mem-per-cpu": "mem", "mem-per-gpu": "mem", "gpus": "gres", "gpus-per-node": "gres", "gpus-per-task": "gres",
     "cpus-per-gpu": "cpus-per-task",
 }  # fmt: skip
-"""Options that sbatch refuses beside one of slurm/array.sh's, which then gives way."""
+"""Options that sbatch refuses beside one of slurm/array.sh's, which is then left out."""
 _ARRAY_SCRIPTS_OWN = {"array", "job-name", "output", "open-mode", "signal", "requeue"}
 
 
@@ -52,7 +52,7 @@ class SlurmOptions:
     Attributes:
         sbatch: sbatch's long options without dashes, and their values; True: one that takes none.
         at_once: how many tasks of an array may run at the same time; None: all.
-        setup: file with lines that are run before Python; None: there is none.
+        setup: file with lines that the job runs before Python; None: there is none.
         wait: whether to follow the sweep to its end.
     """
 
@@ -63,27 +63,25 @@ class SlurmOptions:
 
 
 def add_slurm_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of --executor slurm and of its tasks."""
-    group = parser.add_argument_group("slurm")
+    """The options, as a group of their own."""
+    group = parser.add_argument_group("with --executor slurm")
     group.add_argument(
         "--slurm", metavar="KEY=VALUE", action="append", default=[],
-        help="an option of sbatch (partition, account, time, gres, qos, ...); KEY= leaves one of slurm/array.sh's out",
+        help="an option of sbatch, as partition=a40 or time=12:00:00; KEY= leaves one of slurm/array.sh's out",
     )  # fmt: skip
     group.add_argument("--slurm-at-once", metavar="N", type=positive, help="tasks that may run at the same time (all)")
     group.add_argument(
         "--slurm-setup", metavar="FILE", type=Path, help="lines for the job to run before Python (slurm/setup.sh)"
     )
     group.add_argument("--wait", action="store_true", help="follow the sweep to its end")
-    group.add_argument("--slurm-task", action="store_true", help="be a task of a job, as slurm/array.sh starts it")
-    group.add_argument("--retry-until", metavar="FILE", type=Path, help="what a task is told of --retry-failed")
 
 
 def slurm_options(options: argparse.Namespace) -> SlurmOptions:
-    """What the command line asks for. Raises AgadError for an option that cannot be given."""
-    asked = dict(_parse(text) for text in options.slurm)
-    given_way = {_INSTEAD[key] for key in asked if key in _INSTEAD}
+    """The options of a command line. Raises AgadError for one that cannot be given."""
+    given = dict(_parse(text) for text in options.slurm)
+    replaced = {_INSTEAD[key] for key in given if key in _INSTEAD}
     defaults = array_defaults(ARRAY_SCRIPT.read_text().splitlines())
-    sbatch = {**{key: value for key, value in defaults.items() if key not in given_way}, **asked}
+    sbatch = {**{key: value for key, value in defaults.items() if key not in replaced}, **given}
     return SlurmOptions(
         sbatch={key: value for key, value in sbatch.items() if value != ""},
         at_once=options.slurm_at_once,
@@ -93,7 +91,7 @@ def slurm_options(options: argparse.Namespace) -> SlurmOptions:
 
 
 def array_defaults(lines: Iterable[str]) -> dict[str, str | bool]:
-    """What the #SBATCH lines of slurm/array.sh ask for, so that both ways ask for the same."""
+    """The options in the #SBATCH lines of slurm/array.sh, so that both ways request the same."""
     found: dict[str, str | bool] = {}
     for line in lines:
         if line.startswith("#SBATCH --"):
@@ -115,9 +113,9 @@ def _parse(text: str) -> tuple[str, str | bool]:
     return key, value if equals else True
 
 
-def _setup(asked: Path | None) -> Path | None:
+def _setup(given: Path | None) -> Path | None:
     """The file of set-up lines: --slurm-setup, $AGAD_SLURM_SETUP, or slurm/setup.sh where that is there."""
-    named = asked or (Path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
+    named = given or (Path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
     if named is None:
         default = ARRAY_SCRIPT.with_name("setup.sh")
         return default if default.is_file() else None

@@ -1,4 +1,4 @@
-"""The queue: which tasks of a sweep Slurm knows, asked at most every 30 s."""
+"""The queue: which tasks of a sweep Slurm knows; and that in lines for status.py, read at most every 30 s."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from typing import Any
 from agad import files
 
 from .commands import SlurmError, call
+from .ledger import Ledger
 
 SQUEUE_EVERY = 30.0
-"""Seconds between two calls of squeue for a sweep, whoever asks."""
+"""Seconds between two calls of squeue for a sweep, whichever process makes them."""
 
-_LOOK_TIMEOUT = 20.0
-"""Seconds that somebody who only wants to look waits for Slurm."""
+_STATUS_TIMEOUT = 20.0
+"""Seconds that status.py waits for Slurm."""
 
 _FIELDS = (
     ("ArrayJobID", 24), ("ArrayTaskID", 24), ("Name", 128), ("State", 24), ("Reason", 64), ("NodeList", 64),
@@ -51,7 +53,7 @@ class Queued:
     restarts: int
 
 
-def ask(timeout: float = 60.0) -> list[Queued]:
+def read(timeout: float = 60.0) -> list[Queued]:
     """All of this user's jobs, one entry per array task. Raises SlurmError."""
     form = ",".join(f"{name}:{width}" for name, width in _FIELDS)
     return parse(call(["squeue", "--me", "--noheader", "--array", "--Format", form], timeout=timeout))
@@ -72,40 +74,73 @@ def parse(text: str) -> list[Queued]:
     return found
 
 
-def ask_seldom(folder: Path) -> tuple[list[Queued], float]:
+def read_seldom(folder: Path) -> tuple[list[Queued], float]:
     """The queue as it was at most SQUEUE_EVERY seconds ago, and how old that is. Raises SlurmError.
 
     Args:
-        folder: where the last answer is kept, also where there was none, so that all who look at a sweep share a call.
+        folder: where the last answer is saved, a failure too, so that all processes share a call.
     """
     path = folder / f"queue-{os.getuid()}.json"
-    kept = _kept(path)
-    if kept is None:
-        kept = {"time": time.time(), "error": None, "tasks": []}
+    saved = _saved(path)
+    if saved is None:
+        saved = {"time": time.time(), "error": None, "tasks": []}
         try:
-            kept["tasks"] = [dataclasses.asdict(one) for one in ask(_LOOK_TIMEOUT)]
+            saved["tasks"] = [dataclasses.asdict(one) for one in read(_STATUS_TIMEOUT)]
         except SlurmError as error:
-            kept["error"] = str(error)
-        text = json.dumps(kept)
+            saved["error"] = str(error)
+        text = json.dumps(saved)
         with contextlib.suppress(OSError):  # a results folder that can only be read
             files.replace_atomically(path, lambda temporary: temporary.write_text(text))
-    if kept["error"]:
-        raise SlurmError(kept["error"])
-    return [Queued(**entry) for entry in kept["tasks"]], abs(time.time() - kept["time"])
+    if saved["error"]:
+        raise SlurmError(saved["error"])
+    return [Queued(**entry) for entry in saved["tasks"]], abs(time.time() - saved["time"])
 
 
-def _kept(path: Path) -> dict[str, Any] | None:
+def _saved(path: Path) -> dict[str, Any] | None:
     """The last answer, if it is young enough. Its age is by this machine's clock, or another's that is close to it."""
     try:
-        kept: dict[str, Any] = json.loads(path.read_text())
-        young = abs(time.time() - kept["time"]) < SQUEUE_EVERY
-        [Queued(**entry) for entry in kept["tasks"]]
+        saved: dict[str, Any] = json.loads(path.read_text())
+        young = abs(time.time() - saved["time"]) < SQUEUE_EVERY
+        [Queued(**entry) for entry in saved["tasks"]]
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return kept if young else None
+    return saved if young else None
 
 
 def of_jobs(queue: Iterable[Queued], jobs: Mapping[str, str]) -> list[Queued]:
-    """Those that belong to these jobs (id -> name: another cluster has the same ids) and have work before them."""
+    """Those that belong to these jobs (id -> name: another cluster has the same ids) and have work left."""
     over = ("COMPLETING", "CANCELLED")
     return [one for one in queue if jobs.get(one.array) == one.name and one.state not in over]
+
+
+# -- status.py ----------------------------------------------------------------------------------------------------
+
+
+def slurm_lines(folder: Path) -> Iterator[str]:
+    """A line for each state that tasks of a sweep are in; none for a sweep that Slurm never had.
+
+    Args:
+        folder: folder of the sweep's files about its jobs.
+    """
+    jobs = Ledger(folder).jobs()
+    if not jobs:
+        return
+    try:
+        answer, age = read_seldom(folder)
+    except SlurmError as error:
+        yield f"queue not read: {error}"
+        return
+    tasks = of_jobs(answer, jobs)
+    when = f", {age:.0f} s ago" if age >= 1 else ""
+    if not tasks:
+        yield f"no task in the queue (jobs {', '.join(sorted(jobs, key=int))}{when})"
+    for state, count in sorted(Counter(map(_state, tasks)).items()):
+        yield f"{count} {'task' if count == 1 else 'tasks'} {state}{when}"
+
+
+def _state(task: Queued) -> str:
+    if task.state == "RUNNING":
+        again = f", requeued {task.restarts} times" if task.restarts else ""
+        return f"running on {task.node} (job {task.array}{again})"
+    word = "requeued, pending" if task.restarts and task.state == "PENDING" else task.state.lower()
+    return f"{word} ({task.reason}; job {task.array})"

@@ -1,4 +1,4 @@
-"""Task: this process as one task of a Slurm job that works at a sweep."""
+"""Task: this process as one task of a Slurm job that works on a sweep."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .job import Job
 from .ledger import Ledger
 
 MARGIN = 180.0
-"""Seconds before the time limit at which workers are told to checkpoint and end; less where the limit is short."""
+"""Seconds before the time limit at which workers write checkpoints and end; less where the limit is short."""
 _MARGIN_SHARE, _LEAST_MARGIN = 0.15, 10.0
-_REQUEUE_TRIES, _REQUEUE_PAUSE = 5, 3.0
+_REQUEUE_ATTEMPTS, _REQUEUE_PAUSE = 5, 3.0
 _BEGINNING = 60.0
 """Seconds in which a warning means that the job is short, and not that it is over: Slurm may warn 60 s too early."""
 REQUEUES_WITHOUT_PROGRESS = 3
-"""Requeues in a row after which nothing more was kept than before; the next would bring nothing either."""
+"""Requeues in a row without a new row or checkpoint, after which a job is not requeued any more."""
 
 
 class Task:
@@ -41,17 +41,17 @@ class Task:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.stopping = Stopping(ask=self._judge)
+        self.stopping = Stopping(check=self._judge)
         self.margin = MARGIN
         self._folder = Path()
         self._ends: float | None = None
         self._started = time.monotonic()
         self._warning: str | None = None
-        self._told_to_end = False
+        self._must_end = False
 
     @classmethod
     def here(cls) -> Task:
-        """The task that this process is, listening to signals from now on. Raises AgadError outside of a Slurm job."""
+        """The task that this process is, its signal handlers installed. Raises AgadError outside of a Slurm job."""
         job = Job.here()
         if job is None:
             raise AgadError("--slurm-task is for a job of Slurm, and SLURM_JOB_ID is not set; leave it out")
@@ -66,8 +66,8 @@ class Task:
         """Learn when the job ends, and note it for status.py.
 
         Args:
-            folder: where the sweep keeps what it knows of its jobs.
-            deadline: seconds from now at which the job ends; None: as Slurm says.
+            folder: the sweep's folder of files about its jobs.
+            deadline: seconds from now at which the job ends; None: its time limit.
         """
         self._folder = folder
         Ledger(folder).note(self.job.array, self.job.title)
@@ -78,7 +78,7 @@ class Task:
             self.stopping.set_deadline(left - self.margin)
 
     def write_to(self, log: Path) -> None:
-        """Write to the sweep's own log from now on."""
+        """Send standard output and error to the sweep's own log."""
         log.parent.mkdir(parents=True, exist_ok=True)
         say(f"The log of this task is {log}")
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -97,51 +97,51 @@ class Task:
             )
 
     def warned(self, number: int, _: object) -> None:
-        """The time limit or a preemption is near, says Slurm. Judged outside of the signal's handler."""
+        """Slurm's warning: the time limit or a preemption is near. Judged outside of the signal's handler."""
         self._warning = signal.Signals(number).name
 
     def ended(self, number: int, _: object) -> None:
         """Cancelled, requeued by somebody else, or out of time: Slurm has decided what becomes of the job."""
-        self._told_to_end = True
+        self._must_end = True
         self.stopping.stop(f"it got {signal.Signals(number).name}")
 
     def _judge(self) -> None:
-        """Stop for a warning; but in a job that is shorter than the warning's lead it comes at once: pass that over."""
+        """Stop after a warning, unless it came at the start of a job that is shorter than the warning's lead time."""
         name, self._warning = self._warning, None
         if name is None:
             return
         if time.monotonic() - self._started < _BEGINNING and self._ends is not None:
             left = self._ends - time.monotonic()
             if left > self.margin:
-                say(f"{name} came {left:.0f} s before the end: too early, going on")
+                say(f"{name} came {left:.0f} s before the end: too early, continuing")
                 return
         self.stopping.stop(f"it got {name}")
 
     def requeue(self, picker: Picker) -> None:
-        """Put the job back into the queue, if it is to go on. The last thing that a task does: Slurm then ends it."""
-        if self._told_to_end or not self.stopping.is_set():
+        """Put the job back into the queue where runs are left. The last thing that a task does: Slurm then ends it."""
+        if self._must_end or not self.stopping.is_set():
             return
         if not picker.census().open and not picker.is_growing():
             return
         by_hand = shlex.join(self.job.requeue_command)
         if self._requeues_without_progress(picker) >= REQUEUES_WITHOUT_PROGRESS:
             say(
-                f"Not requeued: {REQUEUES_WITHOUT_PROGRESS} requeues in a row have kept nothing new. Give the job more "
-                f"time, then: {by_hand}"
+                f"Not requeued: {REQUEUES_WITHOUT_PROGRESS} requeues in a row have saved nothing new. "
+                f"Give the job more time, then: {by_hand}"
             )
             return
         say(f"Requeued: {self.stopping.reason}, and there are runs left.")
-        error = self._ask_for_requeue()
+        error = self._requeue_now()
         if error is not None:
-            say(f"Not requeued ({error}). Where scontrol is: {by_hand}")
+            say(f"Not requeued ({error}). On a machine with scontrol: {by_hand}")
 
-    def _ask_for_requeue(self) -> SlurmError | None:
-        """Once and again: tasks of an array meet their time limit in the same second, and slurmctld may be busy."""
-        for remaining in reversed(range(_REQUEUE_TRIES)):
+    def _requeue_now(self) -> SlurmError | None:
+        """Several attempts: tasks of an array meet their time limit in the same second, and slurmctld may be busy."""
+        for remaining in reversed(range(_REQUEUE_ATTEMPTS)):
             try:
                 call(self.job.requeue_command)
             except SlurmError as error:
-                if self._told_to_end:  # it is being ended for that very requeue, and scontrol with it
+                if self._must_end:  # it is being ended for that very requeue, and scontrol with it
                     return None
                 if isinstance(error, SlurmNotHereError) or not remaining:
                     return error
@@ -153,11 +153,11 @@ class Task:
     def leave(self, picker: Picker) -> None:
         """The sweep is complete: take its tasks that have not begun out of the queue.
 
-        Where runs have failed, those of this job only: another may be there to try them again.
+        Where runs have failed, those of this job only: another may be there to retry them.
         """
         try:
             jobs = Ledger(self._folder).jobs()
-            tasks = [one for one in queue.of_jobs(queue.ask(), jobs) if one.state == "PENDING"]
+            tasks = [one for one in queue.of_jobs(queue.read(), jobs) if one.state == "PENDING"]
             arrays = {one.array for one in tasks if one.array == self.job.array or not picker.census().failed}
             for array in sorted(arrays):
                 call(["scancel", "--state=PENDING", array])
@@ -165,13 +165,13 @@ class Task:
             say(f"Tasks that are left in the queue will find nothing to do ({error}).")
 
     def once(self, name: str, text: str) -> Path:
-        """A file of this job's array with that text, or with that of the task that came first; its path."""
+        """A file of this job's array with this text, or with that of the task that came first; its path."""
         path = self._folder / f"{self.job.array}-{name}"
         files.create_atomically(path, lambda temporary: temporary.write_text(text))
         return path
 
     def _requeues_without_progress(self, picker: Picker) -> int:
-        """How many requeues of this job, before the one that is due, kept nothing new. Counts that one from now on."""
+        """How many requeues of this job, before the one that is due, saved nothing new. Counts that one as well."""
         path = self._folder / f"requeues-{self.job.name}.json"
         now = list(progress(picker))
         try:
@@ -185,12 +185,12 @@ class Task:
 
 
 def margin(seconds_left: float) -> float:
-    """Seconds before the end at which to stop, of a job that has so many left."""
+    """Seconds before the end at which to stop, of a job that ends in `seconds_left`."""
     return min(MARGIN, max(_LEAST_MARGIN, _MARGIN_SHARE * seconds_left))
 
 
 def progress(picker: Picker) -> tuple[int, int]:
-    """What a sweep has kept: runs that ended, and what the checkpoints of the open ones hold. It only rises."""
+    """What a sweep has saved: runs that ended, and what the checkpoints of the open ones hold. It only rises."""
     census = picker.census()
     board, generations = picker.board, picker.board.generations()
     saved = 0

@@ -20,6 +20,8 @@ from agad.errors import DataError, DeviceError, NonFiniteLoss, SpecError
 from agad.scoring.evaluate import score_weights
 from agad.scoring.weights import load_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunSpec, field_names, spec_field
+from agad.store.provenance import code_digest, collect, git_state
+from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.train.checkpoint import find_checkpoint
 from agad.train.run import Action, Interrupted, Progress, train
@@ -84,6 +86,17 @@ def test_the_row_is_complete():
     assert row["peak_memory_bytes"] > 50_000_000
     assert row["weights"] is None
     assert row["started_at"] < row["finished_at"]
+
+
+def test_a_committed_row_has_its_provenance(tmp_path: Path):
+    """As README's example makes it: no sweep, no worker."""
+    ResultStore(tmp_path).commit(run())
+    row = ResultStore(tmp_path).read(list(collect())).to_pylist()[0]
+    assert row["code_digest"] == code_digest()
+    assert row["torch_version"] == torch.__version__
+    unknown = {name for name, value in row.items() if value is None}
+    assert unknown <= {"git_commit", "git_clean", "job_id", "cuda_version", "agad_version"}, "not known everywhere"
+    assert (row["git_commit"], row["git_clean"]) == git_state()
 
 
 def test_auroc_is_that_of_the_scores():

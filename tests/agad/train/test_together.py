@@ -15,7 +15,9 @@ from agad.scoring.evaluate import Evaluator
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.train.adam import Adam
-from agad.train.run import Action, Interrupted, Member, Progress, train, train_together
+from agad.train.crew import train_together
+from agad.train.run import Action, Interrupted, Progress, train
+from agad.train.session import Member
 from tests.helpers.science import made_up, small
 
 SPECS = [small(seed=0, updates=3), small(seed=1, updates=5, gamma=0.4), small(seed=2, updates=4, backbone="unet")]

@@ -14,7 +14,7 @@ import pytest
 from sweeps.executors.local import processes
 from sweeps.executors.local.processes import LocalWorkers
 from sweeps.machine import allocator
-from sweeps.worker.worker import WorkerOptions
+from sweeps.worker.options import WorkerOptions
 
 LOADER = Path(f"/lib64/ld-linux-{platform.machine().replace('_', '-')}.so.2")
 
@@ -63,5 +63,5 @@ def test_worker_processes_start_with_it(device: str, tmp_path: Path, monkeypatch
     workers.start(1)
     while workers.running:
         workers.poll()
-    (log,) = tmp_path.iterdir()
+    (log,) = tmp_path.glob("*.log")
     assert log.read_text().strip() == allocator.variables(device).get("GLIBC_TUNABLES", "none")

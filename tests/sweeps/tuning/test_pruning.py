@@ -11,7 +11,8 @@ import pytest
 from agad.store.folder import StudyFolder
 from sweeps.tuning.outcomes import RunOutcome, intermediate, trial_outcome
 from sweeps.worker.growing import Feed, Judgement, Verdicts
-from sweeps.worker.worker import Worker, WorkerOptions
+from sweeps.worker.options import WorkerOptions
+from sweeps.worker.worker import Worker
 from tests.helpers.science import made_up, small
 from tests.helpers.studies import VALIDATED, Bench, cells, settings_of
 

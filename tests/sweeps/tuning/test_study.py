@@ -24,7 +24,8 @@ from sweeps.tuning.outcomes import Rows, RunOutcome
 from sweeps.tuning.study import rebuild
 from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.growing import Feed
-from sweeps.worker.worker import Worker, WorkerOptions
+from sweeps.worker.options import WorkerOptions
+from sweeps.worker.worker import Worker
 from tests.conftest import ROOT
 from tests.helpers.science import made_up, small, with_images
 from tests.helpers.studies import VALIDATED, Bench, answering, cells, settings_of, storage_of

@@ -14,7 +14,8 @@ from agad.errors import AgadError, StoreError
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
 from agad.store.schema import SCORE_COLUMNS
-from sweeps.progress.watch import Display, Watch
+from sweeps.progress.display import Display
+from sweeps.progress.watch import Watch
 from sweeps.tuning.coordinator import clear
 from sweeps.tuning.launcher import Launcher
 from sweeps.tuning.optimiser import SAMPLERS, open_storage
@@ -144,10 +145,10 @@ def test_ray_asks_again_as_long_as_the_plan_grows(tmp_path: Path) -> None:
     with bench.opened() as coordinator:
         runs = PlanRuns(Watch(bench.picker), Display(), lambda: 1, {})
         assert coordinator.run(1)
-        runs._look()
+        runs._read()
         assert runs.suggest("a") is None
         coordinator._ask(2)
-        runs._look()
+        runs._read()
         assert runs.suggest("b")["run_id"] in {spec.run_id for spec in coordinator._running[1].specs}
         assert coordinator.run(2)
         runs.on_trial_complete("b", {"outcome": "ok"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -15,16 +16,19 @@ from typing import Any
 import pytest
 import torch
 
+import agad.train.crew
 import agad.train.run
-from agad.errors import DataError, DeviceError, NonFiniteLoss
+from agad.errors import DataError, DeviceError, NonFiniteLoss, StoreError
 from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.worker.failures import PlaceError
-from sweeps.worker.worker import EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker, WorkerOptions, parse_arguments
+from sweeps.machine import processes, program
+from sweeps.worker.failures import EnvironmentFault
+from sweeps.worker.options import WorkerOptions
+from sweeps.worker.worker import EXIT_ENVIRONMENT, EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker
 from tests.helpers.rows import record, spec
 
 SPECS = tuple(spec(seed=seed) for seed in range(4))
@@ -73,10 +77,8 @@ def test_rows_say_where_they_come_from(start: Callable[..., Worker], tmp_path: P
     start(lambda *_: None, name="w7", executor="slurm").work()
 
     row = ResultStore(tmp_path).read().to_pylist()[0]
-    assert (row["worker"], row["executor"], row["code_digest"]) == ("w7", "slurm", code_digest())
-    assert row["torch_version"] == torch.__version__
+    assert (row["worker"], row["executor"]) == ("w7", "slurm")
     assert row["plan"].startswith("demo-")
-    assert None not in (row["host"], row["python_version"], row["instruction_set"])
 
 
 FAILURES = [
@@ -101,15 +103,16 @@ def test_a_failed_run_is_a_row_and_the_sweep_goes_on(
     assert start(behave, log="w.log").work() == EXIT_NOTHING_LEFT
 
     assert rows(tmp_path) == {0: ("ok", None), 1: ("failed", kind), 2: ("ok", None), 3: ("ok", None)}
-    columns = ["failure_message", "failure_update", "log", "attempt"]
+    columns = ["failure_message", "failure_update", "log", "attempt", "code_digest", "torch_version"]
     tries = ResultStore(tmp_path).read_tries([*columns, "status"]).to_pylist()
     failed = [row for row in tries if row["status"] == "failed"]
     assert len(failed) == (2 if kind == "oom" else 1), "out of memory is tried once more"
     assert failed[0]["failure_message"].startswith(type(error).__name__)
+    assert (failed[0]["code_digest"], failed[0]["torch_version"]) == (code_digest(), torch.__version__)
     assert (failed[0]["failure_update"], failed[0]["log"]) == (update, "w.log")
 
 
-PLACE = [
+ENVIRONMENT = [
     DataError("mnist is not in data/"),
     DeviceError("no CUDA device"),
     OSError(errno.ENOSPC, "No space left on device"),
@@ -119,8 +122,8 @@ PLACE = [
 ]
 
 
-@pytest.mark.parametrize("error", PLACE, ids=lambda error: type(error).__name__)
-def test_an_error_of_place_ends_the_worker_and_writes_no_row(
+@pytest.mark.parametrize("error", ENVIRONMENT, ids=lambda error: type(error).__name__)
+def test_a_fault_of_the_environment_ends_the_worker_and_writes_no_row(
     start: Callable[..., Worker], tmp_path: Path, error: Exception
 ) -> None:
     def behave(spec: RunSpec, _: RunOptions, control: Callable[..., Any]) -> None:
@@ -128,7 +131,7 @@ def test_an_error_of_place_ends_the_worker_and_writes_no_row(
         if spec.seed == 1:
             raise error
 
-    with pytest.raises(PlaceError) as caught:
+    with pytest.raises(EnvironmentFault) as caught:
         start(behave).work()
 
     assert "\n" not in str(caught.value)
@@ -151,7 +154,7 @@ def test_a_disk_that_is_full_when_the_row_is_committed(
 
     worker = start(behave)
     monkeypatch.setattr(ResultStore, "commit", full)
-    with pytest.raises(PlaceError, match="No space left"):
+    with pytest.raises(EnvironmentFault, match="No space left"):
         worker.work()
 
     assert (tmp_path / "checkpoints" / f"{SPECS[0].run_id}.1.pt").exists()
@@ -169,20 +172,20 @@ def test_checkpoints_go_when_the_ok_row_is_there(start: Callable[..., Worker], t
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
-def test_two_runs_that_fail_alike_before_their_first_update_speak_of_the_place(
+def test_two_runs_that_fail_alike_before_their_first_update_show_a_fault_of_the_environment(
     start: Callable[..., Worker], tmp_path: Path
 ) -> None:
     def behave(*_: object) -> None:
         raise RuntimeError("libfoo is of another version")
 
-    with pytest.raises(PlaceError, match="two runs failed alike before their first update: RuntimeError: libfoo"):
+    with pytest.raises(EnvironmentFault, match="two runs failed alike before their first update: RuntimeError: libfoo"):
         start(behave).work()
 
     assert rows(tmp_path) == {}
     assert held(tmp_path) == []
 
 
-def test_two_runs_out_of_memory_before_their_first_update_speak_of_the_place(
+def test_two_runs_out_of_memory_before_their_first_update_show_a_fault_of_the_environment(
     start: Callable[..., Worker], tmp_path: Path
 ) -> None:
     """Somebody else fills the GPU: the messages differ in their sizes."""
@@ -190,7 +193,7 @@ def test_two_runs_out_of_memory_before_their_first_update_speak_of_the_place(
     def behave(spec: RunSpec, *_: object) -> None:
         raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {spec.seed + 2} GiB")
 
-    with pytest.raises(PlaceError, match="OutOfMemoryError"):
+    with pytest.raises(EnvironmentFault, match="OutOfMemoryError"):
         start(behave).work()
 
     assert rows(tmp_path) == {}
@@ -376,14 +379,14 @@ def test_runs_together_have_claims_rows_and_failures_of_their_own(
         return size
 
     worker = start(lambda *_: None, together=2)
-    monkeypatch.setattr(agad.train.run, "train_together", train_together)
+    monkeypatch.setattr(agad.train.crew, "train_together", train_together)
     assert worker.work() == EXIT_NOTHING_LEFT
     assert rows(tmp_path) == {0: ("failed", "nan"), 1: ("ok", None), 2: ("ok", None), 3: ("ok", None)}
     assert seen == [2, 1]
     assert held(tmp_path) == []
 
 
-def test_an_error_of_place_in_one_of_several_runs_gives_every_claim_back(
+def test_a_fault_of_the_environment_in_one_of_several_runs_gives_every_claim_back(
     start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train_together(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
@@ -392,17 +395,59 @@ def test_an_error_of_place_in_one_of_several_runs_gives_every_claim_back(
         return size
 
     worker = start(lambda *_: None, together=2)
-    monkeypatch.setattr(agad.train.run, "train_together", train_together)
-    with pytest.raises(PlaceError, match="the GPU is gone"):
+    monkeypatch.setattr(agad.train.crew, "train_together", train_together)
+    with pytest.raises(EnvironmentFault, match="the GPU is gone"):
         worker.work()
     assert rows(tmp_path) == {}
     assert held(tmp_path) == []
 
 
-def test_options_survive_the_command_line() -> None:
-    options = WorkerOptions(
-        plan="a b.json", results="r;s", data="--d", threads=2, keep_weights=True, deadline=1.5, retry_until="x"
-    )
+def test_options_go_to_workers_as_one_file(tmp_path: Path) -> None:
+    """All but what differs between the workers of a sweep."""
+    shared: dict[str, Any] = {"plan": "a b.json", "results": "r;s", "threads": 2, "deadline": 1.5, "retry": {"0123": 2}}
+    options = WorkerOptions(**shared, device="cuda", name="w1", log="w1.log")
+    path = options.save(tmp_path)
 
-    assert parse_arguments(options.to_arguments()) == options
-    assert parse_arguments(WorkerOptions(plan="p", results="r").to_arguments()) == WorkerOptions(plan="p", results="r")
+    assert WorkerOptions.load(path) == WorkerOptions(**shared)
+    assert WorkerOptions.load(path, device="cuda", name="w1", log="w1.log") == options
+    assert dataclasses.replace(options, name="w2").save(tmp_path) == path
+    assert dataclasses.replace(options, threads=3).save(tmp_path) != path
+    assert options.policy.until_attempt == {"0123": 2}
+
+
+def test_options_of_another_agad_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "options.json"
+    for text in ("{", '{"plan": "p", "results": "r", "of_tomorrow": 1}'):
+        path.write_text(text)
+        with pytest.raises(StoreError, match="holds no worker's options of this agad"):
+            WorkerOptions.load(path)
+
+
+def worker_process(options: Path, *own: str) -> subprocess.CompletedProcess[str]:
+    command = [*program.module("worker"), "--options", str(options), *own]
+    return subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
+
+
+def test_a_worker_process_reads_the_file_and_has_a_name_of_its_own(tmp_path: Path) -> None:
+    specs = (
+        RunSpec(
+            normal_class=0,
+            updates=1,
+            image_size=16,
+            batch_size=16,
+            final_protocols=("eval",),
+            curve_protocols=("eval",),
+        ),
+    )
+    plan = Plan("demo", (), (), specs, code_digest()).save(tmp_path)
+    path = WorkerOptions(plan=str(plan), results=str(tmp_path)).save(tmp_path / "logs")
+
+    done = worker_process(path, "--name", "w1")
+    assert done.returncode == EXIT_NOTHING_LEFT, done.stderr
+    (row,) = ResultStore(tmp_path).read(["status", "worker", "code_digest"]).to_pylist()
+    assert (row["status"], row["worker"], row["code_digest"]) == ("ok", "w1", code_digest())
+
+    log = tmp_path / "w2.log"
+    done = worker_process(tmp_path / "none.json", "--log", str(log))
+    assert done.returncode == EXIT_ENVIRONMENT
+    assert "none.json: No such file" in log.read_text().strip().splitlines()[-1]

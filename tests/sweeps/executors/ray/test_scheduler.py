@@ -138,7 +138,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(tmp_path: Path, arguments:
 
 @pytest.mark.slow
 def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -> None:
-    """Three rivals, the last of which does not learn: it is given up, and finished later as if nothing had been."""
+    """Three rivals, the last of which does not learn: it is pruned, and finished later as if nothing had happened."""
     lean: dict[str, Any] = {"batch_size": 16, "final_protocols": ("eval", "eval_recal")}
     base = RunSpec(**(VALIDATED | lean | {"normal_class": 5, "updates": 9, "curve": (6,)}))
     specs = tuple(base.replace(lr=lr) for lr in (2e-3, 1e-3, 1e-12))
@@ -153,10 +153,10 @@ def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -
     assert {(row["auroc"], row["auroc_val"], *row["curve_update"]) for row in rows if row["status"] == "pruned"} == {
         (None, None, 6)
     }
-    assert "2 runs were given up" in first.stderr
+    assert "2 runs were pruned" in first.stderr
     assert "1 of 3 runs are ok; 2 pruned" in first.stdout, "the table counts what is not in it"
     assert launch(*judged, *asha).returncode == 0
-    assert len(ResultStore(tmp_path / "judged").tries()) == 3, "what was given up stays so"
+    assert len(ResultStore(tmp_path / "judged").tries()) == 3, "pruned runs stay so"
 
     finished = launch_here(*judged)
     plain = launch_here("--plan", plan, "--results", str(tmp_path / "plain"))

@@ -96,7 +96,7 @@ def submit(*arguments: str, results: Path, **environment: str) -> subprocess.Com
 
 def tasks_of(results: Path) -> list[queue.Queued]:
     (folder,) = (results / "slurm").iterdir()
-    return queue.of_jobs(queue.ask(), Ledger(folder).jobs())
+    return queue.of_jobs(queue.read(), Ledger(folder).jobs())
 
 
 def finish(results: Path, runs: int) -> None:

@@ -19,13 +19,16 @@ from agad.plan.make import make_plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
+from sweeps.cli.main import main as agad_command
+from sweeps.cli.options import build_parser, read_shared_options, worker_options
+from sweeps.cli.retrying import runs_to_retry
 from sweeps.executors.slurm import queue
 from sweeps.executors.slurm.commands import SlurmError, call, complaint
 from sweeps.executors.slurm.job import Job, parse_time_left
 from sweeps.executors.slurm.ledger import Ledger, Submission
 from sweeps.executors.slurm.options import ARRAY_SCRIPT, array_defaults
+from sweeps.executors.slurm.queue import slurm_lines
 from sweeps.executors.slurm.task import MARGIN, REQUEUES_WITHOUT_PROGRESS, Task, margin, progress
-from sweeps.executors.slurm.view import slurm_lines
 from sweeps.grids import load_grid
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
@@ -141,6 +144,25 @@ def test_what_cannot_be_asked_of_sbatch_is_one_line(text: str, words: str, tmp_p
     assert words in one_line(done.stderr)
 
 
+def test_a_task_and_its_workers_read_the_file_of_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the data are, the node says: nothing else of it is decided there, so the file stays the same."""
+    monkeypatch.delenv("AGAD_DATA", raising=False)
+    monkeypatch.setenv("AGAD_CACHE", "/login/cache")
+    parser, plan = build_parser(), tmp_path / "plans" / "p.json"
+    given = parser.parse_args(["--executor", "slurm", "--results", str(tmp_path), "--threads", "2", "--lease", "60"])
+    shared = worker_options(given, plan, executor="local", retry={"0123": 1})
+    path = shared.save(tmp_path)
+    assert (shared.data, shared.cache, shared.threads) == (None, "/login/cache", 2)
+
+    monkeypatch.setenv("AGAD_DATA", "/node/data")
+    task = parser.parse_args(["--slurm-task", "--options", str(path), "--device", "cpu"])
+    read_shared_options(task)
+    assert (task.plan, task.results, task.lease) == (plan, tmp_path, 60)
+    own = worker_options(task, task.plan, executor="local", device="cuda", retry=runs_to_retry(task, None))
+    assert own.path(tmp_path) == path
+    assert (own.data_folder, own.device, own.retry) == ("/node/data", "cuda", {"0123": 1})
+
+
 def test_a_set_up_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     setup = ["--slurm-setup", str(tmp_path / "none.sh")]
     done = launch("--grid", "demo", "--executor", "slurm", *setup, "--results", str(tmp_path))
@@ -236,10 +258,29 @@ def test_array_sh_runs_table2_by_default_and_else_what_it_is_given() -> None:
     assert array("--grid", "full").stdout.split() == [*task, "--grid", "full"]
 
 
-def test_array_sh_says_where_it_is_not_in_the_repository(tmp_path: Path) -> None:
-    lost = array(folder=tmp_path, AGAD_PYTHON="false")
+def test_array_sh_outside_of_a_repository_runs_the_installed_agad(tmp_path: Path) -> None:
+    words = ["launch", "--executor", "local", "--slurm-task", "--grid", "full"]
+    named = array("--grid", "full", folder=tmp_path)
+    assert named.stdout.split() == ["-m", "agad.sweeps.cli.main", *words]
+
+    for folder in (tmp_path / "bin", tmp_path / ".venv" / "bin"):
+        folder.mkdir(parents=True)
+        (folder / "agad").write_text(f'#!/bin/bash\necho {folder} "$@"\n')
+        (folder / "agad").chmod(0o755)
+        found = array("--grid", "full", folder=tmp_path, PATH=f"{tmp_path}/bin:/usr/bin:/bin", AGAD_PYTHON="")
+        assert found.stdout.split() == [str(folder), *words], found.stderr
+
+
+def test_array_sh_without_any_agad_is_one_line(tmp_path: Path) -> None:
+    lost = array(folder=tmp_path, PATH="/usr/bin:/bin", AGAD_PYTHON="")
     assert lost.returncode == 2
     assert "top folder" in one_line(lost.stderr)
+
+
+def test_the_script_of_an_installed_agad_needs_no_folder_for_its_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert agad_command(["slurm-script"]) == 0
+    (output,) = (text for text in capsys.readouterr().out.splitlines() if text.startswith("#SBATCH --output="))
+    assert output == "#SBATCH --output=%x-%A_%a.out"
 
 
 def test_array_sh_runs_the_set_up_lines_first(tmp_path: Path) -> None:
@@ -290,7 +331,7 @@ def test_status_works_where_slurm_does_not_answer(command: Callable[..., Path], 
     calls = command("squeue", "echo 'squeue: error: no such thing' >&2; exit 1")
 
     for _ in range(2):
-        assert list(slurm_lines(tmp_path)) == ["not asked: squeue: error: no such thing"]
+        assert list(slurm_lines(tmp_path)) == ["queue not read: squeue: error: no such thing"]
     assert calls.read_text().splitlines().count("--me") == 1
 
 

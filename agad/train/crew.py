@@ -1,0 +1,107 @@
+"""Several runs in one process, which take turns update by update: one run alone leaves a GPU idle in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from agad.errors import is_out_of_memory
+from agad.spec.run import RunOptions
+from agad.store.schema import RunRecord
+from agad.tensors.device import open_device, reset_peak_memory, settings
+from agad.train.control import Interrupted, Pruned
+from agad.train.inference import inference_record
+from agad.train.session import Member, Session
+
+Ended = Callable[[Member, "RunRecord | Exception"], None]
+"""Called at each run's end with what `train` would have returned or raised."""
+
+
+def train_together(members: Iterator[Member], options: RunOptions, size: int, ended: Ended) -> int:
+    """Make several runs in one process, each with the bits that it has alone.
+
+    They take turns, update by update; one that ends makes room for the next. What one run raises ends that run alone.
+    Where memory runs out beside others, that run is interrupted and half as many go on.
+
+    Args:
+        members: the runs, taken one by one as there is room.
+        options: device and threads of all of them.
+        size: the most runs that advance at once.
+        ended: called at each end, at once; an exception from it ends everything.
+
+    Returns:
+        The size at the end: less than `size` where memory ran out.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+    device = open_device(options.device)
+    with settings(device, options.threads):
+        return _Crew(device, members, size, ended).run()
+
+
+class _Crew:
+    """The runs that advance in this process."""
+
+    def __init__(self, device: torch.device, members: Iterator[Member], size: int, ended: Ended) -> None:
+        self._device, self._members, self._size, self._ended = device, members, size, ended
+        self._active: dict[Session, tuple[Member, Iterator[None]]] = {}
+
+    def run(self) -> int:
+        while True:
+            while len(self._active) < self._size and (member := next(self._members, None)) is not None:
+                self._begin(member)
+            if not self._active:
+                return self._size
+            for session in list(self._active):
+                self._advance(session)
+
+    def _begin(self, member: Member) -> None:
+        outcome: RunRecord | Exception | None = None
+        if not self._active:
+            reset_peak_memory(self._device)
+        try:
+            if member.spec.task == "inference":
+                outcome = inference_record(member, self._device)
+            else:
+                session = Session(member, self._device)
+                session.resume()
+        except Exception as error:  # noqa: BLE001 - it is the run's own, whatever it is
+            outcome = error
+        if outcome is not None:
+            self._end(member, outcome, 0)
+            return
+        self._active[session] = (member, session.run())
+        for one in self._active:
+            one.together = max(one.together, len(self._active))
+
+    def _advance(self, session: Session) -> None:
+        """Make one update of a run; report its end where it ends thereby."""
+        member, updates = self._active[session]
+        outcome: RunRecord | Exception
+        try:
+            try:
+                next(updates)
+            except StopIteration:
+                outcome = session.record()
+            except Pruned:
+                outcome = session.pruned_record()
+            else:
+                return
+        except Exception as error:  # noqa: BLE001 - as above
+            outcome = error
+        del self._active[session]
+        try:
+            self._end(member, outcome, session.training.update)
+        finally:
+            del outcome  # an exception holds this frame, which would hold it: a cycle with all that both hold
+
+    def _end(self, member: Member, outcome: RunRecord | Exception, updates: int) -> None:
+        """Report a run's end; where memory ran out beside others, it is left for another attempt, with fewer."""
+        if isinstance(outcome, Exception) and self._active and is_out_of_memory(outcome):
+            self._size = -(-(len(self._active) + 1) // 2)
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            outcome = Interrupted(updates)
+        self._ended(member, outcome)

@@ -1,0 +1,100 @@
+"""The columns of a run's row, from what a training run has at hand when it ends."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from agad.data.split import OneClassSplit
+from agad.nets.build import count_parameters
+from agad.scoring.evaluate import Evaluator, Scores
+from agad.spec.run import EVAL_PROTOCOLS, RunSpec
+from agad.store.provenance import collect
+from agad.store.schema import LOSS_TERMS
+from agad.tensors.device import device_name
+from agad.train.state import RECIPROCALS, Training
+
+TEST, VALIDATION = "auroc", "validation"
+"""What is scored: the keys under which a point of the curve holds its AUROCs, named as in CurvePoint."""
+
+Point = dict[str, Any]
+"""A point of the learning curve: `update`, `terms` (loss terms), and protocol -> AUROC under TEST and VALIDATION."""
+
+
+def result_columns(spec: RunSpec, curve: Sequence[Point]) -> dict[str, Any]:
+    """AUROCs in [0, 1] after the last update, and the best of the curve, which only an oracle would know."""
+    columns: dict[str, Any] = {}
+    for part, headline in ((TEST, "auroc"), (VALIDATION, "auroc_val")):
+        for protocol, value in curve[-1][part].items():
+            columns[headline if protocol == "eval" else f"{headline}_{protocol}"] = value
+    if spec.evaluate_test:
+        oracle = max(curve, key=lambda point: point[TEST]["eval"])  # the first of equals
+        columns |= {"auroc_oracle": oracle[TEST]["eval"], "oracle_update": oracle["update"]}
+    return columns
+
+
+def size_columns(training: Training, split: OneClassSplit, evaluators: Mapping[str, Evaluator]) -> dict[str, Any]:
+    """Numbers of images and parameters, and how far the training came."""
+    sizes = training.batches.sizes
+    return {
+        "n_train_normal": len(split.normal),
+        "n_train_anomaly": len(split.anomaly),
+        "n_batch_normal": sizes.normal,
+        "n_batch_anomaly": sizes.anomaly,
+        **{
+            f"n_{part}_{kind}": int((evaluator.test_label == label).sum())
+            for part, evaluator in (("test", evaluators.get(TEST)), ("val", evaluators.get(VALIDATION)))
+            if evaluator is not None
+            for label, kind in enumerate(("normal", "anomaly"))
+        },
+        "drawn_anomaly_classes": list(split.drawn_anomaly_classes),
+        "drawn_validation_classes": list(split.validation_anomaly_classes),
+        "parameters_g": count_parameters(training.generator),
+        "parameters_d": count_parameters(training.discriminator),
+        "updates_done": training.update,
+        "d_resets": training.d_resets,
+        **{f"{name}_max": training.recip_max.get(name) for name in RECIPROCALS},
+    }
+
+
+def curve_columns(spec: RunSpec, curve: Sequence[Point]) -> dict[str, Any]:
+    """The learning curve: a list for each column, with an entry for each point."""
+    return {
+        "curve_update": [point["update"] for point in curve],
+        **{
+            f"curve_auroc{infix}_{protocol}": [point[part][protocol] for point in curve]
+            for part, infix in ((TEST, ""), (VALIDATION, "_val"))
+            for protocol in spec.curve_protocols
+            if curve and protocol in curve[0][part]
+        },
+        **{f"curve_{term}": [point["terms"].get(term) for point in curve] for term in LOSS_TERMS},
+    }
+
+
+def score_columns(split: OneClassSplit, scores: Mapping[str, Scores]) -> dict[str, Any]:
+    """Class, label and anomaly scores of the test images, in the order of the test set."""
+    columns: dict[str, Any] = {"test_class": split.test_class.tolist(), "test_label": split.test_label.tolist()}
+    for protocol in EVAL_PROTOCOLS:
+        if protocol in scores:
+            columns[f"scores_{protocol}"] = np.asarray(scores[protocol]).tolist()
+    return columns
+
+
+def provenance_columns(device: torch.device, data_digest: str) -> dict[str, Any]:
+    """Which code, data, versions and machine the row comes from."""
+    return {
+        **collect(),
+        "data_digest": data_digest,
+        "device": str(device),
+        "device_name": device_name(device),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def now() -> datetime.datetime:
+    """The time, in UTC."""
+    return datetime.datetime.now(datetime.UTC)

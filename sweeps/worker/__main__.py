@@ -1,0 +1,50 @@
+"""A worker as a process of its own.
+
+    python -m sweeps.worker --options results/logs/demo-…/options-….json --name w1
+
+Exit status: one of the EXIT_ codes of worker.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from agad.errors import AgadError
+
+from .options import WorkerOptions
+from .worker import EXIT_ENVIRONMENT, Worker
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
+
+log = logging.getLogger("agad.worker")
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m sweeps.worker", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--options", metavar="FILE", type=Path, required=True, help="what all workers of a sweep share")
+    for option in fields(WorkerOptions):
+        if option.metadata["own"]:
+            kind = int if str(option.type).startswith("int") else str
+            parser.add_argument(f"--{option.name}", type=kind, default=option.default, help=option.metadata["help"])
+    own = vars(parser.parse_args())
+    logging.basicConfig(
+        filename=own["log"], level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
+    )
+    try:
+        worker = Worker(WorkerOptions.load(own.pop("options"), **own))
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda n, _: worker.stopping.stop(f"it got {signal.Signals(n).name}"))
+        return worker.work()
+    except AgadError as error:
+        log.error("%s", error)  # one line, without a traceback
+        return EXIT_ENVIRONMENT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

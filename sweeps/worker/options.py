@@ -1,0 +1,109 @@
+"""WorkerOptions: what workers are started with.
+
+Each option is declared here once; launch.py's own options among them are made from these declarations. Under every
+executor they reach a worker as one JSON file in the results folder. What differs between the workers of a sweep (name,
+log, device, launcher) is not in the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agad import files
+from agad.errors import StoreError
+from agad.store.claims import DEFAULT_LEASE
+
+from .retry import RetryPolicy
+
+
+def _option(default: Any = dataclasses.MISSING, text: str = "", *, own: bool = False, **argument: Any) -> Any:
+    """A field: its default, its help, and whether it differs between the workers of a sweep.
+
+    `argument` makes it an option of launch.py: argparse's keywords, and `least`, the smallest number that is taken.
+    """
+    return dataclasses.field(default=default, metadata={"help": text, "own": own, "argument": argument})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What a worker is started with: strings and numbers, so that any executor can pass them on."""
+
+    plan: str = _option(text="path of the plan file")
+    results: str = _option(text="the results folder")
+    data: str | None = _option(None, "raw data ($AGAD_DATA, else data/)", metavar="DIR")
+    cache: str | None = _option(None, "prepared data ($AGAD_CACHE, else ~/.cache/agad)", metavar="DIR")
+    executor: str = _option("local", "which executor started it, for the row")
+    device: str = _option("cpu", "what runs are trained on (auto: CUDA where there is a GPU, else the CPU)", own=True,
+                          choices=("auto", "cpu", "cuda"))  # fmt: skip
+    threads: int = _option(1, "torch threads per worker (1)", metavar="N", least=1)
+    together: int = _option(1, "runs that advance at once in a worker on a GPU (1)", metavar="N", least=1)
+    checkpoint_every: float = _option(300.0, "seconds between checkpoints of a run (300)", metavar="SECONDS", least=0)
+    lease: float = _option(
+        DEFAULT_LEASE, f"seconds of silence after which a worker of another host counts as dead ({DEFAULT_LEASE:.0f})",
+        metavar="SECONDS", least=1,
+    )  # fmt: skip
+    deadline: float | None = _option(
+        None, "seconds until this machine is taken away; runs are saved up to 180 s before (in Slurm: its limit)",
+        metavar="SECONDS", least=0,
+    )  # fmt: skip
+    keep_weights: bool = _option(False, "save the weights of finished runs in RESULTS/weights/", action="store_true")
+    allow_code_change: bool = _option(
+        False, "continue although agad/ has changed since the plan was made", action="store_true"
+    )
+    heartbeat: float = _option(5.0, "seconds between two signs of life")
+    retry: Mapping[str, int] = dataclasses.field(default_factory=dict, metadata={
+        "help": "run_id -> attempt: failed rows up to it get another attempt", "own": False, "argument": {},
+    })  # fmt: skip
+    keeps_pruned: bool = _option(False, "do not finish pruned runs")
+    name: str = _option("worker", "its name in claims, rows and logs", own=True)
+    log: str | None = _option(None, "path of its log, named in failed rows; None: stderr", own=True)
+    parent: int | None = _option(None, "pid of the launcher, with which it ends; None: it lives on its own", own=True)
+    bell: str | None = _option(None, "file by which a launcher on another host stops it; None: none", own=True)
+
+    @property
+    def data_folder(self) -> str:
+        """Folder of the raw data, as this process's environment has it where none was given."""
+        return self.data or os.environ.get("AGAD_DATA") or "data"
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """Which failed and pruned runs get another attempt."""
+        return RetryPolicy(until_attempt=self.retry, keeps_pruned=self.keeps_pruned)
+
+    def path(self, folder: Path) -> Path:
+        """Where `save` writes them, by a name that stands for their content."""
+        return folder / f"options-{hashlib.sha256(self._text.encode()).hexdigest()[:12]}.json"
+
+    def save(self, folder: Path) -> Path:
+        """Write what all workers of a sweep share, unless it is there; the file's path, absolute."""
+        path = self.path(folder.absolute())
+        folder.mkdir(parents=True, exist_ok=True)
+        files.create_atomically(path, lambda temporary: temporary.write_text(self._text))
+        return path
+
+    @classmethod
+    def load(cls, path: Path, **own: Any) -> WorkerOptions:
+        """Read the file, and add what is one worker's own. Raises StoreError."""
+        try:
+            return cls(**json.loads(path.read_text()), **own)
+        except OSError as error:
+            raise StoreError(f"cannot read the worker's options {path}: {error.strerror}") from error
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{path} holds no worker's options of this agad: {error}") from error
+
+    @property
+    def _text(self) -> str:
+        shared = [option.name for option in dataclasses.fields(self) if not option.metadata["own"]]
+        return json.dumps({name: getattr(self, name) for name in shared}, indent=1, default=dict)
+
+
+def command_line_options() -> dict[str, dataclasses.Field[Any]]:
+    """Those of launch.py's options that are options of workers, by name."""
+    return {option.name: option for option in dataclasses.fields(WorkerOptions) if option.metadata["argument"]}
