@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from agad.errors import AgadError, StoreError
+from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.store.provenance import code_digest
 from agad.store.rows import Try
@@ -60,18 +58,6 @@ class RetryPolicy:
                 if any(one.status == "failed" for one in of_run) and all(one.status != "ok" for one in of_run)
             }
         )
-
-    def to_json(self) -> str:
-        """The file by which workers learn what `--retry-failed` opened."""
-        return json.dumps(dict(self.until_attempt))
-
-    @classmethod
-    def load(cls, path: Path) -> RetryPolicy:
-        """Read such a file. Raises StoreError, one line."""
-        try:
-            return cls(until_attempt=json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            raise StoreError(f"cannot read which failed runs are to be attempted again: {path}: {error}") from error
 
 
 def check_code(plan: Plan, *, allow_change: bool) -> None:
