@@ -10,7 +10,10 @@ import pytest
 
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.schema import RunRecord
-from agad.train.run import Action, Interrupted, Member, Progress, train, train_together
+from agad.train.control import Action, Interrupted, Progress
+from agad.train.crew import train_together
+from agad.train.run import train
+from agad.train.session import Member
 from tests.helpers.science import made_up, small
 
 pytestmark = pytest.mark.cuda
