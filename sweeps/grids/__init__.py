@@ -31,6 +31,12 @@ def load_grid(name: str) -> Grid:
 
 @functools.cache
 def _grids() -> dict[str, Cells]:
-    files = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    modules = [importlib.import_module(f".{name}", __package__) for name in files]
-    return {name: function for module in modules for name, function in grids_in(module).items()}
+    found: dict[str, Cells] = {}
+    for file in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        for name, function in grids_in(importlib.import_module(f".{file}", __package__)).items():
+            if name in found:
+                raise SpecError(
+                    f"two grids are named {name}: in sweeps/grids/{file}.py and in {found[name].__module__}"
+                )
+            found[name] = function
+    return found

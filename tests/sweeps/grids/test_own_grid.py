@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from agad.errors import SpecError
 from agad.plan.plan import Plan, find_plan
 from analysis.page import report
 from analysis.tables import table as tables
+from sweeps import grids
 from sweeps.cli import status
 from sweeps.grids import load_grid
 from sweeps.tuning.cells import study_cells
@@ -91,3 +94,30 @@ def test_a_grid_that_is_nowhere_is_one_clear_line(tmp_path: Path) -> None:
     assert "there is no file /nowhere/mine.py" in one_line(
         launch("--grid", "/nowhere/mine.py", "--results", str(tmp_path)).stderr
     )
+
+
+MORE = "from agad import RunSpec, grid\n\n@grid\ndef {name}():\n    return [RunSpec(dataset='digits', normal_class=7)]"
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose files count as files of sweeps/grids/."""
+    monkeypatch.setattr(grids, "__path__", [*grids.__path__, str(tmp_path)])
+    grids._grids.cache_clear()
+    yield tmp_path
+    grids._grids.cache_clear()
+    sys.modules.pop("sweeps.grids.zz_more", None)
+
+
+def test_a_new_file_beside_the_others_is_a_new_grid(beside: Path) -> None:
+    (beside / "zz_more.py").write_text(MORE.format(name="more"))
+
+    assert grids.grid_names()[-1] == "more"
+    assert [cell.normal_class for cell in load_grid("more").cells] == [7]
+
+
+def test_two_grids_of_one_name_are_refused(beside: Path) -> None:
+    (beside / "zz_more.py").write_text(MORE.format(name="table2"))
+
+    with pytest.raises(SpecError, match=r"two grids are named table2: in sweeps/grids/zz_more\.py and in .*tables"):
+        grids.grid_names()
