@@ -1,4 +1,4 @@
-"""What a run reports while it is made, and what it is told to do: Progress, and the Action of a control function."""
+"""What a run reports while it is made, and what it is to do: Progress, and the Action of a control function."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Training:
         return self._images.take(self.batches.positions(self.update))
 
     def end_update(self, terms: dict[str, float]) -> None:
-        """Count an update of all weights and look at its losses and terms (Algorithm 1, lines 12 and 13).
+        """Count an update of all weights and check its losses and terms (Algorithm 1, lines 12 and 13).
 
         Raises NonFiniteLoss where L_g or L_d is not finite; the state is of no use then.
         """

@@ -187,7 +187,7 @@ class _Arrays:
 
 
 def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
-    """os.execv's arguments, for each task. The shell keeps Slurm's warning away until launch.py listens to it."""
+    """os.execv's arguments, for each task. The shell ignores Slurm's warning until launch.py handles it."""
     command = ["/bin/sh", "-c", "trap '' USR1 USR2; exec \"$@\"", "sh", *entry.command]
     return [(command[0], command)] * entry.tasks
 
