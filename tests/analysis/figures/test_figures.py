@@ -1,0 +1,82 @@
+"""Figures: what they show, and what they say in words."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+
+from agad.spec.run import RunSpec
+from agad.store.rows import ResultStore
+from analysis import curves
+from analysis.cells import read_all
+from analysis.figures import reconstructions
+from analysis.figures.boxes import box_rows
+from analysis.figures.curves import curve_figures
+from analysis.figures.drawing import INK
+from analysis.figures.leakage import leakage_figure
+from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
+
+
+def test_boxes_compare_the_papers_shares_where_they_are_there(tmp_path):
+    runs = [s for gamma in (0.01, 0.05, 0.2) for s in specs((0,), dataset="digits", gamma=gamma)]
+    runs += specs((0,), seeds=(0,), gamma=0.05) + specs((0,), seeds=(0,), gamma=0.1)
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    cells = read_all(tmp_path)
+    shares = {d: tuple(cells.rows[i]["gamma"] for i in pair) for d, pair in box_rows(cells).items()}
+    assert shares == {"digits": (0.05, 0.2), "mnist": (0.05, 0.1)}
+
+
+def test_figures_say_in_words_what_they_show(demo):
+    cells = read_all(demo)
+    (drawing,) = curve_figures(cells, curves.read(demo, cells.runs["run_id"]))
+    ends = 100 * cells.runs.loc[cells.runs["row"] == 0, "auroc"]
+    assert f"γ .00 ends between {ends.min():.0f} and {ends.max():.0f}" in drawing.alt
+    svg = ElementTree.fromstring(drawing.to_svg())  # noqa: S314 - our own text
+    assert svg.attrib["role"] == "img"
+    assert svg.attrib["aria-label"] == drawing.alt
+
+
+def test_svgs_take_the_pages_colour_and_share_no_ids(demo):
+    cells = read_all(demo)
+    points = curves.read(demo, cells.runs["run_id"])
+    texts = [d.to_svg() for d in (leakage_figure(cells), *curve_figures(cells, points))]
+    ids = [set(re.findall(r' id="([^"]+)"', text)) for text in texts]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for text in texts:
+        assert INK not in text
+        assert "currentColor" in text
+
+
+def with_images(spec, error):
+    """A row whose two normal images come back exactly, and whose anomalous one is off by `error`."""
+    x = np.full((3, 1, 32, 32), 100, np.uint8)
+    x_hat = x + np.array([0, 0, error], np.uint8)[:, None, None, None]
+    values = {"recon_index": [5, 7, 2], "recon_label": [0, 0, 1], "recon_shape": [1, 32, 32]}
+    return ok_row(spec, 0.9, **values, recon_x=x.tobytes(), recon_x_hat=x_hat.tobytes())
+
+
+def test_figure_2_has_ganomaly_and_agad_without_and_with_anomalies(tmp_path):
+    of_class = RunSpec(dataset="fashion_mnist", protocol="leave_one_out", abnormal_class=9)
+    store = ResultStore(tmp_path)
+    store.commit(with_images(of_class.replace(method="ganomaly"), 10))
+    for gamma, error in ((0.0, 20), (0.1, 30)):
+        store.commit(with_images(of_class.replace(backbone="unetpp", gamma=gamma), error))
+    cells = read_all(tmp_path)
+    (group,) = reconstructions.groups(cells)
+    assert list(group.run_ids) == ["GANomaly", "AGAD unetpp, γ .00", "AGAD unetpp, γ .10"]
+    saved = reconstructions.read(tmp_path, group.run_ids.values())
+    (drawing,) = reconstructions.drawings(cells, saved)
+    assert drawing.name == "reconstructions-leave_one_out"
+    assert "Fashion-MNIST, anomalous: Ankle boot" in drawing.caption
+    assert "GANomaly 0 and 10; AGAD unetpp, γ .00 0 and 20; AGAD unetpp, γ .10 0 and 30" in drawing.alt
+
+
+def test_large_images_are_halved_by_their_means():
+    image = np.zeros((1, 1, 128, 128), np.uint8)
+    image[..., 0::2, :] = 200
+    strip = reconstructions.strip(image, 1)
+    assert strip.shape[0] == 64 + 2  # a transparent pixel on each side
+    assert set(strip[1:65, 1:65, 0].flat) == {100}

@@ -1,0 +1,218 @@
+"""The report: its page, its files, its command."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from html.parser import HTMLParser
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from agad.store.rows import ResultStore
+from agad.store.schema import SCHEMA_VERSION
+from analysis.page.report import main, write_report
+from analysis.tables.layouts.layouts import paper_sheets
+from analysis.tables.layouts.ours import our_tables
+from analysis.tables.networks import networks
+from tests.conftest import ROOT
+from tests.helpers.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
+
+
+class Page(HTMLParser):
+    """What the tests check of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append(tag)
+        self.links += [found[name] for name in ("href", "src", "xlink:href") if found.get(name)]
+        self.ids += [found["id"]] if "id" in found else []
+        if tag not in ("meta", "link", "br", "img", "hr"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(report) -> Page:
+    return Page((report / "index.html").read_text())
+
+
+def test_the_page_is_whole_and_needs_no_network(report, page):
+    assert page.open == []
+    assert not {"script", "img", "iframe", "link"} & set(page.tags)
+    assert any(link.startswith("data:") for link in page.links)  # the reconstructions
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        elif not link.startswith("data:image/png;base64,"):
+            assert (report / link).is_file()
+    text = (report / "index.html").read_text()
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+def test_the_pages_files_are_installed_with_it():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        listed = tomllib.load(file)["tool"]["setuptools"]["package-data"]["agad.analysis.page"]
+    files = {path.name for path in (ROOT / "analysis" / "page").iterdir() if path.suffix in (".css", ".html", ".js")}
+    assert set(listed) == files == {"page.css", "page.html"}
+
+
+def test_every_id_of_the_page_is_there_once(page):
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_tables_have_captions_and_figures_have_words(page):
+    assert page.tags.count("table") == page.tags.count("caption") > 3
+    assert page.tags.count("svg") == page.tags.count("figcaption") == 4
+
+
+def test_each_table_is_three_files_and_each_figure_two(report):
+    tables = {path.suffix: 0 for path in (report / "tables").iterdir()}
+    for path in (report / "tables").iterdir():
+        tables[path.suffix] += 1
+        assert path.stat().st_size > 0
+    assert tables.keys() == {".md", ".tex", ".csv"}
+    assert len(set(tables.values())) == 1
+    for path in (report / "figures").glob("*.png"):
+        with Image.open(path) as image:
+            assert min(image.size) > 200
+        assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert {path.stem for path in (report / "figures").iterdir()} == {
+        "leakage",
+        "curves-digits",
+        "boxes-digits",
+        "reconstructions",
+    }
+
+
+def test_latex_has_no_letter_that_latex_lacks(report, paper_cells):
+    sheets = [
+        sheet for name in ("table1", "table5", "table9") for sheet in paper_sheets(*our_tables(paper_cells, name))
+    ]
+    texts = [sheet.to_latex() for sheet in (*sheets, networks(paper_cells))]
+    for text in (*texts, *(path.read_text() for path in (report / "tables").glob("*.tex"))):
+        assert text.isascii()
+        assert text.count("{") == text.count("}")
+
+
+def test_the_csv_of_the_report_has_the_runs_numbers(demo, report):
+    with (report / "tables" / "others-averages.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    rows = ResultStore(demo).read(columns=["gamma", "auroc", "normal_class"]).to_pylist()
+    for line in lines:
+        of_class = {}
+        for row in rows:
+            if row["gamma"] == float(line["gamma"]):
+                of_class.setdefault(row["normal_class"], []).append(row["auroc"])
+        assert float(line["avg"]) == pytest.approx(np.mean([np.mean(v) for v in of_class.values()]), rel=1e-12)
+
+
+def test_failures_are_listed_one_by_one_and_escaped(tmp_path):
+    runs = specs((0, 1), dataset="digits")
+    store = ResultStore(tmp_path)
+    commit_all(store, runs[1:], drawn)
+    record = failed_row(runs[0])
+    record.values["failure_message"] = "loss <g> & co"
+    store.commit(record)
+    text = write_report(tmp_path, tmp_path / "out").read_text()
+    assert "loss &lt;g&gt; &amp; co" in text
+    assert "loss <g>" not in text
+    with (tmp_path / "out" / "tables" / "failures.csv").open() as file:
+        (line,) = csv.DictReader(file)
+    assert (line["run_id"], line["failure_kind"]) == (runs[0].run_id, "nan")
+
+
+def test_the_report_runs_as_a_script_from_anywhere(demo, tmp_path):
+    command = [sys.executable, str(ROOT / "analysis" / "report.py"), "--results", str(demo), "--out", "out"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_the_report_loads_no_torch_and_no_scheduler(demo, tmp_path):
+    program = (
+        "import sys; from analysis.page.report import write_report; write_report(sys.argv[1], sys.argv[2]);"
+        "print(*sorted(sys.modules))"
+    )
+    command = [sys.executable, "-c", program, str(demo), str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in result.stdout.split()}
+    assert not loaded & {"torch", "torchvision", "sklearn", "ray", "submitit", "optuna", "sweeps"}
+
+
+def nothing(results):
+    results.mkdir()
+
+
+def torn(results):
+    store = ResultStore(results)
+    (spec,) = specs((0,), seeds=(0,))
+    store.commit(ok_row(spec, 0.9))
+    path = store.inbox / f"{spec.run_id}.1.parquet"
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def newer_schema(results):
+    store = ResultStore(results)
+    commit_all(store, specs((0,), seeds=(0,)), drawn)
+    (path,) = store.base.iterdir()
+    rows = pq.read_table(path)
+    pq.write_table(rows.replace_schema_metadata({"agad_schema_version": str(SCHEMA_VERSION + 1)}), path)
+
+
+def other_data(results):
+    for number, spec in enumerate(specs((0,))):
+        ResultStore(results).commit(ok_row(spec, 0.9, data_digest=str(number)))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "message"),
+    [
+        (lambda results: None, [], "no such results folder"),
+        (nothing, [], "no plan and no row"),
+        (torn, [], "no row that can be read"),
+        (newer_schema, [], "written by a newer agad"),
+        (other_data, [], "different MNIST data"),
+        (other_data, ["--grid", "table1"], "no plan of grid table1"),
+        (other_data, ["--plan", "nowhere.json"], "no such plan file"),
+    ],
+)
+def test_bad_input_is_one_clear_line(tmp_path, capsys, prepare, arguments, message):
+    results = tmp_path / "results"
+    prepare(results)
+    assert main(["--results", str(results), "--out", str(tmp_path / "out"), *arguments]) == 2
+    out, err = capsys.readouterr()
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(demo, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["--results", str(demo), "--out", str(tmp_path / "file")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")

@@ -1,0 +1,125 @@
+"""The paper's own layouts, with our numbers beside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agad.spec.run import EVAL_PROTOCOLS
+from agad.store.rows import ResultStore
+from analysis.cells import read_all
+from analysis.paper import numbers as paper
+from analysis.tables.layouts import comparisons
+from analysis.tables.layouts.coverage import coverage
+from analysis.tables.layouts.layouts import paper_sheets
+from analysis.tables.layouts.ours import our_tables
+from tests.analysis.conftest import few_of_the_paper
+from tests.helpers.analysis_rows import commit_all, drawn, specs
+
+
+def our_table(cells, name):
+    (found,) = our_tables(cells, name)
+    return found
+
+
+def test_table_1_has_every_printed_line_and_ours_below(paper_cells):
+    mnist, fashion = paper_sheets(our_table(paper_cells, "table1"))
+    assert [line[:2] for line in mnist.lines] == [
+        *[(method, "paper") for method in ("AnoGAN", "OCGAN", "GeoTrans", "ARNet", "ADGAN (rerun)", "AGAD")],
+        ("AGAD", "here"),
+    ]
+    assert mnist.lines[5][2:] == (
+        *("100.0", "100.0", "99.0", "98.6", "99.5", "97.2", "99.6", "99.8", "95.8", "99.2"),
+        *("99.1", "0.86", ""),
+    )
+    ours = mnist.lines[6]
+    expected = np.mean([drawn(spec) for spec in few_of_the_paper() if is_table_1(spec) and spec.normal_class == 3])
+    assert ours[2 + 3] == f"{100 * expected:.1f}"
+    assert ours[2 + 8 : 2 + 10] == ("—", "—")  # the classes that nothing was run of
+    assert ours[-3].endswith("*")
+    assert ours[-1] == "16/30"
+    assert len(fashion.lines) == 5
+
+
+def is_table_1(spec):
+    return spec.dataset == "mnist" and spec.backbone == "naive" and spec.gamma == 0
+
+
+def test_table_5_has_four_lines_per_data_set_and_no_gap_where_nothing_can_be_frozen(paper_cells):
+    (sheet,) = paper_sheets(our_table(paper_cells, "table5"))
+    assert [line[:4] for line in sheet.lines[::2]] == [
+        ("Fashion-MNIST", "✓", "✓", "paper"),
+        ("Fashion-MNIST", "✓", "", "paper"),
+        ("Fashion-MNIST", "", "✓", "paper"),
+        ("Fashion-MNIST", "", "", "paper"),
+    ]
+    frozen = sheet.lines[1]
+    assert frozen[3:6] == ("here", "", "—")  # gamma .00 cannot be, .01 was not run
+    assert frozen[7].endswith("*")  # two classes short
+    assert 'class="key again">✓' not in sheet.to_html()
+
+
+def test_a_number_of_ours_bears_its_verdict_in_the_papers_layout(tmp_path):
+    runs = specs(dataset="cifar10", backbone="unet", gamma=0.03)
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.983)
+    (sheet,) = paper_sheets(our_table(read_all(tmp_path), "table4"))
+    with_context = next(line for line in sheet.lines if line[1:3] == ("with", "here"))
+    assert with_context[3:] == ("—", "—", "98.3±0.00 =", "—", "—")
+
+
+def test_borrowed_columns_of_table_2_stand_marked_beside_ours(tmp_path):
+    runs = specs(dataset="cifar10", backbone="unetpp", gamma=0.1)
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.5)
+    (sheet,) = paper_sheets(our_table(read_all(tmp_path), "table2"))
+    line = dict(zip(sheet.columns, next(line for line in sheet.lines if line[1] == ".10"), strict=True))
+    assert (line["Deep SAD†"], line["AGAD, paper"], line["AGAD, here"]) == ("79.8±7.1", "99.9±0.03", "50.0±0.00")
+    assert (line["diff"], line["verdict"], line["n"]) == ("−49.9", "below", "30/30")
+
+
+def test_other_settings_have_a_sheet_of_their_own_without_a_verdict(tmp_path):
+    runs = [*specs(), *specs(updates=200)]
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    own, other = our_tables(read_all(tmp_path), "table1")
+    assert (own.settings, other.settings) == ((), ("updates=200",))
+    assert other.name == "table1-updates=200"
+    (sheet,) = paper_sheets(other)
+    assert sheet.lines[-1][-3].replace(".", "").isdigit()
+
+
+def test_of_runs_trained_alike_those_with_more_seeds_stand_for_the_row(tmp_path):
+    store = ResultStore(tmp_path)
+    commit_all(store, specs(seeds=(0,), curve_protocols=EVAL_PROTOCOLS[:5]), lambda spec: 0.1)
+    commit_all(store, specs(seeds=range(3)), lambda spec: 0.9)
+    (found,) = our_tables(read_all(tmp_path), "table1")
+    assert found.summary["avg"].tolist() == [pytest.approx(0.9)]
+
+
+def test_coverage_counts_against_the_paper(paper_cells):
+    tables = {name: our_tables(paper_cells, name) for name in paper.TABLES if name != "table8"}
+    lines = {line[0]: line[1:] for line in coverage(tables).lines}
+    assert lines[paper.TITLES["table1"]] == ("0/50", "32/150", "0", "0", "0", "0", "4", "")
+    assert lines[paper.TITLES["table3"]][:2] == ("0/38", "0/114")
+    assert lines[paper.TITLES["table5"]][1] == f"{2 * 8 * (2 + 4)}/2160"  # 2 strategies at 0, 4 at .05
+
+
+def test_gains_are_over_the_same_runs(tmp_path):
+    runs = specs(range(10), dataset="cifar10", backbone="unet")
+    without = specs(range(10), dataset="cifar10", backbone="unet", adversarial_context="off")
+    store = ResultStore(tmp_path)
+    commit_all(store, without, drawn)
+    same = {(s.normal_class, s.seed): drawn(s) for s in without}
+    commit_all(store, runs, lambda spec: same[spec.normal_class, spec.seed] + 0.02)
+    sheet = comparisons.paired(our_table(read_all(tmp_path), "table4"))
+    (line,) = sheet.lines
+    assert line[3:] == ("+2.0", "+2.0 … +2.0", line[5], ".002", "30")  # 2 / 2^10, one test
+    assert float(line[5]) > 0.5
+
+
+def test_uncertainty_says_when_there_is_no_interval(tmp_path):
+    commit_all(ResultStore(tmp_path), specs(range(3), seeds=range(5), dataset="digits"), drawn)
+    commit_all(ResultStore(tmp_path), specs(range(3), seeds=range(3), dataset="digits", gamma=0.05), drawn)
+    five, three = comparisons.uncertainty(read_all(tmp_path), "u", "u").lines
+    assert "–" in five[-4]
+    assert "–" in five[-2]
+    assert "–" in three[-4]
+    assert three[-2] == "—"

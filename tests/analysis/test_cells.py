@@ -1,0 +1,107 @@
+"""Cells: which runs share a row, what became of them, and what their rows alone give."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from agad.errors import AnalysisError
+from agad.plan.plan import Plan
+from agad.spec.run import SEMANTICS_VERSION, RunSpec
+from agad.store.rows import ResultStore
+from agad.store.schema import LIGHT_COLUMNS
+from analysis.cells import of_rows, read, read_all
+from analysis.table_rows import ONE_KNOWN
+from analysis.tables.layouts.one_known import one_known
+from tests.helpers.analysis_rows import commit_all, drawn, specs
+
+
+def test_rows_alone_make_the_same_numbers_as_their_plan(tmp_path):
+    runs = [*specs(range(10), gamma=0.05, known_anomaly_draw=2), *specs(), *specs(range(3), dataset="digits")]
+    store = ResultStore(tmp_path)
+    commit_all(store, runs, drawn)
+    planned = read(store, Plan("mixed", (), (), tuple(runs)))
+    alone = of_rows(store.read(columns=(*LIGHT_COLUMNS,)), "mixed")
+    by_key = [
+        {(v["dataset"], v["gamma"]): line for v, line in zip(c.rows, c.summary.to_dict("records"), strict=True)}
+        for c in (planned, alone)
+    ]
+    assert by_key[0].keys() == by_key[1].keys() == {("mnist", 0.05), ("mnist", 0.0), ("digits", 0.0)}
+    for key, line in by_key[0].items():
+        assert line["avg"] == pytest.approx(by_key[1][key]["avg"], rel=1e-12)
+        assert line["sd_seeds"] == pytest.approx(by_key[1][key]["sd_seeds"], rel=1e-12)
+        assert line["ok"] == by_key[1][key]["ok"]
+    assert [(v["dataset"], v["gamma"]) for v in alone.rows] == [("digits", 0.0), ("mnist", 0.0), ("mnist", 0.05)]
+
+
+def test_rows_that_lack_a_newer_field_take_its_default(tmp_path):
+    store = ResultStore(tmp_path)
+    commit_all(store, specs((0,)), drawn)
+    rows = store.read()
+    column = rows.schema.get_field_index("upsampling")
+    import pyarrow as pa
+
+    older = rows.set_column(column, "upsampling", pa.nulls(len(rows), pa.string()))
+    assert of_rows(older, "older").rows[0]["upsampling"] == "transpose"
+
+
+def test_rows_of_other_semantics_are_refused(tmp_path):
+    import pyarrow as pa
+
+    store = ResultStore(tmp_path)
+    commit_all(store, specs((0,)), drawn)
+    rows = store.read()
+    column = rows.schema.get_field_index("semantics_version")
+    mixed = rows.set_column(column, "semantics_version", pa.array([SEMANTICS_VERSION, 98, 99], pa.int32()))
+    with pytest.raises(AnalysisError, match=f"semantics {SEMANTICS_VERSION} and 98 and 99"):
+        of_rows(mixed, "mixed")
+
+
+def test_pairs_of_one_known_class_make_one_row(tmp_path):
+    runs = [
+        RunSpec(dataset="digits", normal_class=n, gamma=0.05, known_anomaly_classes=(k,), seed=seed)
+        for n in (0, 1, 2)
+        for k in (0, 1, 2)
+        if n != k
+        for seed in (0, 1)
+    ]
+    of_pair = {(0, 1): 0.9, (0, 2): 0.8, (1, 0): 0.7, (1, 2): 0.6, (2, 0): 0.5, (2, 1): 0.4}
+    store = ResultStore(tmp_path)
+    commit_all(store, runs, lambda spec: of_pair[spec.normal_class, spec.known_anomaly_classes[0]])
+    for cells in (read(store, Plan("table2_one", (), (), tuple(runs))), read_all(store)):
+        (values,) = cells.rows
+        assert values["known_anomaly_classes"] == ONE_KNOWN
+        (line,) = cells.summary.to_dict("records")
+        assert line["avg"] == pytest.approx(np.mean(list(of_pair.values())))
+        assert line["sd_classes"] == pytest.approx(np.std(list(of_pair.values())))  # over the pairs, as Deep SAD's
+        assert (line["classes"], line["classes_wanted"], line["ok"]) == (6, 6, 12)
+    sheet = one_known(cells)
+    assert sheet.lines[0][-5:] == ("65.0±17.08", "—", "—", "6/6", "12/12")
+
+
+def test_one_and_the_same_known_class_stays_named(tmp_path):
+    runs = [*specs((0, 1), gamma=0.05, dataset="digits", known_anomaly_classes=(5,))]
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    assert read_all(tmp_path).rows[0]["known_anomaly_classes"] == [5]
+
+
+def test_all_plans_of_a_folder_together(tmp_path):
+    first, second = specs((0, 1)), specs((1, 2))
+    for name, runs in (("a", first), ("b", second)):
+        content = [{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in runs]
+        path = tmp_path / "plans" / f"{name}-0.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"grid": name, "title": name, "overrides": [], "specs": content}))
+    commit_all(ResultStore(tmp_path), first, drawn)
+    cells = read_all(tmp_path)
+    assert (cells.title, len(cells.runs)) == ("a + b", 9)  # what both plans want is one run
+    assert cells.summary.loc[0, ["ok", "missing"]].tolist() == [6, 3]
+
+
+def test_ganomaly_is_never_compared_with_agads_numbers(tmp_path):
+    runs = [RunSpec(dataset="mnist", normal_class=c, method="ganomaly") for c in range(10)]
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    cells = read_all(tmp_path)
+    assert cells.matches == (None,)

@@ -1,0 +1,29 @@
+"""The notebooks: committed clean, and running from their folder."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+import pytest
+
+from tests.helpers.notebooks import NOTEBOOKS, code_of, run_notebook
+
+
+def test_there_are_the_four_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == ["figures", "leakage", "tables", "tuning"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_committed_without_outputs_and_define_nothing(path):
+    for cell in json.loads(path.read_text())["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    assert not [node for text in code_of(path) for node in ast.walk(ast.parse(text)) if isinstance(node, definitions)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_from_their_folder(path, demo):
+    result = run_notebook(path, demo)
+    assert result.returncode == 0, result.stderr
