@@ -1,6 +1,6 @@
-"""The methods that a spec can name, and what the trainer asks of each.
+"""The methods that a spec can name, and the interface that the trainer uses.
 
-A method is one file here with a literal METHOD and a function `make` (agad/spec/catalogue.py says what they hold).
+A method is one file here with a literal METHOD and a function `make` (agad/spec/catalogue.py).
 Batches, optimisers, checkpoints, protocols and rows are shared.
 """
 

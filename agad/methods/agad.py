@@ -24,7 +24,7 @@ from agad.methods.method import Losses
 from agad.methods.passes import plan_passes
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNormNet
-from agad.nets.layers.recomputation import pays
+from agad.nets.layers.recomputation import is_worthwhile
 from agad.spec.run import RunSpec
 
 METHOD = {"title": "AGAD", "cost": 1.0, "labels": "may"}
@@ -79,8 +79,9 @@ class Agad:
         """
         passes, n = self._passes, n_normal
         twice = self._needs_second_reconstruction(len(x) - n)
-        # Alone, the maps of G(x) would have to be there at once in the end, whether made anew or not.
-        x_hat = at_least_float32(passes.g_real.generate(generator, x, n, anew=twice and pays(generator, x)))
+        # Without a second pass, recomputing the first would save nothing: its activations are all needed at once.
+        recompute = twice and is_worthwhile(generator, x)
+        x_hat = at_least_float32(passes.g_real.generate(generator, x, n, recompute=recompute))
         x_hat_again = None
         if twice:
             source = x_hat.detach() if self._spec.detach_pseudo else x_hat

@@ -94,7 +94,7 @@ def anomaly_loss(distances: Distances, spec: RunSpec) -> tuple[Tensor, dict[str,
 
 
 def reciprocal(distance: Tensor, spec: RunSpec) -> Tensor:
-    """A denominator of Eq. 10 turned over: distance (N,), 0 or more, to a scalar; see anomaly_loss."""
+    """A term of Eq. 10, from distance (N,), 0 or more, to a scalar; see anomaly_loss."""
     if spec.reciprocal == "of_mean":
         return 1 / (distance.mean() + spec.recip_eps)
     return (1 / (distance + spec.recip_eps)).mean()

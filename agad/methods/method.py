@@ -1,4 +1,4 @@
-"""What a method is to the trainer and to the evaluation."""
+"""Method: what the trainer and the evaluation call of a method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """Both losses of a step, scalars with their graphs, and the unweighted terms that the row's curve keeps."""
+    """Both losses of a step, scalars with their graphs, and the unweighted terms that the row's curve holds."""
 
     loss_g: Tensor
     loss_d: Tensor
@@ -23,7 +23,7 @@ class Losses:
 
 
 class Method(Protocol[Out]):
-    """A step's forward passes and losses, and what a trained G says of an image. It holds no weights."""
+    """A step's forward passes and losses, and the score of an image by a trained G. It holds no weights."""
 
     def forward(self, generator: BatchNormNet, discriminator: Discriminator, x: Tensor, n_normal: int) -> Out:
         """All passes of a step over a batch x (B, C, H, W) in [-1, 1], whose first n_normal images are normal."""
@@ -32,7 +32,7 @@ class Method(Protocol[Out]):
         """L_g and L_d of those passes; the trainer sends the one's gradient to G alone, the other's to D alone."""
 
     def scores(self, generator: BatchNormNet, x: Tensor) -> Tensor:
-        """Anomaly score of each image of x, (B,), higher meaning more anomalous; batch norm is as it was set."""
+        """Anomaly score of each image of x, (B,), higher: more anomalous; the caller sets the mode of batch norm."""
 
     def reconstruct(self, generator: BatchNormNet, x: Tensor) -> Tensor:
-        """x_hat, (B, C, H, W) in [-1, 1]; batch norm is as it was set."""
+        """x_hat, (B, C, H, W) in [-1, 1]; the caller sets the mode of batch norm."""

@@ -32,13 +32,13 @@ class Pass:
     anomaly: BNMode
     joint: bool
 
-    def generate(self, net: BatchNormNet, images: Tensor, n_normal: int, *, anew: bool = False) -> Tensor:
+    def generate(self, net: BatchNormNet, images: Tensor, n_normal: int, *, recompute: bool = False) -> Tensor:
         """G of `images` (N, C, H, W), the first n_normal of which are normal; same shape.
 
-        Where the pass is not joint, the normals go first. `anew`: autograd keeps nothing of it where it can be made
-        once more (agad/nets/layers/recomputation.py).
+        Where the pass is not joint, the normals go first. `recompute`: autograd saves nothing of it where the backward
+        pass can repeat it (agad/nets/layers/recomputation.py).
         """
-        run = partial(recomputed, net) if anew else net
+        run = partial(recomputed, net) if recompute else net
         parts: list[Tensor] = [run(part) for part in self._parts(net, images, n_normal)]
         return _join(parts)
 
@@ -72,7 +72,7 @@ def plan_passes(spec: RunSpec) -> Passes:
     """The passes of a spec.
 
     Strategies: `advprop` sends reconstructions through the auxiliary batch norm (of G, or of D too); `freeze` sends
-    anomalies and their reconstructions apart through running statistics, except where they meet the auxiliary one.
+    anomalies and their reconstructions separately through running statistics, except in auxiliary batch norm.
     """
     freeze = "freeze" in spec.batch_norm
     advprop = "advprop" in spec.batch_norm

@@ -1,4 +1,4 @@
 """The nets: generators, discriminator, and the layers that they share.
 
-A backbone is one file here with a literal BACKBONE and a function `build` (agad/spec/catalogue.py says what they hold).
+A backbone is one file here with a literal BACKBONE and a function `build` (agad/spec/catalogue.py).
 """

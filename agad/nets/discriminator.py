@@ -10,7 +10,7 @@ from agad.nets.layers.convolution import Conv2d
 from agad.nets.naive import SLOPE
 
 KERNEL = 4
-"""Of the classifier: it sees a 4x4 map, which at 32x32 GANomaly's three levels give by themselves."""
+"""Of the classifier: its input is 4x4, which at 32x32 is the output of GANomaly's three levels."""
 
 
 class Discriminator(BatchNormNet):

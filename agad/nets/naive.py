@@ -39,7 +39,7 @@ class NaiveGenerator(BatchNormNet):
         latent: `2x2` or `1x1`, at least 32x32 pixels for the latter.
     """
 
-    kept_per_pixel = 100
+    saved_per_pixel = 100
 
     def __init__(self, channels: int, latent: str = "2x2") -> None:
         super().__init__()

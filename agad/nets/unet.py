@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet
 from agad.nets.layers.convolution import Conv2d, ConvTranspose2d
-from agad.nets.layers.rebuilding import Recipes
+from agad.nets.layers.rebuilding import Rebuilding
 from agad.spec.run import RunSpec
 
 BACKBONE = {
@@ -38,12 +38,12 @@ class DoubleConv(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, *, norm: bool) -> None:
         super().__init__(*_conv(inputs, outputs, norm=norm), *_conv(outputs, outputs, norm=norm))
 
-    def forward(self, x: Tensor, recipes: Recipes | None = None) -> Tensor:
+    def forward(self, x: Tensor, rebuilding: Rebuilding | None = None) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""
-        for place, layer in enumerate(self):
+        for index, layer in enumerate(self):
             before, x = x, layer(x)
-            if place == 1 and recipes is not None and isinstance(layer, BatchNorm2d):
-                recipes.activation(x, layer, before)
+            if index == 1 and rebuilding is not None and isinstance(layer, BatchNorm2d):
+                rebuilding.normalised(x, layer, before)
         return x
 
 
@@ -56,7 +56,7 @@ class BilinearUp(nn.Module):
 
 
 def up_path(coarse: int, fine: int, upsampling: str) -> tuple[nn.Module, int]:
-    """The module from one level to the next finer, and the channels it gives: `transpose` narrows, `bilinear` not."""
+    """The module from one level to the next finer, and its output channels: fewer (`transpose`) or the same."""
     if upsampling == "transpose":
         return ConvTranspose2d(coarse, fine, 2, 2), fine
     return BilinearUp(), coarse
@@ -76,7 +76,7 @@ class UNetGenerator(BatchNormNet):
         norm: batch norm in the blocks; without it the convolutions have a bias (Table 8's exact counts).
     """
 
-    kept_per_pixel = 600
+    saved_per_pixel = 600
 
     def __init__(self, channels: int, upsampling: str = "transpose", *, norm: bool = True) -> None:
         super().__init__()
@@ -93,13 +93,13 @@ class UNetGenerator(BatchNormNet):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, channels, H, W) in [-1, 1]; same shape."""
         skips = []
-        with Recipes(self, x).used() as recipes:
+        with Rebuilding(self, x).active() as rebuilding:
             for level, encoder in enumerate(self.encoders):
-                x = encoder(x if level == 0 else down(x), recipes)
+                x = encoder(x if level == 0 else down(x), rebuilding)
                 skips.append(x)
             skips.pop()
             for up, decoder in zip(self.ups, self.decoders, strict=True):
-                x = decoder(recipes.join([skips.pop()], up, x), recipes)
+                x = decoder(rebuilding.concatenate([skips.pop()], up, x), rebuilding)
         return torch.tanh(self.head(x))
 
 

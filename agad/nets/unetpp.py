@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from agad.nets.layers.batchnorm import BatchNormNet
 from agad.nets.layers.convolution import Conv2d
-from agad.nets.layers.rebuilding import Recipes
+from agad.nets.layers.rebuilding import Rebuilding
 from agad.nets.unet import WIDTHS, DoubleConv, down, up_path
 from agad.spec.run import RunSpec
 
@@ -28,13 +28,13 @@ def build(channels: int, spec: RunSpec) -> UNetPlusPlusGenerator:
 
 
 class UNetPlusPlusGenerator(BatchNormNet):
-    """Nested U-Net: node (i, j) sees all earlier nodes of its level i and the raised node (i + 1, j - 1).
+    """Nested U-Net: node (i, j) sees all earlier nodes of its level i and the upsampled node (i + 1, j - 1).
 
     No deep supervision: the image comes from node (0, 4) through a 1x1 convolution and Tanh. Arguments as
     UNetGenerator.
     """
 
-    kept_per_pixel = 1280
+    saved_per_pixel = 1280
 
     def __init__(self, channels: int, upsampling: str = "transpose", *, norm: bool = True) -> None:
         super().__init__()
@@ -54,15 +54,16 @@ class UNetPlusPlusGenerator(BatchNormNet):
     def forward(self, x: Tensor) -> Tensor:
         """Reconstruct x (N, channels, H, W) in [-1, 1]; same shape."""
         levels: list[list[Tensor]] = []
-        with Recipes(self, x).used() as recipes:
+        with Rebuilding(self, x).active() as rebuilding:
             for level in range(len(WIDTHS)):
-                x = self.nodes[_name(level, 0)](x if level == 0 else down(x), recipes)
+                x = self.nodes[_name(level, 0)](x if level == 0 else down(x), rebuilding)
                 levels.append([x])
             for column in range(1, len(WIDTHS)):
                 for level in range(len(WIDTHS) - column):
                     name = _name(level, column)
                     up, coarse = self.ups[name], levels[level + 1][column - 1]
-                    levels[level].append(self.nodes[name](recipes.join(levels[level], up, coarse), recipes))
+                    joined = rebuilding.concatenate(levels[level], up, coarse)
+                    levels[level].append(self.nodes[name](joined, rebuilding))
         return torch.tanh(self.head(levels[0][-1]))
 
 

@@ -16,7 +16,7 @@ from agad.spec import catalogue
 from agad.spec.setting import UNSET, Field, Setting, choice, fields_of, setting
 
 EVAL_PROTOCOLS = ("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1")
-"""The evaluation protocols; agad/scoring/evaluate.py says what each does."""
+"""The evaluation protocols; agad/scoring/evaluate.py describes each."""
 
 VALIDATION_PROTOCOLS = ("eval", "eval_recal")
 """Those that validation images are scored under: an image's score does not depend on the other images."""
@@ -51,9 +51,9 @@ class SpecFields:
     """Height and width in pixels: a multiple of 16."""
     protocol: str = choice("data", "one_vs_rest", "leave_one_out", stated=True)
     """`one_vs_rest`: one class is normal; `leave_one_out`: one class is anomalous, all others are normal."""
-    normal_class: int | None = setting(None, "data", timed=True, seeds_a_cell=True)
+    normal_class: int | None = setting(None, "data", timed=True, within_row=True)
     """The normal class under one_vs_rest."""
-    abnormal_class: int | None = setting(None, "data", seeds_a_cell=True)
+    abnormal_class: int | None = setting(None, "data", within_row=True)
     """The anomalous class under leave_one_out."""
     gamma: float = setting(0.0, "data", at_least=0, below=1, leads=True, title="γ")
     """Share of anomalies in the training data, a / (n + a), as the paper defines it; in [0, 1)."""
@@ -163,7 +163,7 @@ class SpecFields:
     evaluate_test: bool = setting(True, "evaluation", older=True)
     """False: no test image is read, and the row has validation scores alone."""
 
-    seed: int = setting(0, "seed", at_least=0, timed=True, seeds_a_cell=True)
+    seed: int = setting(0, "seed", at_least=0, timed=True, within_row=True)
     """One seed, from which every generator of the run is derived."""
 
     @property
@@ -210,11 +210,11 @@ def spec_field(name: str) -> Field:
         raise SpecError(f"unknown field {name!r}; {hint}") from None
 
 
-CELL_FIELDS = names_where(lambda known: known.seeds_a_cell)
-"""Fields in which runs of one row of a table may differ: they tell its classes and seeds apart."""
+CELL_FIELDS = names_where(lambda known: known.within_row)
+"""Fields in which runs of one row of a table may differ: they distinguish its classes and seeds."""
 
 LEADING_FIELDS = names_where(lambda known: known.leads)
-"""Fields that every row of a table starts with: they say where something is compared, not what."""
+"""Fields that every row of a table starts with: where something is compared, not what."""
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """RunSpec: what a run is. Standard library only.
 
 A run is a function of its spec: every choice that changes numbers by design is a field of it (agad/spec/fields.py) and
-enters `run_id`. Whatever only says where and how the run is made is in RunOptions and never enters it.
+enters `run_id`. Where and how the run is made is in RunOptions and never enters it.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ class Setting:
             value: only values that differ from it enter `run_id`, and older rows are read as if they had it.
         timed: whether task=inference uses the field.
         generator: whether the generator's size or speed depends on the field; `backbone` is known by itself.
-        seeds_a_cell: whether runs of one row of a table may differ in it: it tells classes and seeds apart.
+        within_row: whether runs of one row of a table may differ in it: it distinguishes classes and seeds.
         leads: whether every row of a table starts with it: where something is compared, not what.
-        scoring: whether it says which scores are computed and when, while the headline AUROC stays the same.
+        scoring: whether it decides which scores are computed and when, while the headline AUROC stays the same.
         stated: whether the paper states the default (section 4.2), so that a run with another value is not the paper's.
         title: heading of its column in tables; empty: its name.
     """
@@ -51,7 +51,7 @@ class Setting:
     older: Any = UNSET
     timed: bool = False
     generator: bool = False
-    seeds_a_cell: bool = False
+    within_row: bool = False
     leads: bool = False
     scoring: bool = False
     stated: bool = False
@@ -87,7 +87,7 @@ class Setting:
 
 
 def setting(default: Any, group: str, **known: Any) -> Any:
-    """A dataclass field with a default and a Setting, which says what else is known of it."""
+    """A dataclass field with a default and a Setting of what else is known of it."""
     return dataclasses.field(default=default, metadata={"setting": Setting(group=group, **known)})
 
 

@@ -25,8 +25,8 @@ class Lease:
     """A study's claim, of the same make as a run's: a file with a counter that its owner keeps raising.
 
     The death of an owner on this host is seen at once; on another host its counter must stand still for `lease`
-    seconds, on this process's own clock. So a second coordinator is refused as soon as it sees that the first is alive, and waits
-    for as long as it cannot know.
+    seconds, on this process's own clock. So a second coordinator is refused as soon as it sees that the first is
+    alive, and waits for as long as it cannot know.
 
     Args:
         folder: the study's folder.

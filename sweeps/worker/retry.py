@@ -78,7 +78,7 @@ def check_code(plan: Plan, *, allow_change: bool) -> None:
     """Refuse to add rows of other code to a plan's rows, unless the user allows it. Raises AgadError."""
     if plan.code != code_digest() and not allow_change:
         raise AgadError(
-            f"agad/ has changed since this plan's rows were made (code {plan.code or 'unknown'}, now {code_digest()}): "
+            f"agad/ has changed since this plan was made (code {plan.code or 'unknown'}, now {code_digest()}): "
             "the numbers might not be comparable; use another --results folder, or go on with --allow-code-change if "
             "the change cannot change numbers"
         )

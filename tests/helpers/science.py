@@ -13,7 +13,7 @@ from agad.data.prepared import Prepared, in_memory
 from agad.data.split import one_class_split
 from agad.methods import build_generator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
-from agad.nets.layers.rebuilding import Recipe
+from agad.nets.layers.rebuilding import Rebuilt
 from agad.nets.layers.saved_tensors import saved_as
 from agad.spec.run import RunOptions, RunSpec
 from agad.train.state import Training
@@ -57,13 +57,13 @@ def small(**changes: Any) -> RunSpec:
     return RunSpec(**(values | changes))
 
 
-def kept_per_pixel(net: BatchNormNet) -> float:
-    """Numbers that autograd keeps of a pass over one-channel images at 32x32, without weights, counted by memory."""
+def saved_per_pixel(net: BatchNormNet) -> float:
+    """Numbers that autograd saves of a pass over one-channel images at 32x32, without weights, counted by memory."""
     weights = {parameter.data_ptr() for parameter in net.parameters()}
     kept: dict[int, Tensor] = {}
 
     def note(saved: Any) -> Any:
-        maps = saved.maps if isinstance(saved, Recipe) else [saved]
+        maps = saved.sources if isinstance(saved, Rebuilt) else [saved]
         kept.update({one.data_ptr(): one for one in maps if one.data_ptr() not in weights})
         return saved
 

@@ -1,4 +1,4 @@
-"""Batch norm whose behaviour is said outright, not implied by train() and eval() (section 6.2, Table 5)."""
+"""Batch norm whose behaviour is an explicit mode, not implied by train() and eval() (section 6.2, Table 5)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BNMode(enum.Enum):
     IMAGE = "main affine, statistics of each image alone, as in a batch of one; no buffer moves"
     RUNNING = "main affine, main running statistics: inference, and frozen batch norm; no buffer moves"
     AUX = "auxiliary affine, statistics of the batch, which move the auxiliary running statistics"
-    REPEAT = "as UPDATE, once more: no buffer moves"
+    REPEAT = "as UPDATE, repeated: no buffer moves"
     RECAL = "as UPDATE, but the running statistics become the mean over all batches, weighted by their size"
 
 
@@ -59,12 +59,12 @@ class BatchNorm2d(BNSet):
         self._images_seen = 0  # under RECAL, since start_recalibration
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (N, C, H, W) as the mode says; same shape and type."""
+        """Normalise x (N, C, H, W) by the mode; same shape and type."""
         match self.mode:
             case BNMode.UPDATE | BNMode.REPEAT:
                 mean, var = self.running_mean, self.running_var
                 if self.mode is BNMode.REPEAT:
-                    # Copies, and not None: autograd must be given one by one what it was given under UPDATE.
+                    # Copies, and not None: autograd must save the same number of tensors as under UPDATE.
                     mean, var = mean.clone(), var.clone()
                 return _normalise(x, self, mean, var, MOMENTUM)
             case BNMode.BATCH:
@@ -81,9 +81,9 @@ class BatchNorm2d(BNSet):
                 return _normalise(x, self, self.running_mean, self.running_var, len(x) / self._images_seen)
 
     def repetition(self) -> Callable[[Tensor], Tensor] | None:
-        """What makes the same of the same x once more, under whatever mode, and moves nothing.
+        """A function of x that repeats the present pass, whatever the mode is by then, and moves nothing.
 
-        None where x alone does not say it: running statistics, which may have moved by then.
+        None where the pass does not depend on x alone: running statistics may have moved.
         """
         if self.mode not in (BNMode.UPDATE, BNMode.REPEAT, BNMode.BATCH, BNMode.AUX):
             return None
@@ -92,7 +92,7 @@ class BatchNorm2d(BNSet):
         return partial(_normalise, affine=affine, mean=None, var=None, momentum=0.0)
 
     def start_recalibration(self) -> None:
-        """Forget the main running statistics, so that passes under RECAL build them anew."""
+        """Reset the main running statistics; passes under RECAL then compute them."""
         self.forget()
         self._images_seen = 0
 
@@ -109,10 +109,10 @@ class BatchNormNet(nn.Module):
     """Base of the nets: knows its batch norms, so that changing their mode costs a short loop.
 
     Attributes:
-        kept_per_pixel: numbers that autograd keeps of a forward pass, for each pixel of each image; 0 for few.
+        saved_per_pixel: numbers that autograd saves of a forward pass, for each pixel of each image; 0 for few.
     """
 
-    kept_per_pixel = 0
+    saved_per_pixel = 0
 
     @cached_property
     def batch_norms(self) -> tuple[BatchNorm2d, ...]:

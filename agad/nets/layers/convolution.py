@@ -1,8 +1,8 @@
-"""Convolutions that stay fast on small maps: torch's own, but for bfloat16 on the CPU.
+"""Convolutions that stay fast on small activations: torch's own, except in bfloat16 on the CPU.
 
-oneDNN's bfloat16 kernels are fast where a map has many pixels. At 4x4 and below its weight gradient, and at 2x2 every
-direction, was measured 4 to 30 times slower than the matrix product that a convolution is; those go by the product
-here. Everything else, float32 and other devices, is torch's own code, bit for bit.
+oneDNN's bfloat16 kernels are fast where an activation has many pixels. At 4x4 and below its weight gradient, and at 2x2
+every direction, was measured 4 to 30 times slower than the matrix product that a convolution is; those are computed by
+the product here. Everything else, float32 and other devices, is torch's own code, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 PRODUCT_GRADIENT = 16
-"""Pixels of the smaller map up to which the weight gradient is a matrix product."""
+"""Pixels of the smaller of input and output up to which the weight gradient is a matrix product."""
 PRODUCT_ALL = 4
-"""Pixels of the smaller map up to which every direction is one."""
+"""Pixels of it up to which the forward pass and both gradients are matrix products."""
 _WINDOW_BYTES = 16 * 2**20
-"""Of windows held at once: above 32 MiB glibc gives a block back, and fresh pages cost more than the products."""
+"""Of windows held at once: above 32 MiB glibc returns a block to the system, and new pages cost more time."""
 
 
 class Conv2d(nn.Conv2d):
@@ -48,7 +48,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 def frozen(net: nn.Module) -> Iterator[None]:
     """Keep backward passes from making gradients of a net's weights; gradients still go through the net.
 
-    torch.autograd.backward(inputs=...) says the same to torch's own operations, but not to those of this file.
+    torch.autograd.backward(inputs=...) does the same for torch's own operations, but not for those of this file.
     """
     parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
     for parameter in parameters:
@@ -62,7 +62,7 @@ def frozen(net: nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Geometry:
-    """How a convolution's windows lie on its larger map; a transposed one has its output as the larger map."""
+    """How a convolution's windows lie on the larger of input and output; of a transposed one this is the output."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -70,19 +70,19 @@ class _Geometry:
     transposed: bool
 
     def positions(self, large: Tensor) -> tuple[int, int]:
-        """Height and width of the small map, where a window has its place for each pixel."""
+        """Height and width of the smaller one, which has a pixel for each window."""
         (up, left), (high, wide), (step, step_across) = self.padding, self.kernel, self.stride
         return (large.shape[2] + 2 * up - high) // step + 1, (large.shape[3] + 2 * left - wide) // step_across + 1
 
     def spans(self, large: int, small: int, axis: int) -> list[tuple[slice, slice]]:
-        """For each place in the window along an axis: which positions of the small map it serves, and where it lies."""
+        """Along an axis, for each offset in the window: positions in the smaller one, and the pixels of the larger."""
         step, pad = self.stride[axis], self.padding[axis]
         spans = []
-        for place in range(self.kernel[axis]):
-            first = max(0, -((place - pad) // step))
-            last = min(small - 1, (large - 1 - place + pad) // step)
-            begin = first * step + place - pad
-            spans.append((slice(first, last + 1), slice(begin, last * step + place - pad + 1, step)))
+        for offset in range(self.kernel[axis]):
+            first = max(0, -((offset - pad) // step))
+            last = min(small - 1, (large - 1 - offset + pad) // step)
+            begin = first * step + offset - pad
+            spans.append((slice(first, last + 1), slice(begin, last * step + offset - pad + 1, step)))
         return spans
 
 
@@ -113,7 +113,7 @@ def _pair(values: tuple[int, ...]) -> tuple[int, int]:
 
 
 class _Convolution(torch.autograd.Function):
-    """The convolution of bfloat16 images by weights that are kept in float32, as is their gradient."""
+    """The convolution of bfloat16 images by weights in float32; so is their gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: _Geometry) -> Tensor:
@@ -163,19 +163,19 @@ def _weight_gradient(g: Tensor, x: Tensor, geometry: _Geometry) -> Tensor:
 
 
 def _windows(large: Tensor, positions: tuple[int, int], geometry: _Geometry) -> Tensor:
-    """The window at each position of the small map, one a row: (N h w, kernel x kernel x channels)."""
+    """The window of each position, one a row: (N h w, kernel x kernel x channels)."""
     n, channels, *_ = large.shape
     (up, left), (step, step_across) = geometry.padding, geometry.stride
     padded = F.pad(large.permute(0, 2, 3, 1), (0, 0, left, left, up, up)).contiguous()
     _, _, width, _ = padded.shape
     strides = (padded.stride(0), step * width * channels, step_across * channels, width * channels, 1)
-    # A row of a window is contiguous in memory, so what is copied are long pieces.
+    # A row of a window is contiguous in memory, so that long pieces are copied.
     windows = padded.as_strided((n, *positions, geometry.kernel[0], geometry.kernel[1] * channels), strides)
     return windows.reshape(-1, geometry.kernel[0] * geometry.kernel[1] * channels)
 
 
 def _fold(windows: Tensor, shape: torch.Size, positions: tuple[int, int], geometry: _Geometry) -> Tensor:
-    """The adjoint of _windows: what the windows say of each pixel, summed in float32; of that shape."""
+    """The adjoint of _windows, of that shape: at each pixel the sum over the windows that hold it, in float32."""
     n, channels, height, width = shape
     parts = windows.view(n, *positions, *geometry.kernel, channels)
     total = torch.zeros(n, height, width, channels)

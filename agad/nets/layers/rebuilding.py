@@ -1,11 +1,12 @@
-"""Recipes: maps that autograd does not keep, because others that it keeps anyway say how to make them again.
+"""Activation recomputation: drop saved activations that can be rebuilt from other saved tensors.
 
-A U-Net's decoder convolves concatenations of maps that autograd holds already, for what made them or for another node:
-in UNet++ two fifths of all that a pass keeps are such copies. Here it keeps the list of the parts, and the backward
-pass joins them once more: the same bits for one copy of memory, which was measured at 1 to 2% of a step.
+A U-Net's decoder convolves concatenations of activations that autograd saves anyway, for the operation that made them
+or for another one: in UNet++ two fifths of all that a pass saves are such copies. Here autograd saves the list of the
+parts, and the backward pass concatenates them again: the same bits for one copy less in memory, measured at 1 to 2% of
+a step.
 
-Of a pass that is large even so, two more kinds of map are made again: that between the two convolutions of a block, by
-its batch norm and ReLU, and one raised to the next finer level, by its upsampling. Nothing is convolved 3x3 again.
+Of a pass that is large even so, two more kinds of activation are rebuilt: that between the two convolutions of a block,
+by its batch norm and ReLU, and one that was upsampled to the next finer level. No 3x3 convolution is repeated.
 """
 
 from __future__ import annotations
@@ -19,99 +20,99 @@ import torch
 from torch import Tensor, nn
 
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet
-from agad.nets.layers.saved_tensors import keeps_more, present_precision, saved_as
+from agad.nets.layers.saved_tensors import current_autocast, saved_as, saves_more
 
-KEPT_AT_MOST = 2**29
-"""Bytes that a pass may keep on the CPU with its joins made again; one that keeps more has the other kinds too."""
+SAVED_AT_MOST = 2**29
+"""Bytes that a pass may save on the CPU with only its concatenations rebuilt; of a larger one all kinds are."""
 
-Make = Callable[[Sequence[Tensor]], Tensor]
+Rebuild = Callable[[Sequence[Tensor]], Tensor]
 
 
-def join(maps: Sequence[Tensor]) -> Tensor:
+def concatenate(parts: Sequence[Tensor]) -> Tensor:
     """Concatenate (N, C_i, H, W) along the channels."""
-    return torch.cat(list(maps), 1)
+    return torch.cat(list(parts), 1)
 
 
-class Recipes:
-    """The recipes of one forward pass of a net over x (N, C, H, W).
+class Rebuilding:
+    """Which activations of one forward pass of a net over x (N, C, H, W) are rebuilt, and from what.
 
-    The weights that they use must be the same in the backward pass, which torch's own operations ask for as well.
+    The weights that this uses must be the same in the backward pass, which torch's own operations require as well.
     """
 
     def __init__(self, net: BatchNormNet, x: Tensor) -> None:
         self._on_cpu = x.device.type == "cpu"
-        self._thorough = keeps_more(net, x, KEPT_AT_MOST)
-        self._precision = present_precision("cpu") if self._thorough else contextlib.nullcontext
-        self._noted: dict[int, tuple[weakref.ref[Tensor], Recipe]] = {}
+        self._all_kinds = saves_more(net, x, SAVED_AT_MOST)
+        self._autocast = current_autocast("cpu") if self._all_kinds else contextlib.nullcontext
+        self._known: dict[int, tuple[weakref.ref[Tensor], Rebuilt]] = {}
 
     @contextlib.contextmanager
-    def used(self) -> Iterator[Recipes]:
-        """While the pass is made: autograd keeps the recipes of the maps below, in place of the maps."""
+    def active(self) -> Iterator[Rebuilding]:
+        """During the pass: autograd saves how to rebuild the activations below, in place of the activations."""
         try:
             with saved_as(self._pack, _unpack):
                 yield self
         finally:
-            self._noted.clear()  # recipes know this object: left in a circle, their maps would outlive an error
+            self._known.clear()  # each refers to this object: in a reference cycle, tensors would outlive an error
 
-    def join(self, parts: Sequence[Tensor], up: nn.Module, coarse: Tensor) -> Tensor:
+    def concatenate(self, parts: Sequence[Tensor], up: nn.Module, coarse: Tensor) -> Tensor:
         """The parts and up(coarse), concatenated along their channels."""
-        raised = up(coarse)
-        y = self._join([*parts, raised])
-        if self._thorough:
-            self._note(y, [*parts, coarse], lambda maps: join([*maps[:-1], up(maps[-1])]))
+        upsampled = up(coarse)
+        y = self._concatenate([*parts, upsampled])
+        if self._all_kinds:
+            self._remember(y, [*parts, coarse], lambda tensors: concatenate([*tensors[:-1], up(tensors[-1])]))
         else:
-            self._note(y, [*parts, raised], join)
+            self._remember(y, [*parts, upsampled], concatenate)
         return y
 
-    def activation(self, y: Tensor, norm: BatchNorm2d, x: Tensor) -> None:
-        """To be told of y = norm(x), whose place its ReLU is about to take."""
-        again = norm.repetition() if self._thorough else None
+    def normalised(self, y: Tensor, norm: BatchNorm2d, x: Tensor) -> None:
+        """Remember that y = norm(x); the ReLU after it is about to overwrite y in place."""
+        again = norm.repetition() if self._all_kinds else None
         if again is not None:
-            self._note(y, [x], lambda maps: torch.relu_(again(maps[0])))
+            self._remember(y, [x], lambda tensors: torch.relu_(again(tensors[0])))
 
-    def _join(self, maps: Sequence[Tensor]) -> Tensor:
+    def _concatenate(self, parts: Sequence[Tensor]) -> Tensor:
         if not self._on_cpu:
-            return join(maps)
-        y: Tensor = _Join.apply(*maps)
+            return concatenate(parts)
+        y: Tensor = _Concatenation.apply(*parts)
         return y
 
-    def _note(self, y: Tensor, maps: Sequence[Tensor], make: Make) -> None:
-        def made(maps: Sequence[Tensor]) -> Tensor:
-            with torch.no_grad(), self._precision():
-                return make(maps)
+    def _remember(self, y: Tensor, sources: Sequence[Tensor], rebuild: Rebuild) -> None:
+        def rebuilt(sources: Sequence[Tensor]) -> Tensor:
+            with torch.no_grad(), self._autocast():
+                return rebuild(sources)
 
-        self._noted[y.data_ptr()] = weakref.ref(y), Recipe([one.detach() for one in maps], made)
+        self._known[y.data_ptr()] = weakref.ref(y), Rebuilt([one.detach() for one in sources], rebuilt)
 
-    def _pack(self, x: Tensor) -> Tensor | Recipe:
-        found = self._noted.get(x.data_ptr())
+    def _pack(self, x: Tensor) -> Tensor | Rebuilt:
+        found = self._known.get(x.data_ptr())
         if found is None:
             return x
-        noted, recipe = found
-        y = noted()  # its memory tells a map only while it lives: afterwards another map may lie there
+        remembered, rebuilt = found
+        y = remembered()  # its address identifies a tensor only while it lives: later another one may lie there
         if y is None or y.shape != x.shape or y.dtype != x.dtype:
             return x
-        recipe.uses += 1
-        return recipe
+        rebuilt.uses += 1
+        return rebuilt
 
 
-class Recipe:
-    """What autograd keeps in place of a map.
+class Rebuilt:
+    """What autograd saves in place of an activation.
 
     Attributes:
-        maps: what it is made of.
-        uses: by how many operations it is kept; it is made for the first that asks, and let go of after the last.
+        sources: the tensors that it is rebuilt from.
+        uses: number of operations that saved it; it is rebuilt for the first that needs it and freed after the last.
     """
 
-    def __init__(self, maps: list[Tensor], make: Make) -> None:
-        self.maps, self._make = maps, make
+    def __init__(self, sources: list[Tensor], rebuild: Rebuild) -> None:
+        self.sources, self._rebuild = sources, rebuild
         self.uses = 0
         self._waiting = 0
         self._y: Tensor | None = None
 
     def __call__(self) -> Tensor:
-        """The map."""
+        """The activation."""
         if self._y is None:
-            self._y, self._waiting = self._make(self.maps), self.uses
+            self._y, self._waiting = self._rebuild(self.sources), self.uses
         y = self._y
         self._waiting -= 1
         if not self._waiting:
@@ -119,16 +120,16 @@ class Recipe:
         return y
 
 
-class _Join(torch.autograd.Function):
-    """join, whose gradient is given to the parts as copies: torch's own views of it would hold it whole to the last.
+class _Concatenation(torch.autograd.Function):
+    """concatenate, whose gradient goes to the parts as copies: a view of it, as torch gives, would hold all of it.
 
-    Measured at no time of a step: what takes the views copies them itself, or reads copies faster.
+    It takes no measurable time of a step: what receives the views copies them itself, or reads copies faster.
     """
 
     @staticmethod
-    def forward(ctx: Any, *maps: Tensor) -> Tensor:
-        ctx.channels = [one.shape[1] for one in maps]
-        return join(maps)
+    def forward(ctx: Any, *parts: Tensor) -> Tensor:
+        ctx.channels = [one.shape[1] for one in parts]
+        return concatenate(parts)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -136,5 +137,5 @@ class _Join(torch.autograd.Function):
         return tuple(part.clone() for part in torch.split(g, ctx.channels, 1))
 
 
-def _unpack(kept: Tensor | Recipe) -> Tensor:
-    return kept() if isinstance(kept, Recipe) else kept
+def _unpack(saved: Tensor | Rebuilt) -> Tensor:
+    return saved() if isinstance(saved, Rebuilt) else saved

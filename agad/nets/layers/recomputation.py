@@ -1,9 +1,9 @@
-"""Recomputation: a pass of which autograd keeps nothing; the backward pass makes it once more (Chen et al. 2016).
+"""Recomputation of a whole pass: autograd saves nothing of it, and the backward pass repeats it (Chen et al. 2016).
 
-A step of AGAD makes two passes through G, and the backward pass of the second comes first: by the time that the maps of
-the first are needed, those of the second are gone. So a first pass that is made anew halves what a step holds, for one
-of G's forward passes more. The gradients have the same bits: the graph is that of the first time, only its maps are
-new, and they are the same numbers.
+A step of AGAD makes two passes through G, and the backward pass of the second comes first: when the activations of the
+first are needed, those of the second are freed. So recomputing the first pass halves the memory of a step, for one more
+forward pass of G. The gradients have the same bits: the graph is that of the first time, and the repeated activations
+are the same numbers.
 """
 
 from __future__ import annotations
@@ -15,76 +15,76 @@ import torch
 from torch import Tensor
 
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_modes
-from agad.nets.layers.saved_tensors import keeps_more, present_precision, saved_as
+from agad.nets.layers.saved_tensors import current_autocast, saved_as, saves_more
 
-KEPT_AT_MOST = 3 * 2**28
-"""Bytes that a pass may keep on the CPU; one that keeps more is made anew. Naive nets and small batches keep less."""
+SAVED_AT_MOST = 3 * 2**28
+"""Bytes that a pass may save on the CPU; a larger one is recomputed. Naive nets and small batches save less."""
 
 
-def pays(net: BatchNormNet, x: Tensor) -> bool:
-    """Whether memory is what a pass of x through the net should save: on the CPU, where it keeps much."""
-    return keeps_more(net, x, KEPT_AT_MOST)
+def is_worthwhile(net: BatchNormNet, x: Tensor) -> bool:
+    """Whether a pass of x through the net should be recomputed: on the CPU, where it saves much."""
+    return saves_more(net, x, SAVED_AT_MOST)
 
 
 def recomputed(net: BatchNormNet, x: Tensor) -> Tensor:
-    """net(x), whose backward pass makes net(x) anew; running statistics move once.
+    """net(x), which its backward pass repeats; running statistics move once.
 
-    Such a pass uses the statistics of its batch. One with running statistics keeps its maps as ever, for others of the
-    same step may move those.
+    This holds for passes that normalise by statistics of their batch. One that uses running statistics is saved as
+    usual, since other passes of the step may move these.
     """
-    keeping: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    if all(norm.mode in _ONCE_MORE for norm in net.batch_norms):
-        once_more = _OnceMore(net, x)
-        keeping = saved_as(once_more.pack, once_more.unpack)
-    with keeping:
+    saving: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if all(norm.mode in _REPEATED for norm in net.batch_norms):
+        repetition = _Repetition(net, x)
+        saving = saved_as(repetition.pack, repetition.unpack)
+    with saving:
         y: Tensor = net(x)
     return y
 
 
-_ONCE_MORE = {BNMode.UPDATE: BNMode.REPEAT, BNMode.BATCH: BNMode.BATCH}
-"""What batch norms do when a pass is made anew, by what they did the first time."""
+_REPEATED = {BNMode.UPDATE: BNMode.REPEAT, BNMode.BATCH: BNMode.BATCH}
+"""The mode of a batch norm in the first pass -> in the repeated one."""
 
 
-class _Made(Exception):
-    """Ends a pass when all that was kept of it has been made."""
+class _Complete(Exception):
+    """Ends a repeated pass when all that was saved of the first exists again."""
 
 
-class _OnceMore:
-    """A pass that autograd keeps as numbers: those under which its saved tensors come when it is made anew."""
+class _Repetition:
+    """A pass of which autograd saves numbers: the order in which its saved tensors appear when it is repeated."""
 
     def __init__(self, net: BatchNormNet, x: Tensor) -> None:
         self._net, self._x = net, x.detach()
-        self._modes = [_ONCE_MORE[norm.mode] for norm in net.batch_norms]
-        self._precision = present_precision(x.device.type)
+        self._modes = [_REPEATED[norm.mode] for norm in net.batch_norms]
+        self._autocast = current_autocast(x.device.type)
         self._count = 0
-        self._kept: dict[int, Any] = {}
+        self._saved: dict[int, Any] = {}
 
     def pack(self, _: Any) -> int:
         self._count += 1
         return self._count - 1
 
     def unpack(self, number: int) -> Any:
-        """The saved tensor of that number, which is let go of: backward passes take each once, or all anew."""
-        if number not in self._kept:
-            self._kept = self._made_anew()
-        return self._kept.pop(number)
+        """The saved tensor of that number, which is then freed: a backward pass reads each once."""
+        if number not in self._saved:
+            self._saved = self._repeat()
+        return self._saved.pop(number)
 
-    def _made_anew(self) -> dict[int, Any]:
-        kept: dict[int, Any] = {}
+    def _repeat(self) -> dict[int, Any]:
+        saved: dict[int, Any] = {}
 
-        def keep(saved: Any) -> None:
+        def save(tensor: Any) -> None:
             # Detached: the graph of this pass is of no use, and would hold all its tensors to the end.
-            kept[len(kept)] = saved.detach() if isinstance(saved, Tensor) else saved
-            if len(kept) == self._count:
-                raise _Made
+            saved[len(saved)] = tensor.detach() if isinstance(tensor, Tensor) else tensor
+            if len(saved) == self._count:
+                raise _Complete
 
-        hooks = saved_as(keep, lambda saved: saved)
+        hooks = saved_as(save, lambda tensor: tensor)
         with (
-            contextlib.suppress(_Made),
+            contextlib.suppress(_Complete),
             torch.enable_grad(),
-            self._precision(),
+            self._autocast(),
             bn_modes(self._net, self._modes),
             hooks,
         ):
             self._net(self._x)
-        return kept
+        return saved

@@ -1,4 +1,4 @@
-"""Saved tensors: what autograd keeps of a forward pass, and in which form."""
+"""Saved tensors: what autograd saves of a forward pass, and in which form."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _outer: ContextVar[tuple[Pack, Unpack] | None] = ContextVar("_outer", default=No
 
 @contextlib.contextmanager
 def saved_as(pack: Pack, unpack: Unpack) -> Iterator[None]:
-    """Torch's saved_tensors_hooks, but hooks within hooks take effect too.
+    """Torch's saved_tensors_hooks, but nested hooks all take effect; of torch's own only the innermost do.
 
-    Of torch's own only the innermost do. Here a tensor goes through the inner `pack` and its outcome through the outer
-    one, and back the other way round: unpack(pack(x)) must be x.
+    A tensor goes through the inner `pack`, its outcome through the outer one, and back in reverse order:
+    unpack(pack(x)) must be x.
     """
     around = _outer.get()
     if around is not None:
@@ -37,20 +37,20 @@ def saved_as(pack: Pack, unpack: Unpack) -> Iterator[None]:
         _outer.reset(token)
 
 
-def keeps_more(net: BatchNormNet, x: Tensor, limit: int) -> bool:
-    """Whether autograd keeps more than so many bytes of net(x) on the CPU; never elsewhere, where memory is not short.
+def saves_more(net: BatchNormNet, x: Tensor, limit: int) -> bool:
+    """Whether autograd saves more than `limit` bytes of net(x), by `net.saved_per_pixel` and the current precision.
 
-    By the net's `kept_per_pixel` and the present precision.
+    Always False on other devices than the CPU, where memory is not short.
     """
     if x.device.type != "cpu":
         return False
     images, _, height, width = x.shape
     size = 2 if torch.is_autocast_enabled("cpu") else x.element_size()
-    return net.kept_per_pixel * images * height * width * size > limit
+    return net.saved_per_pixel * images * height * width * size > limit
 
 
-def present_precision(device: str) -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    """What brings the autocast of this moment back, in which backward passes are not made."""
+def current_autocast(device: str) -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """Makes a context that restores the autocast of this moment; backward passes run outside of it."""
     return partial(torch.autocast, device, torch.get_autocast_dtype(device), enabled=torch.is_autocast_enabled(device))
 
 

@@ -57,14 +57,14 @@ def test_each_point_is_reported_once_where_runs_train_together(tmp_path: Path) -
     specs = cells(2)
     feed = Feed(StudyFolder(tmp_path))
     feed.write(Verdicts("eval"))
-    told: list[str] = []
-    feed.tell = lambda run_id, points: told.append(run_id)  # type: ignore[method-assign]
+    reported: list[str] = []
+    feed.report = lambda run_id, points: reported.append(run_id)  # type: ignore[method-assign]
     judgement = Judgement(feed)
     progress = SimpleNamespace(point=SimpleNamespace(update=1, validation={"eval": 0.5}))
     for _ in range(3):
         assert not any(judgement.watch(spec, progress) for spec in specs)
 
-    assert told == [spec.run_id for spec in specs]
+    assert reported == [spec.run_id for spec in specs]
 
 
 @pytest.mark.parametrize("pruner", ["asha", "hyperband"])
@@ -83,13 +83,13 @@ def test_a_worker_prunes_a_run_that_was_withdrawn_while_it_trains(
     feed = Feed(bench.folder)
     feed.write(Verdicts("eval"))
     monkeypatch.setattr(Worker, "_open_data", lambda *_: made_up())
-    told: list[dict[int, float]] = []
+    reported: list[dict[int, float]] = []
 
-    def tell(self: Feed, run_id: str, points: dict[int, float]) -> None:
-        told.append(dict(points))
-        self.say(Verdicts("eval", withdrawn=frozenset({run_id})))
+    def report(self: Feed, run_id: str, points: dict[int, float]) -> None:
+        reported.append(dict(points))
+        self.write(Verdicts("eval", withdrawn=frozenset({run_id})))
 
-    monkeypatch.setattr(Feed, "tell", tell)
+    monkeypatch.setattr(Feed, "report", report)
     worker = Worker(WorkerOptions(plan=str(bench.plan_path), results=str(tmp_path)))
     worker.open()
     record = worker.make(run.run_id)
@@ -97,4 +97,4 @@ def test_a_worker_prunes_a_run_that_was_withdrawn_while_it_trains(
 
     assert record is not None
     assert (record.status, record.values["updates_done"]) == ("pruned", 2)
-    assert [*told[0]] == [1]
+    assert [*reported[0]] == [1]

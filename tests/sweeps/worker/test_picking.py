@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from agad.errors import SpecError
+from agad.errors import AgadError, SpecError
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan
 from agad.spec.datasets import DATASETS
 from agad.store.claims import ClaimBoard, Owner
+from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore, Try
 from sweeps.grids import grid_names, load_grid
-from sweeps.worker.picking import Picker
+from sweeps.worker.picking import Picker, settle_code
 from sweeps.worker.retry import RetryPolicy
 from tests.helpers.rows import record, spec
 
@@ -295,3 +296,25 @@ def test_a_plan_file_is_read_back(tmp_path: Path) -> None:
     before = path.read_bytes()
     dataclasses.replace(PLAN, code="other").save(tmp_path)
     assert path.read_bytes() == before, "a plan file is immutable"
+
+
+def test_a_plan_that_no_run_has_begun_takes_todays_code(store: ResultStore) -> None:
+    path = PLAN.save(store.path)
+    settle_code(picker(store), allow_change=False)
+
+    assert Plan.load(path).code == code_digest()
+
+
+@pytest.mark.parametrize("begun", ["row", "claim"])
+def test_a_plan_that_a_run_has_begun_is_refused_under_other_code(begun: str, store: ResultStore) -> None:
+    path = PLAN.save(store.path)
+    if begun == "row":
+        store.commit(record(SPECS[0]))
+    else:
+        picker(store).next()
+
+    with pytest.raises(AgadError, match=r"agad/ has changed since .* go on with --allow-code-change") as caught:
+        settle_code(picker(store), allow_change=False)
+    assert "\n" not in str(caught.value)
+    settle_code(picker(store), allow_change=True)
+    assert Plan.load(path).code == "code"

@@ -1,4 +1,4 @@
-"""Maps that are made again from what autograd keeps anyway: the same bits, less memory."""
+"""Activations that are rebuilt from other saved tensors: the same bits, less memory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from agad.data.split import one_class_split
-from agad.nets.layers import batchnorm
-from agad.nets.layers import rebuilding as recipes
+from agad.nets.layers import batchnorm, rebuilding
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, add_auxiliary, bn_mode
-from agad.nets.layers.rebuilding import Recipe, Recipes, join
+from agad.nets.layers.rebuilding import Rebuilding, Rebuilt, concatenate
 from agad.train.state import Training
 from agad.train.update import update
-from tests.helpers.science import CPU, kept_per_pixel, made_up, net_of, small
+from tests.helpers.science import CPU, made_up, net_of, saved_per_pixel, small
 
 ALWAYS, NEVER = -1, 2**50
-"""As KEPT_AT_MOST: whether activations and raised maps are made again."""
+"""As SAVED_AT_MOST: whether activations within blocks and upsampled ones are rebuilt."""
 
 
 @contextlib.contextmanager
-def unused(self: Recipes) -> Iterator[Recipes]:
-    """Torch's own way: all is kept."""
+def inactive(self: Rebuilding) -> Iterator[Rebuilding]:
+    """Torch's own way: everything is saved."""
     yield self
 
 
@@ -43,13 +42,13 @@ def gradients(net: BatchNormNet, x: Tensor, precision: torch.dtype, mode: BNMode
     return [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
 
 
-@pytest.mark.parametrize("limit", [ALWAYS, NEVER], ids=["all kinds", "joins"])
+@pytest.mark.parametrize("limit", [ALWAYS, NEVER], ids=["all kinds", "concatenations"])
 @pytest.mark.parametrize("precision", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("backbone", ["unet", "unetpp"])
 def test_gradients_and_statistics_have_the_bits_of_torch_s_own_way(
     backbone: str, precision: torch.dtype, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipes, "KEPT_AT_MOST", limit)
+    monkeypatch.setattr(rebuilding, "SAVED_AT_MOST", limit)
     same_bits(lambda: net_of(backbone), images(), precision, BNMode.UPDATE, monkeypatch)
 
 
@@ -59,7 +58,7 @@ def test_gradients_and_statistics_have_the_bits_of_torch_s_own_way(
 def test_so_have_those_of_other_nets_and_modes(
     mode: BNMode, norm: str, upsampling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipes, "KEPT_AT_MOST", ALWAYS)
+    monkeypatch.setattr(rebuilding, "SAVED_AT_MOST", ALWAYS)
 
     def net() -> BatchNormNet:
         one = net_of("unetpp", upsampling=upsampling, generator_norm=norm)
@@ -77,8 +76,8 @@ def same_bits(build: Any, x: Tensor, precision: torch.dtype, mode: BNMode, monke
     results = []
     for whole in (False, True):
         if whole:
-            monkeypatch.setattr(Recipes, "used", unused)
-            monkeypatch.setattr(Recipes, "_join", lambda self, maps: join(maps))
+            monkeypatch.setattr(Rebuilding, "active", inactive)
+            monkeypatch.setattr(Rebuilding, "_concatenate", lambda self, parts: concatenate(parts))
         net = build()
         if precision is torch.float64:
             net.double()
@@ -93,7 +92,7 @@ def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.Monke
     """Its passes are made in several modes, all before the first gradient."""
     states = []
     for limit in (ALWAYS, NEVER):
-        monkeypatch.setattr(recipes, "KEPT_AT_MOST", limit)
+        monkeypatch.setattr(rebuilding, "SAVED_AT_MOST", limit)
         data, spec = made_up(), small(backbone="unet", batch_norm=batch_norm)
         training = Training(spec, data, one_class_split(data, spec), CPU)
         for _ in range(3):
@@ -102,15 +101,15 @@ def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.Monke
     assert all(torch.equal(one, other) for one, other in zip(*states, strict=True))
 
 
-def test_a_join_is_not_kept_and_is_made_again_from_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_concatenation_is_not_saved_and_is_rebuilt_from_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[weakref.ref[Tensor]] = []
 
     def watched(parts: list[Tensor]) -> Tensor:
-        y = join(parts)
+        y = concatenate(parts)
         made.append(weakref.ref(y))
         return y
 
-    monkeypatch.setattr(recipes, "join", watched)
+    monkeypatch.setattr(rebuilding, "concatenate", watched)
     out = net_of("unetpp")(torch.randn(2, 1, 16, 16))
     assert len(made) == 10  # nodes of UNet++ that are not in its first column
     assert not any(one() is not None for one in made)
@@ -118,8 +117,8 @@ def test_a_join_is_not_kept_and_is_made_again_from_its_parts(monkeypatch: pytest
     assert len(made) == 20
 
 
-def test_an_activation_is_made_again_once_though_two_operations_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipes, "KEPT_AT_MOST", ALWAYS)
+def test_an_activation_that_two_operations_saved_is_rebuilt_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuilding, "SAVED_AT_MOST", ALWAYS)
     made, normalise = [], batchnorm._normalise
 
     def watched(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -137,53 +136,53 @@ def test_an_activation_is_made_again_once_though_two_operations_ask_for_it(monke
 
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
 @pytest.mark.parametrize("backbone", ["unet", "unetpp"])
-def test_all_kinds_keep_a_third_less_than_joins(
+def test_all_kinds_save_a_third_less_than_concatenations(
     backbone: str, upsampling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = []
+    saved = []
     for limit in (NEVER, ALWAYS):
-        monkeypatch.setattr(recipes, "KEPT_AT_MOST", limit)
-        kept.append(kept_per_pixel(net_of(backbone, image_size=32, upsampling=upsampling)))
-    assert kept[1] < 0.7 * kept[0]
+        monkeypatch.setattr(rebuilding, "SAVED_AT_MOST", limit)
+        saved.append(saved_per_pixel(net_of(backbone, image_size=32, upsampling=upsampling)))
+    assert saved[1] < 0.7 * saved[0]
 
 
-def test_the_gradient_of_a_join_is_not_held_by_those_of_its_parts() -> None:
-    maps = [torch.ones(2, channels, 4, 4, requires_grad=True) for channels in (1, 3, 2)]
-    with Recipes(net_of("unet"), maps[0]).used() as used:
-        y = used.join(maps[:2], nn.Identity(), maps[2])
+def test_the_gradient_of_a_concatenation_is_not_held_by_those_of_its_parts() -> None:
+    tensors = [torch.ones(2, channels, 4, 4, requires_grad=True) for channels in (1, 3, 2)]
+    with Rebuilding(net_of("unet"), tensors[0]).active() as active:
+        y = active.concatenate(tensors[:2], nn.Identity(), tensors[2])
         y.backward(torch.arange(y.numel()).view(y.shape).float())
-    gradients = [one.grad for one in maps if one.grad is not None]
-    assert torch.equal(join(gradients), torch.arange(y.numel()).view(y.shape).float())
-    assert [grad.untyped_storage().nbytes() for grad in gradients] == [one.nbytes for one in maps]
+    gradients = [one.grad for one in tensors if one.grad is not None]
+    assert torch.equal(concatenate(gradients), torch.arange(y.numel()).view(y.shape).float())
+    assert [grad.untyped_storage().nbytes() for grad in gradients] == [one.nbytes for one in tensors]
 
 
-def test_a_map_is_made_once_for_all_that_ask_and_then_let_go_of() -> None:
+def test_an_activation_is_rebuilt_once_for_all_its_uses_and_then_freed() -> None:
     made = []
-    recipe = Recipe([torch.ones(3)], lambda maps: made.append(1) or maps[0] * 2)
-    recipe.uses = 2
-    first = recipe()
-    assert recipe() is first
+    rebuilt = Rebuilt([torch.ones(3)], lambda sources: made.append(1) or sources[0] * 2)
+    rebuilt.uses = 2
+    first = rebuilt()
+    assert rebuilt() is first
     gone = weakref.ref(first)
     del first
     assert gone() is None
     assert len(made) == 1
-    assert recipe().tolist() == [2.0] * 3
+    assert rebuilt().tolist() == [2.0] * 3
     assert len(made) == 2
 
 
-def test_shapes_can_be_asked_for_without_numbers() -> None:
+def test_shapes_are_found_without_numbers() -> None:
     x = torch.empty(2, 1, 16, 16, device="meta")
     assert net_of("unetpp").to("meta")(x).shape == x.shape
 
 
-def test_memory_that_a_join_had_and_another_map_has_now_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A join dies at once; whatever lies where it lay must be kept as it is."""
+def test_a_tensor_at_the_address_of_a_freed_concatenation_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A concatenation is freed at once; a tensor at its address must be saved as it is."""
     memory = torch.empty(1, 4, 4, 4)
-    monkeypatch.setattr(recipes, "join", lambda parts: memory.detach().fill_(1.0))
+    monkeypatch.setattr(rebuilding, "concatenate", lambda parts: memory.detach().fill_(1.0))
     weight = torch.ones(1, requires_grad=True)
     net = net_of("unet")
-    with Recipes(net, memory).used() as used:
-        used.join([memory], nn.Identity(), memory)
+    with Rebuilding(net, memory).active() as active:
+        active.concatenate([memory], nn.Identity(), memory)
         (memory.detach().fill_(3.0) * weight).sum().backward()
     assert weight.grad is not None
     assert weight.grad.item() == 3.0 * memory.numel()

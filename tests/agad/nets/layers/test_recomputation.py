@@ -1,4 +1,4 @@
-"""Passes that are made anew in the backward pass: the same bits, less memory."""
+"""Passes that the backward pass repeats: the same bits, less memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch import Tensor
 from agad.data.split import one_class_split
 from agad.nets.layers import recomputation
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
-from agad.nets.layers.recomputation import pays, recomputed
+from agad.nets.layers.recomputation import is_worthwhile, recomputed
 from agad.nets.layers.saved_tensors import saved_as
 from agad.spec.run import RunSpec
 from agad.train.state import Training
 from agad.train.update import update
 from sweeps.machine import allocator
-from tests.helpers.science import CPU, kept_per_pixel, made_up, net_of, small
+from tests.helpers.science import CPU, made_up, net_of, saved_per_pixel, small
 
 
 def images(count: int = 4, size: int = 16) -> Tensor:
@@ -59,17 +59,17 @@ def times_made(net: BatchNormNet, calls: list[str]) -> None:
 def test_a_training_has_the_same_bits(fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
     for limit in (2**40, -1):
-        monkeypatch.setattr(recomputation, "KEPT_AT_MOST", limit)
+        monkeypatch.setattr(recomputation, "SAVED_AT_MOST", limit)
         results.append(state_after(3, [small(**fields)]))
-    kept, anew = results
-    assert len(kept) == len(anew) > 20
-    assert all(torch.equal(one, other) for one, other in zip(kept, anew, strict=True))
+    saved, repeated = results
+    assert len(saved) == len(repeated) > 20
+    assert all(torch.equal(one, other) for one, other in zip(saved, repeated, strict=True))
 
 
-def test_a_pack_has_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_trainings_at_once_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
     for limit in (2**40, -1):
-        monkeypatch.setattr(recomputation, "KEPT_AT_MOST", limit)
+        monkeypatch.setattr(recomputation, "SAVED_AT_MOST", limit)
         results.append(state_after(2, [small(backbone="unetpp", seed=seed) for seed in (0, 1)]))
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
@@ -87,7 +87,7 @@ def test_the_pass_is_made_twice_and_moves_statistics_once() -> None:
     assert {norm.mode for norm in net.batch_norms} == {BNMode.RUNNING}
 
 
-def test_it_can_be_gone_through_backward_more_than_once() -> None:
+def test_its_backward_pass_can_be_repeated() -> None:
     net = net_of("unet")
     with bn_mode(net, BNMode.UPDATE):
         loss = recomputed(net, images()).square().mean()
@@ -98,7 +98,7 @@ def test_it_can_be_gone_through_backward_more_than_once() -> None:
 
 
 def test_running_statistics_that_have_moved_since_do_no_harm() -> None:
-    """Frozen batch norm: its pass is kept, for the statistics that it used are gone."""
+    """Frozen batch norm: its pass is saved, for the statistics that it used are gone."""
     grads = []
     for run in (lambda net, x: net(x), recomputed):
         net = net_of("unet")
@@ -113,22 +113,22 @@ def test_running_statistics_that_have_moved_since_do_no_harm() -> None:
 
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
 @pytest.mark.parametrize("backbone", ["naive", "unet", "unetpp"])
-def test_what_a_pass_keeps_is_reckoned_with(backbone: str, upsampling: str) -> None:
+def test_the_declared_number_of_saved_values_is_right(backbone: str, upsampling: str) -> None:
     net = net_of(backbone, image_size=32, **({} if backbone == "naive" else {"upsampling": upsampling}))
-    assert net.kept_per_pixel == pytest.approx(kept_per_pixel(net), rel=0.15)
+    assert net.saved_per_pixel == pytest.approx(saved_per_pixel(net), rel=0.15)
 
 
-def test_only_large_passes_on_the_cpu_are_made_anew() -> None:
+def test_only_large_passes_on_the_cpu_are_recomputed() -> None:
     net = net_of("unetpp", image_size=32)
     large, small_batch = (torch.empty(count, 3, 32, 32, device="meta") for count in (256, 64))
-    assert not pays(net, large), "what is not the CPU's memory is not ours to save"
+    assert not is_worthwhile(net, large), "what is not the CPU's memory is not ours to save"
     on_cpu = [torch.empty(x.shape) for x in (large, small_batch)]
-    assert [pays(net, x) for x in on_cpu] == [True, False]
-    assert not pays(net_of("naive", image_size=32), on_cpu[0])
+    assert [is_worthwhile(net, x) for x in on_cpu] == [True, False]
+    assert not is_worthwhile(net_of("naive", image_size=32), on_cpu[0])
 
 
-def test_without_a_second_pass_nothing_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recomputation, "KEPT_AT_MOST", -1)
+def test_without_a_second_pass_nothing_is_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recomputation, "SAVED_AT_MOST", -1)
     made = []
     for context in ("on", "off"):
         data, spec = made_up(), small(backbone="unet", gamma=0.0, adversarial_context=context)
@@ -142,11 +142,11 @@ def test_without_a_second_pass_nothing_is_made_anew(monkeypatch: pytest.MonkeyPa
 PEAK = """
 from agad.data.split import one_class_split
 from agad.tensors.device import peak_memory_bytes, reset_peak_memory, settings
-from agad.nets import recomputation
+from agad.nets.layers import recomputation
 from agad.train.state import Training
 from agad.train.update import update
 from tests.helpers.science import CPU, made_up, small
-recomputation.KEPT_AT_MOST = {limit}
+recomputation.SAVED_AT_MOST = {limit}
 data = made_up(size=32, train=600)
 spec = small(backbone="unet", image_size=32, batch_size=96)
 with settings(CPU, 1):
@@ -158,7 +158,7 @@ print(peak_memory_bytes(CPU))
 
 
 def test_it_takes_less_memory() -> None:
-    """A pass of U-Net over 96 images keeps 225 MiB in float32; 95 to 125 less were measured."""
+    """A pass of U-Net over 96 images saves 225 MiB in float32; 95 to 125 less were measured."""
 
     def peak(limit: int) -> int:
         code = PEAK.format(limit=limit)
@@ -169,9 +169,9 @@ def test_it_takes_less_memory() -> None:
     assert peak(2**40) - peak(-1) > 50 * 2**20
 
 
-def test_hooks_within_hooks_both_take_effect() -> None:
+def test_nested_hooks_all_take_effect() -> None:
     w = torch.full((3,), 2.0, requires_grad=True)
-    with saved_as(lambda x: ("outer", x), lambda kept: kept[1] * 10), saved_as(lambda x: x + 1, lambda x: x):
+    with saved_as(lambda x: ("outer", x), lambda saved: saved[1] * 10), saved_as(lambda x: x + 1, lambda x: x):
         y = (w * w.detach()).sum()
     y.backward()
     assert w.grad is not None
