@@ -169,6 +169,7 @@ def test_the_results_are_those_of_the_published_rows(name: str) -> None:
     assert block(README, name) == made_from_rows(GAMMA0)[name]
 
 
+@pytest.mark.slow
 def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
     page = (ROOT / "reproduction" / "README.md").read_text()
     names = re.findall(r"<!-- ([a-z]_\w+) -->", page)

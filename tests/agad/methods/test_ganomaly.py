@@ -167,6 +167,7 @@ class Theirs:
         return {name: value.item() for name, value in values.items()}
 
 
+@pytest.mark.slow
 def test_steps_are_those_of_its_authors():
     """Three steps in float64: losses, all weights, and the generator's running statistics."""
     training = training_of(ganomaly(batch_size=6))
@@ -212,6 +213,7 @@ def test_the_discriminator_is_drawn_anew():
 # -- runs ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_its_run_is_a_row_and_its_weights_give_the_row_s_scores(tmp_path: Path):
     spec = ganomaly(updates=2, curve=(1,), final_protocols=EVAL_PROTOCOLS)
     data = made_up(size=32)
@@ -230,6 +232,7 @@ def test_its_run_is_a_row_and_its_weights_give_the_row_s_scores(tmp_path: Path):
     assert len({str(scores) for scores in again.values()}) == len(EVAL_PROTOCOLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_an_interrupted_run_gives_the_same_scores(tmp_path: Path, precision: str):
     spec = ganomaly(updates=2, curve=(), precision=precision, final_protocols=("eval", "eval_recal"))

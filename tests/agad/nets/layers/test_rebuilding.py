@@ -42,6 +42,7 @@ def gradients(net: BatchNormNet, x: Tensor, precision: torch.dtype, mode: BNMode
     return [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [ALWAYS, NEVER], ids=["all kinds", "concatenations"])
 @pytest.mark.parametrize("precision", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("backbone", ["unet", "unetpp"])
@@ -52,6 +53,7 @@ def test_gradients_and_statistics_have_the_bits_of_torch_s_own_way(
     same_bits(lambda: net_of(backbone), images(), precision, BNMode.UPDATE, monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
 @pytest.mark.parametrize("norm", ["batch", "none"])
 @pytest.mark.parametrize("mode", [BNMode.BATCH, BNMode.AUX, BNMode.RUNNING])
@@ -87,6 +89,7 @@ def same_bits(build: Any, x: Tensor, precision: torch.dtype, mode: BNMode, monke
     assert all(torch.equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", ["shared", "advprop", "freeze", "advprop_freeze"])
 def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its passes are made in several modes, all before the first gradient."""
@@ -134,6 +137,7 @@ def test_an_activation_that_two_operations_saved_is_rebuilt_once(monkeypatch: py
     assert len(made) == 45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
 @pytest.mark.parametrize("backbone", ["unet", "unetpp"])
 def test_all_kinds_save_a_third_less_than_concatenations(
