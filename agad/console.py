@@ -12,7 +12,7 @@ EXIT_OK, EXIT_INCOMPLETE, EXIT_ERROR = 0, 1, 2
 """Exit statuses of all commands: done; stopped early or something is missing; an error that the user can mend."""
 
 
-def run(command: Callable[[], int], name: str = "") -> int:
+def run(command: Callable[[], int], name: str = "", about: object = None) -> int:
     """Run a command and return its exit status.
 
     An error that the user can mend becomes one line on stderr and EXIT_ERROR; Ctrl-C, and a reader of the output that
@@ -21,6 +21,7 @@ def run(command: Callable[[], int], name: str = "") -> int:
     Args:
         command: what to run; it returns an exit status.
         name: of the command, as error lines begin: `launch.py: error: …`; empty: `error: …`.
+        about: the file or folder that errors of the operating system concern where they name none; None: unknown.
     """
     try:
         status = command()
@@ -33,13 +34,14 @@ def run(command: Callable[[], int], name: str = "") -> int:
         print("Interrupted.", file=sys.stderr)
         return EXIT_INCOMPLETE
     except (AgadError, OSError) as error:
-        print(f"{name + ': ' if name else ''}error: {_one_line(error)}", file=sys.stderr)
+        print(f"{name + ': ' if name else ''}error: {_one_line(error, about)}", file=sys.stderr)
         return EXIT_ERROR
     return status
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, about: object) -> str:
     """The message without line breaks; of the operating system's errors, the file and the reason."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+    file = error.filename or about if isinstance(error, OSError) else None
+    if isinstance(error, OSError) and file is not None and error.strerror:
+        return f"{file}: {error.strerror}"
     return " ".join(str(error).split())

@@ -18,6 +18,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from agad import console
+from agad.console import EXIT_INCOMPLETE, EXIT_OK
 from agad.data.cache import cache_root, prepared_folders
 from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
@@ -42,12 +44,11 @@ from ..worker.picking import settle_code
 from ..worker.prepare import prepare
 from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
-from .arguments import drop_output, plan_arguments, plan_of, say
+from .arguments import plan_arguments, plan_of, say
 from .conclusion import conclude
 from .options import build_parser, is_submitted, read_shared_options, worker_options
 from .retrying import runs_to_retry
 
-EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 _PATIENCE = 120.0
 """Seconds that workers get to finish an update and write a checkpoint."""
 _PATIENCE_SHARE = 0.6
@@ -58,18 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
     options = build_parser(__doc__).parse_args(arguments)
-    try:
-        return _main(options)
-    except BrokenPipeError:
-        drop_output()
-        return EXIT_INCOMPLETE
-    except AgadError as error:
-        return _usage_error(str(error))
-    except OSError as error:
-        return _usage_error(f"{error.filename or options.results}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        say("Interrupted.")
-        return EXIT_INCOMPLETE
+    return console.run(lambda: _main(options), program.title("launch"), about=options.results)
 
 
 def _main(options: argparse.Namespace) -> int:
@@ -85,7 +75,7 @@ def _main(options: argparse.Namespace) -> int:
     if options.prepare_data:
         worker = worker_options(options, path)
         prepare(path, worker.data_folder, worker.cache, download=True)
-        return EXIT_COMPLETE
+        return EXIT_OK
     ray = ray_options.from_arguments(options)
     if plan.study is not None and ray.scheduler is not None:
         raise AgadError("--scheduler is not for a study's plan: its trials are pruned by tune.py --pruner")
@@ -108,7 +98,7 @@ def _main(options: argparse.Namespace) -> int:
     complete = conclude(sweep, path, outcome)
     if task is not None:
         task.leave(sweep.picker())
-    return EXIT_COMPLETE if complete else EXIT_INCOMPLETE
+    return EXIT_OK if complete else EXIT_INCOMPLETE
 
 
 def _is_open(sweep: Sweep) -> bool:
@@ -133,7 +123,7 @@ def _list_grids() -> int:
     for name in grid_names():
         grid = load_grid(name)
         print(f"{name:<12} {len(grid.cells) * grid.seeds:>5} runs  {grid.summary}")
-    return EXIT_COMPLETE
+    return EXIT_OK
 
 
 def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
@@ -153,7 +143,7 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
         sweep = _sweep(options, plan, plan.path(options.results), display=Display(), task=None)
         for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
             print(line)
-    return EXIT_COMPLETE
+    return EXIT_OK
 
 
 def _forecast(options: argparse.Namespace, store: ResultStore, states: Mapping[RunSpec, str]) -> str:
@@ -251,14 +241,14 @@ def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:
         return EXIT_INCOMPLETE
     say("Other workers hold the runs that are left." if outcome.stopped is None else f"Stopped: {outcome.stopped}.")
     task.requeue(sweep.picker())
-    return EXIT_COMPLETE
+    return EXIT_OK
 
 
 def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
     """Print what continues without this process, and how to see its progress."""
     say(f"The sweep continues in Slurm (job {', '.join(outcome.left_to)}). See its progress with:")
     print(shlex.join([*program.command("status"), "--results", str(options.results), *plan_arguments(options)]))
-    return EXIT_COMPLETE
+    return EXIT_OK
 
 
 # -- small things -------------------------------------------------------------------------------------------------
@@ -266,8 +256,3 @@ def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-def _usage_error(message: str) -> int:
-    say(f"{program.title('launch')}: error: {message}")
-    return EXIT_USAGE

@@ -13,7 +13,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from agad.errors import AgadError
+from agad import console
 from agad.plan.plan import axes
 from agad.spec.datasets import title
 from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
@@ -31,10 +31,8 @@ from .arguments import (
     Parser,
     add_plan_arguments,
     add_results_argument,
-    drop_output,
     launched_plan,
     plan_arguments,
-    say,
 )
 
 
@@ -49,14 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
     options = build_parser().parse_args(arguments)
-    try:
-        return _main(options)
-    except BrokenPipeError:
-        drop_output()
-        return 1
-    except (AgadError, OSError) as error:
-        say(f"{program.title('status')}: error: {' '.join(str(error).split())}")
-        return 2
+    return console.run(lambda: _main(options), program.title("status"), about=options.results)
 
 
 def _main(options: argparse.Namespace) -> int:

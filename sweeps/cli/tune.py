@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agad import console
+from agad.console import EXIT_INCOMPLETE, EXIT_OK
 from agad.errors import AgadError
 from agad.plan.study import read_study
 from agad.spec.run import VALIDATION_PROTOCOLS, RunSpec
@@ -38,10 +40,9 @@ from ..tuning.settings import OBJECTIVES, StudySettings, check_same, load_settin
 from ..tuning.space import space_of
 from ..tuning.study import Search, rebuild_journal, save_plan, work
 from ..worker.stopping import Stopping
-from .arguments import Parser, drop_output, positive, say
+from .arguments import Parser, positive, say
 from .options import build_parser as build_launch_parser
 
-EXIT_COMPLETE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 _NOT_PASSED_ON = {
     "grid", "plan", "list_grids", "seeds", "select", "set", "set_from_study", "retry_failed", "dry_run", "prepare_data",
     "slurm_task", "options", "parent", "wait", "scheduler",
@@ -92,15 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
     launch_parser = build_launch_parser()
     launch_parser.prog = parser.prog
     launch = launch_parser.parse_args(rest)
-    try:
-        return _main(_Call(own, launch, tuple(rest)))
-    except BrokenPipeError:
-        drop_output()
-        return EXIT_INCOMPLETE
-    except AgadError as error:
-        return _usage_error(" ".join(str(error).split()))
-    except OSError as error:
-        return _usage_error(f"{error.filename or launch.results}: {error.strerror or error}")
+    call = _Call(own, launch, tuple(rest))
+    return console.run(lambda: _main(call), program.title("tune"), about=launch.results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +142,7 @@ def _main(call: _Call) -> int:
         if own.rebuild:
             number = rebuild_journal(search, lease)
             say(f"Study {settings.name}: {number} trials from the rows; go on with --trials N.")
-            return EXIT_COMPLETE
+            return EXIT_OK
         return _work(call, search, lease, stopping, workers)
     finally:
         lease.release()
@@ -217,7 +211,7 @@ def _conclude(folder: StudyFolder, *, is_complete: bool) -> int:
         values = " ".join(f"{name}={value}" for name, value in best.values.items())
         print(f"Best: trial {best.number}, validation AUROC {best.scores[0]:.4f}: {values}")
         print(f"Run a table with it: launch.py --grid GRID --set-from-study {study.name}")
-    return EXIT_COMPLETE if is_complete else EXIT_INCOMPLETE
+    return EXIT_OK if is_complete else EXIT_INCOMPLETE
 
 
 # -- workers ------------------------------------------------------------------------------------------------------
@@ -261,8 +255,3 @@ def _stopping(deadline: float | None) -> Stopping:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     return stopping
-
-
-def _usage_error(message: str) -> int:
-    say(f"{program.title('tune')}: error: {message}")
-    return EXIT_USAGE
