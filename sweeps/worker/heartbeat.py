@@ -9,8 +9,7 @@ import time
 
 from agad.store.claims import Claim
 
-from .bell import Bell
-from .stopping import Stopping
+from .stopping import Bell, Stopping
 
 log = logging.getLogger("agad.worker")
 

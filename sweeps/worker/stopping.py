@@ -1,9 +1,11 @@
-"""Stopping: whether this process is to stop, and why."""
+"""Stopping: whether this process is to stop, and why. Bell: how a launcher stops workers on any host."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 
 class Stopping:
@@ -35,3 +37,31 @@ class Stopping:
         if self._ends is not None and time.monotonic() >= self._ends:
             self.stop("its deadline is near")
         return self.reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """A file that is empty until it is rung.
+
+    It is there from the start: NFS clients see new bytes at a fresh open, but may go on not seeing a new file.
+    """
+
+    path: Path
+
+    def hang(self) -> None:
+        """Create the file, silent."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_bytes(b"")
+
+    def ring(self) -> None:
+        """Stop all workers that poll it."""
+        self.path.write_bytes(b"stop")
+
+    def is_rung(self) -> bool:
+        """Whether to stop: it was rung, or its launcher has ended and taken it away."""
+        try:
+            return bool(self.path.read_bytes())
+        except FileNotFoundError:
+            return True
+        except OSError:  # a file server that is slow to answer stops no worker
+            return False

@@ -19,14 +19,13 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from agad.train.control import Action, Control, Interrupted, Progress
 
-from .bell import Bell
 from .failures import EnvironmentFault, environment_faults, failure_columns, is_environmental
 from .growing import Judgement
 from .heartbeat import Heartbeat
 from .options import WorkerOptions
 from .picking import Picker
 from .retry import check_code
-from .stopping import Stopping
+from .stopping import Bell, Stopping
 from .withheld import Withheld, is_suspicious
 
 if TYPE_CHECKING:

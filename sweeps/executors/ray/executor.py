@@ -22,7 +22,7 @@ from ...machine.devices import default_workers, visible_gpus
 from ...machine.memory import worker_bytes
 from ...machine.processes import thread_limits
 from ...progress.watch import Watch
-from ...worker.bell import Bell
+from ...worker.stopping import Bell
 from ..sweep import Outcome, Sweep
 from . import cluster as ray_cluster
 
