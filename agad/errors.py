@@ -1,5 +1,10 @@
 """Errors that a user can cause. Each message is one line that says what to do."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
 
 class AgadError(Exception):
     """Base of all errors that are shown to the user as one line, without a traceback."""
@@ -49,3 +54,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _MEMORY_WORDS)
+
+
+def suggestion(name: str, names: Collection[str], what: str) -> str:
+    """For a message about an unknown name: the nearest of the legal names, or all of them where none is near."""
+    near = difflib.get_close_matches(name, names, cutoff=0.7)
+    return f"did you mean {', '.join(near)}?" if near else f"{what}: {', '.join(names)}"

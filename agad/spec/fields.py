@@ -5,13 +5,12 @@ Every list of field names in this project is derived from here, by `names_where`
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from agad.errors import SpecError
+from agad.errors import SpecError, suggestion
 from agad.spec import catalogue
 from agad.spec.setting import UNSET, Field, Setting, choice, fields_of, setting
 
@@ -205,8 +204,7 @@ def spec_field(name: str) -> Field:
     try:
         return known_fields()[name]
     except KeyError:
-        near = difflib.get_close_matches(name, field_names(), cutoff=0.7)
-        hint = f"did you mean {', '.join(near)}?" if near else f"the fields are: {', '.join(field_names())}"
+        hint = suggestion(name, field_names(), "the fields are")
         raise SpecError(f"unknown field {name!r}; {hint}") from None
 
 

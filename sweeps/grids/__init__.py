@@ -9,7 +9,7 @@ import functools
 import importlib
 import pkgutil
 
-from agad.errors import SpecError
+from agad.errors import SpecError, suggestion
 from agad.plan.grid import Cells, Grid, grids_in, is_file, load_file, make_grid
 
 
@@ -23,9 +23,8 @@ def load_grid(name: str) -> Grid:
     if is_file(name):
         return load_file(name)
     if name not in _grids():
-        raise SpecError(
-            f"unknown grid {name!r}; choose from: {', '.join(_grids())}; or give a file of your own: path/to/mine.py"
-        )
+        hint = suggestion(name, _grids(), "choose from")
+        raise SpecError(f"unknown grid {name!r}; {hint} Or give a file of your own: path/to/mine.py")
     return make_grid(_grids()[name])
 
 

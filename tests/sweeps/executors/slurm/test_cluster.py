@@ -256,7 +256,7 @@ def test_what_never_reached_slurm_is_asked_for_again(tmp_path: Path) -> None:
     name = re.search(r"slurm/(demo-\w+)/", dry.stdout)
     assert name is not None
     folder = tmp_path / "slurm" / name[1]
-    lost = Submission.new("demo", 2, ("true",))
+    lost = Submission.new("demo", 2, ("true",), retries=False)
     Ledger(folder).write(lost)
     os.utime(folder / f"{lost.token}.json", (0, 0))
     assert submit(*SHORT, "--workers", "2", "--slurm", "hold", results=tmp_path).returncode == 0
