@@ -59,4 +59,4 @@ def is_out_of_memory(error: BaseException) -> bool:
 def suggestion(name: str, names: Collection[str], what: str) -> str:
     """For a message about an unknown name: the nearest of the legal names, or all of them where none is near."""
     near = difflib.get_close_matches(name, names, cutoff=0.7)
-    return f"did you mean {', '.join(near)}?" if near else f"{what}: {', '.join(names)}"
+    return f"did you mean {' or '.join(near)}" if near else f"{what}: {', '.join(names)}"

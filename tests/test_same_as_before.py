@@ -55,6 +55,7 @@ def described(plan: Plan) -> list[Any]:
     return [len(run_ids), digest("\n".join(run_ids)), plan.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", RUN_IDS["grids"])
 def test_run_ids_of_grids(grid: str) -> None:
     plan, _ = make_plan(load_grid(grid))
@@ -76,6 +77,7 @@ def tables_of(folder: Path) -> dict[str, str]:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_of_reproduction(name: str) -> None:
     assert tables_of(REPRODUCTION / name) == TABLES[name]
@@ -98,6 +100,7 @@ def numbers_of(spec: RunSpec) -> str:
     return digest(json.dumps(plain, sort_keys=True))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(ROWS["machine"] != machine(), reason=f"bits are known for {ROWS['machine']} only")
 @pytest.mark.parametrize("name", SPECS)
 def test_rows_of_digits(name: str) -> None:

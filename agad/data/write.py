@@ -31,9 +31,12 @@ class _Written:
 def write_prepared(content: Content, folder: Path, dataset: str, image_size: int) -> None:
     """Write a data set's arrays, at image_size x image_size pixels, and meta.json into an existing folder.
 
-    Raises DataError if a class or a part has no undamaged image, OSError where the disk is full.
+    Raises DataError for labels beyond the classes, images that are not uint8, a class or part without an undamaged
+    image, OSError where the disk is full.
     """
     parts = {"train": content.train, "test": content.test}
+    for name, raw in parts.items():
+        _check_labels(dataset, name, raw.labels, content.class_names)
     written = {name: _write_part(folder, name, part, content.channels, image_size) for name, part in parts.items()}
     for name, part in written.items():
         _check_classes(dataset, name, parts[name].labels, part, content.class_names)
@@ -51,6 +54,8 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
             if isinstance(image, Damaged):
                 damaged.append(image)
                 continue
+            if image.dtype != np.uint8:
+                raise DataError(f"the {name} images are {image.dtype}; a reader must give uint8, 0 to 255")
             pixels = fit(image, image_size, channels).tobytes()
             file.write(pixels)
             running.update(pixels)
@@ -71,6 +76,14 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
     description = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, description)
     return file.tell()
+
+
+def _check_labels(dataset: str, part: str, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> None:
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(class_names):
+        raise DataError(
+            f"{dataset}: {part} labels go from {labels.min()} to {labels.max()}; "
+            f"with {len(class_names)} classes they must lie in 0..{len(class_names) - 1}"
+        )
 
 
 def _check_classes(

@@ -10,19 +10,34 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from agad.errors import SpecError
 from agad.nets.discriminator import Discriminator
-from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, copy_main_to_auxiliary
+from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNSet, copy_main_to_auxiliary
 from agad.spec.run import RunSpec
 
 Net = TypeVar("Net", bound=nn.Module)
+
+_Weighted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 DCGAN_STD = 0.02
 """Of the initial weights: convolutions N(0, .02), batch norm N(1, .02) (GANomaly's and DCGAN's)."""
 
 
 def build_backbone(channels: int, spec: RunSpec) -> BatchNormNet:
-    """The generator that the file of the spec's backbone builds, for images with that many channels."""
+    """The generator that the file of the spec's backbone builds, for images with that many channels.
+
+    Raises SpecError where it is no BatchNormNet, or does not give images of their own shape.
+    """
     net: BatchNormNet = importlib.import_module(f"agad.nets.{spec.backbone}").build(channels, spec)
+    where = f"build() of agad/nets/{spec.backbone}.py"
+    if not isinstance(net, BatchNormNet):
+        raise SpecError(f"{where} must return a BatchNormNet (agad/nets/layers/batchnorm.py), not {_kind(net)}")
+    shape = (2, channels, spec.image_size, spec.image_size)
+    with torch.no_grad():
+        found = net.to("meta")(torch.empty(shape, device="meta"))  # shapes alone: nothing is computed
+    if not isinstance(found, Tensor) or found.shape != shape:
+        got = tuple(found.shape) if isinstance(found, Tensor) else _kind(found)
+        raise SpecError(f"the net of {where} makes {got} of images {shape}; it must return images of the same shape")
     return net
 
 
@@ -36,9 +51,25 @@ def drawn(build: Callable[[], Net], generator: torch.Generator, init: str) -> Ne
     # On `meta` the modules' own initialisation draws nothing; here it would consume torch's global generator.
     with torch.device("meta"):
         net = build()
+    _check_layers(net)
     net.to_empty(device="cpu")
     initialise(net, generator, init)
     return net
+
+
+def _check_layers(net: nn.Module) -> None:
+    """Refuse layers that the evaluation protocols cannot reach, or whose weights `initialise` does not draw."""
+    for name, module in net.named_modules():
+        own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        if own and not isinstance(module, _Weighted | BNSet):
+            raise SpecError(
+                f"{_kind(net)}: its layer {name} is {_kind(module)}, which batch norm modes and initialisation do not "
+                "reach; use convolutions, torch.nn.Linear and BatchNorm2d of agad.nets.layers.batchnorm"
+            )
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 @torch.no_grad()
@@ -55,7 +86,7 @@ def initialise(net: nn.Module, generator: torch.Generator, init: str) -> None:
     """
     draw = _draw_dcgan if init == "dcgan" else _draw_torch
     for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, _Weighted):
             draw(module, generator)
     for module in net.modules():
         if isinstance(module, BatchNorm2d):
@@ -67,13 +98,13 @@ def count_parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-def _draw_dcgan(module: nn.Conv2d | nn.ConvTranspose2d, generator: torch.Generator) -> None:
+def _draw_dcgan(module: _Weighted, generator: torch.Generator) -> None:
     _normal(module.weight, 0.0, generator)
     if module.bias is not None:
         module.bias.zero_()
 
 
-def _draw_torch(module: nn.Conv2d | nn.ConvTranspose2d, generator: torch.Generator) -> None:
+def _draw_torch(module: _Weighted, generator: torch.Generator) -> None:
     # Kaiming uniform with a = sqrt(5) is U(-b, b), b = 1 / sqrt(fan_in), and torch draws biases so too. It takes
     # weight.size(1) for the inputs of a transposed convolution as well.
     bound = 1 / math.sqrt(module.weight[0].numel())

@@ -84,6 +84,8 @@ def make_grid(function: Cells) -> Grid:
     cells = tuple(function())
     if not all(isinstance(cell, RunSpec) for cell in cells):
         raise SpecError(f"grid {name}: its function must return a list of RunSpec")
+    if not cells:
+        raise SpecError(f"grid {name} has no cell: its function returns an empty list")
     return Grid(name, (inspect.getdoc(function) or name).splitlines()[0], cells, _SEEDS[function])
 
 
@@ -185,5 +187,5 @@ def _line(path: Path, error: Exception) -> str:
 
 
 def _described(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     return text if isinstance(error, SpecError) else f"{type(error).__name__}: {text}"

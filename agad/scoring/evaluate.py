@@ -31,7 +31,7 @@ from torch import Tensor
 
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import OneClassSplit, one_class_split
-from agad.errors import DataError
+from agad.errors import DataError, SpecError
 from agad.methods import Method, method_of
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.scoring.auroc import auroc
@@ -115,7 +115,13 @@ class Evaluator:
             for positions in torch.split(self._order(protocol), self.batch):
                 tick()
                 x = self.test.take(positions)
-                scores[positions] = self.method.scores(net, x)
+                found = self.method.scores(net, x)
+                if found.shape != (len(x),):
+                    raise SpecError(
+                        f"the method's scores of {len(x)} images have shape {tuple(found.shape)}; "
+                        "they must be one number an image"
+                    )
+                scores[positions] = found
         return scores.cpu().numpy()
 
     @torch.no_grad()

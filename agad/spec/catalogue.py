@@ -12,11 +12,12 @@ import ast
 import functools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from agad.errors import SpecError
+from agad.spec.literals import record
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -127,7 +128,7 @@ class _Registration:
     """A file that registers something: its literal dictionary, and the functions at its top level."""
 
     path: Path
-    values: dict[str, Any]
+    values: Any
     functions: frozenset[str]
 
 
@@ -156,23 +157,15 @@ def _parsed(path: Path, text: str, constant: str, function: str) -> _Registratio
         raise SpecError(
             f"{_shown(path)}: {constant} must be a literal: it is read without importing the file"
         ) from None
-    if not isinstance(values, dict):
-        raise SpecError(f"{_shown(path)}: {constant} must be a dictionary")
     return _Registration(path, values, functions)
 
 
 def _entry(kind: type[_Entry], found: _Registration, constant: str) -> _Entry:
-    values: dict[str, Any] = dict(found.values)
-    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    legal = [one.name for one in fields(kind) if one.name not in ("name", "own_generator")]
-    for name in values.keys() - set(legal):
-        raise SpecError(f"{_shown(found.path)}: {constant} has no entry {name!r}; they are: {', '.join(legal)}")
+    known: dict[str, Any] = {"name": found.path.stem}
     if kind is Method:
-        values["own_generator"] = "build_generator" in found.functions
+        known["own_generator"] = "build_generator" in found.functions
     try:
-        if "memory" in values:
-            values["memory"] = Memory(**values["memory"])
-        return kind(name=found.path.stem, **values)
+        return record(kind, f"{_shown(found.path)}: {constant}", found.values, **known)
     except TypeError as error:
         raise SpecError(f"{_shown(found.path)}: {constant}: {error}") from None
 

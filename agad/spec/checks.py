@@ -110,7 +110,10 @@ def unused_by(method: str) -> tuple[str, ...]:
     listed = catalogue.methods()[method].unused
     unknown = sorted({*listed} - {*known_fields(), *GROUPS})
     if unknown:
-        raise SpecError(f"agad/methods/{method}.py: METHOD: unused: no field or group is called {', '.join(unknown)}")
+        raise SpecError(
+            f"agad/methods/{method}.py: METHOD: unused: no field or group is called {', '.join(unknown)}; "
+            f"the groups are: {', '.join(GROUPS)}"
+        )
     return tuple(name for name, field in known_fields().items() if name in listed or field.setting.group in listed)
 
 

@@ -6,12 +6,14 @@ without importing the readers, so that a plan is checked and counted without dat
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agad.errors import SpecError
-from agad.spec.literals import literals
+from agad.spec.literals import literals, record
 
 _READERS = Path(__file__).parents[1] / "data" / "readers"
 _LAST = 1000
@@ -60,29 +62,46 @@ class DatasetFacts:
 _Facts = TypeVar("_Facts", PrefixFacts, DatasetFacts)
 
 
-def _collect(constant: str, kind: type[_Facts]) -> dict[str, _Facts]:
-    """The entries of all readers' constants of that name, in the order of lists."""
-    found: dict[str, _Facts] = {}
-    for reader, entries in literals(_READERS, constant).items():
-        for name, values in entries.items():
-            where = f"{_READERS / reader}.py: {constant}[{name!r}]"
-            if name in found:
-                raise SpecError(f"{where} is declared in {found[name].reader}.py already")
-            try:
-                found[name] = kind(reader=reader, **{key: _frozen(value) for key, value in values.items()})
-            except TypeError as error:
-                raise SpecError(f"{where}: {error}") from None
-    return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
+class _Declared(Mapping[str, _Facts]):
+    """What the readers declare, read when first used: so a mistake in one is an error of the command, in one line."""
+
+    def __init__(self, constant: str, kind: type[_Facts]) -> None:
+        self._constant = constant
+        self._kind: type[_Facts] = kind
+
+    @functools.cached_property
+    def _found(self) -> dict[str, _Facts]:
+        """The entries of all readers' constants of that name, in the order of lists."""
+        found: dict[str, _Facts] = {}
+        for reader, entries in literals(_READERS, self._constant).items():
+            for name, values in entries.items():
+                where = f"{_READERS / reader}.py: {self._constant}[{name!r}]"
+                if name in found:
+                    raise SpecError(f"{where} is declared in {found[name].reader}.py already")
+                found[name] = record(self._kind, where, values, reader=reader)
+                self._check(where, found[name])
+        return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
+
+    @staticmethod
+    def _check(where: str, facts: _Facts) -> None:
+        counts = facts.train_counts if isinstance(facts, DatasetFacts) else None
+        if isinstance(facts, DatasetFacts) and counts is not None and len(counts) != len(facts.class_names):
+            raise SpecError(f"{where}: {len(counts)} train_counts for {len(facts.class_names)} class_names")
+
+    def __getitem__(self, name: str) -> _Facts:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-DATASETS = _collect("DATASETS", DatasetFacts)
+DATASETS: Mapping[str, DatasetFacts] = _Declared("DATASETS", DatasetFacts)
 """The facts of each named data set."""
 
-PREFIXES = _collect("PREFIXES", PrefixFacts)
+PREFIXES: Mapping[str, PrefixFacts] = _Declared("PREFIXES", PrefixFacts)
 """The facts of the user's own data sets, by the prefix of their names, which ends in a colon."""
 
 

@@ -24,7 +24,7 @@ def load_grid(name: str) -> Grid:
         return load_file(name)
     if name not in _grids():
         hint = suggestion(name, _grids(), "choose from")
-        raise SpecError(f"unknown grid {name!r}; {hint} Or give a file of your own: path/to/mine.py")
+        raise SpecError(f"unknown grid {name!r}; {hint}; or give a file of your own: path/to/mine.py")
     return make_grid(_grids()[name])
 
 

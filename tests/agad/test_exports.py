@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import agad
 from tests.conftest import ROOT
 
@@ -29,6 +31,7 @@ def test_import_does_not_load_torch() -> None:
     assert in_a_new_process("import agad, sys; from agad import train; print('torch' in sys.modules)") == "False"
 
 
+@pytest.mark.slow
 def test_train_can_be_called_before_and_after_its_modules_are_imported() -> None:
     code = """
 from agad import RunSpec, train

@@ -23,6 +23,7 @@ def test_notebooks_are_committed_without_outputs_and_define_nothing(path):
     assert not [node for text in code_of(path) for node in ast.walk(ast.parse(text)) if isinstance(node, definitions)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_from_their_folder(path, demo):
     result = run_notebook(path, demo)

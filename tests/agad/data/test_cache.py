@@ -167,6 +167,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(places, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_nothing(places):
     """A limit on the size of files stands in for the disk: the write fails in the middle of an array."""
     code = (

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from agad.data.split import one_class_split
-from agad.errors import DataError
+from agad.errors import DataError, SpecError
 from agad.methods import build_generator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNMode, bn_mode
 from agad.scoring.evaluate import Evaluator, score_weights
@@ -99,6 +99,15 @@ def test_scores_stand_in_the_test_set_s_own_order():
     x = torch.arange(31.0) / 127.5 - 1
     expected = (x - x / np.sqrt(1 + 1e-5)).abs() * SIZE
     np.testing.assert_allclose(evaluator().scores(Watched(), "eval"), expected, rtol=2e-2, atol=1e-6)
+
+
+def test_scores_of_another_shape_are_refused(monkeypatch: pytest.MonkeyPatch):
+    """One number for a whole batch would be given to each of its images."""
+    judge = evaluator()
+    monkeypatch.setattr(type(judge.method), "scores", lambda *_: torch.tensor(0.5))
+
+    with pytest.raises(SpecError, match=r"scores of 10 images have shape \(\)"):
+        judge.scores(Watched(), "eval")
 
 
 def test_scores_are_the_l2_norm_of_the_difference():

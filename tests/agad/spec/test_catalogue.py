@@ -48,6 +48,7 @@ def test_what_a_file_registers() -> None:
     )
 
 
+@pytest.mark.slow
 def test_one_new_file_each_is_planned_rehearsed_and_trained(copy: Path) -> None:
     shutil.copy(ADDED / "residual.py", copy / "agad" / "nets")
     shutil.copy(ADDED / "autoencoder.py", copy / "agad" / "methods")
@@ -83,6 +84,7 @@ print(methods()["autoencoder"].cost)
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
@@ -98,6 +100,16 @@ print(methods()["autoencoder"].cost)
             "nets/odd.py",
             '\nBACKBONE = {"tite": 1}\ndef build(): ...\n',
             "agad/nets/odd.py: BACKBONE has no entry 'tite'",
+        ),
+        (
+            "nets/odd.py",
+            '\nBACKBONE = {"title": "Odd", "cost": "big"}\ndef build(): ...\n',
+            "agad/nets/odd.py: BACKBONE: cost='big' is not of type float",
+        ),
+        (
+            "methods/odd.py",
+            '\nMETHOD = {"title": "Odd", "unused": "loss"}\ndef make(spec): ...\n',
+            "agad/methods/odd.py: METHOD: unused='loss' is not of type list[str]",
         ),
         ("nets/odd.py", "\nBACKBONE = {\n", "agad/nets/odd.py: line 2: "),
         ("methods/odd.py", '\nMETHOD = {"title": "Odd"}\n', "agad/methods/odd.py: has METHOD but no function make"),

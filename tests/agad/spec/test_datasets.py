@@ -52,17 +52,22 @@ def test_other_names_are_not_known(name):
     ("files", "message"),
     [
         ({"one": {"a": _ENTRY}, "two": {"a": _ENTRY}}, r"two\.py: DATASETS\['a'\] is .*in one\.py"),
-        ({"one": {"a": {"title": "A"}}}, r"one\.py: DATASETS\['a'\]: .*missing .*'class_names'"),
-        ({"one": {"a": {**_ENTRY, "colour": 1}}}, r"one\.py: DATASETS\['a'\]: .*'colour'"),
+        ({"one": {"a": {"title": "A"}}}, r"one\.py: DATASETS\['a'\] lacks class_names, train_counts, channels, layout"),
+        ({"one": {"a": {**_ENTRY, "colour": 1}}}, r"one\.py: DATASETS\['a'\] has no entry 'colour'"),
+        ({"one": {"a": {**_ENTRY, "channels": "1"}}}, r"one\.py: DATASETS\['a'\]: channels='1' is not of type int"),
+        (
+            {"one": {"a": {**_ENTRY, "train_counts": [1]}}},
+            r"one\.py: .*: 1 train_counts for 2 class_names",
+        ),
     ],
-    ids=["twice", "incomplete", "unknown key"],
+    ids=["twice", "incomplete", "unknown key", "wrong type", "counts of other classes"],
 )
 def test_a_reader_s_mistake_is_named_in_one_line(files, message, tmp_path, monkeypatch):
     for name, literal in files.items():
         (tmp_path / f"{name}.py").write_text(f"DATASETS = {literal}\n")
     monkeypatch.setattr(datasets, "_READERS", tmp_path)
     with pytest.raises(SpecError, match=message) as caught:
-        datasets._collect("DATASETS", datasets.DatasetFacts)
+        len(datasets._Declared("DATASETS", datasets.DatasetFacts))
     assert "\n" not in str(caught.value)
 
 
@@ -70,7 +75,7 @@ def test_a_new_data_set_comes_last_and_by_name(tmp_path, monkeypatch):
     entries = {"b": _ENTRY, "a": _ENTRY, "z": {**_ENTRY, "order": 5}}
     (tmp_path / "one.py").write_text(f"DATASETS = {entries}\n")
     monkeypatch.setattr(datasets, "_READERS", tmp_path)
-    assert list(datasets._collect("DATASETS", datasets.DatasetFacts)) == ["z", "a", "b"]
+    assert list(datasets._Declared("DATASETS", datasets.DatasetFacts)) == ["z", "a", "b"]
 
 
 def test_facts_and_counts_load_no_heavy_library():

@@ -165,8 +165,8 @@ def test_defaults_are_those_of_a_spec() -> None:
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("update", "did you mean updates, bn_update?"),
-        ("lambda_ad", "did you mean lambda_adv, "),
+        ("update", "did you mean updates or bn_update"),
+        ("lambda_ad", "did you mean lambda_adv or "),
         ("epochs", "the fields are: dataset, "),
     ],
 )

@@ -401,6 +401,7 @@ for seed in range(20):
 """
 
 
+@pytest.mark.slow
 def test_many_processes_at_once(store: ResultStore) -> None:
     """Three writers that also compact and read, for real; nothing is lost or doubled."""
     writers = [

@@ -222,6 +222,7 @@ def test_control_is_asked_before_each_update_and_each_batch_of_an_evaluation(bou
     assert {p.updates for p in boundaries} == {3}
 
 
+@pytest.mark.slow
 # Of 27 boundaries: before anything, before and amid the first curve point (in recalibration too), right after it,
 # amid the second, before the last update, and at many places of the last evaluation.
 @pytest.mark.parametrize("call", [1, 2, 4, 7, 8, 9, 12, 15, 16, 19, 24, 27])
@@ -237,6 +238,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     assert record.values["updates_done"] == 3
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_again_and_again_equals_an_uninterrupted_one(tmp_path: Path, whole: dict[str, Any]):
     """Each try gets through one evaluation or two updates at most; the seconds of all tries are summed."""
     seconds = []
@@ -256,6 +258,7 @@ def test_a_run_interrupted_again_and_again_equals_an_uninterrupted_one(tmp_path:
     assert record.values["train_seconds"] + record.values["eval_seconds"] >= seconds[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -315,6 +318,7 @@ def test_checkpoints_in_the_midst_of_recalibration_hold_the_run_s_own_statistics
     assert torch.equal(*seen)
 
 
+@pytest.mark.slow
 def test_checkpoints_are_written_when_they_are_due(tmp_path: Path):
     seen: list[int] = []
     in_last_scoring: set[int] = set()
@@ -416,6 +420,7 @@ def test_every_field_and_every_choice_has_its_test():
             assert choice in [values.get(name) for values in tried], (name, choice)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "both", "change"), [(name, *pair) for name, pairs in ALTERNATIVES.items() for pair in pairs]
 )

@@ -55,6 +55,7 @@ def assert_same_bits(found: RunRecord | Exception, expected: RunRecord) -> None:
         assert found.values.get(name) == expected.values.get(name), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3])
 def test_runs_of_different_nets_and_lengths_come_and_go(size: int, data: Prepared, alone: dict[str, RunRecord]) -> None:
     found = made(SPECS, data, size)
@@ -65,6 +66,7 @@ def test_runs_of_different_nets_and_lengths_come_and_go(size: int, data: Prepare
         assert alone[run_id].values["together"] == 1
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_alone_or_beside_others(data: Prepared, alone: dict[str, RunRecord], tmp_path: Path) -> None:
     """Stopped after two updates beside others, one is finished alone and two together."""
 
@@ -80,6 +82,7 @@ def test_a_run_goes_on_alone_or_beside_others(data: Prepared, alone: dict[str, R
         assert_same_bits(record, alone[run_id])
 
 
+@pytest.mark.slow
 def test_what_one_run_raises_ends_that_run_alone(data: Prepared, alone: dict[str, RunRecord]) -> None:
     broken, exploding = small(seed=7, image_size=32), small(seed=8, lambda_con=1e39)
     found = made([broken, SPECS[0], exploding, SPECS[1]], data, 4)
@@ -89,6 +92,7 @@ def test_what_one_run_raises_ends_that_run_alone(data: Prepared, alone: dict[str
         assert_same_bits(found[spec.run_id], alone[spec.run_id])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "name"), [(Evaluator, "scores"), (Adam, "step")])
 def test_memory_that_runs_out_beside_others_is_no_fault_of_the_run(
     where: type, name: str, monkeypatch: pytest.MonkeyPatch, data: Prepared, alone: dict[str, RunRecord]
@@ -119,6 +123,7 @@ def test_memory_that_runs_out_alone_ends_the_run(monkeypatch: pytest.MonkeyPatch
     assert isinstance(outcome, torch.OutOfMemoryError)
 
 
+@pytest.mark.slow
 def test_a_run_that_memory_interrupted_lets_half_as_many_go_on(monkeypatch: pytest.MonkeyPatch, data: Prepared) -> None:
     step, scarce = Adam.step, iter([True])
 

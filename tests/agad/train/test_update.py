@@ -88,6 +88,7 @@ def assert_near(actual: Tensor, expected: Tensor, name: str) -> None:
     assert (actual - expected).abs().max().item() <= 1e-9 * expected.abs().max().item(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "scope"),
     [

@@ -137,6 +137,7 @@ def test_a_run_that_reads_no_test_image_has_no_number_of_one() -> None:
     assert row["auroc_val"] is not None
 
 
+@pytest.mark.slow
 def test_the_test_set_s_numbers_do_not_depend_on_whether_validation_is_scored(tmp_path: Path) -> None:
     """An interruption anywhere in the scoring, of either part, leaves no trace."""
     spec = small(**VALIDATED)

@@ -143,6 +143,7 @@ def test_failures_are_listed_one_by_one_and_escaped(tmp_path):
     assert (line["run_id"], line["failure_kind"]) == (runs[0].run_id, "nan")
 
 
+@pytest.mark.slow
 def test_the_report_runs_as_a_script_from_anywhere(demo, tmp_path):
     command = [sys.executable, str(ROOT / "analysis" / "report.py"), "--results", str(demo), "--out", "out"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -151,6 +152,7 @@ def test_the_report_runs_as_a_script_from_anywhere(demo, tmp_path):
     assert (tmp_path / "out" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_the_report_loads_no_torch_and_no_scheduler(demo, tmp_path):
     program = (
         "import sys; from analysis.page.report import write_report; write_report(sys.argv[1], sys.argv[2]);"

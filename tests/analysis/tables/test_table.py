@@ -387,6 +387,7 @@ def other_data(tmp_path):
     write_plan(tmp_path, runs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [

@@ -39,6 +39,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_its_plan_names_the_function_and_the_product(results: Path) -> None:
     plan = Plan.load(find_plan(results))
 
@@ -86,6 +87,13 @@ def test_a_study_takes_its_cells_from_the_plan(results: Path) -> None:
         protocol="eval",
     )
     assert [(spec.normal_class, spec.lambda_con, spec.evaluate_test) for spec in specs] == [(0, 5.0, False)]
+
+
+def test_a_grid_without_cells_says_so(tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("from agad import grid\n\n\n@grid\ndef nothing():\n    return []\n")
+
+    with pytest.raises(SpecError, match="grid nothing has no cell"):
+        load_grid(str(tmp_path / "empty.py"))
 
 
 def test_a_grid_that_is_nowhere_is_one_clear_line(tmp_path: Path) -> None:

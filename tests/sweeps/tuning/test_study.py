@@ -35,6 +35,7 @@ STATE = optuna.trial.TrialState
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
 
+@pytest.mark.slow
 def test_poisoned_test_images_do_not_move_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real training: the same trials, the same scores, the same proposals."""
     settings = settings_of(

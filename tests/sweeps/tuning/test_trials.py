@@ -87,6 +87,7 @@ def test_a_study_goes_on_with_more_trials_and_does_not_draw_the_same_again(tmp_p
     assert len({trial.params["lambda_con"] for trial in trials}) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_each_sampler_searches_inside_the_ranges(sampler: str, tmp_path: Path) -> None:
     axes = settings_of().axes
@@ -113,6 +114,7 @@ def test_a_score_under_the_other_protocol(tmp_path: Path) -> None:
         settings_of().save(bench.folder)
 
 
+@pytest.mark.slow
 def test_a_database_by_url(tmp_path: Path) -> None:
     bench = Bench(tmp_path, settings_of(database=True))
     url = f"sqlite:///{tmp_path / 'study.db'}"

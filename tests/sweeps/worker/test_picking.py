@@ -185,6 +185,7 @@ def run_ids(grid: str) -> set[str]:
     return {spec.run_id for spec in make_plan(load_grid(grid))[0].specs}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grid", grid_names())
 def test_number_of_runs(grid: str) -> None:
     plan, collapsed = make_plan(load_grid(grid))
@@ -193,6 +194,7 @@ def test_number_of_runs(grid: str) -> None:
     assert len(run_ids(grid)) == RUNS[grid]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "other", "shared"),
     [

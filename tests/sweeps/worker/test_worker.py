@@ -428,6 +428,7 @@ def worker_process(options: Path, *own: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_worker_process_reads_the_file_and_has_a_name_of_its_own(tmp_path: Path) -> None:
     specs = (
         RunSpec(

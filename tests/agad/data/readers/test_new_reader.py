@@ -63,6 +63,7 @@ def run(folder, code):
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
 
 
+@pytest.mark.slow
 def test_one_new_file_is_a_new_data_set(copy):
     # `import agad` has its own imports; planning with the new data set must not add to them.
     before = "import sys, agad\nLOADED = {*sys.modules}\n"
@@ -79,6 +80,7 @@ def test_one_new_file_is_a_new_data_set(copy):
     ]
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_new_reader_is_refused(copy):
     (copy / "data" / "kmnist" / "kmnist-test-imgs.npz").write_text("no zip")
     code = 'from agad.data.prepared import open_prepared\nopen_prepared("kmnist", 16, data_root="data", cache="cache")'

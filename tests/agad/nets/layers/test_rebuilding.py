@@ -112,8 +112,9 @@ def test_a_concatenation_is_not_saved_and_is_rebuilt_from_its_parts(monkeypatch:
         made.append(weakref.ref(y))
         return y
 
+    net = net_of("unetpp")
     monkeypatch.setattr(rebuilding, "concatenate", watched)
-    out = net_of("unetpp")(torch.randn(2, 1, 16, 16))
+    out = net(torch.randn(2, 1, 16, 16))
     assert len(made) == 10  # nodes of UNet++ that are not in its first column
     assert not any(one() is not None for one in made)
     out.sum().backward()
@@ -182,9 +183,8 @@ def test_shapes_are_found_without_numbers() -> None:
 def test_a_tensor_at_the_address_of_a_freed_concatenation_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A concatenation is freed at once; a tensor at its address must be saved as it is."""
     memory = torch.empty(1, 4, 4, 4)
+    weight, net = torch.ones(1, requires_grad=True), net_of("unet")
     monkeypatch.setattr(rebuilding, "concatenate", lambda parts: memory.detach().fill_(1.0))
-    weight = torch.ones(1, requires_grad=True)
-    net = net_of("unet")
     with Rebuilding(net, memory).active() as active:
         active.concatenate([memory], nn.Identity(), memory)
         (memory.detach().fill_(3.0) * weight).sum().backward()

@@ -129,6 +129,7 @@ def test_both_ways_ask_for_the_same() -> None:
     assert asked == {"time": "04:00:00", "gres": "gpu:1", "cpus-per-task": "4", "mem": "16G"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -1,0 +1,30 @@
+"""What a reader gives must be what the arrays can hold: nothing is converted in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agad.data.source import Content, array_part
+from agad.data.write import write_prepared
+from agad.errors import DataError
+
+
+def write(folder: Path, images: Any, labels: list[int]) -> None:
+    part = array_part(images, np.array(labels, np.int64))
+    write_prepared(Content(1, ("a", "b"), train=part, test=part), folder, "own", 16)
+
+
+def test_float_images_are_refused(tmp_path: Path) -> None:
+    """Values from 0 to 1 would all become black."""
+    with pytest.raises(DataError, match="train images are float32; a reader must give uint8"):
+        write(tmp_path, np.full((2, 16, 16), 0.5, np.float32), [0, 1])
+
+
+@pytest.mark.parametrize("labels", [[1, 2], [-1, 0]])
+def test_labels_beyond_the_classes_are_refused(labels: list[int], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"train labels go from {labels[0]} to {labels[1]}; with 2 classes"):
+        write(tmp_path, np.zeros((2, 16, 16), np.uint8), labels)
