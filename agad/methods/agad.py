@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agad.errors import SpecError
 from agad.methods.losses import (
     Distances,
     adversarial_loss,
@@ -82,6 +83,11 @@ class Agad:
         # Without a second pass, recomputing the first would save nothing: its activations are all needed at once.
         recompute = twice and is_worthwhile(generator, x)
         x_hat = at_least_float32(passes.g_real.generate(generator, x, n, recompute=recompute))
+        if x_hat.shape != x.shape:
+            raise SpecError(
+                f"backbone={self._spec.backbone} makes {tuple(x_hat.shape)} of images {tuple(x.shape)}; "
+                "it must return images of their own shape"
+            )
         x_hat_again = None
         if twice:
             source = x_hat.detach() if self._spec.detach_pseudo else x_hat

@@ -13,7 +13,8 @@ from agad.methods import build_generator
 from agad.nets import naive
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet
 from agad.nets.layers.convolution import Conv2d
-from tests.helpers.science import small
+from agad.train.update import update
+from tests.helpers.science import small, training_of
 
 
 class Net(BatchNormNet):
@@ -52,8 +53,10 @@ def test_a_net_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_images_of_another_shape_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SpecError, match=r"makes \(2, 1, 8, 8\) of images \(2, 1, 16, 16\)"):
-        built(monkeypatch, lambda: Net(BatchNorm2d(4), stride=2))
+    monkeypatch.setattr(naive, "build", lambda *_: Net(BatchNorm2d(4), stride=2))
+    training = training_of(small())
+    with pytest.raises(SpecError, match=r"makes \(12, 1, 8, 8\) of images \(12, 1, 16, 16\)"):
+        update(training)
 
 
 def test_linear_layers_are_drawn_from_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
