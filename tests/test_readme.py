@@ -163,6 +163,7 @@ def made_from_rows(results: Path) -> dict[str, str]:
     return {name: sheet.to_markdown().strip() for name, sheet in sheets.items() if sheet is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["results", "protocols"])
 def test_the_results_are_those_of_the_published_rows(name: str) -> None:
     """The README's tables are made from the rows in reproduction/, and from nothing else."""

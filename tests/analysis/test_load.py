@@ -41,6 +41,7 @@ def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path):
         load_rows(tmp_path / "nowhere")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["analysis.load", "analysis.tables.table"])
 def test_importing_the_analysis_loads_no_torch_no_scheduler_and_no_sweep(module):
     program = f"import sys, {module}; print(*sorted(sys.modules))"

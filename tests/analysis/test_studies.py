@@ -77,6 +77,7 @@ def _scored(run: RunSpec, higher: float) -> object:
     )
 
 
+@pytest.mark.slow
 def test_default_and_tuned_stand_side_by_side(tuned: Path) -> None:
     (tuning,) = read_all(tuned).tunings
     sheet = tuned_table(ResultStore(tuned), tuning)
@@ -145,6 +146,7 @@ def test_the_study_s_trials_and_pictures(study: Path) -> None:
     assert all(drawing.to_svg().startswith("<svg") for drawing in study_figures(one))
 
 
+@pytest.mark.slow
 def test_the_report_of_a_study_opens_without_a_network(study: Path, tuned: Path, tmp_path: Path) -> None:
     page = write_report(tuned, tmp_path / "all").read_text()
     assert {"tuned", "study-s"} <= set(re.findall(r'id="([^"]+)"', page))

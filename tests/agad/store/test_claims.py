@@ -230,6 +230,7 @@ print(sum(board.take(f"{run:04x}", 1) is not None for run in range(200)))
 """
 
 
+@pytest.mark.slow
 def test_processes_that_race_take_each_run_once(tmp_path: Path) -> None:
     takers = [
         subprocess.Popen([sys.executable, "-c", TAKERS, str(tmp_path)], stdout=subprocess.PIPE, text=True)

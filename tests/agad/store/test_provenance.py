@@ -23,6 +23,7 @@ def test_it_does_not_depend_on_where_the_code_lies(package: Path) -> None:
     assert digest_of(package) == code_digest()
 
 
+@pytest.mark.slow
 def test_docstrings_comments_and_layout_do_not_count(package: Path) -> None:
     path = package / LOSSES
     before = path.read_text()

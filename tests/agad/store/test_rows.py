@@ -128,6 +128,7 @@ def test_compaction_leaves_one_file_and_the_same_rows(store: ResultStore, tmp_pa
     assert store.compact() == 0
 
 
+@pytest.mark.slow
 def test_many_base_files_are_merged(store: ResultStore, tmp_path: Path) -> None:
     for seed in range(20):
         store.commit(record(spec(seed=seed)))

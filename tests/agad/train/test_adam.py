@@ -105,6 +105,7 @@ def test_a_run_does_not_load_torch_s_compiler() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_moments_take_the_layout_of_their_weights() -> None:
     """A checkpoint from a device with another layout: the fused update would read moments of other weights."""
     one, other = training_of(small(backbone="unet")), training_of(small(backbone="unet"))

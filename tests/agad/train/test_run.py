@@ -122,10 +122,12 @@ def test_seconds_and_memory_are_no_numbers_of_the_run():
 # -- one spec, one result --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_spec_twice_gives_equal_bytes(whole: dict[str, Any]):
     assert numbers(run()) == whole
 
 
+@pytest.mark.slow
 def test_global_generators_are_neither_read_nor_moved(whole: dict[str, Any]):
     before = torch.get_rng_state()
     torch.manual_seed(123)
@@ -157,6 +159,7 @@ def test_a_short_run_is_the_beginning_of_a_long_one(whole: dict[str, Any]):
         assert short[name] == whole[name][:2]
 
 
+@pytest.mark.slow
 def test_no_test_image_influences_the_weights(tmp_path: Path):
     dark = made_up()
     bright = made_up()
@@ -170,6 +173,7 @@ def test_no_test_image_influences_the_weights(tmp_path: Path):
         assert all(torch.equal(left[name], right[name]) for name in left)
 
 
+@pytest.mark.slow
 def test_audits_leave_identical_weights_and_scores(tmp_path: Path):
     specs = [
         small(curve=(), curve_protocols=("eval",), final_protocols=("eval",)),
@@ -181,6 +185,7 @@ def test_audits_leave_identical_weights_and_scores(tmp_path: Path):
     assert records[0].values["scores_eval"] == records[1].values["scores_eval"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"batch_norm": "advprop_freeze", "advprop_scope": "g+d"}])
 def test_kept_weights_give_the_run_s_own_scores_bit_for_bit(tmp_path: Path, changes: dict[str, Any]):
     spec = small(**changes, final_protocols=EVAL_PROTOCOLS)
@@ -286,6 +291,7 @@ def test_stopping_without_a_checkpoint_folder_is_an_interruption_too():
         run(control=at(5, Action.STOP))
 
 
+@pytest.mark.slow
 def test_a_wanted_checkpoint_is_written_and_the_run_goes_on(tmp_path: Path, whole: dict[str, Any]):
     record = run(checkpoint_dir=str(tmp_path), control=at(14, Action.CHECKPOINT), attempt=3)
     assert numbers(record) == whole
@@ -337,6 +343,7 @@ def test_checkpoints_are_written_when_they_are_due(tmp_path: Path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_torn_checkpoint_costs_work_only(tmp_path: Path, whole: dict[str, Any]):
     with pytest.raises(Interrupted):
         run(checkpoint_dir=str(tmp_path), control=at(16, Action.STOP))
@@ -347,6 +354,7 @@ def test_a_torn_checkpoint_costs_work_only(tmp_path: Path, whole: dict[str, Any]
     assert record.values["resumes"] == 0
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_data_is_not_taken_up(tmp_path: Path):
     other = made_up(train=64)
     with pytest.raises(Interrupted):
@@ -442,6 +450,7 @@ def _numbers_of(changes: dict[str, Any]) -> dict[str, Any]:
     return _SEEN[spec.run_id]
 
 
+@pytest.mark.slow
 def test_evaluation_batch_size_counts_under_batch_statistics_alone():
     protocols = {"curve": (), "final_protocols": ("eval", "eval_recal", "batch_shuffled")}
     ten, seven = (run(small(eval_batch_size=size, **protocols)).values for size in (10, 7))
@@ -507,6 +516,7 @@ def test_checkpoints_that_cannot_be_written_are_an_os_error(tmp_path: Path):
         run(checkpoint_dir=str(blocked / "folder"), checkpoint_every=0)
 
 
+@pytest.mark.slow
 def test_the_data_are_opened_by_name(tmp_path: Path):
     spec = RunSpec(dataset="digits", normal_class=0, image_size=16, batch_size=8, updates=1)
     values = train(spec, dataclasses.replace(OPTIONS, cache=os.environ["AGAD_CACHE"])).values

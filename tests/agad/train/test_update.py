@@ -156,6 +156,7 @@ def nets(training: Training) -> tuple[torch.nn.Module, torch.nn.Module]:
     return training.generator, training.discriminator
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["naive", "unetpp"])
 def test_fusedadam_is_adam(backbone: str):
     """The fused kernel walks memory, so layouts of weights and gradients must agree."""

@@ -98,6 +98,7 @@ def test_a_validation_that_cannot_be_drawn_is_one_clear_line(
 # -- the score ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_row_has_the_validation_s_auroc() -> None:
     spec, data = small(**VALIDATED), made_up()
     values = run(spec).values
@@ -114,6 +115,7 @@ def test_the_row_has_the_validation_s_auroc() -> None:
     assert values["drawn_validation_classes"] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_poisoned_test_images_do_not_move_it() -> None:
     """Not while a run is trained and scored, nor when no test image is to be read."""
     data = made_up()

@@ -57,6 +57,7 @@ def page(report) -> Page:
     return Page((report / "index.html").read_text())
 
 
+@pytest.mark.slow
 def test_the_page_is_whole_and_needs_no_network(report, page):
     assert page.open == []
     assert not {"script", "img", "iframe", "link"} & set(page.tags)
@@ -106,6 +107,7 @@ def test_each_table_is_three_files_and_each_figure_two(report):
     }
 
 
+@pytest.mark.slow
 def test_latex_has_no_letter_that_latex_lacks(report, paper_cells):
     sheets = [
         sheet for name in ("table1", "table5", "table9") for sheet in paper_sheets(*our_tables(paper_cells, name))

@@ -88,6 +88,7 @@ def test_sizes_come_from_trained_runs_too_but_never_from_ganomalys_nets(tmp_path
     assert (unet["ms, batch 1"], unet["n"], unet["device"]) == ("—", "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["digits", "mnist"])
 def test_in_the_report_times_are_table_8s_and_are_in_no_table_of_aurocs(tmp_path, dataset):
     commit(tmp_path / "results", *(timed(spec.replace(dataset=dataset), 8, 1) for spec in TABLE8))

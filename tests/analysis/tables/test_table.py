@@ -432,6 +432,7 @@ def test_rows_of_an_older_schema_are_read_and_what_they_lack_is_missing(tmp_path
     assert alone.runs["inference_ms_batch1"].isna().all()
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_read_enough_is_no_error(tmp_path):
     runs = specs((0,), dataset="digits")
     commit_all(ResultStore(tmp_path), runs, drawn)

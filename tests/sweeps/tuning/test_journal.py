@@ -65,6 +65,7 @@ def test_a_second_coordinator_is_refused_and_may_come_when_the_first_has_gone(tm
     _take(StudyFolder(tmp_path)).release()
 
 
+@pytest.mark.slow
 def test_a_coordinator_of_another_host_is_waited_for(tmp_path: Path) -> None:
     """While its counter rises it lives; when that stands still for a lease, the study is free."""
     elsewhere = dataclasses.replace(Owner.this_process("coordinator"), host="elsewhere")

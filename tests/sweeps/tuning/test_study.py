@@ -94,6 +94,7 @@ def test_killed_again_and_again_no_trial_is_lost_or_doubled(tmp_path: Path) -> N
     assert len(Feed(bench.folder).trials()) == 40
 
 
+@pytest.mark.slow
 def test_a_study_is_made_anew_from_the_rows(tmp_path: Path) -> None:
     """From the folder's trials, or from nothing but rows: the same trials with the same scores."""
     bench = Bench(tmp_path, settings_of(cells(2)), lambda of: {"status": "failed"} if of.lambda_con > 400 else {})

@@ -45,6 +45,7 @@ def test_no_column_of_the_test_set_is_read() -> None:
     assert not {*_COLUMNS} & {*SCORE_COLUMNS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values", [{"status": "failed", "auroc_val": None}, {"auroc_val": None}, {"auroc_val": math.nan}]
 )
@@ -137,6 +138,7 @@ def test_a_dead_worker_s_run_is_given_again(tmp_path: Path) -> None:
     assert bench.store.read(["attempt"])["attempt"].to_pylist() == [2]
 
 
+@pytest.mark.slow
 def test_ray_asks_again_as_long_as_the_plan_grows(tmp_path: Path) -> None:
     """Its launch ends when the coordinator has, and not in a moment in which all runs are done."""
     from ray.tune.search import Searcher

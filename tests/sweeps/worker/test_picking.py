@@ -247,6 +247,7 @@ def test_figure_3_is_table_3_with_the_context() -> None:
     assert [s.gamma for s in cells] == [0.0] * 4 + [0.10] * 4
 
 
+@pytest.mark.slow
 def test_every_grid_says_what_it_is() -> None:
     for name in grid_names():
         assert len(load_grid(name).summary) > 20

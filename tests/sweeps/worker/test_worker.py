@@ -91,6 +91,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "kind", "update"), FAILURES)
 def test_a_failed_run_is_a_row_and_the_sweep_goes_on(
     start: Callable[..., Worker], tmp_path: Path, error: Exception, kind: str, update: int | None
@@ -231,6 +232,7 @@ def test_a_withheld_failure_is_committed_when_the_next_run_gets_further(
     assert seen[0] == ("failed", "error")
 
 
+@pytest.mark.slow
 def test_it_waits_for_what_others_hold_until_a_lease_is_over(start: Callable[..., Worker], tmp_path: Path) -> None:
     elsewhere = dataclasses.replace(Owner.this_process("gone"), host="another-host")
     for each in SPECS:
@@ -341,6 +343,7 @@ def test_other_code_than_the_plans_is_refused(start: Callable[..., Worker]) -> N
     assert start(lambda *_: None, code="0123", allow_code_change=True).work() == EXIT_NOTHING_LEFT
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_plan(start: Callable[..., Worker], tmp_path: Path) -> None:
     made: list[int] = []
 

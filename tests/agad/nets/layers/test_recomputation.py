@@ -129,6 +129,7 @@ def test_only_large_passes_on_the_cpu_are_recomputed() -> None:
     assert not is_worthwhile(net_of("naive", image_size=32), on_cpu[0])
 
 
+@pytest.mark.slow
 def test_without_a_second_pass_nothing_is_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recomputation, "SAVED_AT_MOST", -1)
     made = []

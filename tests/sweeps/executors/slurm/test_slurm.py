@@ -164,6 +164,7 @@ def test_a_task_and_its_workers_read_the_file_of_the_launch(tmp_path: Path, monk
     assert (own.data_folder, own.device, own.retry) == ("/node/data", "cuda", {"0123": 1})
 
 
+@pytest.mark.slow
 def test_a_set_up_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     setup = ["--slurm-setup", str(tmp_path / "none.sh")]
     done = launch("--grid", "demo", "--executor", "slurm", *setup, "--results", str(tmp_path))
@@ -180,6 +181,7 @@ def test_a_task_outside_of_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest
     assert "SLURM_JOB_ID" in one_line(done.stderr)
 
 
+@pytest.mark.slow
 def test_a_machine_without_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     done = launch("--grid", "demo", "--executor", "slurm", "--results", str(tmp_path))
@@ -188,6 +190,7 @@ def test_a_machine_without_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest
     assert "--executor local" in one_line(done.stderr)
 
 
+@pytest.mark.slow
 def test_nothing_reaches_a_shell_unquoted(command: Callable[..., Path], tmp_path: Path) -> None:
     """The script that submitit would hand over, run by bash with a stand-in for srun: words arrive as they were."""
     command("scontrol", "echo 'MaxArraySize = 1001'")
@@ -215,6 +218,7 @@ def test_nothing_reaches_a_shell_unquoted(command: Callable[..., Path], tmp_path
     assert not list(tmp_path.rglob("pwned"))
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_it_when_slurm_would_refuse(command: Callable[..., Path], tmp_path: Path) -> None:
     command("scontrol", "echo 'MaxArraySize = 5'")
     command("sbatch", "echo 'sbatch: error: invalid partition specified: nope' >&2; exit 1")
