@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agad.errors import SpecError
-from agad.spec.literals import record
+from agad.spec.literals import assigned_in, record
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -146,13 +146,13 @@ def _parsed(path: Path, text: str, constant: str, function: str) -> _Registratio
     except SyntaxError as error:
         raise SpecError(f"{_shown(path)}: line {error.lineno}: {error.msg}") from None
     functions = frozenset(node.name for node in body if isinstance(node, ast.FunctionDef))
-    assigned = [node.value for node in body if isinstance(node, ast.Assign) and _target(node) == constant]
-    if not assigned:
+    assigned = assigned_in(body, constant)
+    if assigned is None:
         raise SpecError(f"{_shown(path)}: has {function}() but no {constant} = {{...}}; add it, or rename the function")
     if function not in functions:
         raise SpecError(f"{_shown(path)}: has {constant} but no function {function}(); define it")
     try:
-        values = ast.literal_eval(assigned[-1])
+        values = ast.literal_eval(assigned)
     except ValueError:
         raise SpecError(
             f"{_shown(path)}: {constant} must be a literal: it is read without importing the file"
@@ -168,11 +168,6 @@ def _entry(kind: type[_Entry], found: _Registration, constant: str) -> _Entry:
         return record(kind, f"{_shown(found.path)}: {constant}", found.values, **known)
     except TypeError as error:
         raise SpecError(f"{_shown(found.path)}: {constant}: {error}") from None
-
-
-def _target(node: ast.Assign) -> str | None:
-    (target, *_) = node.targets
-    return target.id if isinstance(target, ast.Name) else None
 
 
 def _shown(path: Path) -> str:

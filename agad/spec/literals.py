@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,9 +35,13 @@ def literals(folder: Path, name: str) -> dict[str, Any]:
 def _assigned(path: Path, name: str) -> ast.expr | None:
     """The expression that a module assigns to `name` at its top level; None where it assigns none."""
     try:
-        body = ast.parse(path.read_bytes(), path.name).body
+        return assigned_in(ast.parse(path.read_bytes(), path.name).body, name)
     except (SyntaxError, ValueError) as error:
         raise SpecError(f"{path} is not a Python module: {error}") from None
+
+
+def assigned_in(body: Sequence[ast.stmt], name: str) -> ast.expr | None:
+    """The expression that the statements of a module assign to `name`; None where they assign none."""
     for node in body:
         match node:
             case ast.Assign(targets=[ast.Name(id=assigned)], value=value) if assigned == name:
