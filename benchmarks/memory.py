@@ -48,7 +48,7 @@ def print_peak(backbone: str, batch: int, precision: str, device_name_: str, thr
         evaluator = Evaluator.of(spec, data, split, device)
         reset_peak_memory(device)
         seconds = in_turns({"step": lambda: update(training)}, 3, device)["step"]
-        evaluator.scores(training.generator, "eval")
+        evaluator.scores(training.method, "eval")
         peak = peak_memory_bytes(device) / 2**30
     what = f"{backbone:<7} {precision} at 32x32x3, batch {batch}"
     print(f"{what}: peak memory {peak:.2f} GiB, an update {spread(seconds)}", flush=True)

@@ -152,7 +152,7 @@ def measure_scoring(backbone: str, device: torch.device, images: int) -> None:
     split = one_class_split(data, spec)
     training = Training(spec, data, split, device)
     evaluator = Evaluator.of(spec, data, split, device)
-    seconds = seconds_of(lambda: evaluator.scores(training.generator, "eval"), device)
+    seconds = seconds_of(lambda: evaluator.scores(training.method, "eval"), device)
     print(f"{backbone:<7} scoring {images} images {seconds:.1f} s", flush=True)
 
 

@@ -1,6 +1,6 @@
 """The methods that a spec can name, and the interface that the trainer uses.
 
-A method is one file here with a literal METHOD and a function `make` (agad/spec/catalogue.py).
+A method is one file here, or in a folder here, with a literal METHOD and a function `make` (agad/spec/catalogue.py).
 Batches, optimisers, checkpoints, protocols and rows are shared.
 """
 
@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
-from typing import Any
 
 import torch
 
-from agad.methods.method import Losses, Method
+from agad.methods.method import Group, Losses, Method, TrainView
 from agad.nets.build import build_backbone, drawn
 from agad.nets.layers.batchnorm import BatchNormNet
+from agad.spec import catalogue
 from agad.spec.run import RunSpec
 
-__all__ = ["Losses", "Method", "build_generator", "method_of"]
+__all__ = ["Group", "Losses", "Method", "TrainView", "build_generator", "method_of"]
 
 
-def method_of(spec: RunSpec) -> Method[Any]:
-    """The spec's method."""
-    method: Method[Any] = _module(spec).make(spec)
+def method_of(spec: RunSpec, channels: int) -> Method:
+    """The spec's method for images with that many channels, its nets as initialised, on the CPU."""
+    method: Method = _module(spec).make(spec, channels)
     return method
 
 
@@ -39,4 +39,4 @@ def build_generator(spec: RunSpec, channels: int, generator: torch.Generator) ->
 
 
 def _module(spec: RunSpec) -> ModuleType:
-    return importlib.import_module(f"agad.methods.{spec.method}")
+    return importlib.import_module(catalogue.methods()[spec.method].module)

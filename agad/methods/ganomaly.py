@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from agad.methods.adversarial import AdversarialMethod
 from agad.methods.losses import adversarial_loss, at_least_float32, contextual_loss, latent_loss
 from agad.methods.method import Losses
-from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.nets.naive import decoder, encoder
 from agad.spec.run import RunSpec
@@ -24,11 +24,8 @@ METHOD = {
     "cost": 0.8,  # its one pass through a larger generator beside AGAD's two; measured on one CPU core
     "labels": "none",
     "image_sizes": [32],
-    "unused": [
-        "naive_latent", "upsampling", "generator_norm", "discriminator", "batch norm", "loss weight", "loss",
-        "min_anomalies", "batch_mix", "anomaly_place",
-    ],
-}  # fmt: skip
+    "uses": ["init", "batch_size", "lr", "beta1", "beta2", "d_reset_threshold", "precision"],
+}
 
 WEIGHTS = {"adv": 1.0, "con": 50.0, "lat": 1.0}
 """Of the terms of L_g: their w_adv, w_con and w_enc (options.py).
@@ -36,9 +33,9 @@ WEIGHTS = {"adv": 1.0, "con": 50.0, "lat": 1.0}
 The spec's lambdas weigh AGAD's terms: lambda_adv a cross entropy, lambda_lat the features that are `adv` here."""
 
 
-def make(spec: RunSpec) -> Ganomaly:  # noqa: ARG001 - the same for all specs
-    """The method of a spec."""
-    return Ganomaly()
+def make(spec: RunSpec, channels: int) -> Ganomaly:
+    """The method of a spec, for images with that many channels."""
+    return Ganomaly(spec, channels, build_generator)
 
 
 def build_generator(channels: int, spec: RunSpec) -> GanomalyGenerator:  # noqa: ARG001
@@ -93,11 +90,12 @@ class Outputs:
     f_hat: Tensor
 
 
-class Ganomaly:
+class Ganomaly(AdversarialMethod):
     """Encoder, decoder, encoder; it knows no labelled anomalies."""
 
-    def forward(self, generator: BatchNormNet, discriminator: Discriminator, x: Tensor, n_normal: int) -> Outputs:
+    def forward(self, x: Tensor, n_normal: int) -> Outputs:
         """G(x), D(x) and D(x_hat), each once (theirs makes both passes of D twice, with the same outcome)."""
+        generator, discriminator = self.generator, self.discriminator
         assert n_normal == len(x)  # held by RunSpec: gamma is 0
         with bn_mode(generator, BNMode.UPDATE), bn_mode(discriminator, BNMode.UPDATE):
             x_hat, latent, latent_hat = generator(x)
@@ -113,16 +111,16 @@ class Ganomaly:
             "con": contextual_loss(out.x, out.x_hat).mean(),
             "lat": encoder_loss(out.latent, out.latent_hat),
         }
-        return Losses(generator_loss(terms), discriminator_loss(out.y, out.y_hat), terms)
+        return Losses({"d": discriminator_loss(out.y, out.y_hat), "g": generator_loss(terms)}, terms)
 
-    def scores(self, generator: BatchNormNet, x: Tensor) -> Tensor:
+    def scores(self, x: Tensor, fitted: None, positions: Tensor) -> Tensor:  # noqa: ARG002
         """Mean squared difference of the two latents of each image (model.py, test)."""
-        _, latent, latent_hat = generator(x)
+        _, latent, latent_hat = self.generator(x)
         return latent_loss(latent, latent_hat)
 
-    def reconstruct(self, generator: BatchNormNet, x: Tensor) -> Tensor:
+    def reconstruct(self, x: Tensor) -> Tensor:
         """The decoder's image."""
-        x_hat: Tensor = generator(x)[0]
+        x_hat: Tensor = self.generator(x)[0]
         return x_hat
 
 

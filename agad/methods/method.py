@@ -1,38 +1,120 @@
-"""Method: what the trainer and the evaluation call of a method."""
+"""Method: what the trainer and the evaluation know of a method. A new one overrides what it has."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from agad.nets.discriminator import Discriminator
-from agad.nets.layers.batchnorm import BatchNormNet
+from agad.tensors.pool import ImagePool
 
-Out = TypeVar("Out")
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Nets that one loss moves, by an optimiser of their own.
+
+    Attributes:
+        name: of the loss: `loss_<name>` in the curve.
+        nets: names in Method.nets.
+        lr: Adam's learning rate.
+        betas: Adam's decay rates.
+    """
+
+    name: str
+    nets: tuple[str, ...]
+    lr: float
+    betas: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """Both losses of a step, scalars with their graphs, and the unweighted terms that the row's curve holds."""
+    """The losses of an update, scalars with their graphs, and unweighted terms that the row's curve holds.
 
-    loss_g: Tensor
-    loss_d: Tensor
-    terms: dict[str, Tensor]
+    Attributes:
+        by_group: Group.name -> its loss, in the order of the backward passes.
+        terms: name -> value. Names outside agad.store.columns.LOSS_TERMS go to the column curve_terms.
+    """
+
+    by_group: Mapping[str, Tensor]
+    terms: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class Method(Protocol[Out]):
-    """A step's forward passes and losses, and the score of an image by a trained G. It holds no weights."""
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainView:
+    """The training images, as a method may see them: no test image, no test label.
 
-    def forward(self, generator: BatchNormNet, discriminator: Discriminator, x: Tensor, n_normal: int) -> Out:
-        """All passes of a step over a batch x (B, C, H, W) in [-1, 1], whose first n_normal images are normal."""
+    Attributes:
+        normal: the training normals.
+        anomaly: the labelled anomalies; empty at gamma = 0.
+        batch: images that it is sensible to take at once.
+        tick: called between pieces of long work; an exception from it ends the work.
+    """
 
-    def losses(self, out: Out) -> Losses:
-        """L_g and L_d of those passes; the trainer sends the one's gradient to G alone, the other's to D alone."""
+    normal: ImagePool
+    anomaly: ImagePool
+    batch: int
+    tick: Callable[[], None]
 
-    def scores(self, generator: BatchNormNet, x: Tensor) -> Tensor:
-        """Anomaly score of each image of x, (B,), higher: more anomalous; the caller sets the mode of batch norm."""
 
-    def reconstruct(self, generator: BatchNormNet, x: Tensor) -> Tensor:
-        """x_hat, (B, C, H, W) in [-1, 1]; the caller sets the mode of batch norm."""
+class Method:
+    """A method of one run: its nets, the losses of an update, and the score of an image.
+
+    Attributes:
+        nets: name -> net; empty for a method without any. `generator` and `discriminator` are counted in columns of
+            their own.
+        groups: who moves which nets; empty for a method that trains none.
+    """
+
+    def __init__(self, nets: Mapping[str, nn.Module] | None = None, groups: tuple[Group, ...] = ()) -> None:
+        self.nets: dict[str, nn.Module] = dict(nets or {})
+        self.groups = groups
+
+    def forward(self, x: Tensor, n_normal: int) -> Any:
+        """All passes of an update over a batch x (B, C, H, W) in [-1, 1], whose first n_normal images are normal."""
+        raise NotImplementedError(f"{type(self).__name__} trains nothing")
+
+    def losses(self, out: Any) -> Losses:
+        """The losses of those passes; the trainer sends each one's gradient to its own group's nets alone."""
+        raise NotImplementedError(f"{type(self).__name__} trains nothing")
+
+    def after_update(self, terms: Mapping[str, float]) -> None:
+        """Called after each update of the weights with its losses and terms."""
+
+    def fit(self, train: TrainView) -> Any:  # noqa: ARG002 - most need nothing
+        """What scoring needs beside the nets, from training images alone: a bank, a centre, a mixture.
+
+        Called once for each evaluation protocol, with batch norms in that protocol's mode, and handed to `scores`.
+        A function of weights and images: it draws from keyed generators, if at all.
+        """
+        return None
+
+    def scores(self, x: Tensor, fitted: Any, positions: Tensor) -> Tensor:
+        """Anomaly score of each image of x, (B,), higher: more anomalous; the caller sets the mode of batch norm.
+
+        Args:
+            x: (B, C, H, W) in [-1, 1].
+            fitted: what `fit` returned.
+            positions: (B,) int64, the images' positions in the test set: keys for what an image needs at random.
+        """
+        raise NotImplementedError
+
+    def recalibration_pass(self, x: Tensor) -> None:
+        """The forward passes of scoring, for a batch of training normals, from which statistics are estimated again."""
+        self.scores(x, None, x.new_zeros(len(x)).long())
+
+    def reconstruct(self, x: Tensor) -> Tensor | None:  # noqa: ARG002 - most have none
+        """x_hat, (B, C, H, W) in [-1, 1], in the caller's mode of batch norm; None where there is none."""
+        return None
+
+    def columns(self) -> dict[str, Any]:
+        """Columns of the row that only this method fills."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What later updates and `columns` depend on beside nets and optimisers: tensors, numbers, strings."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of state_dict."""

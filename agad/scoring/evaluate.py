@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from torch import Tensor
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import DataError, SpecError
-from agad.methods import Method, method_of
+from agad.methods import Method, TrainView
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.scoring.auroc import auroc
 from agad.scoring.weights import load_weights
@@ -62,24 +62,24 @@ class Evaluator:
     """Scores the test images of one split, or its validation images.
 
     Attributes:
-        normals: the training normals, for eval_recal.
+        normals: the training normals, for eval_recal and a method's `fit`.
+        anomalies: the labelled training anomalies, for a method's `fit`.
         recal_batch: images in a batch of eval_recal.
         test: the images to score, in their own order.
         test_class: (N,) class indices of these images.
         test_label: (N,) 0 normal, 1 anomalous.
         batch: images in a batch when scoring.
         precision: precision of the forward passes, `fp32` or `bf16`.
-        method: the method that scores and reconstructs.
     """
 
     normals: ImagePool
+    anomalies: ImagePool
     recal_batch: int
     test: ImagePool
     test_class: NDArray[np.int64]
     test_label: NDArray[np.int64]
     batch: int
     precision: str
-    method: Method[Any]
 
     @classmethod
     def of(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
@@ -103,33 +103,35 @@ class Evaluator:
         )
 
     @torch.no_grad()
-    def scores(self, net: BatchNormNet, protocol: str, tick: Callable[[], None] = _nothing) -> Scores:
+    def scores(self, method: Method, protocol: str, tick: Callable[[], None] = _nothing) -> Scores:
         """Anomaly scores of all test images in the test set's own order, (N,) float32; higher is more anomalous.
 
-        `tick` is called before each batch; an exception from it ends the scoring and leaves the net unchanged.
+        `tick` is called before each batch; an exception from it ends the scoring and leaves the nets unchanged.
         """
         if protocol == "eval_recal":
-            net = self._recalibrated(net, tick)
+            method = self._recalibrated(method, tick)
         scores = torch.empty(len(self.test), device=self.test.device)
-        with bn_mode(net, _MODES[protocol]), self._autocast():
+        with _all_in(method, _MODES[protocol]), self._autocast():
+            fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick))
             for positions in torch.split(self._order(protocol), self.batch):
                 tick()
                 x = self.test.take(positions)
-                found = self.method.scores(net, x)
+                found = method.scores(x, fitted, positions)
                 if found.shape != (len(x),):
                     raise SpecError(
                         f"the method's scores of {len(x)} images have shape {tuple(found.shape)}; "
                         "they must be one number an image"
                     )
-                scores[positions] = found
+                scores[positions] = found.to(scores.dtype)
         return scores.cpu().numpy()
 
     @torch.no_grad()
-    def reconstructions(self, net: BatchNormNet, positions: Tensor) -> tuple[Tensor, Tensor]:
+    def reconstructions(self, method: Method, positions: Tensor) -> tuple[Tensor, Tensor | None]:
         """Test images at `positions` (K,) and their x_hat under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
         x = self.test.take(positions)
-        with bn_mode(net, _MODES["eval"]), self._autocast():
-            return x, self.method.reconstruct(net, x).float()
+        with _all_in(method, _MODES["eval"]), self._autocast():
+            x_hat = method.reconstruct(x)
+        return x, None if x_hat is None else x_hat.float()
 
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""
@@ -148,28 +150,45 @@ class Evaluator:
             return shuffled
         return shuffled[torch.from_numpy(keys)[shuffled].argsort(stable=True)]
 
-    def _recalibrated(self, net: BatchNormNet, tick: Callable[[], None]) -> BatchNormNet:
-        """A copy of the net whose running statistics are those of the training normals."""
-        net = copy.deepcopy(net)
-        for norm in net.batch_norms:
-            norm.start_recalibration()
+    def _recalibrated(self, method: Method, tick: Callable[[], None]) -> Method:
+        """A copy of the method whose nets' running statistics are those of the training normals.
+
+        A copy, because `tick` may write a checkpoint of the method itself.
+        """
+        method = copy.deepcopy(method)
+        for net in _batch_norm_nets(method):
+            for norm in net.batch_norms:
+                norm.start_recalibration()
         order = torch.randperm(len(self.normals), generator=seeded("evaluation", "eval_recal"))
-        with bn_mode(net, BNMode.RECAL), self._autocast():
+        with _all_in(method, BNMode.RECAL), self._autocast():
             # Nearly equal batches, so that no small remainder adds a noisy variance of its own.
             for positions in order.tensor_split(-(-len(order) // self.recal_batch)):
                 tick()
-                net(self.normals.take(positions))
-        return net
+                method.recalibration_pass(self.normals.take(positions))
+        return method
+
+
+def _batch_norm_nets(method: Method) -> list[BatchNormNet]:
+    return [net for net in method.nets.values() if isinstance(net, BatchNormNet)]
+
+
+@contextlib.contextmanager
+def _all_in(method: Method, mode: BNMode) -> Iterator[None]:
+    """Put all batch norms of a method into a mode, and back at the end."""
+    with contextlib.ExitStack() as stack:
+        for net in _batch_norm_nets(method):
+            stack.enter_context(bn_mode(net, mode))
+        yield
 
 
 def _common(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Any]:
     """The attributes that both evaluators of a run share."""
     return {
         "normals": ImagePool(data.train_images, split.normal, device),
+        "anomalies": ImagePool(data.train_images, split.anomaly, device),
         "recal_batch": min(spec.batch_size, len(split.normal)),
         "batch": spec.eval_batch_size,
         "precision": spec.eval_precision,
-        "method": method_of(spec),
     }
 
 
@@ -204,6 +223,8 @@ def score_weights(
     if data.digest != weights.data_digest:
         raise DataError(f"weights {path} were trained on data {weights.data_digest[:12]}, these are {data.digest[:12]}")
     evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
-    net = place(weights.build_generator(), device)
+    method = weights.build_method()
+    for net in method.nets.values():
+        place(net, device)
     with settings(device, options.threads):
-        return {protocol: evaluator.scores(net, protocol) for protocol in protocols}
+        return {protocol: evaluator.scores(method, protocol) for protocol in protocols}

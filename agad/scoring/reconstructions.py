@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agad.nets.layers.batchnorm import BatchNormNet
+from agad.methods import Method
 from agad.scoring.evaluate import Evaluator
 from agad.tensors.seeding import generator as seeded
 
@@ -27,10 +27,12 @@ def saved_images(test_label: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([order[test_label[order] == label][:SAVED_PER_LABEL] for label in (0, 1)])
 
 
-def reconstruction_columns(evaluator: Evaluator, net: BatchNormNet) -> dict[str, Any]:
-    """The columns of schema.RECONSTRUCTION_COLUMNS for a net, under protocol `eval`."""
+def reconstruction_columns(evaluator: Evaluator, method: Method) -> dict[str, Any]:
+    """The columns of schema.RECONSTRUCTION_COLUMNS under `eval`; none for a method that makes no images."""
     saved = saved_images(evaluator.test_label)
-    x, x_hat = evaluator.reconstructions(net, torch.from_numpy(saved))
+    x, x_hat = evaluator.reconstructions(method, torch.from_numpy(saved))
+    if x_hat is None:
+        return {}
     return {
         "recon_index": saved.tolist(),
         "recon_label": evaluator.test_label[saved].tolist(),

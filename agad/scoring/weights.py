@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from agad.errors import DataError
-from agad.methods import build_generator
-from agad.nets.layers.batchnorm import BatchNormNet
+from agad.methods import Method, method_of
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.tensors.file import TensorFileError, load_tensors, save_tensors
 
-_CONTENT = {"spec", "channels", "data_digest", "generator", "discriminator"}
+_CONTENT = {"spec", "channels", "data_digest", "nets"}
+_OLDER_NETS = ("generator", "discriminator")
+"""What files held in place of `nets` before methods named their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,21 +25,21 @@ class Weights:
         spec: the run's spec.
         channels: channels of its images.
         data_digest: digest of the data that it was trained on (Prepared.digest).
-        generator: state dict of G, on the CPU.
-        discriminator: state dict of D, on the CPU.
+        nets: name -> state dict of each of the method's nets, on the CPU.
     """
 
     spec: RunSpec
     channels: int
     data_digest: str
-    generator: dict[str, Tensor]
-    discriminator: dict[str, Tensor]
+    nets: dict[str, dict[str, Tensor]]
 
-    def build_generator(self) -> BatchNormNet:
-        """G with these weights, on the CPU, in BNMode.RUNNING."""
-        net = build_generator(self.spec, self.channels, torch.Generator())
-        net.load_state_dict(self.generator)
-        return net
+    def build_method(self) -> Method:
+        """The method with these weights, on the CPU, its batch norms in BNMode.RUNNING."""
+        method = method_of(self.spec, self.channels)
+        for name, net in method.nets.items():
+            without_auxiliary = {**net.state_dict(), **self.nets[name]}
+            net.load_state_dict(without_auxiliary)
+        return method
 
 
 def weights_name(spec: RunSpec) -> str:
@@ -58,8 +58,7 @@ def save_weights(folder: Path, weights: Weights) -> Path:
         "spec": {"semantics_version": SEMANTICS_VERSION, **weights.spec.to_dict()},
         "channels": weights.channels,
         "data_digest": weights.data_digest,
-        "generator": weights.generator,
-        "discriminator": weights.discriminator,
+        "nets": weights.nets,
     }
     target = folder / weights_name(weights.spec)
     save_tensors(target, content)
@@ -75,6 +74,8 @@ def load_weights(path: str | Path) -> Weights:
         content = load_tensors(path)
     except TensorFileError as error:
         raise DataError(f"weights {path} cannot be read: {error}") from error
+    if set(_OLDER_NETS) <= content.keys():
+        content["nets"] = {name: content.pop(name) for name in _OLDER_NETS}
     if content.keys() != _CONTENT:
         raise DataError(f"weights {path} cannot be read: it is not a file of saved weights")
     values = content.pop("spec")

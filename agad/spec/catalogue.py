@@ -1,9 +1,9 @@
 """The backbones and methods that there are, found by their files and without importing these: they need torch.
 
 A backbone is one file `agad/nets/NAME.py` with a literal dictionary BACKBONE (the attributes of Backbone but its name)
-and a function `build(channels, spec)` that returns a BatchNormNet. A method is one file `agad/methods/NAME.py` with a
-literal dictionary METHOD (likewise) and a function `make(spec)` that returns a Method; where it has its own generator,
-also `build_generator(channels, spec)`. Files without these names are helpers.
+and a function `build(channels, spec)` that returns a BatchNormNet. A method is one file `NAME.py` in agad/methods/ or a
+folder there, with a literal dictionary METHOD (likewise) and a function `make(spec, channels)` that returns a Method;
+where it has its own generator, also `build_generator(channels, spec)`. Files without these names are helpers.
 """
 
 from __future__ import annotations
@@ -67,23 +67,31 @@ class Method:
         name: value of RunSpec.method, the file's name.
         title: as figures call it.
         cost: of one update, relative to AGAD's with the same backbone; not measured: that of the costliest.
-        labels: `may`: it can learn from labelled anomalies; `none`: it cannot, so that gamma must be 0.
-        unused: fields of RunSpec, or groups of them, that the method does not use; they must be at their defaults.
+        module: where `make` is.
+        labels: `may`: it can learn from labelled anomalies; `none`: it cannot, so that gamma must be 0; `must`: it
+            needs them, so that gamma must be above 0.
+        uses: fields of RunSpec, or groups of them, that mean something beside those of every method; all others must be
+            at their defaults.
+        gradient: whether it makes updates; if not, `updates` must be 0.
+        protocols: the evaluation protocols under which its scores differ; empty: all.
         image_sizes: those that its nets take; empty: all.
         own_generator: whether it builds its own generator; `backbone` must then be at its default.
     """
 
     name: str
     title: str
+    module: str = ""
     cost: float = math.inf
     labels: str = "may"
-    unused: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    gradient: bool = True
+    protocols: tuple[str, ...] = ()
     image_sizes: tuple[int, ...] = ()
     own_generator: bool = False
 
     def __post_init__(self) -> None:
-        if self.labels not in ("may", "none"):
-            raise TypeError(f"labels={self.labels!r} is neither 'may' nor 'none'")
+        if self.labels not in ("none", "may", "must"):
+            raise TypeError(f"labels={self.labels!r} is none of 'none', 'may', 'must'")
 
 
 _Entry = TypeVar("_Entry", Backbone, Method)
@@ -134,7 +142,7 @@ class _Registration:
 
 def _registrations(folder: str, constant: str, function: str) -> Iterator[_Registration]:
     """The files of a folder of the package that have the constant and the function."""
-    for path in sorted((PACKAGE / folder).glob("*.py")):
+    for path in sorted((PACKAGE / folder).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if path.stem.isidentifier() and (f"\n{constant} = " in text or f"\ndef {function}(" in text):
             yield _parsed(path, text, constant, function)
@@ -164,6 +172,7 @@ def _entry(kind: type[_Entry], found: _Registration, constant: str) -> _Entry:
     known: dict[str, Any] = {"name": found.path.stem}
     if kind is Method:
         known["own_generator"] = "build_generator" in found.functions
+        known["module"] = ".".join(found.path.relative_to(PACKAGE.parent).with_suffix("").parts)
     try:
         return record(kind, f"{_shown(found.path)}: {constant}", found.values, **known)
     except TypeError as error:

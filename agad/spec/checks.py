@@ -95,6 +95,11 @@ def _check_method(spec: SpecFields) -> None:
     method, where = catalogue.methods()[spec.method], f"method={spec.method}"
     if spec.gamma > 0 and method.labels == "none":
         raise SpecError(f"gamma={spec.gamma} with {where}: it knows no labelled anomalies; take gamma=0")
+    if spec.gamma == 0 and method.labels == "must":
+        raise SpecError(f"gamma=0 with {where}: it needs labelled anomalies; take gamma=0.05 or the like")
+    if method.gradient != (spec.updates > 0):
+        wanted = "1 or more" if method.gradient else "0: it trains nothing step by step"
+        raise SpecError(f"updates={spec.updates} with {where}: take updates={wanted}")
     default = known_fields()["backbone"].default
     if method.own_generator and spec.backbone != default:
         raise SpecError(f"backbone={spec.backbone} with {where}: its nets are its own; take backbone={default}")
@@ -104,17 +109,21 @@ def _check_method(spec: SpecFields) -> None:
     _require_defaults(spec, unused_by(spec.method), where)
 
 
+COMMON = ("data", "task", "evaluation", "validation", "seed", "backbone", "updates")
+"""Fields, or groups of them, that mean something to every method; or that have checks of their own."""
+
+
 @functools.cache
 def unused_by(method: str) -> tuple[str, ...]:
     """The fields that a method does not use. SpecError where its file names one that does not exist."""
-    listed = catalogue.methods()[method].unused
+    listed = {*catalogue.methods()[method].uses, *COMMON}
     unknown = sorted({*listed} - {*known_fields(), *GROUPS})
     if unknown:
         raise SpecError(
-            f"agad/methods/{method}.py: METHOD: unused: no field or group is called {', '.join(unknown)}; "
+            f"agad/methods/{method}.py: METHOD: uses: no field or group is called {', '.join(unknown)}; "
             f"the groups are: {', '.join(GROUPS)}"
         )
-    return tuple(name for name, field in known_fields().items() if name in listed or field.setting.group in listed)
+    return tuple(name for name, field in known_fields().items() if not {name, field.setting.group} & listed)
 
 
 def _require_defaults(spec: SpecFields, names: Iterable[str], where: str) -> None:

@@ -28,6 +28,7 @@ GROUPS = (
     "loss weight",
     "loss",
     "optimisation",
+    "features",
     "evaluation",
     "validation",
     "seed",
@@ -117,8 +118,8 @@ class SpecFields:
     """Added to each denominator of Eq. 10."""
 
     # -- optimisation --------------------------------------------------------------------------------------------
-    updates: int = setting(1200, "optimisation", positive=True)
-    """Length: number of updates of G (and of D)."""
+    updates: int = setting(1200, "optimisation", at_least=0)
+    """Length: number of updates of all nets; 0 for a method that makes none."""
     batch_size: int = setting(256, "optimisation", positive=True, stated=True)
     """Images in a batch; fewer where fewer normals exist."""
     min_anomalies: int = setting(32, "optimisation", positive=True, stated=True)
@@ -137,6 +138,12 @@ class SpecFields:
     """The discriminator's weights are drawn again when L_d falls below it (delta of Algorithm 1); 0: never."""
     precision: str = choice("optimisation", "fp32", "bf16")
     """Of the forward passes in training. Losses and reductions are always fp32."""
+
+    # -- methods without nets ------------------------------------------------------------------------------------
+    features: str = choice("features", "pixels", "gcn", older="pixels", title="features")
+    """What a vector is: pixel values, or each image's after global contrast normalisation."""
+    neighbours: int = setting(2, "features", positive=True, older=2)
+    """Nearest training normals that `knn` adds up."""
 
     # -- evaluation ----------------------------------------------------------------------------------------------
     curve: tuple[int, ...] = setting((50, 100, 200, 400, 800, 1200), "evaluation", scoring=True)

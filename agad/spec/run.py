@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from agad.spec.catalogue import methods
 from agad.spec.checks import check
 from agad.spec.fields import (
     EVAL_PROTOCOLS,
@@ -61,12 +62,15 @@ class RunSpec(SpecFields):
     def __post_init__(self) -> None:
         for name, field in known_fields().items():
             object.__setattr__(self, name, field.coerce(getattr(self, name)))
-        # What means nothing makes no other spec: points beyond the end, and protocols of a test set that is not read.
+        # What means nothing makes no other spec: points beyond the end, protocols of a test set that is not read, and
+        # those under which a method scores as under another.
         object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
-        if not self.evaluate_test:
-            for name in ("curve_protocols", "final_protocols"):
-                used = tuple(p for p in getattr(self, name) if p in VALIDATION_PROTOCOLS)
-                object.__setattr__(self, name, used)
+        method = methods().get(self.method)
+        sensible = (method and method.protocols) or EVAL_PROTOCOLS
+        readable = EVAL_PROTOCOLS if self.evaluate_test else VALIDATION_PROTOCOLS
+        for name in ("curve_protocols", "final_protocols"):
+            used = tuple(p for p in getattr(self, name) if p in sensible and p in readable)
+            object.__setattr__(self, name, used)
         check(self)
 
     @property

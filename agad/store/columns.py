@@ -183,6 +183,7 @@ RESULTS = {
     "n_val_anomaly": _count("Labelled anomalies held out for validation.", "images"),
     "drawn_validation_classes": Column(pa.list_(_I32), "Classes of the validation's labelled anomalies.", low=0),
     "drawn_anomaly_classes": Column(pa.list_(_I32), "Classes that the training anomalies were drawn from.", low=0),
+    "parameters": _count("Trainable parameters of all nets.", type_=_I64),
     "parameters_g": _count("Trainable parameters of the generator.", type_=_I64),
     "parameters_d": _count("Trainable parameters of the discriminator.", type_=_I64),
     "updates_done": _count("Updates made.", "updates"),
@@ -219,6 +220,9 @@ CURVE = {
         f"curve_{term}": Column(pa.list_(_F64), f"At each point: {meaning}.")
         for term, meaning in _LOSS_MEANINGS.items()
     },
+    "curve_terms": Column(
+        pa.map_(_STR, pa.list_(_F64)), "At each point: losses and terms that only some methods have, by name."
+    ),
 }
 
 FAILURE = {

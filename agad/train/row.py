@@ -16,7 +16,7 @@ from agad.spec.run import EVAL_PROTOCOLS, RunSpec
 from agad.store.provenance import collect
 from agad.store.schema import LOSS_TERMS
 from agad.tensors.device import device_name
-from agad.train.state import RECIPROCALS, Training
+from agad.train.state import Training
 
 TEST, VALIDATION = "auroc", "validation"
 """What is scored: the keys under which a point of the curve holds its AUROCs, named as in CurvePoint."""
@@ -39,7 +39,7 @@ def result_columns(spec: RunSpec, curve: Sequence[Point]) -> dict[str, Any]:
 
 def size_columns(training: Training, split: OneClassSplit, evaluators: Mapping[str, Evaluator]) -> dict[str, Any]:
     """Numbers of images and parameters, and how far the training came."""
-    sizes = training.batches.sizes
+    sizes, nets = training.batches.sizes, training.method.nets
     return {
         "n_train_normal": len(split.normal),
         "n_train_anomaly": len(split.anomaly),
@@ -53,11 +53,14 @@ def size_columns(training: Training, split: OneClassSplit, evaluators: Mapping[s
         },
         "drawn_anomaly_classes": list(split.drawn_anomaly_classes),
         "drawn_validation_classes": list(split.validation_anomaly_classes),
-        "parameters_g": count_parameters(training.generator),
-        "parameters_d": count_parameters(training.discriminator),
+        "parameters": sum(count_parameters(net) for net in nets.values()),
+        **{
+            f"parameters_{name[0]}": count_parameters(nets[name])
+            for name in ("generator", "discriminator")
+            if name in nets
+        },
         "updates_done": training.update,
-        "d_resets": training.d_resets,
-        **{f"{name}_max": training.recip_max.get(name) for name in RECIPROCALS},
+        **training.method.columns(),
     }
 
 
@@ -72,7 +75,14 @@ def curve_columns(spec: RunSpec, curve: Sequence[Point]) -> dict[str, Any]:
             if curve and protocol in curve[0][part]
         },
         **{f"curve_{term}": [point["terms"].get(term) for point in curve] for term in LOSS_TERMS},
+        **_other_terms(curve),
     }
+
+
+def _other_terms(curve: Sequence[Point]) -> dict[str, Any]:
+    """The column of terms that only some methods have."""
+    names = {name: None for point in curve for name in point["terms"] if name not in LOSS_TERMS}
+    return {"curve_terms": [(name, [point["terms"].get(name) for point in curve]) for name in names]} if names else {}
 
 
 def score_columns(split: OneClassSplit, scores: Mapping[str, Scores]) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Session:
             "weights": self._save_weights(),
         }
         if spec.evaluate_test and spec.seed == 0:  # pictures of further seeds would show no more, and take more space
-            values |= reconstruction_columns(self._evaluators[TEST], self.training.generator)
+            values |= reconstruction_columns(self._evaluators[TEST], self.training.method)
         return RunRecord(spec=self._spec, attempt=self._options.attempt, status="ok", values=values)
 
     def pruned_record(self) -> RunRecord:
@@ -174,8 +174,8 @@ class Session:
         """Scores of the present weights, from before an interruption where they are there."""
         key = protocol if part == TEST else f"{part} {protocol}"
         if key not in self._scores:
-            net, evaluator = self.training.generator, self._evaluators[part]
-            scores = evaluator.scores(net, protocol, lambda: self._boundary("eval"))
+            method, evaluator = self.training.method, self._evaluators[part]
+            scores = evaluator.scores(method, protocol, lambda: self._boundary("eval"))
             if not np.isfinite(scores).all():
                 raise NonFiniteLoss(self.training.update, f"a score under {key}")
             self._scores[key] = scores
@@ -272,8 +272,7 @@ class Session:
             spec=self._spec,
             channels=self._data.channels,
             data_digest=self._data.digest,
-            generator=main_state(training.generator),
-            discriminator=main_state(training.discriminator),
+            nets={name: main_state(net) for name, net in training.method.nets.items()},
         )
         return save_weights(Path(self._options.weights_dir), weights).name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +14,12 @@ from torch import Tensor, nn
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
 from agad.errors import NonFiniteLoss, SpecError
-from agad.methods import build_generator, method_of
-from agad.nets.build import build_discriminator, initialise
-from agad.nets.layers.batchnorm import add_auxiliary
+from agad.methods import method_of
 from agad.spec.run import RunSpec, anomalies_per_batch
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
 from agad.train.adam import Adam
-
-RECIPROCALS = ("recip_adv", "recip_adcon", "recip_lat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,97 +91,88 @@ class Training:
     Attributes:
         spec: the run.
         channels: of its images.
-        method: what its spec names.
+        method: what its spec names, with its nets.
+        optimisers: Group.name -> the optimiser of its nets.
         batches: which images each update sees.
         update: number of updates done.
-        generator: G.
-        discriminator: D.
-        adam_g: Adam of G.
-        adam_d: Adam of D.
-        d_resets: how often D was initialised again.
-        terms: loss terms of the last update, by their names in schema.LOSS_TERMS; those that do not exist are left out.
-        recip_max: the largest value that each reciprocal of Eq. 10 ever had.
+        terms: losses and terms of the last update, by name; those that do not exist are left out.
     """
 
     def __init__(self, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> None:
         self.spec = spec
         self.channels = data.channels
         self.update = 0
-        self.d_resets = 0
         self.terms: dict[str, float] = {}
-        self.recip_max: dict[str, float] = {}
         self.batches = Batches(spec, len(split.normal), len(split.anomaly))
         indices: NDArray[np.int64] = np.concatenate([split.normal, split.anomaly])
         self._images = ImagePool(data.train_images, indices, device)
-        self.method = method_of(spec)
-        self.generator = build_generator(spec, data.channels, seeded("init", "generator", spec.backbone, spec.seed))
-        self.discriminator = build_discriminator(spec, data.channels, self._discriminator_key())
-        if "advprop" in spec.batch_norm:
-            add_auxiliary(self.generator)
-            if spec.advprop_scope == "g+d":
-                add_auxiliary(self.discriminator)
-        for net in (self.generator, self.discriminator):
+        self.method = method_of(spec, data.channels)
+        for net in self.method.nets.values():
             place(net, device)
-        self.adam_g = _adam(self.generator, spec)
-        self.adam_d = _adam(self.discriminator, spec)
+        self.optimisers = {
+            group.name: Adam(self._parameters(group.nets), group.lr, group.betas) for group in self.method.groups
+        }
 
     def batch(self) -> Tensor:
         """The images of the update that is next, normals first: (B, C, H, W) float32 in [-1, 1]."""
         return self._images.take(self.batches.positions(self.update))
 
-    def end_update(self, terms: dict[str, float]) -> None:
-        """Count an update of all weights and check its losses and terms (Algorithm 1, lines 12 and 13).
+    def nets_outside(self, group: str) -> list[nn.Module]:
+        """The nets that a group does not move."""
+        (inside,) = (one.nets for one in self.method.groups if one.name == group)
+        return [net for name, net in self.method.nets.items() if name not in inside]
 
-        Raises NonFiniteLoss where L_g or L_d is not finite; the state is of no use then.
+    def end_update(self, terms: dict[str, float]) -> None:
+        """Count an update of all weights and check its losses and terms.
+
+        Raises NonFiniteLoss where a loss is not finite; the state is of no use then.
         """
         self.update += 1
         self.terms = terms
-        for name in ("loss_g", "loss_d"):
-            if not np.isfinite(terms[name]):
+        for name, value in terms.items():
+            if name.startswith("loss_") and not np.isfinite(value):
                 raise NonFiniteLoss(self.update, name)
-        for name in RECIPROCALS:
-            if name in terms:
-                self.recip_max[name] = max(terms[name], self.recip_max.get(name, 0.0))
-        if terms["loss_d"] < self.spec.d_reset_threshold:
-            self._reset_discriminator()
+        self.method.after_update(terms)
 
     def check_weights(self) -> None:
         """Raise NonFiniteLoss where a weight or a running statistic is not finite."""
-        for name, net in (("G", self.generator), ("D", self.discriminator)):
+        for name, net in self.method.nets.items():
             tensors = [tensor for tensor in net.state_dict().values() if tensor.is_floating_point()]
             if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
-                raise NonFiniteLoss(self.update, f"a weight of {name}")
+                raise NonFiniteLoss(self.update, f"a weight of the {name}")
 
     def state_dict(self) -> dict[str, Any]:
         """All that later updates depend on, and what the row reports of those done."""
         return {
             "update": self.update,
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "adam_g": self.adam_g.state_dict(),
-            "adam_d": self.adam_d.state_dict(),
-            "d_resets": self.d_resets,
+            "nets": {name: net.state_dict() for name, net in self.method.nets.items()},
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "method": self.method.state_dict(),
             "terms": self.terms,
-            "recip_max": self.recip_max,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of state_dict, for a training of the same spec."""
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        for adam, name in ((self.adam_g, "adam_g"), (self.adam_d, "adam_d")):
-            adam.load_state_dict(state[name])
-        self.update, self.d_resets = state["update"], state["d_resets"]
-        self.terms, self.recip_max = dict(state["terms"]), dict(state["recip_max"])
+        state = _with_names(state)
+        for name, net in self.method.nets.items():
+            net.load_state_dict(state["nets"][name])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.method.load_state_dict(state["method"])
+        self.update, self.terms = state["update"], dict(state["terms"])
 
-    def _reset_discriminator(self) -> None:
-        """Initialise D again; as in GANomaly, Adam's moments stay."""
-        self.d_resets += 1
-        initialise(self.discriminator, self._discriminator_key(), self.spec.init)
-
-    def _discriminator_key(self) -> torch.Generator:
-        return seeded("init", "discriminator", self.spec.seed, self.d_resets)
+    def _parameters(self, nets: Iterable[str]) -> list[Tensor]:
+        return [parameter for name in nets for parameter in self.method.nets[name].parameters()]
 
 
-def _adam(net: nn.Module, spec: RunSpec) -> Adam:
-    return Adam(net.parameters(), spec.lr, (spec.beta1, spec.beta2))
+def _with_names(state: dict[str, Any]) -> dict[str, Any]:
+    """A state as it is saved now; older checkpoints had one G and one D."""
+    if "nets" in state:
+        return state
+    return {
+        "update": state["update"],
+        "nets": {name: state[name] for name in ("generator", "discriminator")},
+        "optimisers": {"g": state["adam_g"], "d": state["adam_d"]},
+        "method": {"d_resets": state["d_resets"], "recip_max": state["recip_max"]},
+        "terms": state["terms"],
+    }

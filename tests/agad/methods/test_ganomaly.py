@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from agad.methods import build_generator, method_of
-from agad.methods.ganomaly import Ganomaly, discriminator_loss, encoder_loss, feature_matching_loss, generator_loss
+from agad.methods.ganomaly import discriminator_loss, encoder_loss, feature_matching_loss, generator_loss
 from agad.nets.build import count_parameters
 from agad.scoring.evaluate import score_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunSpec
@@ -62,9 +62,10 @@ class Fixed(nn.Module):
 
 def test_the_score_is_of_latents_and_the_picture_is_the_decoder_s():
     x = torch.zeros(2, 1, 4, 4)
-    net: Any = Fixed()
-    assert Ganomaly().scores(net, x).tolist() == [12.5, 0.5]
-    assert torch.equal(Ganomaly().reconstruct(net, x), x + 1)
+    method = method_of(ganomaly(), 1)
+    method.generator = Fixed()
+    assert method.scores(x, None, torch.arange(2)).tolist() == [12.5, 0.5]
+    assert torch.equal(method.reconstruct(x), x + 1)
 
 
 # -- nets ------------------------------------------------------------------------------------------------------------
@@ -79,8 +80,8 @@ def test_generator_parameters(channels: int, expected: int):
 
 def test_encoder_and_decoder_start_from_agad_s_own_convolutions():
     """Both methods of a seed are paired as far as they have the same layers."""
-    theirs = training_of(ganomaly()).generator.state_dict()
-    naive = training_of(small(gamma=0.0, image_size=32)).generator.state_dict()
+    theirs = training_of(ganomaly()).method.generator.state_dict()
+    naive = training_of(small(gamma=0.0, image_size=32)).method.generator.state_dict()
     convolutions = [name for name, tensor in naive.items() if tensor.dim() == 4]
     assert len(convolutions) == 8
     assert all(torch.equal(theirs[name], naive[name]) for name in convolutions)
@@ -171,23 +172,23 @@ class Theirs:
 def test_steps_are_those_of_its_authors():
     """Three steps in float64: losses, all weights, and the generator's running statistics."""
     training = training_of(ganomaly(batch_size=6))
-    training.generator.double()
-    training.discriminator.double()
+    training.method.generator.double()
+    training.method.discriminator.double()
     theirs = Theirs()
-    theirs.start(training.generator, training.discriminator)
+    theirs.start(training.method.generator, training.method.discriminator)
     for number in range(3):
         x = training._images.take(training.batches.positions(number)).double()
         losses = training.method.losses(forward(training, x))
         backward(training, losses)
-        training.adam_g.step()
-        training.adam_d.step()
+        training.optimisers["g"].step()
+        training.optimisers["d"].step()
         ours = {"loss_g": losses.loss_g.item(), "loss_d": losses.loss_d.item()}
         ours |= {name: term.item() for name, term in losses.terms.items()}
         assert ours == pytest.approx(theirs.step(x), rel=1e-9)
-    for net in (training.generator, training.discriminator):
+    for net in (training.method.generator, training.method.discriminator):
         for name, part in net.named_children():
             expected = dict(getattr(theirs, name).named_parameters())
-            if net is training.generator:  # theirs sends each batch through D twice, which nothing ever reads
+            if net is training.method.generator:  # theirs sends each batch through D twice, which nothing ever reads
                 expected |= dict(getattr(theirs, name).named_buffers())
             for inner, tensor in part.state_dict().items():
                 if inner in expected:
@@ -197,7 +198,7 @@ def test_steps_are_those_of_its_authors():
 def test_each_pass_is_made_once():
     training = training_of(ganomaly())
     passes: list[str] = []
-    for name, net in (("G", training.generator), ("D", training.discriminator)):
+    for name, net in (("G", training.method.generator), ("D", training.method.discriminator)):
         net.register_forward_pre_hook(lambda *_, name=name: passes.append(name))
     update(training)
     assert passes == ["G", "D", "D"]
@@ -207,7 +208,7 @@ def test_each_pass_is_made_once():
 def test_the_discriminator_is_drawn_anew():
     training = training_of(ganomaly(d_reset_threshold=1e9))
     update(training)
-    assert training.d_resets == 1
+    assert training.method.d_resets == 1
 
 
 # -- runs ------------------------------------------------------------------------------------------------------------
@@ -248,5 +249,5 @@ def test_an_interrupted_run_gives_the_same_scores(tmp_path: Path, precision: str
 
 
 def test_a_name_becomes_a_method():
-    assert type(method_of(ganomaly())).__name__ == "Ganomaly"
-    assert type(method_of(small())).__name__ == "Agad"
+    assert type(method_of(ganomaly(), 1)).__name__ == "Ganomaly"
+    assert type(method_of(small(), 1)).__name__ == "Agad"

@@ -61,7 +61,7 @@ def test_the_row_holds_images_and_their_reconstructions_by_the_final_weights(tmp
     shape = (16, channels, 16, 16)
     x, x_hat = (np.frombuffer(row[name], np.uint8).reshape(shape) for name in ("recon_x", "recon_x_hat"))
     np.testing.assert_array_equal(x, data.test_images[index].numpy())
-    net = load_weights(tmp_path / row["weights"]).build_generator()
+    net = load_weights(tmp_path / row["weights"]).build_method().nets["generator"]
     with torch.no_grad():
         expected = (net(torch.from_numpy(x.copy()) / 127.5 - 1) + 1) * 127.5
     assert np.abs(x_hat - expected.numpy()).max() <= 0.501

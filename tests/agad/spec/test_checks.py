@@ -71,7 +71,7 @@ def test_inference_takes_the_net_and_its_images() -> None:
         ({"gamma": -0.1}, r"gamma=-0.1 is outside \[0, 1\)"),
         ({"gamma": float("nan")}, "gamma=nan is outside"),
         ({"backbone": "resnet"}, "backbone='resnet' is not legal; choose from: naive, unet, unetpp"),
-        ({"updates": 0}, "updates=0 must be positive"),
+        ({"updates": 0}, "updates=0 with method=agad: take updates=1 or more"),
         ({"updates": 1.5}, "updates=1.5 is not legal; it must be of type int"),
         ({"updates": True}, "must be of type int"),
         ({"lr": float("inf")}, "lr=inf must be positive"),

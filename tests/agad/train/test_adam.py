@@ -117,5 +117,5 @@ def test_moments_take_the_layout_of_their_weights() -> None:
     other.load_state_dict(state)
     update(one)
     update(other)
-    for name, value in one.generator.state_dict().items():
-        assert torch.equal(value, other.generator.state_dict()[name]), name
+    for name, value in one.method.generator.state_dict().items():
+        assert torch.equal(value, other.method.generator.state_dict()[name]), name

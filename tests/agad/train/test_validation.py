@@ -106,7 +106,7 @@ def test_the_row_has_the_validation_s_auroc() -> None:
     for _ in range(spec.updates):
         update(training)
     evaluator = Evaluator.of_validation(spec, data, one_class_split(data, spec), CPU)
-    scores = evaluator.scores(training.generator, "eval")
+    scores = evaluator.scores(training.method, "eval")
 
     assert values["auroc_val"] == roc_auc_score([0] * 6 + [1] * 8, scores) == values["curve_auroc_val_eval"][-1]
     assert values["auroc_val_eval_recal"] == values["curve_auroc_val_eval_recal"][-1]

@@ -100,7 +100,7 @@ def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.Monke
         training = Training(spec, data, one_class_split(data, spec), CPU)
         for _ in range(3):
             update(training)
-        states.append([tensor.clone() for tensor in training.generator.state_dict().values()])
+        states.append([tensor.clone() for tensor in training.method.generator.state_dict().values()])
     assert all(torch.equal(one, other) for one, other in zip(*states, strict=True))
 
 

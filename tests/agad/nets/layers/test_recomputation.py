@@ -33,8 +33,8 @@ def state_after(updates: int, specs: list[RunSpec]) -> list[Tensor]:
     members = [Training(spec, data, one_class_split(data, spec), CPU) for spec in specs]
     for training in members * updates:
         update(training)
-    nets = [net for member in members for net in (member.generator, member.discriminator)]
-    moments = [m for one in members for values in one.adam_g.state.values() for m in values.values()]
+    nets = [net for member in members for net in (member.method.generator, member.method.discriminator)]
+    moments = [m for one in members for values in one.optimisers["g"].state.values() for m in values.values()]
     return [*(tensor.clone() for net in nets for tensor in net.state_dict().values()), *moments]
 
 
@@ -136,7 +136,7 @@ def test_without_a_second_pass_nothing_is_recomputed(monkeypatch: pytest.MonkeyP
     for context in ("on", "off"):
         data, spec = made_up(), small(backbone="unet", gamma=0.0, adversarial_context=context)
         training, calls = Training(spec, data, one_class_split(data, spec), CPU), []
-        times_made(training.generator, calls)
+        times_made(training.method.generator, calls)
         update(training)
         made.append(len(calls))
     assert made == [3, 1]

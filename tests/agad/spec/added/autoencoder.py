@@ -2,55 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
-from agad.methods.losses import adversarial_loss, contextual_loss
-from agad.methods.method import Losses
-from agad.nets.discriminator import Discriminator
-from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.methods import Group, Losses, Method, build_generator
+from agad.methods.losses import contextual_loss
+from agad.nets.layers.batchnorm import BNMode, bn_mode
 from agad.spec.run import RunSpec
+from agad.tensors.seeding import generator as seeded
 
 METHOD = {
     "title": "Autoencoder",
     "labels": "none",
-    "unused": ["batch norm", "loss weight", "loss", "min_anomalies", "batch_mix", "anomaly_place"],
+    "uses": ["network", "batch_size", "lr", "beta1", "beta2", "precision"],
 }
 
 
-def make(spec: RunSpec) -> Autoencoder:
-    """The method of a spec."""
-    return Autoencoder()
+def make(spec: RunSpec, channels: int) -> Autoencoder:
+    """The method of a spec, for images with that many channels."""
+    return Autoencoder(spec, channels)
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Images, their reconstructions (B, C, H, W), and logits of the images (B,)."""
+class Autoencoder(Method):
+    """Minimises |x - G(x)|."""
 
-    x: Tensor
-    x_hat: Tensor
-    y: Tensor
+    def __init__(self, spec: RunSpec, channels: int) -> None:
+        self.generator = build_generator(spec, channels, seeded("init", "generator", spec.backbone, spec.seed))
+        group = Group("g", ("generator",), spec.lr, (spec.beta1, spec.beta2))
+        super().__init__({"generator": self.generator}, (group,))
 
+    def forward(self, x: Tensor, n_normal: int) -> tuple[Tensor, Tensor]:
+        """Images x (B, C, H, W) and G(x); all of them are normal, since it takes no labels."""
+        with bn_mode(self.generator, BNMode.UPDATE):
+            return x, self.generator(x)
 
-class Autoencoder:
-    """Minimises |x - G(x)|; D only learns that images are real."""
+    def losses(self, out: tuple[Tensor, Tensor]) -> Losses:
+        """Each group's loss, and terms for the curve."""
+        con = contextual_loss(*out).mean()
+        return Losses({"g": con}, {"con": con})
 
-    def forward(self, generator: BatchNormNet, discriminator: Discriminator, x: Tensor, n_normal: int) -> Outputs:
-        """G(x) and D(x)."""
-        with bn_mode(generator, BNMode.UPDATE), bn_mode(discriminator, BNMode.UPDATE):
-            return Outputs(x, generator(x), discriminator(x)[0])
+    def scores(self, x: Tensor, fitted: None, positions: Tensor) -> Tensor:
+        """Mean |x - G(x)| of each image, (B,); higher is more anomalous."""
+        return contextual_loss(x, self.reconstruct(x))
 
-    def losses(self, out: Outputs) -> Losses:
-        """L_g and L_d of a batch."""
-        con = contextual_loss(out.x, out.x_hat).mean()
-        return Losses(con, adversarial_loss(out.y, 1.0).mean(), {"con": con})
-
-    def scores(self, generator: BatchNormNet, x: Tensor) -> Tensor:
-        """Mean |x - G(x)| of each image."""
-        return contextual_loss(x, self.reconstruct(generator, x))
-
-    def reconstruct(self, generator: BatchNormNet, x: Tensor) -> Tensor:
-        """G(x)."""
-        x_hat: Tensor = generator(x)
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """G(x), same shape."""
+        x_hat: Tensor = self.generator(x)
         return x_hat

@@ -1,0 +1,1 @@
+"""The floor: detectors on pixels that train no net. What a reader must know before any other number of a table."""
