@@ -43,7 +43,8 @@ SPECS = {
         for strategy in ("shared", "advprop", "freeze", "advprop_freeze")
     },
 }
-NUMBERS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
+ADDED_LATER = {"parameters"}
+NUMBERS = {*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS} - ADDED_LATER
 
 
 def digest(text: str) -> str:

@@ -34,7 +34,8 @@ def build_generator(spec: RunSpec, channels: int, generator: torch.Generator) ->
         channels: of the images.
         generator: the only source of randomness.
     """
-    build = getattr(_module(spec), "build_generator", build_backbone)
+    own = catalogue.methods()[spec.method].own_generator
+    build = _module(spec).build_generator if own else build_backbone
     return drawn(lambda: build(channels, spec), generator, spec.init)
 
 

@@ -28,7 +28,7 @@ GROUPS = (
     "loss weight",
     "loss",
     "optimisation",
-    "features",
+    "floor",
     "evaluation",
     "validation",
     "seed",
@@ -140,9 +140,9 @@ class SpecFields:
     """Of the forward passes in training. Losses and reductions are always fp32."""
 
     # -- methods without nets ------------------------------------------------------------------------------------
-    features: str = choice("features", "pixels", "gcn", older="pixels", title="features")
+    features: str = choice("floor", "pixels", "gcn", older="pixels", title="features")
     """What a vector is: pixel values, or each image's after global contrast normalisation."""
-    neighbours: int = setting(2, "features", positive=True, older=2)
+    neighbours: int = setting(2, "floor", positive=True, older=2)
     """Nearest training normals that `knn` adds up."""
 
     # -- evaluation ----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agad import RunSpec, grid
 
-from .tables import one_class
+from .cells import one_class
 
 DATASETS = ("mnist", "fashion_mnist", "cifar10")
 METHODS = ("knn", "pca", "mahalanobis", "ocsvm", "isolation_forest")

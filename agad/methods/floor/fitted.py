@@ -47,7 +47,7 @@ class FittedMethod(Method):
 
     def _vectors_of(self, pool: ImagePool, train: TrainView) -> Tensor:
         parts = []
-        for positions in torch.arange(len(pool)).split(train.batch):
+        for positions in torch.split(torch.arange(len(pool)), train.batch):
             if len(positions):
                 train.tick()
                 parts.append(vectors(pool.take(positions), self.spec.features))

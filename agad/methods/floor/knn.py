@@ -37,7 +37,7 @@ class Knn(FittedMethod):
         """(B,)."""
         k = min(self.spec.neighbours, len(fitted))
         nearest = torch.full((len(x), k), torch.inf, device=x.device)
-        for bank in fitted.split(_BANK):
+        for bank in torch.split(fitted, _BANK):
             distances = torch.cdist(x, bank, compute_mode="donot_use_mm_for_euclid_dist").square()
             nearest = torch.cat([nearest, distances], 1).topk(k, 1, largest=False).values
         return nearest.sum(1)

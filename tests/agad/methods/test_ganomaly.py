@@ -182,7 +182,7 @@ def test_steps_are_those_of_its_authors():
         backward(training, losses)
         training.optimisers["g"].step()
         training.optimisers["d"].step()
-        ours = {"loss_g": losses.loss_g.item(), "loss_d": losses.loss_d.item()}
+        ours = {"loss_g": losses.by_group["g"].item(), "loss_d": losses.by_group["d"].item()}
         ours |= {name: term.item() for name, term in losses.terms.items()}
         assert ours == pytest.approx(theirs.step(x), rel=1e-9)
     for net in (training.method.generator, training.method.discriminator):

@@ -33,7 +33,9 @@ def copy(tmp_path: Path) -> Path:
 
 def test_names() -> None:
     assert backbone_names() == ("naive", "unet", "unetpp")
-    assert method_names() == ("agad", "ganomaly")
+    assert method_names() == (
+        *("agad", "ganomaly", "isolation_forest", "knn", "logistic", "mahalanobis", "ocsvm", "pca"),
+    )
 
 
 def test_what_a_file_registers() -> None:
@@ -78,7 +80,7 @@ print(residual.cost, residual.memory.training == unetpp.memory.training, residua
 print(methods()["autoencoder"].cost)
 """
     assert run(copy, "-c", code).stdout.splitlines() == [
-        "naive unet unetpp residual agad autoencoder ganomaly",
+        "naive unet unetpp residual agad autoencoder ganomaly isolation_forest knn logistic mahalanobis ocsvm pca",
         "5.0 True False",
         "1.0",
     ]
@@ -108,8 +110,8 @@ print(methods()["autoencoder"].cost)
         ),
         (
             "methods/odd.py",
-            '\nMETHOD = {"title": "Odd", "unused": "loss"}\ndef make(spec): ...\n',
-            "agad/methods/odd.py: METHOD: unused='loss' is not of type list[str]",
+            '\nMETHOD = {"title": "Odd", "uses": "loss"}\ndef make(spec): ...\n',
+            "agad/methods/odd.py: METHOD: uses='loss' is not of type list[str]",
         ),
         ("nets/odd.py", "\nBACKBONE = {\n", "agad/nets/odd.py: line 2: "),
         ("methods/odd.py", '\nMETHOD = {"title": "Odd"}\n', "agad/methods/odd.py: has METHOD but no function make"),
@@ -120,8 +122,8 @@ print(methods()["autoencoder"].cost)
         ),
         (
             "methods/odd.py",
-            '\nMETHOD = {"title": "Odd", "unused": ["loses"]}\ndef make(spec): ...\n',
-            "agad/methods/odd.py: METHOD: unused: no field or group is called loses",
+            '\nMETHOD = {"title": "Odd", "uses": ["loses"]}\ndef make(spec): ...\n',
+            "agad/methods/odd.py: METHOD: uses: no field or group is called loses",
         ),
     ],
 )

@@ -35,6 +35,7 @@ PARAGRAPHS = """
     lambda_adv lambda_con lambda_adcon lambda_lat adversarial_context latent_loss detach_pseudo anomaly_pair
     anomaly_weight reciprocal recip_eps
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
+    features neighbours
     curve curve_protocols final_protocols eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed
 """
@@ -59,6 +60,8 @@ def test_fields_added_later() -> None:
         "validation_anomaly_classes": [],
         "evaluate_test": True,
         "eval_precision": "fp32",
+        "features": "pixels",
+        "neighbours": 2,
     }
 
 
@@ -87,9 +90,9 @@ def test_fields_unused_by_ganomaly() -> None:
         *("naive_latent", "upsampling", "generator_norm", "discriminator", "batch_norm", "advprop_scope", "bn_update"),
         *("lambda_adv", "lambda_con", "lambda_adcon", "lambda_lat", "adversarial_context", "latent_loss"),
         *("detach_pseudo", "anomaly_pair", "anomaly_weight", "reciprocal", "recip_eps", "min_anomalies", "batch_mix"),
-        "anomaly_place",
+        *("anomaly_place", "features", "neighbours"),
     }
-    assert unused_by("agad") == ()
+    assert unused_by("agad") == ("features", "neighbours")
 
 
 def test_fields_used_by_inference() -> None:

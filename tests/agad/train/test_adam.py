@@ -111,8 +111,8 @@ def test_moments_take_the_layout_of_their_weights() -> None:
     one, other = training_of(small(backbone="unet")), training_of(small(backbone="unet"))
     update(one)
     state = copy.deepcopy(one.state_dict())
-    for adam in ("adam_g", "adam_d"):
-        for moments in state[adam]["state"].values():
+    for optimiser in state["optimisers"].values():
+        for moments in optimiser["state"].values():
             moments.update({name: value.contiguous() for name, value in moments.items()})
     other.load_state_dict(state)
     update(one)

@@ -112,8 +112,8 @@ def test_a_step_is_algorithm_1(strategy: str, scope: str):
         loss_g, loss_d = reference.step(g, d, x, 4, strategy=strategy, scope=scope)
         losses = training.method.losses(forward(training, x))
         backward(training, losses)
-        assert losses.loss_g.item() == pytest.approx(loss_g.item(), rel=1e-12)
-        assert losses.loss_d.item() == pytest.approx(loss_d.item(), rel=1e-12)
+        assert losses.by_group["g"].item() == pytest.approx(loss_g.item(), rel=1e-12)
+        assert losses.by_group["d"].item() == pytest.approx(loss_d.item(), rel=1e-12)
         for net, theirs in zip(nets(training), (g, d), strict=True):
             compare(net, theirs)
         training.optimisers["g"].step()
