@@ -34,6 +34,7 @@ from ..machine import program
 from ..machine.devices import default_workers, resolve_device
 from ..machine.memory import worker_bytes
 from ..tuning.cells import study_cells
+from ..tuning.launcher import LauncherEndedError
 from ..tuning.lease import Lease
 from ..tuning.optimiser import PRUNERS, SAMPLERS, check_choice, import_optuna, open_storage
 from ..tuning.settings import OBJECTIVES, StudySettings, check_same, load_settings
@@ -144,6 +145,9 @@ def _main(call: _Call) -> int:
             say(f"Study {settings.name}: {number} trials from the rows; go on with --trials N.")
             return EXIT_OK
         return _work(call, search, lease, stopping, workers)
+    except LauncherEndedError as error:
+        say(f"{program.title('tune')}: error: {error}")
+        return EXIT_INCOMPLETE
     finally:
         lease.release()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -45,7 +46,12 @@ class Submission:
     @classmethod
     def new(cls, grid: str, tasks: int, command: tuple[str, ...], *, retries: bool) -> Submission:
         """One with a token of its own."""
-        return cls(f"agad-{grid}-{uuid.uuid4().hex[:10]}", tasks, command, retries=retries)
+        return cls(f"{job_name(grid)}-{uuid.uuid4().hex[:10]}", tasks, command, retries=retries)
+
+
+def job_name(grid: str) -> str:
+    """The beginning of the names of a grid's jobs: plain, and short enough for a column of squeue."""
+    return f"agad-{re.sub(r'[^A-Za-z0-9_.-]', '_', grid)[:60]}"
 
 
 class Ledger:
