@@ -50,9 +50,9 @@ def publish(results: Path, plan: Path, out: Path) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: 0, or 2 with one line that says what is wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--plan", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--results", type=console.path, required=True)
+    parser.add_argument("--plan", type=console.path, required=True)
+    parser.add_argument("--out", type=console.path, required=True)
     options = parser.parse_args(arguments)
     return console.run(lambda: _publish(options))
 

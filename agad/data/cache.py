@@ -27,13 +27,21 @@ _ABANDONED_SECONDS = 86_400
 
 
 def cache_root(cache: str | Path | None) -> Path:
-    """`cache`, else $AGAD_CACHE, else agad in the user's cache folder ($XDG_CACHE_HOME, ~/.cache)."""
+    """`cache`, else $AGAD_CACHE, else agad in the user's cache folder ($XDG_CACHE_HOME, ~/.cache). Raises DataError."""
     if cache is not None:
         return Path(cache)
     if named := os.environ.get("AGAD_CACHE"):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "agad"
+        return _expanded(named)
+    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "agad"
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"no home folder is known for {path}: name a folder for prepared data by --cache or $AGAD_CACHE"
+        ) from None
 
 
 def folder_of(root: Path, dataset: str, image_size: int, stamps: tuple[Stamp, ...]) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from agad.errors import StoreError
+
 
 @dataclass(frozen=True, slots=True)
 class ResultsFolder:
@@ -66,6 +68,20 @@ class ResultsFolder:
         """What Ray writes, a folder for each sweep."""
         return self.path / "ray"
 
+    def make(self, folder: Path) -> Path:
+        """Make a folder inside this one, with those between; the folder. This one must be there.
+
+        Raises StoreError where it is not: one that was removed or renamed while workers use it must not come back
+        empty, for all would be done again.
+        """
+        missing = [path for path in (folder, *folder.parents) if path.is_relative_to(self.path) and path != self.path]
+        try:
+            for path in reversed(missing):
+                path.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            raise StoreError(f"{self.path}: the results folder is gone; was it removed or renamed?") from None
+        return folder
+
     def plan(self, name: str) -> Path:
         """A plan file, by its name without the ending."""
         return self.plans / f"{name}.json"
@@ -96,6 +112,10 @@ class StudyFolder:
     """
 
     path: Path
+
+    def make(self, folder: Path) -> Path:
+        """As ResultsFolder.make, of the results folder that the study is in."""
+        return ResultsFolder(self.path.parents[1]).make(folder)
 
     @property
     def settings(self) -> Path:

@@ -64,6 +64,7 @@ class ResultStore:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._is_new = not self.path.is_dir()
         self.folder = ResultsFolder(self.path)
         self.inbox, self.base = self.folder.inbox, self.folder.base
         self.damaged: tuple[Damaged, ...] = ()
@@ -75,9 +76,13 @@ class ResultStore:
     def commit(self, record: RunRecord) -> bool:
         """Write the record's row durably; False, and nothing is written, if that attempt has a row.
 
-        Raises OSError where the disk is full or the folder not writable.
+        Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
+        there is gone.
         """
-        self.inbox.mkdir(parents=True, exist_ok=True)
+        if self._is_new:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._is_new = False
+        self.folder.make(self.inbox)
         target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
         table = record.to_table().cast(FILE_SCHEMA)
         return files.create_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
@@ -93,7 +98,7 @@ class ResultStore:
             sources += base
         if not sources:
             return 0
-        self.base.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.base)
         copied: list[Path] = []
         rows = 0
 
@@ -128,7 +133,7 @@ class ResultStore:
             copied.append(source)
 
     def _set_aside(self, path: Path, reason: str) -> None:
-        self.folder.set_aside.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.folder.set_aside)
         target = self.folder.set_aside / f"{path.name}.{uuid.uuid4().hex[:6]}"
         try:
             path.rename(target)

@@ -69,6 +69,13 @@ def _evaluators(spec: RunSpec, data: Prepared, split: OneClassSplit, device: tor
     return found
 
 
+def _make_folders(options: RunOptions) -> None:
+    """Make the folders that the run writes to: now, and not at its end, when they may have been removed for good."""
+    for folder in (options.checkpoint_dir, options.weights_dir):
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+
+
 def _of_validation(protocols: Iterable[str]) -> list[str]:
     return [protocol for protocol in protocols if protocol in VALIDATION_PROTOCOLS]
 
@@ -83,6 +90,7 @@ class Session:
 
     def __init__(self, member: Member, device: torch.device) -> None:
         self._started_at = now()
+        _make_folders(member.options)
         data, spec = member.open_data(), member.spec
         self._spec, self._options, self._device, self._data = spec, member.options, device, data
         self._control = member.control

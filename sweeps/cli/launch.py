@@ -15,10 +15,11 @@ import argparse
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from agad import console
+from agad import console, files
 from agad.console import EXIT_INCOMPLETE, EXIT_OK
 from agad.data.cache import cache_root, prepared_folders
 from agad.errors import AgadError, StoreError
@@ -58,8 +59,9 @@ _PATIENCE_SHARE = 0.6
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    console.replace_unprintable()
     options = build_parser(__doc__).parse_args(arguments)
-    return console.run(lambda: _main(options), program.title("launch"), about=options.results)
+    return console.run(lambda: _main(options), program.title("launch"), about=options.results, again=_again())
 
 
 def _main(options: argparse.Namespace) -> int:
@@ -115,7 +117,7 @@ def _save(plan: Plan, options: argparse.Namespace) -> Path:
         return plan.save(options.results)
     except OSError as error:
         raise StoreError(
-            f"--results {options.results} is not writable ({error.strerror}); choose a folder that is"
+            f"--results {options.results} is not writable ({files.error_line(error)}); choose a folder that is"
         ) from error
 
 
@@ -252,6 +254,10 @@ def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
 
 
 # -- small things -------------------------------------------------------------------------------------------------
+
+
+def _again() -> str:
+    return shlex.join([*program.command("launch"), *sys.argv[1:]])
 
 
 def _interrupt(*_: object) -> None:

@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
+    console.replace_unprintable()
     options = build_parser().parse_args(arguments)
     return console.run(lambda: _main(options), program.title("status"), about=options.results)
 
@@ -63,6 +64,8 @@ def _main(options: argparse.Namespace) -> int:
         print(f"  slurm: {line}")
     for one in damaged:
         print(f"  skipped {one.path}: {one.reason}")
+    for torn in sorted(picker.board.torn):
+        print(f"  skipped {torn}: no claim")
     if picker.is_growing():
         print("  its coordinator is running and may add runs")
     elif len(snapshot.census.done) == len(picker.specs):

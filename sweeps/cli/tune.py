@@ -17,6 +17,7 @@ import argparse
 import dataclasses
 import shlex
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,13 +90,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
+    console.replace_unprintable()
     parser = build_parser()
     own, rest = parser.parse_known_args(arguments)
     launch_parser = build_launch_parser()
     launch_parser.prog = parser.prog
     launch = launch_parser.parse_args(rest)
     call = _Call(own, launch, tuple(rest))
-    return console.run(lambda: _main(call), program.title("tune"), about=launch.results)
+    again = shlex.join([*program.command("tune"), *sys.argv[1:]])
+    return console.run(lambda: _main(call), program.title("tune"), about=launch.results, again=again)
 
 
 @dataclass(frozen=True, slots=True)

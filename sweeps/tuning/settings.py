@@ -74,7 +74,7 @@ class StudySettings:
 
     def save(self, folder: StudyFolder) -> StudySettings:
         """Write them where none are yet; those that count. Raises AgadError where another search has that name."""
-        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)  # a study's first act, as a plan's file is a launch's
         text = json.dumps(self._content(), indent=1)
         if files.create_atomically(folder.settings, lambda temporary: temporary.write_text(text)):
             return self

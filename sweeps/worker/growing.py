@@ -67,7 +67,7 @@ class Feed:
 
     def add(self, number: int, specs: Iterable[RunSpec]) -> None:
         """Add the runs of a trial; nothing where they were added before."""
-        self.folder.trials.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.folder.trials)
         specs = list(specs)
         text = json.dumps([{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in specs])
         # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
@@ -78,7 +78,7 @@ class Feed:
 
     def write(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
-        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.folder.path)
         content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
         text = json.dumps(content)
         files.replace_atomically(self.folder.verdicts, lambda temporary: temporary.write_text(text))
@@ -134,7 +134,7 @@ class Feed:
     def report(self, run_id: str, points: Mapping[int, float]) -> None:
         """Report the points of an unfinished run: those of an earlier worker stay."""
         known = {**self.points(run_id), **points}
-        self.folder.points.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.folder.points)
         text = json.dumps(known)
         files.replace_atomically(self.folder.points / f"{run_id}.json", lambda temporary: temporary.write_text(text))
 

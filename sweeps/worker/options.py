@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agad import files
+from agad import console, files
 from agad.errors import StoreError
 from agad.store.claims import DEFAULT_LEASE
+from agad.store.folder import ResultsFolder
 
 from .retry import RetryPolicy
 
@@ -31,14 +32,18 @@ def _option(default: Any = dataclasses.MISSING, text: str = "", *, own: bool = F
     return dataclasses.field(default=default, metadata={"help": text, "own": own, "argument": argument})
 
 
+def _folder(text: str) -> str:
+    return str(console.path(text))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """What a worker is started with: strings and numbers, so that any executor can pass them on."""
 
     plan: str = _option(text="path of the plan file")
     results: str = _option(text="the results folder")
-    data: str | None = _option(None, "raw data ($AGAD_DATA, else data/)", metavar="DIR")
-    cache: str | None = _option(None, "prepared data ($AGAD_CACHE, else ~/.cache/agad)", metavar="DIR")
+    data: str | None = _option(None, "raw data ($AGAD_DATA, else data/)", metavar="DIR", type=_folder)
+    cache: str | None = _option(None, "prepared data ($AGAD_CACHE, else ~/.cache/agad)", metavar="DIR", type=_folder)
     executor: str = _option("local", "which executor started it, for the row")
     device: str = _option("cpu", "what runs are trained on (auto: CUDA where there is a GPU, else the CPU)", own=True,
                           choices=("auto", "cpu", "cuda"))  # fmt: skip
@@ -70,7 +75,7 @@ class WorkerOptions:
     @property
     def data_folder(self) -> str:
         """Folder of the raw data, as this process's environment has it where none was given."""
-        return self.data or os.environ.get("AGAD_DATA") or "data"
+        return str(console.path(self.data or os.environ.get("AGAD_DATA") or "data"))
 
     @property
     def policy(self) -> RetryPolicy:
@@ -84,7 +89,7 @@ class WorkerOptions:
     def save(self, folder: Path) -> Path:
         """Write what all workers of a sweep share, unless it is there; the file's path, absolute."""
         path = self.path(folder.absolute())
-        folder.mkdir(parents=True, exist_ok=True)
+        ResultsFolder(Path(self.results)).make(folder.absolute())
         files.create_atomically(path, lambda temporary: temporary.write_text(self._text))
         return path
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
@@ -169,6 +170,7 @@ class Worker:
         self.heartbeat.hold(claim)
         outcome: RunRecord | Exception
         try:
+            self.store.folder.make(self.store.folder.checkpoints)
             outcome = self._train(spec, claim)
         except Exception as error:  # noqa: BLE001 - _settle decides whose fault it is
             outcome = error
@@ -280,7 +282,15 @@ class Worker:
         return RunRecord(spec=spec, attempt=claim.generation, status=status, values=values)
 
     def _commit(self, record: RunRecord) -> None:
-        if not self.store.commit(record):
+        try:
+            written = self.store.commit(record)
+        except (AgadError, OSError):
+            raise
+        except Exception as error:  # the run is done: made again, it would end here again
+            log.exception("the row of run %s cannot be written", record.run_id)
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise EnvironmentFault(f"the row of run {record.run_id} cannot be written: {reason}") from error
+        if not written:
             log.error("run %s: attempt %s has a row already; its checkpoints stay", record.run_id, record.attempt)
         elif record.status == "ok":
             from agad.train.checkpoint import delete_checkpoints

@@ -135,7 +135,9 @@ def _one_line(what: str) -> Iterator[None]:
 
 def _has_token() -> bool:
     named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    return named or (Path.home() / ".ray" / "auth_token").exists()
+    with contextlib.suppress(RuntimeError):  # no home folder is known
+        return named or (Path.home() / ".ray" / "auth_token").exists()
+    return named
 
 
 def _resolved(address: str) -> str:

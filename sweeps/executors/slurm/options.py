@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agad import console
 from agad.errors import AgadError
 
 from ...cli.arguments import positive
@@ -71,7 +72,10 @@ def add_slurm_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--slurm-at-once", metavar="N", type=positive, help="tasks that may run at the same time (all)")
     group.add_argument(
-        "--slurm-setup", metavar="FILE", type=Path, help="lines for the job to run before Python (slurm/setup.sh)"
+        "--slurm-setup",
+        metavar="FILE",
+        type=console.path,
+        help="lines for the job to run before Python (slurm/setup.sh)",
     )
     group.add_argument("--wait", action="store_true", help="follow the sweep to its end")
 
@@ -115,7 +119,7 @@ def _parse(text: str) -> tuple[str, str | bool]:
 
 def _setup(given: Path | None) -> Path | None:
     """The file of set-up lines: --slurm-setup, $AGAD_SLURM_SETUP, or slurm/setup.sh where that is there."""
-    named = given or (Path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
+    named = given or (console.path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
     if named is None:
         default = ARRAY_SCRIPT.with_name("setup.sh")
         return default if default.is_file() else None

@@ -460,6 +460,7 @@ def stopped(folder: Path) -> Task:
 def test_requeues_are_capped_only_where_nothing_is_kept(
     command: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "results").mkdir()  # a launch has made it
     requeued = command("scontrol")
     picker = a_picker(tmp_path / "results")
     board, specs = picker.board, picker.plan.specs
