@@ -92,7 +92,7 @@ def test_other_files_are_counted_and_hidden_ones_passed_over(places, screws):
     (screws / "test" / "__MACOSX").mkdir()
     prepared = open_prepared("folder:screws", 32, **places)
     assert prepared.train_counts == (3, 6)
-    assert prepared.notes == ("2 files that are no images are ignored",)
+    assert prepared.notes == ("2 files that are no images are ignored (1 .db, 1 .txt)",)
 
 
 def test_a_class_without_test_images_is_noted(places, screws):
@@ -111,7 +111,10 @@ def test_links_are_followed_within_the_data_root_only(places, screws, tmp_path):
     prepared = open_prepared("folder:screws", 32, **places)
     assert prepared.train_counts == (3, 7)
     assert is_picture(prepared.train_images[-1], 700)
-    assert prepared.notes == ("3 links that lead out of the tree are not followed",)
+    assert prepared.notes == (
+        "2 links that lead out of the tree are not followed",
+        "1 links are broken: what they lead to is not there",
+    )
 
 
 def test_the_data_set_itself_may_be_a_link(places, screws, tmp_path):

@@ -29,7 +29,9 @@ def test_idx_files_are_read_as_torchvision_reads_them(dataset, folder, places):
 
 def test_other_counts_than_the_published_ones_are_noted(places):
     write_idx(places["data_root"])
-    (note,) = open_prepared("mnist", 32, **places).notes
+    *other, note = open_prepared("mnist", 32, **places).notes
+    assert len(other) == 2
+    assert all("are not the published files, and hold other images or labels" in sentence for sentence in other)
     assert note == (
         "training images per class are 2, 2, 2, 2, 2, 2, 2, 2, 2, 2; "
         "MNIST has 5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949"
