@@ -120,7 +120,7 @@ def _check_wrapped(top: Path, folders: list[Path]) -> None:
     """Refuse a tree that lies in a folder of its own, as archives unpack it, by that folder's name."""
     if len(folders) == 1 and (inner := subfolders(folders[0])):
         deeper = folders[0]
-        while len(inner) == 1 and (further := subfolders(inner[0])):
+        while len(inner) == 1 and not split_part(inner[0].name) and (further := subfolders(inner[0])):
             deeper, inner = inner[0], further
         raise DataError(
             f"{top} holds one folder alone; the data set seems to begin in {deeper} "
