@@ -49,4 +49,5 @@ def test_numbers_in_names_are_in_the_order_of_their_values():
 @given(st.lists(st.text(max_size=8)))
 def test_any_names_have_one_order(names):
     """A total order: no names fail to compare, and the order does not depend on where they stood."""
-    assert sorted(names, key=natural) == sorted(names[::-1], key=natural)
+    backwards = names[::-1]
+    assert sorted(names, key=natural) == sorted(backwards, key=natural)
