@@ -39,6 +39,7 @@ _RUN_COLUMNS = (
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
     *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
+    *("class_names", "data_notes"),
 )
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from agad.errors import SpecError
 from agad.spec import catalogue
-from agad.spec.datasets import DATASETS, is_known, legal_names
+from agad.spec.datasets import DATASETS, is_known, unknown
 from agad.spec.fields import GROUPS, SpecFields, known_fields, names_where
 from agad.spec.shares import anomalies_per_batch
 
@@ -24,7 +24,7 @@ def check(spec: SpecFields) -> None:
 
 def _check_class(spec: SpecFields) -> None:
     if not is_known(spec.dataset):
-        raise SpecError(f"unknown dataset {spec.dataset!r}; choose from: {legal_names()}")
+        raise SpecError(unknown(spec.dataset))
     wanted, other = ("normal_class", "abnormal_class")
     if spec.protocol == "leave_one_out":
         wanted, other = other, wanted

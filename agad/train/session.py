@@ -27,6 +27,7 @@ from agad.train.row import (
     VALIDATION,
     Point,
     curve_columns,
+    data_columns,
     now,
     provenance_columns,
     result_columns,
@@ -258,6 +259,7 @@ class Session:
         return {
             **size_columns(self.training, self._split, self._evaluators),
             **curve_columns(self._spec, self._curve),
+            **data_columns(self._data),
             **provenance_columns(self._device, self._data.digest),
             "together": self.together,
             "train_seconds": self._seconds["train"],

@@ -53,8 +53,27 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
                 f"{datasets.title(row.dataset)}, {row.table}: the paper prints {row.avg:.1f}; the mean of its printed "
                 f"classes is {recomputed}. The printed one is compared."
             )
+    yield from data_notes(cells)
     if settings := sorted({text for text in summary["paper_differences"] if text}):
         yield f"(in brackets): the paper's number for orientation only, not compared: here {'; or '.join(settings)}."
+
+
+def data_notes(cells: Cells) -> Iterator[str]:
+    """What is known of the data: damaged and repeated images, contradicting labels, files that are not the published.
+
+    Rows of one data set may differ in it: each sentence comes once.
+    """
+    for name, notes in _of_datasets(cells, "data_notes").items():
+        yield from (f"{datasets.title(name)}: {note}." for note in dict.fromkeys(note for of in notes for note in of))
+
+
+def _of_datasets(cells: Cells, column: str) -> dict[str, list[tuple[str, ...]]]:
+    """Data set -> the different values that its runs have in a column of lists."""
+    found: dict[str, dict[tuple[str, ...], None]] = {}
+    known = cells.runs[["row", column]].dropna()
+    for row, values in zip(known["row"], known[column], strict=True):
+        found.setdefault(cells.rows[row]["dataset"], {})[tuple(values)] = None
+    return {name: list(values) for name, values in found.items()}
 
 
 def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
@@ -64,9 +83,10 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
     joined = wanted.merge(means, on=["row", "class"])
     if (joined["n"] < joined["size"]).any():
         yield "A small figure is the number of runs where it is less than wanted."
+    recorded = _of_datasets(cells, "class_names")
     for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
         facts = datasets.DATASETS.get(dataset)
-        names = facts.class_names if facts else ()
+        names = facts.class_names if facts else next(iter(recorded.get(dataset, ())), ())
         pairs = [f"{c} {names[c]}" for c in part if c < len(names) and names[c] != str(c)]
         if pairs:
             yield f"{datasets.title(dataset)}: {', '.join(pairs)}."

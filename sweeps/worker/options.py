@@ -70,6 +70,7 @@ class WorkerOptions:
     name: str = _option("worker", "its name in claims, rows and logs", own=True)
     log: str | None = _option(None, "path of its log, named in failed rows; None: stderr", own=True)
     parent: int | None = _option(None, "pid of the launcher, with which it ends; None: it lives on its own", own=True)
+    verified: int = _option(0, "1: its launcher has verified this machine's prepared data", own=True)
     bell: str | None = _option(None, "file by which a launcher on another host stops it; None: none", own=True)
 
     @property

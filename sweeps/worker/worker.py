@@ -214,7 +214,12 @@ class Worker:
 
         key = (dataset, image_size)
         if key not in self._data:
-            self._data[key] = open_prepared(*key, data_root=self.options.data_folder, cache=self.options.cache)
+            self._data[key] = open_prepared(
+                *key,
+                data_root=self.options.data_folder,
+                cache=self.options.cache,
+                verify=not self.options.verified,
+            )
         return self._data[key]
 
     def _run_options(self, claim: Claim) -> RunOptions:

@@ -13,6 +13,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -451,3 +452,26 @@ def test_leave_one_out_is_named_as_such(tmp_path):
     table = plan_table(tmp_path, view(runs, "demo"))
     assert table.sheets[1].caption == "AUROC in % by anomalous class, mean over seeds"
     assert table.sheets[1].lines[0][-2:] == ("70.0", "70.0")
+
+
+# -- data ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_known_of_the_data_stands_under_the_table(tmp_path):
+    """Each sentence once, under the data set's title; the classes of a data set of one's own by their names."""
+    store, runs = ResultStore(tmp_path), specs((0, 1), dataset="folder:x")
+    values = {"data_notes": ["7 of 9 test images are copies"], "class_names": ["=good", "bad"]}
+    commit_all(store, runs, drawn, values)
+    averages, classes = plan_table(store, view(runs)).sheets
+    assert [note for note in averages.notes if "copies" in note] == ["folder:x: 7 of 9 test images are copies."]
+    assert "folder:x: 0 =good, 1 bad." in classes.notes
+
+
+def test_texts_in_csv_are_no_formulas():
+    """Names of data sets and classes come from strangers' files; numbers stay numbers."""
+    names = ["=1+1", "+x", "-x", "@x", " =x", "plain", "-3.5"]
+    frame = pd.DataFrame({"=name": names, "value": [-1.0] * len(names)})
+    text = Sheet("a", "", ("n",), (KEY,), (), data=frame).to_csv()
+    cells = [line[0] for line in csv.reader(io.StringIO(text))]
+    assert cells == ["'=name", "'=1+1", "'+x", "'-x", "'@x", "' =x", "plain", "-3.5"]
+    assert text.count(",-1.0") == len(names)
