@@ -128,7 +128,7 @@ def read(results: str | Path | ResultStore, plan: Plan) -> Cells:
     runs = wanted.merge(stored, on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
     tunings = () if plan.tuned is None else (plan.tuned,)
-    return _cells(title, rows, runs, tables, _damaged(store), plan.code or None, tunings)
+    return _cells(title, rows, runs, tables, damaged_files(store), plan.code or None, tunings)
 
 
 def read_all(results: str | Path | ResultStore) -> Cells:
@@ -145,7 +145,7 @@ def read_all(results: str | Path | ResultStore) -> Cells:
         return replace(read(store, Plan("all plans", (), (), specs)), title=title, tunings=tunings)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *_RUN_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no test score
-    damaged = _damaged(store)
+    damaged = damaged_files(store)
     if rows.num_rows == 0:
         torn = f" that can be read; {damaged[0]}" if damaged else ""
         raise EmptyResultsError(f"{store.path}: no plan and no row{torn}")
@@ -165,7 +165,8 @@ def of_rows(rows: pa.Table, title: str) -> Cells:
     return _cells(title, distinct, runs)
 
 
-def _damaged(store: ResultStore) -> tuple[str, ...]:
+def damaged_files(store: ResultStore) -> tuple[str, ...]:
+    """Files that the store's readings passed over, wholly or in part, and why."""
     return tuple(f"{damaged.path.name}: {damaged.reason}" for damaged in store.damaged)
 
 

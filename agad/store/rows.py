@@ -17,12 +17,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from agad import files
 from agad.errors import StoreError
+from agad.store import row_file
 from agad.store.folder import ResultsFolder
-from agad.store.row_file import FILE_SCHEMA, DamagedFileError, read_groups
+from agad.store.row_file import DamagedFileError, read_file, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
 
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
@@ -45,7 +45,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A file among the rows that is torn or not ours; it is passed over, and reported."""
+    """A file among the rows that is damaged or not ours; what is not sound in it is passed over, and reported."""
 
     path: Path
     reason: str
@@ -58,7 +58,8 @@ class ResultStore:
         path: the results folder. Reading one that does not exist gives no rows; `commit` creates it.
 
     Attributes:
-        damaged: files that the last reading passed over.
+        damaged: files that readings passed over, wholly or in part, and that are still there.
+        unchecked: files without checksums, by an older agad: most damage to their values cannot be seen.
         set_aside: files that this store's compactions have moved out of the way.
     """
 
@@ -69,7 +70,10 @@ class ResultStore:
         self.inbox, self.base = self.folder.inbox, self.folder.base
         self.damaged: tuple[Damaged, ...] = ()
         self.set_aside: tuple[Damaged, ...] = ()
-        self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...] | Damaged] = {}
+        self.unchecked: tuple[Path, ...] = ()
+        self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...]] = {}
+        self._damage: dict[Path, str] = {}
+        self._without_checksums: set[Path] = set()
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -84,18 +88,18 @@ class ResultStore:
             self._is_new = False
         self.folder.make(self.inbox)
         target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
-        table = record.to_table().cast(FILE_SCHEMA)
-        return files.create_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
+        return files.create_atomically(target, lambda path: row_file.write(path, [record.to_table()]))
 
     def compact(self) -> int:
-        """Copy the inbox into one file of base/; the number of rows copied. Torn files go to set_aside/.
+        """Copy the inbox, and files without checksums, into one file of base/; the number of rows copied.
+
+        What is damaged goes to set_aside/ as it is, after its sound row groups were copied.
 
         Streams: memory is bounded by the longest file read and one row group, not by the number of rows.
         """
         sources = self._paths(self.inbox)
         base = self._paths(self.base)
-        if len(base) > _MERGE_ABOVE:
-            sources += base
+        sources += base if len(base) > _MERGE_ABOVE else [path for path in base if not self._may_stay(path)]
         if not sources:
             return 0
         self.folder.make(self.base)
@@ -104,10 +108,7 @@ class ResultStore:
 
         def write(path: Path) -> None:
             nonlocal rows
-            with pq.ParquetWriter(path, FILE_SCHEMA, compression="zstd") as writer:
-                for batch in _gathered(self._readable(sources, copied)):
-                    writer.write_table(batch)
-                    rows += batch.num_rows
+            rows = row_file.write(path, _gathered(self._readable(sources, copied)))
 
         target = self.base / f"rows-{uuid.uuid4().hex[:12]}.parquet"
         files.replace_atomically(target, write)
@@ -118,9 +119,9 @@ class ResultStore:
         return rows
 
     def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
-        """The row groups of the sources that can be read, each appended to `copied`; the others are set aside.
+        """The sound row groups of the sources, each sound one appended to `copied`; the others are set aside.
 
-        Of a torn file the row groups before the tear are copied: a row too often does no harm.
+        Of a damaged file the sound row groups are copied: a row too often does no harm.
         """
         for source in sources:
             try:
@@ -131,6 +132,13 @@ class ResultStore:
                 self._set_aside(source, str(error))
                 continue
             copied.append(source)
+
+    def _may_stay(self, path: Path) -> bool:
+        """Whether a file may stay in base/ as it is, as far as is known; True for one that has vanished."""
+        try:
+            return path not in self._damage and row_file.has_checksums(path)
+        except FileNotFoundError:
+            return True
 
     def _set_aside(self, path: Path, reason: str) -> None:
         self.folder.make(self.folder.set_aside)
@@ -179,21 +187,24 @@ class ResultStore:
         return {run_id: tuple(tries[n] for n in sorted(tries)) for run_id, tries in found.items()}
 
     def _tries_in(self, path: Path) -> tuple[tuple[str, Try], ...]:
-        cached = self._tries_of_file.get(path)
-        if cached is None:
-            try:
-                tables = read_groups(path, _TRY_COLUMNS)
-                cached = tuple(
-                    (row["run_id"], Try(row["attempt"], row["status"], row["failure_kind"]))
-                    for table in tables
-                    for row in table.to_pylist()
-                )
-            except DamagedFileError as error:
-                cached = Damaged(path, str(error))
-            self._tries_of_file[path] = cached
-        if isinstance(cached, Damaged):
-            raise DamagedFileError(cached.reason)
-        return cached
+        if path not in self._tries_of_file:
+            # A row whose numbers are damaged is no row, whoever asks: a launch makes its run again.
+            tables = self._tables(path, _TRY_COLUMNS, checked=LIGHT_COLUMNS)
+            self._tries_of_file[path] = tuple(
+                (row["run_id"], Try(row["attempt"], row["status"], row["failure_kind"]))
+                for table in tables
+                for row in table.to_pylist()
+            )
+        return self._tries_of_file[path]
+
+    def _tables(self, path: Path, columns: Sequence[str], checked: Sequence[str] = ()) -> list[pa.Table]:
+        """The file's sound row groups; notes what is damaged."""
+        reading = read_file(path, columns, checked=checked)
+        if reading.damage:
+            self._damage[path] = reading.damage
+        if not reading.has_checksums:
+            self._without_checksums.add(path)
+        return reading.tables
 
     def _read_all(self, columns: list[str], run_ids: Collection[str] | None) -> pa.Table:
         keep = None if run_ids is None else pa.array(sorted(run_ids), pa.string())
@@ -201,7 +212,7 @@ class ResultStore:
         def load(path: Path) -> pa.Table | None:
             if run_ids is not None and path.parent == self.inbox and path.name.split(".")[0] not in run_ids:
                 return None
-            tables = list(read_groups(path, columns))
+            tables = self._tables(path, columns, checked=LIGHT_COLUMNS)
             table = pa.concat_tables(tables) if tables else None
             if table is not None and keep is not None:
                 table = table.filter(pc.is_in(table["run_id"], value_set=keep))
@@ -219,17 +230,13 @@ class ResultStore:
         for again in range(_READ_AGAIN):
             time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
             paths = [*self._paths(self.inbox), *self._paths(self.base)]
-            loaded, damaged = [], []
             try:
-                for path in paths:
-                    try:
-                        loaded.append(load(path))
-                    except DamagedFileError as error:
-                        damaged.append(Damaged(path, str(error)))
+                loaded = [load(path) for path in paths]
             except FileNotFoundError:
                 continue
             self._tries_of_file = {p: self._tries_of_file[p] for p in paths if p in self._tries_of_file}
-            self.damaged = tuple(damaged)
+            self.damaged = tuple(Damaged(p, self._damage[p]) for p in paths if p in self._damage)
+            self.unchecked = tuple(p for p in paths if p in self._without_checksums)
             return loaded
         raise StoreError(f"{self.path}: files vanish while they are read; does another program delete rows?")
 

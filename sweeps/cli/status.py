@@ -57,7 +57,7 @@ def _main(options: argparse.Namespace) -> int:
     picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
     snapshot = Watch(picker).read()
     tries = store.tries()
-    damaged = store.damaged
+    damaged, unchecked = store.damaged, store.unchecked
     for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
     for line in slurm_lines(store.folder.jobs(plan.name)):
@@ -66,6 +66,8 @@ def _main(options: argparse.Namespace) -> int:
         print(f"  skipped {one.path}: {one.reason}")
     for torn in sorted(picker.board.torn):
         print(f"  skipped {torn}: no claim")
+    if unchecked:
+        print(f"  {len(unchecked)} files of rows have no checksums (of an older agad); the next launch adds them")
     if picker.is_growing():
         print("  its coordinator is running and may add runs")
     elif len(snapshot.census.done) == len(picker.specs):

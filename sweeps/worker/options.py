@@ -85,20 +85,24 @@ class WorkerOptions:
 
     def path(self, folder: Path) -> Path:
         """Where `save` writes them, by a name that stands for their content."""
-        return folder / f"options-{hashlib.sha256(self._text.encode()).hexdigest()[:12]}.json"
+        return folder / _file_name(self._text)
 
     def save(self, folder: Path) -> Path:
-        """Write what all workers of a sweep share, unless it is there; the file's path, absolute."""
+        """Write what all workers of a sweep share, unless it is there undamaged; the file's path, absolute."""
         path = self.path(folder.absolute())
         ResultsFolder(Path(self.results)).make(folder.absolute())
-        files.create_atomically(path, lambda temporary: temporary.write_text(self._text))
+        if not path.is_file() or path.read_bytes() != self._text.encode():
+            files.replace_atomically(path, lambda temporary: temporary.write_text(self._text))
         return path
 
     @classmethod
     def load(cls, path: Path, **own: Any) -> WorkerOptions:
         """Read the file, and add what is one worker's own. Raises StoreError."""
         try:
-            return cls(**json.loads(path.read_text()), **own)
+            text = path.read_text()
+            if path.name != _file_name(text):
+                raise ValueError("its content is not what its name stands for")
+            return cls(**json.loads(text), **own)
         except OSError as error:
             raise StoreError(f"cannot read the worker's options {path}: {error.strerror}") from error
         except (ValueError, TypeError) as error:
@@ -108,6 +112,10 @@ class WorkerOptions:
     def _text(self) -> str:
         shared = [option.name for option in dataclasses.fields(self) if not option.metadata["own"]]
         return json.dumps({name: getattr(self, name) for name in shared}, indent=1, default=dict)
+
+
+def _file_name(text: str) -> str:
+    return f"options-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
 
 
 def command_line_options() -> dict[str, dataclasses.Field[Any]]:
