@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from agad import files
 from agad.errors import StoreError
+from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import FILE_SCHEMA, DamagedFileError, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
@@ -30,17 +31,6 @@ _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
 _MERGE_ABOVE = 16
 """Base files above which a compactor merges them as well."""
-_READ_AGAIN = 100
-"""Times a reader starts again because a compactor moved rows under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One attempt at a run, as far as planning needs it."""
-
-    attempt: int
-    status: str
-    failure_kind: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +48,7 @@ class ResultStore:
         path: the results folder. Reading one that does not exist gives no rows; `commit` creates it.
 
     Attributes:
+        attempts: which runs have rows, for those who ask again and again.
         damaged: files that the last reading passed over.
         set_aside: files that this store's compactions have moved out of the way.
     """
@@ -68,7 +59,7 @@ class ResultStore:
         self.inbox, self.base = self.folder.inbox, self.folder.base
         self.damaged: tuple[Damaged, ...] = ()
         self.set_aside: tuple[Damaged, ...] = ()
-        self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...] | Damaged] = {}
+        self.attempts = Attempts(self.folder, self._tries_in)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -165,30 +156,17 @@ class ResultStore:
         table = self._read_all([*wanted, *keys], None)
         return table.take(_distinct(table)).select(wanted)
 
-    def tries(self) -> dict[str, tuple[Try, ...]]:
+    def tries(self) -> Mapping[str, tuple[Try, ...]]:
         """run_id -> its attempts, rising. Costs two listings and the reading of files not seen before."""
-        found: dict[str, dict[int, Try]] = {}
-        for entries in self._snapshot(self._tries_in):
-            for run_id, one in entries:
-                found.setdefault(run_id, {})[one.attempt] = one
-        return {run_id: tuple(tries[n] for n in sorted(tries)) for run_id, tries in found.items()}
+        self.attempts.poll()
+        self.damaged = tuple(Damaged(path, reason) for path, reason in sorted(self.attempts.damaged.items()))
+        return self.attempts.known()
 
-    def _tries_in(self, path: Path) -> tuple[tuple[str, Try], ...]:
-        cached = self._tries_of_file.get(path)
-        if cached is None:
-            try:
-                tables = read_groups(path, _TRY_COLUMNS)
-                cached = tuple(
-                    (row["run_id"], Try(row["attempt"], row["status"], row["failure_kind"]))
-                    for table in tables
-                    for row in table.to_pylist()
-                )
-            except DamagedFileError as error:
-                cached = Damaged(path, str(error))
-            self._tries_of_file[path] = cached
-        if isinstance(cached, Damaged):
-            raise DamagedFileError(cached.reason)
-        return cached
+    @staticmethod
+    def _tries_in(path: Path) -> Iterator[tuple[str, Try]]:
+        for table in read_groups(path, _TRY_COLUMNS):
+            for run_id, attempt, status, kind in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                yield run_id, Try(attempt, status, kind)
 
     def _read_all(self, columns: list[str], run_ids: Collection[str] | None) -> pa.Table:
         keep = None if run_ids is None else pa.array(sorted(run_ids), pa.string())
@@ -211,7 +189,7 @@ class ResultStore:
         Inbox before base, and from the start again when a listed file has vanished: a compactor renames into base
         before it unlinks, so a row that left the inbox before it was listed is in base when that is listed.
         """
-        for again in range(_READ_AGAIN):
+        for again in range(READ_AGAIN):
             time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
             paths = [*self._paths(self.inbox), *self._paths(self.base)]
             loaded, damaged = [], []
@@ -223,7 +201,6 @@ class ResultStore:
                         damaged.append(Damaged(path, str(error)))
             except FileNotFoundError:
                 continue
-            self._tries_of_file = {p: self._tries_of_file[p] for p in paths if p in self._tries_of_file}
             self.damaged = tuple(damaged)
             return loaded
         raise StoreError(f"{self.path}: files vanish while they are read; does another program delete rows?")

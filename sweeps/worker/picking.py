@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
+from agad.store.attempts import Try
 from agad.store.claims import Claim, ClaimBoard
 from agad.store.provenance import code_digest
-from agad.store.rows import ResultStore, Try
+from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
 from .growing import Feed

@@ -11,9 +11,10 @@ from agad.errors import AgadError, SpecError
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan
 from agad.spec.datasets import DATASETS
+from agad.store.attempts import Try
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
-from agad.store.rows import ResultStore, Try
+from agad.store.rows import ResultStore
 from sweeps.grids import grid_names, load_grid
 from sweeps.worker.picking import Picker, settle_code
 from sweeps.worker.retry import RetryPolicy
