@@ -8,6 +8,7 @@ at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,10 +28,14 @@ from agad.store.row_file import FILE_SCHEMA, DamagedFileError, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
 
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
+_ONE_ROW = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+"""How a file of one row is written: each of these costs time for each of some 150 columns, to write and to read."""
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
 _MERGE_ABOVE = 16
-"""Base files above which a compactor merges them as well."""
+"""Small base files above which a compactor merges them as well."""
+_MERGE_BYTES = 8 * 2**20
+"""Size below which a base file is small: larger ones stay, so that a row is rewritten twice at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +76,17 @@ class ResultStore:
         self.inbox.mkdir(parents=True, exist_ok=True)
         target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
         table = record.to_table().cast(FILE_SCHEMA)
-        return files.create_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
+        return files.create_atomically(target, lambda path: pq.write_table(table, path, **_ONE_ROW))
 
-    def compact(self) -> int:
+    def compact(self, most: int | None = None) -> int:
         """Copy the inbox into one file of base/; the number of rows copied. Torn files go to set_aside/.
 
         Streams: memory is bounded by the longest file read and one row group, not by the number of rows.
+
+        Args:
+            most: files of the inbox that are copied at most; None: all.
         """
-        sources = self._paths(self.inbox)
-        base = self._paths(self.base)
-        if len(base) > _MERGE_ABOVE:
-            sources += base
+        sources = self._paths(self.inbox)[:most] + self._to_merge()
         if not sources:
             return 0
         self.base.mkdir(parents=True, exist_ok=True)
@@ -102,6 +107,15 @@ class ResultStore:
         for source in reversed(copied):  # against the order of reading: a reader that starts again meets it once
             source.unlink(missing_ok=True)
         return rows
+
+    def _to_merge(self) -> list[Path]:
+        """The small files of base/, where they are many."""
+        small = []
+        for path in self._paths(self.base):
+            with contextlib.suppress(FileNotFoundError):  # another compactor has merged it
+                if path.stat().st_size < _MERGE_BYTES:
+                    small.append(path)
+        return small if len(small) > _MERGE_ABOVE else []
 
     def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
         """The row groups of the sources that can be read, each appended to `copied`; the others are set aside.
