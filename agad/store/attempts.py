@@ -60,7 +60,7 @@ class Attempts:
         self.waiting = 0
 
     def of(self, run_id: str) -> tuple[Try, ...]:
-        """The run's attempts that have rows, rising, as of the last poll; those of `unread` files are not among them."""
+        """The run's attempts that have rows, rising, as of the last poll, without those of `unread` files."""
         return self._known.get(run_id, ())
 
     def known(self) -> Mapping[str, tuple[Try, ...]]:
