@@ -17,7 +17,16 @@ _HEAD = re.compile(rf'\{{\s*"{KEY}": "(?P<digest>[0-9a-f]{{{len(_UNSET)}}})"')
 
 def dumps(content: Mapping[str, Any], indent: int | None = None) -> str:
     """The object as JSON, the digest of the text first."""
-    text = json.dumps({KEY: _UNSET, **content}, indent=indent)
+    return sign(json.dumps(unsigned(content), indent=indent))
+
+
+def unsigned(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with room for the digest, which `sign` fills in the text that is made of it."""
+    return {KEY: _UNSET, **content}
+
+
+def sign(text: str) -> str:
+    """The text of an `unsigned` object with its digest."""
     return text.replace(_UNSET, _digest(text), 1)
 
 

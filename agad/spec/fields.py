@@ -35,8 +35,15 @@ GROUPS = (
 """The aspects of a run that fields belong to."""
 
 
+class Remembered:
+    """What a spec computes once. No field: it is neither compared, shown nor pickled."""
+
+    __slots__ = ("_run_id",)
+    _run_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpecFields:
+class SpecFields(Remembered):
     """The declarations that RunSpec consists of; agad.spec.run makes a run of them.
 
     Defaults are the paper's (AGAD, section 4.2); where the paper is silent, docs/design.md gives each default with its

@@ -6,7 +6,6 @@ enters `run_id`. Where and how the run is made is in RunOptions and never enters
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -47,6 +46,10 @@ __all__ = [
 SEMANTICS_VERSION = 1
 """Raised when the same spec would mean other numbers; part of every run_id."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_UNCHECKED = frozenset({"seed"})
+"""Fields that no check of combinations reads."""
+
 RUN_ID_LENGTH = 16
 """Hexadecimal digits of a run_id: at 100,000 runs a collision has a chance of 3e-10."""
 
@@ -61,6 +64,9 @@ class RunSpec(SpecFields):
     def __post_init__(self) -> None:
         for name, field in known_fields().items():
             object.__setattr__(self, name, field.coerce(getattr(self, name)))
+        self._settle()
+
+    def _settle(self) -> None:
         # What means nothing makes no other spec: points beyond the end, and protocols of a test set that is not read.
         object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
         if not self.evaluate_test:
@@ -72,7 +78,12 @@ class RunSpec(SpecFields):
     @property
     def run_id(self) -> str:
         """SHA-256 of the whole spec and SEMANTICS_VERSION, its first 16 hexadecimal digits."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()[:RUN_ID_LENGTH]
+        try:
+            return self._run_id
+        except AttributeError:
+            run_id = hashlib.sha256(self.canonical().encode()).hexdigest()[:RUN_ID_LENGTH]
+            object.__setattr__(self, "_run_id", run_id)
+            return run_id
 
     @property
     def curve_points(self) -> tuple[int, ...]:
@@ -93,7 +104,7 @@ class RunSpec(SpecFields):
         for name, old_value in older_values().items():
             if values[name] == old_value:
                 del values[name]
-        return json.dumps({"semantics_version": SEMANTICS_VERSION, **values}, sort_keys=True, separators=(",", ":"))
+        return _ENCODER.encode({"semantics_version": SEMANTICS_VERSION, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON values; tuples as lists."""
@@ -109,4 +120,11 @@ class RunSpec(SpecFields):
 
     def replace(self, **changes: Any) -> RunSpec:
         """A spec with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        made = object.__new__(type(self))
+        for name in known_fields():
+            object.__setattr__(made, name, getattr(self, name))
+        for name, value in changes.items():
+            object.__setattr__(made, name, spec_field(name).coerce(value))
+        if changes.keys() - _UNCHECKED:
+            made._settle()
+        return made

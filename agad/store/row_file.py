@@ -41,22 +41,30 @@ class DamagedFileError(Exception):
     """The file, or a part of it, is damaged or foreign; the message says how."""
 
 
-def write(path: Path, tables: Iterable[pa.Table], columns: Sequence[str] = tuple(SCHEMA.names)) -> int:
+_ONE_ROW = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+"""How a file of one row is written: each of these costs time for each of some 150 columns, to write and to read."""
+
+
+def write(
+    path: Path, tables: Iterable[pa.Table], columns: Sequence[str] = tuple(SCHEMA.names), *, one_row: bool = False
+) -> int:
     """Write rows, with checksums, over what is at `path`; their number. A table becomes a row group.
 
     Args:
         path: the file.
         tables: have `columns`.
         columns: of SCHEMA, in its order.
+        one_row: whether the file will hold one row.
 
     Raises OSError where the disk is full or the folder not writable.
     """
     schema = pa.schema([SCHEMA.field(name) for name in columns], metadata={**FILE_METADATA, **checksums.MARK})
     rows = 0
+    layout = _ONE_ROW if one_row else {"compression": "zstd"}
     # Open files, here and below: of a text pyarrow takes `run:1` for the address of a file system.
     with (
         pa.OSFile(str(path), "wb") as file,
-        pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer,
+        pq.ParquetWriter(file, schema, write_page_checksum=True, **layout) as writer,
     ):
         for table in tables:
             writer.write_table(table.cast(schema))

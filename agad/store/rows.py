@@ -8,9 +8,10 @@ at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 from agad import files
 from agad.errors import StoreError
 from agad.store import row_file
+from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import DamagedFileError, read_file, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
@@ -29,18 +31,9 @@ _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
 _MERGE_ABOVE = 16
-"""Base files above which a compactor merges them as well."""
-_READ_AGAIN = 100
-"""Times a reader starts again because a compactor moved rows under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One attempt at a run, as far as planning needs it."""
-
-    attempt: int
-    status: str
-    failure_kind: str | None
+"""Small base files above which a compactor merges them as well."""
+_MERGE_BYTES = 8 * 2**20
+"""Size below which a base file is small: larger ones stay, so that a row is rewritten twice at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +51,7 @@ class ResultStore:
         path: the results folder. Reading one that does not exist gives no rows; `commit` creates it.
 
     Attributes:
+        attempts: which runs have rows, for those who ask again and again.
         damaged: files that readings passed over, wholly or in part, and that are still there.
         unchecked: files without checksums, by an older agad: most damage to their values cannot be seen.
         set_aside: files that this store's compactions have moved out of the way.
@@ -71,9 +65,9 @@ class ResultStore:
         self.damaged: tuple[Damaged, ...] = ()
         self.set_aside: tuple[Damaged, ...] = ()
         self.unchecked: tuple[Path, ...] = ()
-        self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...]] = {}
         self._damage: dict[Path, str] = {}
         self._without_checksums: set[Path] = set()
+        self.attempts = Attempts(self.folder, self._tries_in)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -88,18 +82,19 @@ class ResultStore:
             self._is_new = False
         self.folder.make(self.inbox)
         target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
-        return files.create_atomically(target, lambda path: row_file.write(path, [record.to_table()]))
+        return files.create_atomically(target, lambda path: row_file.write(path, [record.to_table()], one_row=True))
 
-    def compact(self) -> int:
+    def compact(self, most: int | None = None) -> int:
         """Copy the inbox, and files without checksums, into one file of base/; the number of rows copied.
 
         What is damaged goes to set_aside/ as it is, after its sound row groups were copied.
 
         Streams: memory is bounded by the longest file read and one row group, not by the number of rows.
+
+        Args:
+            most: files of the inbox that are copied at most; None: all.
         """
-        sources = self._paths(self.inbox)
-        base = self._paths(self.base)
-        sources += base if len(base) > _MERGE_ABOVE else [path for path in base if not self._may_stay(path)]
+        sources = self._paths(self.inbox)[:most] + self._to_merge()
         if not sources:
             return 0
         self.folder.make(self.base)
@@ -117,6 +112,17 @@ class ResultStore:
         for source in reversed(copied):  # against the order of reading: a reader that starts again meets it once
             source.unlink(missing_ok=True)
         return rows
+
+    def _to_merge(self) -> list[Path]:
+        """The small files of base/, where they are many, and those without checksums."""
+        base = self._paths(self.base)
+        small = []
+        for path in base:
+            with contextlib.suppress(OSError):  # another compactor has merged it, or it is no file
+                if path.stat().st_size < _MERGE_BYTES:
+                    small.append(path)
+        merged = set(small) if len(small) > _MERGE_ABOVE else set()
+        return [path for path in base if path in merged or not self._may_stay(path)]
 
     def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
         """The sound row groups of the sources, each sound one appended to `copied`; the others are set aside.
@@ -178,24 +184,17 @@ class ResultStore:
         table = self._read_all([*wanted, *keys], None)
         return table.take(_distinct(table)).select(wanted)
 
-    def tries(self) -> dict[str, tuple[Try, ...]]:
+    def tries(self) -> Mapping[str, tuple[Try, ...]]:
         """run_id -> its attempts, rising. Costs two listings and the reading of files not seen before."""
-        found: dict[str, dict[int, Try]] = {}
-        for entries in self._snapshot(self._tries_in):
-            for run_id, one in entries:
-                found.setdefault(run_id, {})[one.attempt] = one
-        return {run_id: tuple(tries[n] for n in sorted(tries)) for run_id, tries in found.items()}
+        self.attempts.poll()
+        self._note(self.attempts.paths())
+        return self.attempts.known()
 
-    def _tries_in(self, path: Path) -> tuple[tuple[str, Try], ...]:
-        if path not in self._tries_of_file:
-            # A row whose numbers are damaged is no row, whoever asks: a launch makes its run again.
-            tables = self._tables(path, _TRY_COLUMNS, checked=LIGHT_COLUMNS)
-            self._tries_of_file[path] = tuple(
-                (row["run_id"], Try(row["attempt"], row["status"], row["failure_kind"]))
-                for table in tables
-                for row in table.to_pylist()
-            )
-        return self._tries_of_file[path]
+    def _tries_in(self, path: Path) -> Iterator[tuple[str, Try]]:
+        # A row whose numbers are damaged is no row, whoever asks: a launch makes its run again.
+        for table in self._tables(path, _TRY_COLUMNS, checked=LIGHT_COLUMNS):
+            for run_id, attempt, status, kind in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                yield run_id, Try(attempt, status, kind)
 
     def _tables(self, path: Path, columns: Sequence[str], checked: Sequence[str] = ()) -> list[pa.Table]:
         """The file's sound row groups; notes what is damaged."""
@@ -205,6 +204,11 @@ class ResultStore:
         if not reading.has_checksums:
             self._without_checksums.add(path)
         return reading.tables
+
+    def _note(self, paths: Collection[Path]) -> None:
+        """Say what readings have found of the files that are there."""
+        self.damaged = tuple(Damaged(p, self._damage[p]) for p in sorted(paths) if p in self._damage)
+        self.unchecked = tuple(p for p in sorted(paths) if p in self._without_checksums)
 
     def _read_all(self, columns: list[str], run_ids: Collection[str] | None) -> pa.Table:
         keep = None if run_ids is None else pa.array(sorted(run_ids), pa.string())
@@ -227,16 +231,14 @@ class ResultStore:
         Inbox before base, and from the start again when a listed file has vanished: a compactor renames into base
         before it unlinks, so a row that left the inbox before it was listed is in base when that is listed.
         """
-        for again in range(_READ_AGAIN):
+        for again in range(READ_AGAIN):
             time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
             paths = [*self._paths(self.inbox), *self._paths(self.base)]
             try:
                 loaded = [load(path) for path in paths]
             except FileNotFoundError:
                 continue
-            self._tries_of_file = {p: self._tries_of_file[p] for p in paths if p in self._tries_of_file}
-            self.damaged = tuple(Damaged(p, self._damage[p]) for p in paths if p in self._damage)
-            self.unchecked = tuple(p for p in paths if p in self._without_checksums)
+            self._note(paths)
             return loaded
         raise StoreError(f"{self.path}: files vanish while they are read; does another program delete rows?")
 

@@ -18,8 +18,9 @@ from agad.plan.plan import axes
 from agad.spec.datasets import title
 from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
 from agad.spec.run import RunSpec
+from agad.store.attempts import Try
 from agad.store.claims import ClaimBoard, Owner
-from agad.store.rows import ResultStore, Try
+from agad.store.rows import ResultStore
 
 from ..executors.slurm.queue import slurm_lines
 from ..machine import program

@@ -92,7 +92,8 @@ class Watch:
 
     def _before(self, run_id: str) -> float:
         """Cost of the updates that a run had done when it was first seen."""
-        return cost_per_update(self._specs[run_id]) * self._first_update.get(run_id, 0)
+        seen = self._first_update.get(run_id, 0)
+        return cost_per_update(self._specs[run_id]) * seen if seen else 0.0
 
 
 def describe(spec: RunSpec) -> str:

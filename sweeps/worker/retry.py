@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from agad.errors import AgadError
 from agad.plan.plan import Plan
+from agad.store.attempts import Try
 from agad.store.provenance import code_digest
-from agad.store.rows import Try
 
 DEATHS_UNTIL_FAILED = 3
 """Workers that may die on a run without a new checkpoint before it becomes a failed row."""

@@ -41,6 +41,8 @@ EXIT_ENVIRONMENT = 4
 
 _POLL_EVERY = 1.0
 """Seconds between two polls for an open run while other workers hold all of them."""
+_POLL_SHARE = 10
+"""Or as many times as long as the poll took, where that is more."""
 _FIRST_POLL = 0.05
 """Likewise before the first poll of a plan that grows, where a run that ends brings the next one."""
 
@@ -143,6 +145,7 @@ class Worker:
         patience = self.picker.board.lease + 2 * self.options.heartbeat
         ends, pause = time.monotonic() + patience, _FIRST_POLL
         while not self.stopping.is_set():
+            asked = time.monotonic()
             with environment_faults():
                 picked = self.picker.next()
                 if picked is not None:
@@ -153,7 +156,8 @@ class Worker:
                 # A worker that holds a run may be dead: this process must watch its claim for a lease to know.
                 elif not set(self.picker.census().open) - self._withheld.run_ids or time.monotonic() > ends:
                     return None
-            time.sleep(pause if self.plan.study else _POLL_EVERY)
+            took = time.monotonic() - asked  # many claims on a slow disk: many that wait must not wear it out
+            time.sleep(max(pause if self.plan.study else _POLL_EVERY, _POLL_SHARE * took))
             pause = min(2 * pause, _POLL_EVERY)
         return None
 
@@ -270,6 +274,7 @@ class Worker:
             self._give_back(claim)
             raise
         self._give_back(claim)
+        self.picker.compact_if_many()
         return record
 
     def _record(self, spec: RunSpec, claim: Claim, outcome: RunRecord | Exception) -> RunRecord | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 
@@ -26,8 +25,8 @@ _FAILED_READINGS = 30
 """Readings in a row that may fail before that is an error: shared file systems fail now and then."""
 _FAULT_PAUSES = (1.0, 5.0, 25.0)
 """Seconds after which workers are started again that met a fault of the environment, with no run that ends between."""
-_COMPACT_ABOVE = 500
-"""Inbox files above which the supervisor compacts while workers go on."""
+_READ_SHARE = 10
+"""Or as many times as long as the reading took, where that is more: a job array has a supervisor in each task."""
 
 
 def execute(sweep: Sweep) -> Outcome:
@@ -59,7 +58,6 @@ class _Supervisor:
         self._workers = workers
         picker = sweep.picker()
         self._watch = Watch(picker)
-        self._store = picker.store
         self._wanted = sweep.workers or max(
             1, default_workers(sweep.worker.device, sweep.worker.threads, worker_bytes(sweep.plan.specs))
         )
@@ -80,6 +78,7 @@ class _Supervisor:
             for one in ended:
                 self._note(one)
             if ended or time.monotonic() >= reading_due:
+                started = time.monotonic()
                 snapshot = self._read()
                 if snapshot is None:
                     reading_due = time.monotonic() + _READ_EVERY
@@ -87,8 +86,8 @@ class _Supervisor:
                 self._sweep.display.show(snapshot)
                 leaves = self._leaves(snapshot.census)
                 self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
-                reading_due = time.monotonic() + _READ_EVERY
-                self._compact_if_many()
+                took = time.monotonic() - started
+                reading_due = time.monotonic() + max(_READ_EVERY, _READ_SHARE * took)
                 is_over = not snapshot.census.open and not self._watch.is_growing
                 if not self._workers.running and (is_over or self._error or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
@@ -163,8 +162,3 @@ class _Supervisor:
         """Runs that end show that workers can work here: earlier crashes are forgotten."""
         if ended_runs > self._ended_runs:
             self._ended_runs, self._crashes, self._faults = ended_runs, 0, 0
-
-    def _compact_if_many(self) -> None:
-        if len(files.names(self._store.inbox)) > _COMPACT_ABOVE:
-            with contextlib.suppress(OSError):  # rows are as good where they are
-                self._store.compact()

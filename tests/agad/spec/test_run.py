@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 import subprocess
 import sys
 
 import pytest
 
+from agad.errors import SpecError
 from agad.spec import run as spec_module
+from agad.spec.checks import check
 from agad.spec.fields import EVAL_PROTOCOLS, field_names, older_values
 from agad.spec.options import RunOptions
 from agad.spec.run import RunSpec
@@ -103,3 +106,40 @@ def test_planning_code_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.stderr.strip() == ""
+
+
+def test_no_check_of_combinations_reads_the_seed() -> None:
+    """So a spec with another seed need not be checked again."""
+
+    class Recorder:
+        def __init__(self) -> None:
+            self.read: set[str] = set()
+
+        def __getattr__(self, name: str) -> object:
+            self.read.add(name)
+            return getattr(RunSpec(normal_class=0), name)
+
+    recorder = Recorder()
+    check(recorder)  # type: ignore[arg-type]
+
+    assert "gamma" in recorder.read
+    assert "seed" not in recorder.read
+
+
+def test_a_changed_spec_is_the_one_that_is_made_with_these_values() -> None:
+    """Also its run_id, which is remembered, and what is refused."""
+    one = RunSpec(normal_class=0)
+    assert one.run_id
+    for changes in (
+        {"seed": 3},
+        {"updates": 100},
+        {"gamma": 0.1, "curve": [10, 50]},
+        {"final_protocols": ["eval", "eval_recal"]},
+    ):
+        fresh = RunSpec(**{**one.to_dict(), **changes})
+        changed = one.replace(**changes)
+        assert (changed, changed.run_id) == (fresh, fresh.run_id)
+        assert pickle.loads(pickle.dumps(changed)).run_id == fresh.run_id  # noqa: S301 - its own
+    for wrong in ({"seed": -1}, {"seed": 1.5}, {"normal_class": 99}, {"gamma": 1}):
+        with pytest.raises(SpecError):
+            one.replace(**wrong)

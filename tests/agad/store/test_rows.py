@@ -16,7 +16,8 @@ import agad.store.rows as store_module
 from agad import files
 from agad.errors import StoreError
 from agad.store import row_file
-from agad.store.rows import ResultStore, Try
+from agad.store.attempts import Try
+from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA
 from tests.helpers.rows import record, spec
 
