@@ -32,6 +32,11 @@ NO_CLASS = -1
 TableRows = tuple[dict[str, Any], ...]
 
 
+def seeds_shared(values: Mapping[str, Any]) -> bool:
+    """Whether runs of one seed share initial weights and batches in all classes, as all runs of older code do."""
+    return bool(values.get("seed_scope", "all_classes") == "all_classes")
+
+
 def of_plan(plan: Plan) -> tuple[TableRows, pd.DataFrame]:
     """The rows of a plan's table in its order, and its runs: `run_id`, `row` (index), `class`, `known`, `seed`."""
     index_of: dict[str, int] = {}

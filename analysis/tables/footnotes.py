@@ -24,14 +24,15 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What the columns of the averages are."""
     yield (
         "avg: mean over classes of the means over seeds, last update, protocol eval. ±SD: among classes, ddof 0, as in "
-        "the paper. SD seeds: among seeds, ddof 1, pooled over classes. n: runs that are ok of those wanted."
+        "the paper. SD seeds: among seeds, ddof 1, pooled over classes, with its 95% "
+        "interval (chi-square). n: runs that are ok of those wanted."
     )
     yield (
         "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best point of the "
         "curve under eval, chosen on the test set."
     )
     if (summary["classes_wanted"] == 1).any():
-        yield f"[low{RANGE}high]: range of the runs, where a row has one class only; no verdict on these."
+        yield f"[low{RANGE}high]: range of the runs, where a row has one class only."
     if any(values["known_anomaly_classes"] == ONE_KNOWN for values in cells.rows):
         yield "known one: mean and SD over all pairs of a normal class and the one anomaly class that is known."
     if (summary["classes"] < summary["classes_wanted"]).any():
@@ -42,8 +43,9 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         yield f"The paper's numbers are from {tables}."
     if summary["verdict"].notna().any():
         yield (
-            "diff: ours minus the paper's, in points. verdict: inside, above or below the paper's ± the 95% interval "
-            "of the difference, were its spread among seeds ours (t, pooled), and the paper's rounding."
+            "diff: ours minus the paper's, in points. verdict: whether its 95% interval over seeds, the paper's "
+            f"spread taken to be ours and its rounding included, lies inside ±{cells.margin:g} points of the paper's, "
+            "above or below; undecided: across an edge. Corrected for the rows of the table (Holm)."
         )
     for match, verdict in zip(cells.matches, summary["verdict"], strict=True):
         if match and match.row.is_misprinted and verdict:

@@ -157,7 +157,7 @@ def _own_texts(row: Mapping[Hashable, Any]) -> list[str]:
         average += "*"
     return [
         average,
-        formats.spread(row["sd_seeds"]),
+        formats.spread_and_range(row["sd_seeds"], row["sd_seeds_low"], row["sd_seeds_high"]),
         f"{row['ok']}/{row['wanted']}",
         formats.auroc(row["avg_eval_recal"]),
         formats.auroc(row["avg_oracle"]),
@@ -171,8 +171,7 @@ def _paper_texts(row: Mapping[Hashable, Any]) -> list[str]:
     printed = formats.mean_and_spread(row["paper_avg"] / 100, printed_sd)
     if row["paper_differences"]:
         return [f"({printed})", GAP, "other settings"]
-    verdict = "one class" if row["classes_wanted"] == 1 else row["verdict"]
-    return [printed, formats.difference(row["difference"]), verdict or ""]
+    return [printed, formats.difference(row["difference"]), row["verdict"] or ""]
 
 
 def _class_text(found: tuple[float, int] | None, wanted: int) -> str:

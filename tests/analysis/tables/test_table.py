@@ -48,9 +48,9 @@ def averages_line(table, number=0):
     ("value", "text"),
     [
         (1.0, "100.0"),
-        (0.9999999, "99.9"),
-        (0.9997, "99.9"),
-        (0.9995, "99.9"),
+        (0.9999999, "99.99"),
+        (0.9997, "99.97"),
+        (0.9995, "99.95"),
         (0.9994, "99.9"),
         (0.9884, "98.8"),
         (0.98851, "98.9"),
@@ -64,7 +64,8 @@ def test_auroc_is_never_rounded_up_to_100(value, text):
 
 
 @pytest.mark.parametrize(
-    ("points", "text"), [(1.26, "+1.3"), (-1.26, "−1.3"), (0.04, "0.0"), (-0.04, "0.0"), (None, "—")]
+    ("points", "text"),
+    [(1.26, "+1.3"), (-1.26, "−1.3"), (0.04, "+0.04"), (-0.04, "−0.04"), (0.004, "0.0"), (0.0, "0.0"), (None, "—")],
 )
 def test_differences_are_signed(points, text):
     assert formats.difference(points) == text
@@ -86,7 +87,7 @@ def test_numbers_equal_an_independent_computation(tmp_path):
         line = averages_line(table, number)
         assert line["avg±SD"] == f"{100 * statistics.fmean(means):.1f}±{100 * statistics.pstdev(means):.2f}"
         pooled = statistics.fmean(statistics.variance(values) for values in of_class) ** 0.5
-        assert line["SD seeds"] == f"{100 * pooled:.2f}"
+        assert line["SD seeds"].startswith(f"{100 * pooled:.2f} [")
         assert line["n"] == "30/30"
         printed = {0.0: 99.1, 0.05: 99.9}[gamma]
         assert line["diff"] == formats.difference(100 * statistics.fmean(means) - printed)
@@ -156,12 +157,12 @@ def test_an_empty_folder_gives_a_table_of_gaps(tmp_path):
     assert not table.complete
 
 
-def test_one_class_shows_its_range_and_no_verdict(tmp_path):
+def test_one_class_shows_its_range_and_is_judged_by_its_seeds(tmp_path):
     runs = specs((8,))
     commit_all(ResultStore(tmp_path), runs, lambda spec: (0.90, 0.92, 0.97)[spec.seed])
     line = averages_line(plan_table(tmp_path, view(runs)))
     assert line["avg±SD"] == "93.0 [90.0–97.0]"
-    assert line["verdict"] == "one class"
+    assert line["verdict"] == "undecided"
 
 
 # -- the paper beside ----------------------------------------------------------------------------------------------
