@@ -187,33 +187,6 @@ def test_a_shorter_record_leaves_no_tail() -> None:
     assert len(long) == len(ClaimRecord(owner).to_bytes())
 
 
-def _die(board: ClaimBoard, generation: int, *, saved: int, released: bool = False) -> None:
-    claim = board.take(RUN, generation)
-    assert claim is not None
-    claim.note(update=saved, updates=100, saved=saved)
-    claim.release() if released else claim.beat()
-
-
-@pytest.mark.parametrize(
-    ("ends", "deaths"),
-    [
-        ([], 0),
-        ([(0, False)], 1),
-        ([(0, False)] * 3, 3),
-        ([(0, False), (50, False), (50, False), (50, False)], 2),
-        ([(0, False), (10, False), (20, False), (30, False)], 0),
-        ([(0, False), (0, True), (0, False)], 1),
-        ([(0, False), (0, False), (0, True)], 0),
-        ([(50, False), (0, False), (50, False), (0, False)], 3),
-    ],
-)
-def test_deaths_without_progress(mine: ClaimBoard, ends: list[tuple[int, bool]], deaths: int) -> None:
-    for generation, (saved, released) in enumerate(ends, start=1):
-        _die(mine, generation, saved=saved, released=released)
-
-    assert mine.deaths_without_progress(RUN, range(1, len(ends) + 1)) == deaths
-
-
 def test_clear_unlinks_closed_runs_only(mine: ClaimBoard) -> None:
     mine.take(RUN, 1)
     mine.take("cd" * 8, 1)
