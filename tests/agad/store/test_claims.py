@@ -117,14 +117,14 @@ def test_an_observer_that_was_stopped_between_two_lines_takes_nobodys_run(
     far.take(RUN, 1)
     assert mine.is_held(RUN, 1)
     clock.now += 1
-    read = mine._content
+    read = mine._record
 
-    def read_and_sleep(name: str) -> bytes | None:
+    def read_and_sleep(name: str) -> tuple[bytes | None, ClaimRecord | None]:
         content = read(name)
         clock.now += 1000
         return content
 
-    monkeypatch.setattr(mine, "_content", read_and_sleep)
+    monkeypatch.setattr(mine, "_record", read_and_sleep)
     assert mine.is_held(RUN, 1), "one second of silence is all that it has seen"
 
 
