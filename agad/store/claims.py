@@ -16,21 +16,19 @@ import dataclasses
 import errno
 import json
 import os
-import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from agad import files
-from agad.store.folder import ResultsFolder
+from agad.store.folder import ResultsFolder, attempts_in
 
 DEFAULT_LEASE = 300.0
 """Seconds without a heartbeat after which a claim from another host is dead."""
 
-_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<generation>[0-9]{1,9})")
 _GONE = {errno.ENOENT, errno.ESTALE}
 """ESTALE is NFS's word for a file that was unlinked while it was read."""
 _NO_FILE = {errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EAGAIN}
@@ -124,12 +122,17 @@ def _is_sound(record: ClaimRecord) -> bool:
 
 
 class Claim:
-    """A claim held by this process. Thread-safe: a heartbeat thread and the training loop both speak to it."""
+    """A claim held by this process. Thread-safe: a heartbeat thread and the training loop both speak to it.
+
+    Attributes:
+        deaths: how many workers had died on the run before, since one gave it back.
+    """
 
     def __init__(self, path: Path, run_id: str, generation: int, record: ClaimRecord) -> None:
         self.path = path
         self.run_id = run_id
         self.generation = generation
+        self.deaths = 0
         self._record = record
         self._lock = threading.Lock()
 
@@ -154,6 +157,14 @@ class Claim:
     def is_superseded(self) -> bool:
         """Whether another worker has stolen the run: a higher generation exists."""
         return self.path.with_name(f"{self.run_id}.{self.generation + 1}").exists()
+
+    def is_lost(self) -> bool:
+        """Whether another worker has stolen the run, or closed it: then claims are cleared. Raises OSError."""
+        try:
+            self.path.stat()  # not exists(), to which a server that does not answer may mean no
+        except FileNotFoundError:
+            return True
+        return self.is_superseded()
 
     def withdraw(self) -> None:
         """Unlink the claim: only for one that was taken when its run was closed already."""
@@ -205,14 +216,7 @@ class ClaimBoard:
 
     def generations(self) -> dict[str, list[int]]:
         """run_id -> the generations of its claims, rising. One listing."""
-        found: dict[str, list[int]] = {}
-        for name in files.names(self.folder):
-            match = _NAME.fullmatch(name)
-            if match:
-                found.setdefault(match["run_id"], []).append(int(match["generation"]))
-        for generations in found.values():
-            generations.sort()
-        return found
+        return attempts_in(self.folder)
 
     def take(self, run_id: str, generation: int) -> Claim | None:
         """Claim that generation of the run; None if another worker has it. Raises OSError if not writable."""
@@ -240,6 +244,7 @@ class ClaimBoard:
         A claim of another host counts as alive until this process has watched its bytes stand still for a lease.
         """
         name = f"{run_id}.{generation}"
+        asked = self._clock()  # before the reading: this process may be stopped for a lease between the two
         content, record = self._record(name)
         if content is None:
             self._seen.pop(name, None)
@@ -250,24 +255,7 @@ class ClaimBoard:
         if seen != content:
             self._seen[name] = (content, self._clock())
             return True
-        return self._clock() - since < self.lease
-
-    def deaths_without_progress(self, run_id: str, generations: Iterable[int]) -> int:
-        """How many of the latest claims, in a row, ended without a checkpoint beyond that of the one before.
-
-        A claim that was given back, or that got further than the one before it, ends the row. The caller knows that
-        none of them is held.
-        """
-        ordered = sorted(generations)
-        records = [self.read(run_id, generation) for generation in ordered]
-        deaths, furthest = 0, 0
-        for record in records:
-            saved = record.saved if record else 0
-            ended_well = record is not None and record.released
-            # Against the furthest so far: a worker that dies before its first heartbeat has reported no checkpoint.
-            deaths = 0 if ended_well or saved > furthest else deaths + 1
-            furthest = max(furthest, saved)
-        return deaths
+        return asked - since < self.lease
 
     def clear(self, run_ids: Collection[str]) -> None:
         """Unlink all claims of runs that are closed for good."""

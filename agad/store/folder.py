@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from agad import files
 from agad.errors import StoreError
+
+CHECKPOINT_SUFFIX = ".pt"
+
+
+def attempts_in(folder: Path, suffix: str = "") -> dict[str, list[int]]:
+    """run_id -> the attempts of which the folder has a file `<run_id>.<attempt><suffix>`, rising. One listing."""
+    name_of = re.compile(rf"([0-9a-f]+)\.([0-9]{{1,9}}){re.escape(suffix)}")
+    found: dict[str, list[int]] = {}
+    for name in files.names(folder):
+        match = name_of.fullmatch(name)
+        if match:
+            found.setdefault(match[1], []).append(int(match[2]))
+    for attempts in found.values():
+        attempts.sort()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,10 @@ class ResultsFolder:
     def checkpoints(self) -> Path:
         """Training states of unfinished runs."""
         return self.path / "checkpoints"
+
+    def saved_attempts(self) -> dict[str, list[int]]:
+        """run_id -> the attempts that have left a checkpoint, rising. One listing."""
+        return attempts_in(self.checkpoints, CHECKPOINT_SUFFIX)
 
     @property
     def weights(self) -> Path:

@@ -73,6 +73,10 @@ class Watch:
         """Whether runs may be added to the plan."""
         return self._picker.is_growing()
 
+    def saved(self) -> tuple[int, int]:
+        """What the sweep has saved, see Picker.saved."""
+        return self._picker.saved()
+
     def _seconds_left(self, census: Census, running: list[Running]) -> float | None:
         """From the work done since the first run was seen under way; scoring counts as none."""
         if self._ended_before is None:

@@ -17,7 +17,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
 from .growing import Feed
-from .retry import DEATHS_UNTIL_FAILED, RetryPolicy, check_code
+from .retry import DEATHS_UNTIL_FAILED, Deaths, RetryPolicy, check_code, count_deaths
 
 _READ_A_PICK = 16
 """Files of the inbox, and claims of other workers, that a pick reads at most while other runs are free."""
@@ -179,6 +179,12 @@ class Picker:
         ended = {state: tuple(runs[state]) for state in ("done", "failed", "pruned")}
         return Census(open=tuple(runs["open"]), held=held, left=left, **ended)
 
+    def saved(self) -> tuple[int, int]:
+        """What the sweep has saved: runs that ended, and attempts that left the open ones a checkpoint. It rises."""
+        census, attempts = self.census(), self.store.folder.saved_attempts()
+        ended = len(census.done) + len(census.failed) + len(census.pruned)
+        return ended, sum(attempts[run_id][-1] for run_id in census.open if run_id in attempts)
+
     def has_begun(self) -> bool:
         """Whether any run of the plan has a row or a claim."""
         self._refresh()
@@ -250,11 +256,17 @@ class Picker:
         if self.policy.state(spec.run_id, fresh) != "open" or any(one.attempt >= generation for one in fresh):
             claim.withdraw()
             return None
-        deaths = self.board.deaths_without_progress(spec.run_id, [n for n in of_run if n > last_row])
-        if deaths >= DEATHS_UNTIL_FAILED:
-            self._commit_died(spec, claim, deaths)
+        deaths = self._deaths(spec.run_id, [n for n in of_run if n > last_row])
+        if deaths.without_progress >= DEATHS_UNTIL_FAILED:
+            self._commit_died(spec, claim, deaths.without_progress)
             return None
+        claim.deaths = deaths.in_a_row + sum(one.failure_kind == "died" for one in tries)
         return claim
+
+    def _deaths(self, run_id: str, generations: list[int]) -> Deaths:
+        """How those that held the run before have ended; of a run that nobody held, nothing is read."""
+        saved = self.store.folder.saved_attempts().get(run_id, []) if generations else []
+        return count_deaths({one: self.board.read(run_id, one) for one in generations}, saved)
 
     def _commit_died(self, spec: RunSpec, claim: Claim, deaths: int) -> None:
         message = f"{deaths} workers died on this run without a new checkpoint (out of memory? a crash in a library?)"

@@ -25,7 +25,7 @@ from .growing import Judgement
 from .heartbeat import Heartbeat
 from .options import WorkerOptions
 from .picking import Picker
-from .retry import check_code
+from .retry import check_code, first_checkpoint
 from .stopping import Bell, Stopping
 from .withheld import Withheld, is_suspicious
 
@@ -234,6 +234,7 @@ class Worker:
             cache=self.options.cache,
             checkpoint_dir=str(self.store.folder.checkpoints),
             checkpoint_every=self.options.checkpoint_every,
+            first_checkpoint=first_checkpoint(claim.deaths),
             attempt=claim.generation,
             weights_dir=str(self.store.folder.weights) if self.options.keep_weights else None,
         )
@@ -280,6 +281,9 @@ class Worker:
     def _record(self, spec: RunSpec, claim: Claim, outcome: RunRecord | Exception) -> RunRecord | None:
         """The record, or None if the run was stopped or stolen. Raises what is the environment's fault."""
         if isinstance(outcome, Interrupted):
+            return None
+        if claim.is_lost():  # this process was stopped for longer than a lease, and has just woken up
+            log.warning("run %s was taken over by another worker, which commits its row", claim.run_id)
             return None
         if isinstance(outcome, Exception):
             if is_environmental(outcome):

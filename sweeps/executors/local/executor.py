@@ -12,7 +12,7 @@ from ...machine.devices import default_workers, visible_gpus
 from ...machine.memory import worker_bytes
 from ...progress.watch import Snapshot, Watch
 from ...worker.picking import Census
-from ...worker.retry import DEATHS_UNTIL_FAILED
+from ...worker.retry import Crashes
 from ...worker.worker import EXIT_ENVIRONMENT, EXIT_NOTHING_LEFT
 from ..sweep import Outcome, Sweep
 from .processes import Exit, LocalWorkers
@@ -63,7 +63,7 @@ class _Supervisor:
         )
         self._start_due = 0.0
         self._error: str | None = None
-        self._crashes = 0
+        self._crashes = Crashes(self._watch.saved)
         self._faults = 0
         self._ended_runs = 0
         self._idle_since: float | None = None
@@ -85,7 +85,7 @@ class _Supervisor:
                     continue
                 self._sweep.display.show(snapshot)
                 leaves = self._leaves(snapshot.census)
-                self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
+                self._forgive_faults(len(snapshot.census.done) + len(snapshot.census.failed))
                 took = time.monotonic() - started
                 reading_due = time.monotonic() + max(_READ_EVERY, _READ_SHARE * took)
                 is_over = not snapshot.census.open and not self._watch.is_growing
@@ -140,12 +140,11 @@ class _Supervisor:
         elif ended.code != EXIT_NOTHING_LEFT:
             how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"ended with status {ended.code}"
             self._sweep.display.say(f"Worker {ended.name} {how}; its run will be taken over. {ended.message}".strip())
-            self._crashes += 1
-            self._start_due = time.monotonic() + min(60.0, 2.0 ** (self._crashes - 1))
-            if self._crashes > DEATHS_UNTIL_FAILED * (self._wanted + 1):
+            if self._crashes.note(self._wanted):
                 self._error = (
-                    f"workers keep dying ({how}) before they finish a run; their logs are in {self._sweep.logs}"
+                    f"workers keep dying ({how}) before they save anything; their logs are in {self._sweep.logs}"
                 )
+            self._start_due = time.monotonic() + min(60.0, 2.0 ** (self._crashes.in_a_row - 1))
 
     def _note_fault(self, name: str, fault: str) -> None:
         """A fault of the environment may pass: workers are started again after a pause, a few times in a row."""
@@ -158,7 +157,7 @@ class _Supervisor:
             self._start_due = time.monotonic() + _FAULT_PAUSES[self._faults]
             self._faults += 1
 
-    def _forgive_crashes(self, ended_runs: int) -> None:
-        """Runs that end show that workers can work here: earlier crashes are forgotten."""
+    def _forgive_faults(self, ended_runs: int) -> None:
+        """Runs that end show that workers can work here: earlier faults are forgotten."""
         if ended_runs > self._ended_runs:
-            self._ended_runs, self._crashes, self._faults = ended_runs, 0, 0
+            self._ended_runs, self._faults = ended_runs, 0

@@ -254,6 +254,7 @@ def test_a_run_interrupted_again_and_again_equals_an_uninterrupted_one(tmp_path:
             found, _ = find_checkpoint(tmp_path, small(), made_up().digest)
             assert found is not None
             seconds.append(sum(found.state["seconds"].values()))
+            assert len(list(tmp_path.iterdir())) <= 2, "its own, and the one that it went on from"
         else:
             break
     assert numbers(record) == whole
