@@ -313,7 +313,7 @@ def test_a_robbed_worker_that_wakes_up_with_its_run_finished_commits_nothing(
             board = ClaimBoard(tmp_path, Owner.this_process("thief"))
             assert board.take(spec.run_id, 2) is not None
             ResultStore(tmp_path).commit(record(spec, 2))
-            checkpoint.parent.mkdir()
+            checkpoint.parent.mkdir(exist_ok=True)
             checkpoint.write_text("the thief's")
             if cleared:
                 board.clear([spec.run_id])
