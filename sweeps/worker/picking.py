@@ -20,9 +20,7 @@ from .growing import Feed
 from .retry import DEATHS_UNTIL_FAILED, Deaths, RetryPolicy, check_code, count_deaths
 
 _READ_A_PICK = 4
-"""Files of the inbox that a pick reads at most while other runs are free: each takes a millisecond or two."""
-_CLAIMS_A_PICK = 16
-"""Claims of other workers, likewise."""
+"""Files of the inbox, and claims of other workers, that a pick reads at most while other runs are free."""
 _COMPACT_ABOVE = 500
 """Files of the inbox above which it is compacted while the sweep goes on."""
 _COMPACT_MOST = 1000
@@ -101,7 +99,7 @@ class Picker:
         """
         for most in (_READ_A_PICK, None):
             self._refresh(most)
-            picked = self._pick(wanted, None if most is None else _CLAIMS_A_PICK)
+            picked = self._pick(wanted, most)
             if picked is not None:
                 return picked
         return None
