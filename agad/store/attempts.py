@@ -83,7 +83,8 @@ class Attempts:
         Raises StoreError where files keep vanishing.
         """
         for again in range(READ_AGAIN):
-            time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
+            if again:
+                time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
             inbox = {(self._inbox, name) for name in files.names(self._inbox)}
             base = {(self._base, name) for name in files.names(self._base)}
             try:

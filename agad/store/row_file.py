@@ -144,6 +144,7 @@ class _Opened:
 
     def __init__(self, path: Path, file: pa.NativeFile, parquet: pq.ParquetFile, sums: Checksums | None) -> None:
         self._path, self._file, self._parquet, self.checksums = path, file, parquet, sums
+        self._stored = parquet.schema_arrow  # once: each time pyarrow parses 150 fields with their descriptions
         self._name = _INBOX_NAME.fullmatch(path.name) if path.parent.name == "inbox" else None
         if self._name is not None and parquet.metadata.num_rows != 1:
             raise DamagedFileError(f"{parquet.metadata.num_rows} rows in a file of one")
@@ -157,8 +158,8 @@ class _Opened:
         """
         needed = list(dict.fromkeys((*columns, *self._columns_of_checks())))
         schema = pa.schema([SCHEMA.field(name) for name in needed])
-        present = _present(self._parquet.schema_arrow, needed)
-        compared = {self._number(name) for name in _present(self._parquet.schema_arrow, (*needed, *checked)).values()}
+        present = _present(self._stored, needed)
+        compared = {self._number(name) for name in _present(self._stored, (*needed, *checked)).values()}
         damage: list[str] = []
         for group in range(self._parquet.num_row_groups):
             try:
@@ -179,7 +180,7 @@ class _Opened:
             raise DamagedFileError(damage[0] + (f", and {len(damage) - 1} more like that" if damage[1:] else ""))
 
     def _number(self, column: str) -> int:
-        return int(self._parquet.schema_arrow.get_field_index(column))
+        return int(self._stored.get_field_index(column))
 
     def _columns_of_checks(self) -> tuple[str, ...]:
         if self.checksums is None:

@@ -19,7 +19,7 @@ from agad.store.schema import RunRecord
 from .growing import Feed
 from .retry import DEATHS_UNTIL_FAILED, Deaths, RetryPolicy, check_code, count_deaths
 
-_READ_A_PICK = 16
+_READ_A_PICK = 4
 """Files of the inbox, and claims of other workers, that a pick reads at most while other runs are free."""
 _COMPACT_ABOVE = 500
 """Files of the inbox above which it is compacted while the sweep goes on."""
@@ -108,8 +108,9 @@ class Picker:
         generations = self.board.generations()
         claimed = [run_id for run_id in generations if run_id in self._open]
         read = set(self._some(claimed, most))
-        spread, lost = max(1, len(claimed) // 2), set[str]()
+        lost: set[str] = set()
         while True:
+            spread = max(1, len(claimed) // 2, 2 ** len(lost) // 2)  # where some are lost, others are picking as well
             free = self._free(generations, read, lost, wanted)
             first = [run_id for _, run_id in zip(range(spread), free, strict=False)]
             if not first:
@@ -119,7 +120,6 @@ class Picker:
             if claim is not None:
                 return self._specs[run_id], claim
             lost.add(run_id)
-            spread *= 2  # others are picking as well
 
     def _some(self, claimed: list[str], most: int | None) -> list[str]:
         """At most so many of the claimed runs, others at each call."""
