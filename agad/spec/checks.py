@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from agad.errors import SpecError
@@ -19,7 +19,7 @@ def check(spec: SpecFields) -> None:
         part(spec)
     _check_method(spec)
     if spec.task == "inference":
-        _require_defaults(spec, names_where(lambda known: not known.timed), "task=inference")
+        _require_defaults(spec, _untimed(), "task=inference")
 
 
 def _check_class(spec: SpecFields) -> None:
@@ -117,9 +117,20 @@ def unused_by(method: str) -> tuple[str, ...]:
     return tuple(name for name, field in known_fields().items() if name in listed or field.setting.group in listed)
 
 
-def _require_defaults(spec: SpecFields, names: Iterable[str], where: str) -> None:
+@functools.cache
+def unused(method: str, task: str) -> frozenset[str]:
+    """The fields that mean nothing to runs of a method and a task. SpecError as in `unused_by`."""
+    return frozenset(unused_by(method)) | (_untimed() if task == "inference" else frozenset())
+
+
+@functools.cache
+def _untimed() -> frozenset[str]:
+    return frozenset(names_where(lambda known: not known.timed))
+
+
+def _require_defaults(spec: SpecFields, names: Collection[str], where: str) -> None:
     """Refuse values that would change nothing but the run_id."""
-    changed = [name for name in names if getattr(spec, name) != _default(spec, name)]
+    changed = [name for name in known_fields() if name in names and getattr(spec, name) != _default(spec, name)]
     if changed:
         raise SpecError(f"{', '.join(changed)} mean nothing with {where}; leave them at their defaults")
 

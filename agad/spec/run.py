@@ -12,12 +12,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from agad.spec.checks import check
+from agad.spec.checks import check, unused
 from agad.spec.fields import (
     EVAL_PROTOCOLS,
     VALIDATION_PROTOCOLS,
     SpecFields,
     field_names,
+    former_values,
     known_fields,
     older_value,
     older_values,
@@ -67,7 +68,11 @@ class RunSpec(SpecFields):
         self._settle()
 
     def _settle(self) -> None:
-        # What means nothing makes no other spec: points beyond the end, and protocols of a test set that is not read.
+        # What means nothing makes no other spec: points beyond the end, protocols of a test set that is not read, and
+        # a former default of what is not used.
+        for name, value in self._formers_unused().items():
+            if getattr(self, name) == value:
+                object.__setattr__(self, name, known_fields()[name].default)
         object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
         if not self.evaluate_test:
             for name in ("curve_protocols", "final_protocols"):
@@ -84,6 +89,16 @@ class RunSpec(SpecFields):
             run_id = hashlib.sha256(self.canonical().encode()).hexdigest()[:RUN_ID_LENGTH]
             object.__setattr__(self, "_run_id", run_id)
             return run_id
+
+    @property
+    def seed_key(self) -> tuple[str | int, ...]:
+        """What the keys of initial weights and batches have in common: the seed, and the class where it has its own.
+
+        Neither gamma nor a choice of net, loss or batch norm enters, so that variants of one cell are compared on the
+        same weights and batches.
+        """
+        of_class = () if self.seed_scope == "all_classes" else (self.dataset, self.protocol, self.target_class)
+        return (*of_class, self.seed)
 
     @property
     def curve_points(self) -> tuple[int, ...]:
@@ -107,16 +122,20 @@ class RunSpec(SpecFields):
         return _ENCODER.encode({"semantics_version": SEMANTICS_VERSION, **values})
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values; tuples as lists."""
-        values = {name: getattr(self, name) for name in field_names()}
+        """All fields as JSON values; tuples as lists, and of fields that the run does not use the former default."""
+        values = {name: getattr(self, name) for name in field_names()} | self._formers_unused()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunSpec:
-        """The inverse of `to_dict`; a field that is missing takes its default, an unknown one is an error."""
+        """The inverse of `to_dict`, also of an older agad's; an unknown field is an error.
+
+        A field that is missing is younger than the values and has what older code behaved like; one that is as old as
+        agad takes its default.
+        """
         for name in values:
             spec_field(name)
-        return cls(**values)
+        return cls(**older_values() | values)
 
     def replace(self, **changes: Any) -> RunSpec:
         """A spec with some fields changed."""
@@ -128,3 +147,8 @@ class RunSpec(SpecFields):
         if changes.keys() - _UNCHECKED:
             made._settle()
         return made
+
+    def _formers_unused(self) -> dict[str, Any]:
+        """The former default of each field that has another one now and that the run does not use."""
+        names = unused(self.method, self.task)
+        return {name: value for name, value in former_values().items() if name in names}

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agad.spec.fields import LEADING_FIELDS, json_defaults
+from agad.spec.checks import unused
+from agad.spec.fields import LEADING_FIELDS, former_values, json_defaults
 
 from .. import stats
 from ..cells import Cells
@@ -38,8 +39,11 @@ class Pair:
 
 
 def pairs(cells: Cells) -> Iterator[Pair]:
-    """Every variant beside its baseline, field by field; a field's baseline is the paper's, else RunSpec's default."""
-    defaults = json_defaults()
+    """Every variant beside its baseline, field by field.
+
+    A field's baseline is the paper's, else RunSpec's former default, else its default.
+    """
+    defaults = json_defaults() | former_values()
     for name in cells.fields:
         if name in LEADING_FIELDS:
             continue
@@ -140,8 +144,11 @@ def _corrected(found: _Found, protocols: Sequence[str]) -> dict[tuple[Pair, str]
 
 
 def _others(cells: Cells, row: int, name: str) -> tuple[str, ...]:
-    """The values of all fields that tell a row apart, but one."""
-    return tuple(repr(cells.rows[row][other]) for other in cells.fields if other != name)
+    """The values of all fields that tell a row apart, but one; of methods, of the fields that all of them use."""
+    skipped = {name}
+    if name == "method":
+        skipped = skipped.union(*(unused(values["method"], values["task"]) for values in cells.rows))
+    return tuple(repr(cells.rows[row][other]) for other in cells.fields if other not in skipped)
 
 
 def _text(found: Contrast | None, p_value: float | None) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
+from agad.spec.fields import former_values, json_defaults
 
 from .. import stats
 from ..cells import Cells
@@ -18,6 +19,27 @@ from ..summary import HEADLINE, STATUSES
 from ..table_rows import ONE_KNOWN
 from . import formats
 from .formats import RANGE
+
+
+def opening(cells: Cells) -> Iterator[str]:
+    """What was trained and what the numbers are, in plain words."""
+    values = cells.rows[0]
+    one_vs_rest = values["protocol"] == "one_vs_rest"
+    sets = dict.fromkeys(row["dataset"] for row in cells.rows)
+    yield (
+        f"Each run trains a detector on images of {', '.join(map(datasets.title, sets))}, where one class in turn is "
+        f"{'normal and all others are anomalies' if one_vs_rest else 'anomalous and all others are normal'}; γ is the "
+        "share of known anomalies among its training images."
+    )
+    yield (
+        "AUROC in %: how well it tells normal test images from anomalous ones; 100 is perfect, 50 is chance. avg±SD is "
+        "the mean over the classes and their spread, n counts the runs."
+    )
+    if set(sets) == {"digits"}:
+        yield (
+            "These embedded digits are for trying things out: tiny images, which are far easier than the paper's, so "
+            "their numbers say nothing about the paper."
+        )
 
 
 def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
@@ -100,6 +122,7 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     for tuning in cells.tunings:
         yield tuned_sentence(tuning)
     yield from _failures(cells)
+    yield from _defaults(cells)
     yield from _assumptions(cells, summary)
     yield from _provenance(cells)
     for damaged in cells.damaged:
@@ -133,6 +156,23 @@ def _failures(cells: Cells) -> Iterator[str]:
     if len(failed):
         kinds = Counter(failed["failure_kind"].fillna("unknown"))
         yield "Failed: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + "."
+
+
+def _defaults(cells: Cells) -> Iterator[str]:
+    """Where a table holds rows with a default of now beside such with one of earlier versions."""
+    defaults = json_defaults()
+    for name, former in former_values().items():
+        if name in cells.fields and {defaults[name], former} <= {values[name] for values in cells.rows}:
+            yield (
+                f"{name} is {defaults[name]} unless set, and was {former} in earlier versions: this table holds both, "
+                f"in rows of their own.{_MEANING.get(name, '')}"
+            )
+
+
+_MEANING = {
+    "bn_update": " With all, reconstructions move the running statistics too, which spoils eval but not recal.",
+    "seed_scope": " With all_classes, runs of one seed share initial weights and batches, so classes vary together.",
+}
 
 
 def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:

@@ -149,10 +149,12 @@ def _is_number(text: str) -> bool:
 
 def markdown_notes(notes: Sequence[str]) -> str:
     """The notes as a list, wrapped for a terminal."""
-    return "".join(
-        textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
-        for note in notes
-    )
+    return "".join(wrapped(note, first="- ", others="  ") + "\n" for note in notes)
+
+
+def wrapped(text: str, *, first: str = "", others: str = "") -> str:
+    """The text wrapped for a terminal; its first line and the others begin as given."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def _html_cell(line: tuple[str, ...], column: int, kind: str, *, again: bool) -> str:

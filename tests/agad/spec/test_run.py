@@ -7,13 +7,16 @@ import json
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agad.errors import SpecError
 from agad.spec import run as spec_module
 from agad.spec.checks import check
-from agad.spec.fields import EVAL_PROTOCOLS, field_names, older_values
+from agad.spec.fields import EVAL_PROTOCOLS, field_names, former_values, older_values
 from agad.spec.options import RunOptions
 from agad.spec.run import RunSpec
 from tests.helpers.specs import NEEDED, OTHER_VALUES
@@ -24,7 +27,58 @@ def test_known_run_id_never_changes() -> None:
     assert RunSpec(normal_class=0).run_id == RUN_ID_OF_CLASS_0
 
 
-RUN_ID_OF_CLASS_0 = "480ba461486b28df"
+RUN_ID_OF_CLASS_0 = "5f0ba63ade94ecd2"
+
+
+def test_a_run_id_of_former_defaults_never_changes() -> None:
+    """Rows that were made before a default changed are found by the values that they were made with."""
+    former = RunSpec(normal_class=0, **former_values())
+
+    assert former.run_id == "480ba461486b28df"
+    values = {name: value for name, value in former.to_dict().items() if name not in older_values()}
+    assert RunSpec.from_dict(values) == former, "a file without the younger fields means what older code did"
+
+
+@pytest.mark.parametrize("unused", [{"method": "ganomaly"}, {"task": "inference"}])
+def test_a_changed_default_makes_no_new_run_where_the_field_is_not_used(unused: dict[str, str]) -> None:
+    """Neither the run_id nor what files hold depends on it, and a copy that uses the field has the new default."""
+    now = RunSpec(normal_class=0, **unused)
+    before = RunSpec(normal_class=0, **unused, bn_update="all")
+
+    assert (now, now.run_id) == (before, before.run_id)
+    assert now.to_dict()["bn_update"] == "all"
+    assert RunSpec.from_dict(now.to_dict()) == now
+    assert before.replace(method="agad", task="train") == RunSpec(normal_class=0)
+
+
+VARIANTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "gamma": st.sampled_from([0.05, 0.2]),
+        "batch_norm": st.sampled_from(["shared", "advprop"]),
+        "bn_update": st.sampled_from(["real_only", "all"]),
+        "adversarial_context": st.sampled_from(["on", "off"]),
+        "backbone": st.sampled_from(["naive", "unet"]),
+        "lambda_con": st.sampled_from([1.0, 50.0]),
+        "image_size": st.sampled_from([32, 64]),
+    },
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(variant=VARIANTS, classes=st.tuples(st.integers(0, 9), st.integers(0, 9)), seed=st.integers(0, 5))
+def test_seed_key_is_of_the_class_and_of_no_choice(
+    variant: dict[str, Any], classes: tuple[int, int], seed: int
+) -> None:
+    """Variants of a cell stay paired; two classes share a key exactly if all classes are to."""
+    one, other = (RunSpec(normal_class=c, seed=seed) for c in classes)
+
+    assert one.replace(**variant).seed_key == one.seed_key
+    assert (one.seed_key == other.seed_key) == (classes[0] == classes[1])
+    assert one.replace(dataset="mnist").seed_key != one.seed_key
+    assert one.replace(seed=seed + 1).seed_key != one.seed_key
+    shared = {spec.replace(seed_scope="all_classes").seed_key for spec in (one, other, one.replace(**variant))}
+    assert shared == {(seed,)}, "the keys of rows that were made before there was a scope"
 
 
 @pytest.mark.parametrize("name", OTHER_VALUES)

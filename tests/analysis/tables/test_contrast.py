@@ -75,3 +75,22 @@ def test_each_variant_of_a_field_stands_beside_the_default(tmp_path):
         "eval": pytest.approx([-0.45, -0.3]),
     }
     assert isinstance(found, pd.DataFrame)
+
+
+def test_a_changed_default_is_compared_with_the_former_one(tmp_path):
+    rows = [spec for update in ("all", "real_only") for spec in specs((0, 1), seeds=(0,), bn_update=update)]
+    commit_all(ResultStore(tmp_path), rows, lambda spec: 0.7 + 0.1 * (spec.bn_update == "real_only"))
+    found = contrast.contrast_table(read_all(tmp_path)).data
+
+    assert found["contrast"].tolist() == ["bn_update real_only over all"]
+    assert found["eval"].item() == pytest.approx(0.1)
+
+
+def test_methods_are_compared_whatever_the_fields_are_that_one_does_not_use(tmp_path):
+    """GANomaly's rows hold the former `bn_update`, which it does not use: neither a column nor a difference."""
+    rows = [spec for method in ("agad", "ganomaly") for spec in specs((0, 1), seeds=(0,), method=method)]
+    commit_all(ResultStore(tmp_path), rows, lambda spec: 0.7 + 0.1 * (spec.method == "agad"))
+    cells = read_all(tmp_path)
+
+    assert cells.fields == ("dataset", "gamma", "method")
+    assert contrast.contrast_table(cells).data["contrast"].tolist() == ["method ganomaly over agad"]

@@ -19,6 +19,7 @@ import pytest
 
 from agad.errors import AnalysisError
 from agad.plan.plan import Plan, find_plan
+from agad.spec.fields import former_values
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
@@ -39,6 +40,39 @@ def view(runs, grid="table1", overrides=()):
 def averages_line(table, number=0):
     sheet = table.sheets[0]
     return dict(zip(sheet.columns, sheet.lines[number], strict=True))
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_begins_with_what_was_trained_and_what_the_numbers_are(tmp_path):
+    """In plain words, no line longer than a screen; of the demo's digits also what they are not."""
+    digits, mnist = specs((0,), (0,), dataset="digits"), specs((0,), (0,))
+    commit_all(ResultStore(tmp_path), [*digits, *mnist], lambda spec: 0.9)
+    texts = [plan_table(tmp_path, view(runs, "demo")).to_markdown() for runs in (digits, mnist)]
+
+    for text in texts:
+        start, _, _ = text.partition("**AUROC")
+        assert "one class in turn is normal" in start
+        assert "100 is perfect, 50 is chance" in start
+        assert max(map(len, start.splitlines())) <= 118
+    assert ["say nothing about the paper" in text for text in texts] == [True, False]
+
+
+@pytest.mark.parametrize(("field", "former"), former_values().items())
+def test_a_table_with_a_default_of_now_and_of_before_says_so(tmp_path, field, former):
+    """Both have rows of their own, and are compared with the paper; one alone needs no word."""
+    now, before = specs((0, 1), (0, 1)), specs((0, 1), (0, 1), **{field: former})
+    commit_all(ResultStore(tmp_path), [*now, *before], lambda spec: 0.9)
+    said = f"{field} is {getattr(now[0], field)} unless set, and was {former} in earlier versions"
+    both = plan_table(tmp_path, view([*now, *before]))
+
+    assert [note.startswith(said) for note in both.notes].count(True) == 1
+    assert len(both.sheets[0].lines) == 2
+    for runs in (now, before):
+        table = plan_table(tmp_path, view(runs))
+        assert not any(said in note for note in table.notes)
+        assert averages_line(table)["verdict"] != "other settings"
 
 
 # -- numbers -------------------------------------------------------------------------------------------------------
