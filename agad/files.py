@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TEMPORARY_PREFIX = "_"
 """Names that begin so are half-written or left behind by a crash: every reader passes over them."""
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -44,13 +47,14 @@ def create_atomically(target: Path, write: Callable[[Path], object]) -> bool:
 
 def _publish(target: Path, write: Callable[[Path], object], place: Callable[[Path], object]) -> None:
     temporary = temporary_beside(target)
-    try:
-        write(temporary)
-        sync(temporary)
-        place(temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync(target.parent)
+    with naming(target):
+        try:
+            write(temporary)
+            sync(temporary)
+            place(temporary)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync(target.parent)
 
 
 def _place_exclusively(temporary: Path, target: Path) -> bool:
@@ -85,3 +89,37 @@ def names(folder: Path) -> list[str]:
         return sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith((TEMPORARY_PREFIX, ".")))
     except FileNotFoundError:
         return []
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of the operating system that are raised inside name this path, where they name none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def error_line(error: OSError, about: object = None) -> str:
+    """One line about an error of the operating system: the file, the reason and, where room has run out, what is free.
+
+    Args:
+        error: the error.
+        about: the file or folder that it concerns where it names none; None: unknown.
+    """
+    file = error.filename or about
+    if error.errno is None or file is None:
+        return " ".join(str(error).split())
+    return f"{file}: {os.strerror(error.errno)}{_free(Path(str(file)), error.errno)}"
+
+
+def _free(path: Path, number: int) -> str:
+    """What is free where a file has found no room; empty for other errors, and where that cannot be known."""
+    if number not in _NO_ROOM:
+        return ""
+    for folder in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            return f" ({shutil.disk_usage(folder).free:,} bytes are free there)"
+    return ""

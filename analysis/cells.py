@@ -22,7 +22,7 @@ from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 
-from . import table_rows
+from . import stats, table_rows
 from .load import open_store
 from .paper import numbers as paper
 from .paper.match import Match, find_match
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 
     from agad.store.rows import ResultStore
 
-_RUN_COLUMNS = (
+RUN_COLUMNS = (
     *("run_id", "status", "attempt", "failure_kind", "failure_message", "failure_update", "data_digest"),
     *AUROC_COLUMNS,
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
     *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
+    *("class_names", "data_notes"),
 )
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
 
@@ -57,6 +58,7 @@ class Cells:
         damaged: files of the results folder that could not be read, as text.
         plan_code_digest: of the sources that made the plan; None if unknown.
         tunings: the studies that found values of some runs.
+        margin: within which a mean counts as the paper's, in percentage points.
     """
 
     title: str
@@ -66,6 +68,7 @@ class Cells:
     damaged: tuple[str, ...] = ()
     plan_code_digest: str | None = None
     tunings: tuple[Tuned, ...] = ()
+    margin: float = stats.MARGIN
 
     @cached_property
     def ok(self) -> pd.DataFrame:
@@ -90,7 +93,12 @@ class Cells:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """The numbers of each row (see summary.summarise)."""
-        return summarise(self.runs, self.matches)
+        return summarise(self.runs, self.matches, self.shared, self.margin)
+
+    @cached_property
+    def shared(self) -> tuple[bool, ...]:
+        """Of each row, whether a seed means the same initial weights and batches in all classes."""
+        return tuple(map(table_rows.seeds_shared, self.rows))
 
     def class_means(self, value: str = HEADLINE) -> pd.DataFrame:
         """`row`, `class`, `known`, `mean`, `sd` (ddof 1) and `n` of each cell that has a run."""
@@ -121,13 +129,13 @@ class Cells:
 def read(results: str | Path | ResultStore, plan: Plan) -> Cells:
     """Join a plan with the rows of a results folder. AnalysisError where those are of different data."""
     store = open_store(results)
-    stored = store.read(columns=_RUN_COLUMNS, run_ids=set(plan.run_ids)).to_pandas()
+    stored = store.read(columns=RUN_COLUMNS, run_ids=set(plan.run_ids)).to_pandas()
     rows, wanted = table_rows.of_plan(plan)
     tables = tuple(dict.fromkeys((plan.grid, *_LOOKUP_ORDER) if plan.grid in paper.TABLES else _LOOKUP_ORDER))
     runs = wanted.merge(stored, on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
     tunings = () if plan.tuned is None else (plan.tuned,)
-    return _cells(title, rows, runs, tables, _damaged(store), plan.code or None, tunings)
+    return _cells(title, rows, runs, tables, damaged_files(store), plan.code or None, tunings)
 
 
 def read_all(results: str | Path | ResultStore) -> Cells:
@@ -142,9 +150,9 @@ def read_all(results: str | Path | ResultStore) -> Cells:
         title = " + ".join(dict.fromkeys(plan.title for plan in plans))
         tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
         return replace(read(store, Plan("all plans", (), (), specs)), title=title, tunings=tunings)
-    rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *_RUN_COLUMNS))
+    rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *RUN_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no test score
-    damaged = _damaged(store)
+    damaged = damaged_files(store)
     if rows.num_rows == 0:
         torn = f" that can be read; {damaged[0]}" if damaged else ""
         raise EmptyResultsError(f"{store.path}: no plan and no row{torn}")
@@ -159,12 +167,13 @@ def of_rows(rows: pa.Table, title: str) -> Cells:
     distinct, index = table_rows.distinct(rows)
     one_vs_rest = np.asarray(rows["protocol"].to_pandas() == "one_vs_rest")
     normal, abnormal = rows["normal_class"].to_pandas(), rows["abnormal_class"].to_pandas()
-    runs = rows.select([*_RUN_COLUMNS, "seed"]).to_pandas().assign(row=index, known=table_rows.NO_CLASS)
+    runs = rows.select([*RUN_COLUMNS, "seed"]).to_pandas().assign(row=index, known=table_rows.NO_CLASS)
     runs["class"] = np.where(one_vs_rest, normal, abnormal).astype(int)
     return _cells(title, distinct, runs)
 
 
-def _damaged(store: ResultStore) -> tuple[str, ...]:
+def damaged_files(store: ResultStore) -> tuple[str, ...]:
+    """Files that the store's readings passed over, wholly or in part, and why."""
     return tuple(f"{damaged.path.name}: {damaged.reason}" for damaged in store.damaged)
 
 

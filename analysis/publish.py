@@ -13,15 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from agad import console, files
 from agad.errors import AnalysisError
 from agad.plan.plan import Plan
+from agad.store import row_file
 from agad.store.folder import ResultsFolder
-from agad.store.row_file import FILE_METADATA
 from agad.store.rows import ResultStore
-from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS, SCHEMA
+from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
 """They name somebody's machines and folders: published rows have null there."""
@@ -36,13 +34,11 @@ def publish(results: Path, plan: Path, out: Path) -> int:
     rows = ResultStore(results).read(columns, run_ids=set(Plan.load(plan).run_ids))
     if not rows.num_rows:
         raise AnalysisError(f"{results} holds no row of {plan.name}")
-    schema = SCHEMA.empty_table().select(columns).schema.with_metadata(FILE_METADATA)
     folder = ResultsFolder(out)
     folder.base.mkdir(parents=True, exist_ok=True)
     folder.plans.mkdir(exist_ok=True)
-    table = rows.cast(schema)
     target = folder.base / "rows.parquet"
-    files.replace_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
+    files.replace_atomically(target, lambda path: row_file.write(path, [rows], columns))
     files.replace_atomically(folder.plans / plan.name, lambda path: shutil.copyfile(plan, path))
     return int(rows.num_rows)
 
@@ -50,9 +46,9 @@ def publish(results: Path, plan: Path, out: Path) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: 0, or 2 with one line that says what is wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--results", type=Path, required=True)
-    parser.add_argument("--plan", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--results", type=console.path, required=True)
+    parser.add_argument("--plan", type=console.path, required=True)
+    parser.add_argument("--out", type=console.path, required=True)
     options = parser.parse_args(arguments)
     return console.run(lambda: _publish(options))
 

@@ -38,32 +38,40 @@ def class_averages(runs: pd.DataFrame, value: str) -> pd.Series[float]:
     return means
 
 
-def runs_of_cells(runs: pd.DataFrame, value: str) -> dict[int, list[NDArray[np.float64]]]:
-    """Row -> for each of its cells the values of its runs, without those that are missing."""
-    of_row: dict[int, list[NDArray[np.float64]]] = {}
-    for _, group in runs.dropna(subset=[value]).groupby(["row", *CELL]):
-        of_row.setdefault(int(group["row"].iloc[0]), []).append(group[value].to_numpy(float))
-    return of_row
+def runs_of_cells(runs: pd.DataFrame, value: str) -> dict[int, NDArray[np.float64]]:
+    """Row -> its values by cell and seed (see stats.crossed.Runs); rows without a run are absent."""
+    found = {int(str(row)): stats.crossed_runs(group, value, CELL) for row, group in runs.groupby("row")}
+    return {row: values for row, values in found.items() if values is not None}
 
 
-def summarise(runs: pd.DataFrame, matches: Sequence[Match | None]) -> pd.DataFrame:
+def summarise(
+    runs: pd.DataFrame, matches: Sequence[Match | None], shared: Sequence[bool], margin: float = stats.MARGIN
+) -> pd.DataFrame:
     """A line per table row, in the order of `matches`.
 
     Args:
         runs: see cells.Cells.
         matches: the paper's row for each table row.
+        shared: of each table row, whether its seeds are shared by the classes.
+        margin: within which a mean counts as the paper's, in percentage points.
 
     Returns:
         columns `avg` (mean over classes of the means over seeds, headline), `sd_classes` (ddof 0), `sd_seeds` (ddof 1,
-        pooled), `avg_…` for every other AUROC, `low` and `high` (range of the runs), all in [0, 1]; `classes` (cells
-        that have a run) and `classes_wanted`; runs: `ok`, `failed`, `pruned`, `missing`, `wanted`; of the paper:
-        `paper_table`, `paper_avg` and `paper_sd` (percent), `paper_differences` (see match.Match), `difference` and
-        `half_width` (percentage points), `verdict`.
+        pooled) with `sd_seeds_low` and `sd_seeds_high` (95%, chi-square), `avg_…` for every other AUROC, `low` and
+        `high` (range of the runs), all in [0, 1]; `classes` (cells that have a run) and `classes_wanted`; runs: `ok`,
+        `failed`, `pruned`, `missing`, `wanted`; of the paper: `paper_table`, `paper_avg` and `paper_sd` (percent),
+        `paper_differences` (see match.Match), `difference` and `half_width` (percentage points), `p_value`
+        (Holm-corrected over the rows of the same table), `verdict`.
     """
     summary = pd.DataFrame(index=pd.RangeIndex(len(matches), name="row"))
     means = class_means(runs)
     over = stats.over_classes(means, ["row"]).set_index("row")
     summary = summary.join(over[["avg", "sd_classes", "sd_seeds", "classes"]])
+    crossed = runs_of_cells(runs, HEADLINE)
+    spreads = {row: stats.sd_interval(values, shared=shared[row]) for row, values in crossed.items()}
+    for end in ("low", "high"):
+        ends = {row: getattr(found, end) for row, found in spreads.items() if found is not None}
+        summary[f"sd_seeds_{end}"] = pd.Series(ends, dtype=float)
     others = [column for column in AUROC_COLUMNS if column != HEADLINE]
     of_class = runs.groupby(["row", *CELL])[others].mean()
     over_classes = of_class.groupby(level="row").mean()  # a class without the number is left out
@@ -76,41 +84,52 @@ def summarise(runs: pd.DataFrame, matches: Sequence[Match | None]) -> pd.DataFra
     for name in STATUSES:
         summary[name] = (status == name).groupby(runs["row"]).sum()
     summary["wanted"] = groups.size()
-    return summary.join(_paper_columns(runs, matches, means))
+    return summary.join(beside_paper(runs, matches, shared, HEADLINE, margin))
 
 
-def _paper_columns(runs: pd.DataFrame, matches: Sequence[Match | None], means: pd.DataFrame) -> pd.DataFrame:
-    of_row = {row: group.set_index("class") for row, group in means.groupby("row")}
+def beside_paper(
+    runs: pd.DataFrame, matches: Sequence[Match | None], shared: Sequence[bool], value: str, margin: float
+) -> pd.DataFrame:
+    """The `paper_…` columns of each table row and its verdict, of one column of AUROCs (see summarise).
+
+    The rows of one table of the paper are one family: p is corrected for all of them, those without runs included.
+    """
     wanted = runs.groupby("row")["class"].unique()
-    lines = []
+    crossed = runs_of_cells(runs, value)
+    lines, compared = [], []
     for index, match in enumerate(matches):
         classes = tuple(sorted(int(c) for c in wanted[index]))
-        lines.append(_beside_paper(match, classes, of_row.get(index)))
+        line, found = _beside_paper(match, classes, crossed.get(index), shared=shared[index], margin=margin)
+        lines.append(line)
+        compared.append(found)
+    for table in {line["paper_table"] for line in lines}:
+        family = [n for n, found in enumerate(compared) if found is not None and lines[n]["paper_table"] == table]
+        tests = [found for found in (compared[number] for number in family) if found is not None]
+        for number, found, p in zip(family, tests, stats.holm_of([one.p_value for one in tests]), strict=True):
+            lines[number] |= {"p_value": p, "verdict": found.verdict(p)}
     return pd.DataFrame(lines, index=pd.RangeIndex(len(lines), name="row"))
 
 
-def _beside_paper(match: Match | None, classes: tuple[int, ...], means: pd.DataFrame | None) -> dict[str, Any]:
+def _beside_paper(
+    match: Match | None, classes: tuple[int, ...], runs: NDArray[np.float64] | None, *, shared: bool, margin: float
+) -> tuple[dict[str, Any], stats.Comparison | None]:
     avg = match.row.mean_of(classes) if match else None
     line: dict[str, Any] = {
         "paper_table": match.row.table if match else None,
         "paper_avg": avg,
         "paper_sd": match.row.sd_of(classes) if match and avg is not None else None,
         "paper_differences": ", ".join(match.differences) if match else "",
-        "difference": None,
-        "half_width": None,
-        "verdict": None,
+        **dict.fromkeys(("difference", "half_width", "p_value", "verdict")),
     }
     if match is None or avg is None or match.differences:
-        return line
-    of_class = means.reindex(list(classes)) if means is not None else pd.DataFrame(index=list(classes))
-    of_class = of_class.reindex(columns=["mean", "sd", "n"])
-    comparison = stats.compare(
-        of_class["mean"].tolist(),
-        of_class["sd"].tolist(),
-        of_class["n"].fillna(0).astype(int).tolist(),
+        return line, None
+    found = stats.compare(
+        runs,
+        len(classes),
         avg,
+        shared=shared,
         paper_runs=paper.RUNS_PER_CLASS,
         rounding=paper.ROUNDING,
+        margin=margin,
     )
-    line.update(difference=comparison.difference, half_width=comparison.half_width, verdict=comparison.verdict)
-    return line
+    return line | {"difference": found.difference, "half_width": found.half_width}, found

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agad.plan.plan import Plan
-from agad.spec import datasets
-from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS, json_defaults
+from agad.spec import catalogue, datasets
+from agad.spec.checks import unused
+from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS, json_defaults, older_values
 from agad.store.schema import SPEC_COLUMNS
 
 from .paper.numbers import SCORING_FIELDS
@@ -30,6 +31,11 @@ NO_CLASS = -1
 """Stands for the known anomaly class of a run that knows none, or several."""
 
 TableRows = tuple[dict[str, Any], ...]
+
+
+def seeds_shared(values: Mapping[str, Any]) -> bool:
+    """Whether runs of one seed share initial weights and batches in all classes, as all runs of older code do."""
+    return bool(values.get("seed_scope", "all_classes") == "all_classes")
 
 
 def of_plan(plan: Plan) -> tuple[TableRows, pd.DataFrame]:
@@ -67,7 +73,7 @@ def distinct(runs: pa.Table) -> tuple[TableRows, NDArray[np.int64]]:
             mixed = codes * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
             codes = np.unique(mixed, return_inverse=True)[1].astype(np.int64)
     _, first, index = np.unique(codes, return_index=True, return_inverse=True)
-    defaults = json_defaults()
+    defaults = json_defaults() | older_values()
     found = [
         {name: defaults[name] if value is None else value for name, value in values.items()}
         for values in runs.select(names).take(first).to_pylist()
@@ -89,16 +95,28 @@ def _sort_key(values: Mapping[str, Any]) -> tuple[Any, ...]:
 def telling_fields(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """`dataset`, `gamma` and whatever else differs among the rows.
 
-    Fields that only set what is scored, or where the curve has points, are left out unless rows would look alike.
+    Fields that only set what is scored, or where the curve has points, are left out unless rows would look alike; so
+    are those in which only rows differ whose method does not use them.
     """
     texts = [{name: json.dumps(value) for name, value in row.items()} for row in rows]
-    names = [name for name in texts[0] if len({row[name] for row in texts}) > 1]
+    idle = [_unused(row) for row in rows]
+    names = [
+        name
+        for name in texts[0]
+        if len({row[name] for row, of_row in zip(texts, idle, strict=True) if name not in of_row}) > 1
+    ]
     telling = [*LEADING_FIELDS, *(name for name in names if name not in LEADING_FIELDS)]
     for quiet in SCORING_FIELDS:
         fewer = [name for name in telling if name != quiet]
         if quiet in telling and len({tuple(row[name] for name in fewer) for row in texts}) == len(texts):
             telling = fewer
     return tuple(telling)
+
+
+def _unused(row: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that a row's runs do not use; none where this agad does not know their method."""
+    known = row.get("method") in catalogue.methods()
+    return unused(row["method"], row["task"]) if known else frozenset()
 
 
 def join_one_known(rows: TableRows, runs: pd.DataFrame) -> tuple[TableRows, pd.DataFrame]:

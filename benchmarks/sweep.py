@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
+from agad.store import row_file
 from agad.store.claims import Claim, ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
@@ -111,11 +111,9 @@ def _growth(results: Path, count: int) -> None:
     specs = tuple(cell.replace(seed=seed) for seed in range(count))
     records = [RunRecord(spec=spec, attempt=1, status="ok", values={"auroc": 0.5}) for spec in specs]
     store = ResultStore(results)
-    store.commit(records[0])
-    schema = pq.read_schema(next(store.inbox.iterdir()))
-    store.base.mkdir()
-    rows = pa.Table.from_pylist([record.to_row() for record in records], SCHEMA).cast(schema)
-    pq.write_table(rows, store.base / "rows-0.parquet", compression="zstd")
+    store.base.mkdir(parents=True)
+    rows = pa.Table.from_pylist([record.to_row() for record in records], SCHEMA)
+    row_file.write(store.base / "rows-0.parquet", [rows])
     path = Plan("growth", (), (), specs, code_digest()).save(results)
 
     def census() -> None:

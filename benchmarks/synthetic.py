@@ -7,20 +7,19 @@ near it. None of them may ever be shown beside a measured number; the code diges
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from agad.errors import SpecError
 from agad.spec.datasets import DATASETS
 from agad.spec.run import RunSpec
+from agad.store import row_file
 from agad.store.folder import ResultsFolder
-from agad.store.row_file import FILE_METADATA
-from agad.store.schema import SCHEMA, RunRecord
+from agad.store.schema import RunRecord
 from analysis.paper import numbers as paper
 
 _ORDER_GAIN = {"eval": 0.0, "eval_recal": 0.25, "batch_shuffled": 0.3, "batch_class_sorted": 1.0}
@@ -56,13 +55,15 @@ def write(results: str | Path, specs: Sequence[RunSpec], *, gaps: bool = False) 
     """
     base = ResultsFolder(Path(results)).base
     base.mkdir(parents=True, exist_ok=True)
-    schema = SCHEMA.with_metadata(FILE_METADATA)
-    with pq.ParquetWriter(base / "rows-synthetic.parquet", schema, compression="zstd") as writer:
-        for start in range(0, len(specs), _ROWS_PER_GROUP):
-            numbered = list(enumerate(specs))[start : start + _ROWS_PER_GROUP]
-            made = [(number, spec) for number, spec in numbered if not (gaps and number % 41 == 7)]
-            rows = [failed(spec) if gaps and number % 53 == 11 else record(spec) for number, spec in made]
-            writer.write_table(pa.concat_tables([row.to_table() for row in rows]).cast(schema))
+    row_file.write(base / "rows-synthetic.parquet", _groups(specs, gaps=gaps))
+
+
+def _groups(specs: Sequence[RunSpec], *, gaps: bool) -> Iterator[pa.Table]:
+    for start in range(0, len(specs), _ROWS_PER_GROUP):
+        numbered = list(enumerate(specs))[start : start + _ROWS_PER_GROUP]
+        made = [(number, spec) for number, spec in numbered if not (gaps and number % 41 == 7)]
+        rows = [failed(spec) if gaps and number % 53 == 11 else record(spec) for number, spec in made]
+        yield pa.concat_tables([row.to_table() for row in rows])
 
 
 _ROWS_PER_GROUP = 100

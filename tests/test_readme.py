@@ -17,13 +17,15 @@ from analysis import curves
 from analysis.cells import read
 from analysis.tables import agreement, contrast, leakage
 from analysis.tables.table import plan_table
+from sweeps.cli.arguments import plan_of
+from sweeps.cli.options import build_parser
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^    (python .*)$", README, re.MULTILINE)
 NEEDS_DATA = "dataset=mnist"
 SMALLER = ["--seeds", "1", "--select", "normal_class=0"]
-"""Two of the demo's eighteen runs; `make demo` makes all. report.py takes the plan that it finds."""
+"""Two of the demo's twelve runs; `make demo` makes all. report.py takes the plan that it finds."""
 
 
 def test_the_commands_were_found() -> None:
@@ -189,3 +191,22 @@ def test_published_runs_are_complete_and_of_clean_code(results: Path) -> None:
     assert {row["run_id"] for row in rows} == set(Plan.load(find_plan(results)).run_ids)
     assert {row["status"] for row in rows} == {"ok"}
     assert all(row["git_clean"] and row["git_commit"] for row in rows)
+
+
+REPRODUCTION = (ROOT / "reproduction" / "README.md").read_text()
+LAUNCHES = re.findall(r"^    python sweeps/launch.py ((?:.*\\\n)*.*)", REPRODUCTION, re.MULTILINE)
+
+
+def test_the_launches_of_the_reproduction_were_found() -> None:
+    assert len(LAUNCHES) == 8
+
+
+@pytest.mark.parametrize("number", range(len(LAUNCHES)))
+def test_the_commands_of_the_reproduction_mean_the_published_runs(number: int) -> None:
+    """Whatever defaults are now: each run that a command plans has a row in reproduction/."""
+    options = build_parser("").parse_args(shlex.split(LAUNCHES[number].replace("\\\n", " ")))
+    published = {
+        run_id for path in (ROOT / "reproduction").glob("*/plans/*.json") for run_id in Plan.load(path).run_ids
+    }
+
+    assert set(plan_of(options).run_ids) <= published

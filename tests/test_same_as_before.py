@@ -26,6 +26,8 @@ RUN_IDS: dict[str, dict[str, list[Any]]] = json.loads((GOLDEN / "run_ids.json").
 TABLES: dict[str, dict[str, str]] = json.loads((GOLDEN / "tables.json").read_text())
 ROWS: dict[str, Any] = json.loads((GOLDEN / "rows.json").read_text())
 
+BEFORE: dict[str, Any] = {"bn_update": "all", "seed_scope": "all_classes"}
+"""The defaults that have changed, as they were."""
 SMALL: dict[str, Any] = {
     "dataset": "digits",
     "normal_class": 3,
@@ -36,12 +38,15 @@ SMALL: dict[str, Any] = {
         *("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1"),
     ),
 }
+AGAD: dict[str, Any] = {"gamma": 0.05, "min_anomalies": 8}
+STRATEGIES = ("shared", "advprop", "freeze", "advprop_freeze")
 SPECS = {
-    "ganomaly": RunSpec(**SMALL, method="ganomaly"),
-    **{
-        f"agad-{strategy}": RunSpec(**SMALL, gamma=0.05, min_anomalies=8, batch_norm=strategy)
-        for strategy in ("shared", "advprop", "freeze", "advprop_freeze")
-    },
+    f"{prefix}{name}": RunSpec(**SMALL, **values, **fields)
+    for prefix, values in (("", BEFORE), ("now-", {}))
+    for name, fields in {
+        "ganomaly": {"method": "ganomaly"},
+        **{f"agad-{strategy}": AGAD | {"batch_norm": strategy} for strategy in STRATEGIES},
+    }.items()
 }
 ADDED_LATER = {"parameters"}
 NUMBERS = {*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS} - ADDED_LATER
@@ -62,6 +67,15 @@ def test_run_ids_of_grids(grid: str) -> None:
     plan, _ = make_plan(load_grid(grid))
 
     assert described(plan) == RUN_IDS["grids"][grid]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("grid", RUN_IDS["grids_before"])
+def test_former_defaults_give_the_run_ids_of_before(grid: str) -> None:
+    """With --set of the defaults that have changed, a grid's runs are those that older rows are of."""
+    plan, _ = make_plan(load_grid(grid), overrides=[f"{name}={value}" for name, value in BEFORE.items()])
+
+    assert described(plan)[:2] == RUN_IDS["grids_before"][grid]
 
 
 @pytest.mark.parametrize("path", RUN_IDS["plans"])

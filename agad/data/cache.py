@@ -14,34 +14,42 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from agad.data.source import Stamp
 from agad.errors import DataError
 from agad.files import sync
 
-PREPARATION_VERSION = 1
-"""Increased when the same raw files would be prepared to other bytes; part of every folder's name."""
+PREPARATION_VERSION = 2
+"""Increased when the same raw files would be prepared to other bytes or notes; part of every folder's name."""
 
 _META = "meta.json"
+_CHECKSUM = "checksum"
 _ABANDONED_SECONDS = 86_400
 """Age at which a temporary folder is taken to have lost its writer: no preparation takes a day."""
 
 
 def cache_root(cache: str | Path | None) -> Path:
-    """`cache`, else $AGAD_CACHE, else agad in the user's cache folder ($XDG_CACHE_HOME, ~/.cache)."""
+    """`cache`, else $AGAD_CACHE, else agad in the user's cache folder ($XDG_CACHE_HOME, ~/.cache). Raises DataError."""
     if cache is not None:
         return Path(cache)
     if named := os.environ.get("AGAD_CACHE"):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "agad"
+        return _expanded(named)
+    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "agad"
 
 
-def folder_of(root: Path, dataset: str, image_size: int, stamps: tuple[Stamp, ...]) -> Path:
-    """The folder of the data set as prepared from raw files with these stamps, whether it exists or not.
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"no home folder is known for {path}: name a folder for prepared data by --cache or $AGAD_CACHE"
+        ) from None
 
-    Its name ends in 12 hexadecimal digits over PREPARATION_VERSION and the stamps; no file is read.
+
+def folder_of(root: Path, dataset: str, image_size: int, content: str) -> Path:
+    """The folder of the data set as prepared from raw files of this content, whether it exists or not.
+
+    Its name ends in 12 hexadecimal digits over PREPARATION_VERSION and `content`, see raw.content_digest.
     """
-    described = json.dumps([PREPARATION_VERSION, *stamps])
+    described = json.dumps([PREPARATION_VERSION, content])
     return root / f"{_stem(dataset, image_size)}{hashlib.sha256(described.encode()).hexdigest()[:12]}"
 
 
@@ -55,14 +63,26 @@ def prepared_folders(root: Path, dataset: str, image_size: int) -> list[Path]:
     return [root / name for name in found if read_meta(root / name) is not None]
 
 
+def current(found: list[Path]) -> list[Path]:
+    """Those of the folders that this version has prepared; all of them where it has prepared none."""
+    return [folder for folder in found if not is_older(read_meta(folder) or {})] or found
+
+
+def is_older(meta: dict[str, Any]) -> bool:
+    """Whether an older version, which would prepare some raw files otherwise, has made the folder."""
+    return meta.get("preparation_version") != PREPARATION_VERSION
+
+
 def read_meta(folder: Path) -> dict[str, Any] | None:
-    """The folder's meta.json; None where the folder is absent or incomplete. Reads no array."""
+    """The folder's meta.json; None where the folder is absent, incomplete, or meta.json is damaged. Reads no array."""
     try:
-        meta = json.loads((folder / _META).read_bytes())
-        sizes = meta["file_sizes"]
-        if all((folder / name).stat().st_size == size for name, size in sizes.items()):
-            return dict(meta)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        meta = dict(json.loads((folder / _META).read_bytes()))
+        checksum = meta.pop(_CHECKSUM, None)
+        if (checksum is not None or not is_older(meta)) and checksum != _checksum(meta):  # older ones have none
+            return None
+        if all((folder / name).stat().st_size == size for name, size in meta["file_sizes"].items()):
+            return meta
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     return None
 
@@ -70,8 +90,13 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
 def write_meta(folder: Path, meta: dict[str, Any]) -> None:
     """Write meta.json beside the arrays of `folder`, with their sizes, by which `read_meta` detects a cut copy."""
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    text = json.dumps({**meta, "file_sizes": sizes}, indent=1)
+    whole = {**meta, "file_sizes": sizes}
+    text = json.dumps({**whole, _CHECKSUM: _checksum(whole)}, indent=1)
     (folder / _META).write_text(text + "\n", encoding="ascii")
+
+
+def _checksum(meta: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -106,7 +131,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 def _publish(temporary: Path, target: Path) -> None:
     """Rename to `target`, unless another writer has put a complete folder there."""
     while read_meta(target) is None:
-        _discard(target)
+        discard(target)
         try:
             temporary.rename(target)
         except OSError:
@@ -116,7 +141,8 @@ def _publish(temporary: Path, target: Path) -> None:
             return
 
 
-def _discard(folder: Path) -> None:
+def discard(folder: Path) -> None:
+    """Remove a folder whose content cannot be used. Memory maps that other processes hold of it stay valid."""
     # Renamed first: a folder that is being deleted must not have a name that readers open.
     doomed = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:

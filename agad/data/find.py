@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from agad.data.source import Source, SourceAbsentError
 from agad.errors import DataError
-from agad.spec.datasets import DatasetFacts, PrefixFacts, facts_of, legal_names
+from agad.spec.datasets import DatasetFacts, PrefixFacts, facts_of, unknown
 
 
 class Reader(Protocol):
@@ -29,7 +29,7 @@ def find_source(dataset: str, data_root: Path | None, *, download: bool = False)
     """
     facts = facts_of(dataset)
     if facts is None:
-        raise DataError(f"unknown dataset {dataset!r}; choose from: {legal_names()}")
+        raise DataError(unknown(dataset))
     reader = cast(Reader, importlib.import_module(f"agad.data.readers.{facts.reader}"))
     if not facts.layout:  # a library brings the images
         return reader.find(dataset, data_root or Path())

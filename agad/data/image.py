@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from agad.data.source import Damaged, Pixels
 from agad.errors import DataError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+)
 """Suffixes of image files; all other files are ignored."""
+
+_FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+"""What files may be, whatever their suffix. Pillow would also start other programs, such as Ghostscript for EPS."""
+
+_WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262
+"""TIFF's tag PhotometricInterpretation, and its value for images whose zero is white."""
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
 _DAMAGE = (
@@ -33,44 +44,78 @@ _DAMAGE = (
 )
 
 
-def decode(path: str, name: str) -> Pixels | Damaged:
+@dataclass(slots=True)
+class Levels:
+    """The levels that images of 16 bits use, over all images decoded with it: `low` to `high` of 0 to 65535."""
+
+    low: int = 65535
+    high: int = 0
+
+    def see(self, values: NDArray[np.uint16]) -> None:
+        """Take the levels of an image into account."""
+        if values.size:
+            self.low, self.high = min(self.low, int(values.min())), max(self.high, int(values.max()))
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence where at most half of the grey levels are left once the lower 8 bits are dropped."""
+        left = (self.high >> 8) - (self.low >> 8) + 1
+        if self.low > self.high or left > 128:
+            return ()
+        used = f"{self.low} to {self.high} of 0 to 65535"
+        return (f"images of 16 bits use the levels {used}; their upper 8 bits are taken, which leaves {left} of 256",)
+
+
+def decode(path: str, name: str, levels: Levels | None = None) -> Pixels | Damaged:
     """The pixels of an image file, (H, W) grey or (H, W, 3) RGB; Damaged, under `name`, if it cannot be decoded.
 
     Transparency is dropped, of 16 bits the upper 8 remain, of several frames the first is taken; an EXIF orientation
-    is not applied. Raises DataError where the disk, and not the image, is at fault.
+    is not applied. `levels` is told of images of 16 bits. Raises DataError where the disk, and not the image, is at
+    fault.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             image.load()
-            return _pixels(image)
+            return _pixels(image, levels or Levels())
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"{path}: {error.strerror}") from None
         return Damaged(name, _reason(error))
 
 
-def decode_all(files: Sequence[tuple[str, str]]) -> Iterator[Pixels | Damaged]:
+def decode_all(files: Sequence[tuple[str, str]], levels: Levels | None = None) -> Iterator[Pixels | Damaged]:
     """Decode each (path, name) in order, some in advance in threads: Pillow decodes outside Python's lock."""
-    Image.init()  # before the threads, each of which would load the plugins otherwise
+    _formats()  # before the threads, each of which would load the plugins otherwise
     threads = min(8, _cores())
+
+    def decode_one(path: str, name: str) -> tuple[Pixels | Damaged, Levels]:
+        seen = Levels()
+        return decode(path, name, seen), seen
+
     with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[Pixels | Damaged]] = deque()
+        ahead: deque[Future[tuple[Pixels | Damaged, Levels]]] = deque()
         try:
             for path, name in files:
-                ahead.append(pool.submit(decode, path, name))
+                ahead.append(pool.submit(decode_one, path, name))
                 if len(ahead) > 2 * threads:  # bounds the memory: one image may be 100 MB
-                    yield ahead.popleft().result()
+                    yield _merged(ahead.popleft(), levels)
             while ahead:
-                yield ahead.popleft().result()
+                yield _merged(ahead.popleft(), levels)
         finally:
             for future in ahead:
                 future.cancel()
 
 
+def _merged(future: Future[tuple[Pixels | Damaged, Levels]], levels: Levels | None) -> Pixels | Damaged:
+    image, seen = future.result()
+    if levels is not None:
+        levels.low, levels.high = min(levels.low, seen.low), max(levels.high, seen.high)
+    return image
+
+
 def is_grey(path: Path | str) -> bool:
     """Whether a file is stored as a grey image, by its header alone; a damaged file counts as grey."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
             return image.mode in _GREY_MODES or image.mode.startswith("I;16")
     except _DAMAGE:
         return True
@@ -93,9 +138,14 @@ def fit(pixels: Pixels, size: int, channels: int) -> Pixels:
     return fitted[None] if channels == 1 else np.ascontiguousarray(fitted.transpose(2, 0, 1))
 
 
-def _pixels(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)  # convert("L") would clip at 255
+def _pixels(image: Image.Image, levels: Levels) -> Pixels:
+    # Pillow scales PGM files of more than 8 bits to 0..65535, in mode I.
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
+        deep = np.asarray(image).astype(np.uint16)
+        if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # type: ignore[attr-defined]
+            deep = 65535 - deep  # Pillow does so for fewer bits only
+        levels.see(deep)
+        return (deep >> 8).astype(np.uint8)  # convert("L") would clip at 255
     if image.mode in {"I", "F"}:
         raise ValueError(f"pixels of mode {image.mode} have no known range")
     if image.mode in _GREY_MODES:
@@ -103,6 +153,13 @@ def _pixels(image: Image.Image) -> Pixels:
     if image.mode == "P":
         image = image.convert("RGBA")  # Pillow warns on the direct way if the palette has transparent colours
     return np.asarray(image.convert("RGB"))
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of _FORMATS that this Pillow can read."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _reason(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from agad.data import cache as folders
+from agad.data.checks.raw import content_digest
+from agad.data.checks.verify import matches_digest
 from agad.data.find import find_source
 from agad.data.source import Source, SourceAbsentError
+from agad.data.summary import summary_lines
 from agad.data.write import write_prepared
 from agad.errors import DataError
+
+log = logging.getLogger("agad.data")
 
 _ATTEMPTS = 3
 """Another process may replace an incomplete folder between the check and the opening."""
@@ -35,11 +41,13 @@ class Prepared:
         channels: C, 1 (grey) or 3 (RGB).
         class_names: one name per class index.
         digest: SHA-256 of images and labels; equal data have equal digests on every machine.
-        duplicates: `test_in_train`: number of test images whose pixels equal a training image's; `within_train` and
-            `within_test`: number of images that repeat an earlier one.
+        duplicates: `test_in_train`: number of test images whose pixels equal a training image's; `across_classes`:
+            number of images that also occur under another label; `within_train` and `within_test`: number of images
+            that repeat an earlier one. Empty where nothing is known.
         damaged: (file, reason) of every image that could not be decoded and was left out.
         notes: what a reader of results should know about these data, one sentence each.
         folder: the folder of the arrays.
+        served: how it was opened, where that is not the usual way: without raw data, or from an older preparation.
     """
 
     dataset: str
@@ -55,6 +63,7 @@ class Prepared:
     damaged: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     folder: Path
+    served: tuple[str, ...] = ()
 
     @property
     def train_counts(self) -> tuple[int, ...]:
@@ -67,10 +76,17 @@ class Prepared:
         return tuple(np.bincount(self.test_labels, minlength=len(self.class_names)).tolist())
 
     def summary(self) -> list[str]:
-        """Lines to print: name, counts, digest and folder, then each note."""
-        counts = f"{len(self.train_labels)} training and {len(self.test_labels)} test images"
-        line = f"{self.dataset} {self.image_size}x{self.image_size}: {counts}, digest {self.digest[:12]}, {self.folder}"
-        return [line, *(f"  note: {note}" for note in self.notes)]
+        """Lines to print: name, counts, digest and folder, the classes with their counts, then each note."""
+        known = {
+            "dataset": self.dataset,
+            "image_size": self.image_size,
+            "digest": self.digest,
+            "class_names": self.class_names,
+            "train_counts": self.train_counts,
+            "test_counts": self.test_counts,
+            "notes": (*self.served, *self.notes),
+        }
+        return summary_lines(known, self.folder)
 
 
 def open_prepared(
@@ -80,11 +96,13 @@ def open_prepared(
     data_root: str | Path | None = None,
     cache: str | Path | None = None,
     download: bool = False,
+    verify: bool = True,
 ) -> Prepared:
     """Open the prepared data set, and prepare it first where the cache does not hold it.
 
-    The cache holds one folder per data set, size and state of the raw files (names, sizes, times). Without raw files,
-    the data set opens if exactly one prepared folder exists. Opening takes milliseconds and hashes nothing.
+    The cache holds one folder per data set, size and content of the raw files. Without raw files, the data set opens if
+    exactly one prepared folder exists. A process verifies the images and labels of a folder once, by their digest: a
+    second or less for 1 GB. What is damaged is prepared again, with a warning in the log.
 
     Args:
         dataset: a name of agad.spec.datasets, `npz:NAME` or `folder:NAME`.
@@ -92,18 +110,23 @@ def open_prepared(
         data_root: folder of the raw data; None: only the cache is used, and data sets that need no raw files.
         cache: folder of the prepared data; None: `$AGAD_CACHE`, else the user's cache folder.
         download: whether missing raw data may be downloaded, where torchvision can.
+        verify: False where another process of this launch and machine has verified the prepared data.
 
     Raises DataError, one line, for data that are missing, truncated or unusable, and for an unwritable cache.
     """
-    root = folders.cache_root(cache)
+    root, raw = folders.cache_root(cache), None if data_root is None else Path(data_root)
     for _ in range(_ATTEMPTS):
-        folder = _locate(dataset, image_size, root, None if data_root is None else Path(data_root), download)
+        folder, served = _locate(dataset, image_size, root, raw, download)
         meta = folders.read_meta(folder)
-        if meta is not None:
-            try:
-                return _open(folder, meta)
-            except (OSError, ValueError, KeyError):
-                continue
+        if meta is None:
+            continue
+        if verify and not _is_verified(folder, meta):
+            _drop(folder, is_lost=bool(served))
+            continue
+        try:
+            return _open(folder, meta, served)
+        except (OSError, ValueError, KeyError):
+            continue
     raise DataError(f"the prepared data {folder} cannot be read; delete that folder and start again")
 
 
@@ -132,14 +155,16 @@ def prepare_all(
     return lines
 
 
-def _locate(dataset: str, image_size: int, root: Path, data_root: Path | None, download: bool) -> Path:
-    """The folder to open, prepared first where that is necessary."""
+def _locate(
+    dataset: str, image_size: int, root: Path, data_root: Path | None, download: bool
+) -> tuple[Path, tuple[str, ...]]:
+    """The folder to open, prepared first where that is necessary, and how it serves where there are no raw data."""
     try:
         source = find_source(dataset, data_root)
     except SourceAbsentError as absent:
-        present = folders.prepared_folders(root, dataset, image_size)
+        present = folders.current(folders.prepared_folders(root, dataset, image_size))
         if len(present) == 1:
-            return present[0]
+            return present[0], _served(present[0], data_root)
         if present:
             names = ", ".join(folder.name for folder in present)
             raise DataError(
@@ -149,10 +174,46 @@ def _locate(dataset: str, image_size: int, root: Path, data_root: Path | None, d
         if not download:
             raise absent from None
         source = find_source(dataset, data_root, download=True)
-    folder = folders.folder_of(root, dataset, image_size, source.stamps)
+    folder = folders.folder_of(root, dataset, image_size, content_digest(source.stamps, root))
     if folders.read_meta(folder) is None:
         _prepare(dataset, image_size, source, folder, data_root)
-    return folder
+    return folder, ()
+
+
+def _served(folder: Path, data_root: Path | None) -> tuple[str, ...]:
+    where = "" if data_root is None else f" from {data_root}"
+    served = [f"the raw data are absent{where}: what was prepared from them earlier is used"]
+    if folders.is_older(folders.read_meta(folder) or {}):
+        served.append("an older version prepared it; this one may prepare some images and classes otherwise")
+    return tuple(served)
+
+
+_verified: set[tuple[object, ...]] = set()
+"""Folders that this process has verified, with the state of their files then."""
+
+
+def _is_verified(folder: Path, meta: dict[str, Any]) -> bool:
+    """Whether the arrays are those that were prepared; read at the first call in this process."""
+    try:
+        states = [(folder / name).stat() for name in sorted(meta["file_sizes"])]
+    except OSError:
+        return False
+    key = (folder.absolute(), meta["digest"], *((s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states))
+    if key not in _verified and matches_digest(folder, meta):
+        _verified.add(key)
+    return key in _verified
+
+
+def _drop(folder: Path, *, is_lost: bool) -> None:
+    """Remove a folder whose arrays have changed, so that it is prepared again. DataError where it cannot be."""
+    what = f"the prepared data {folder} are damaged: images and labels do not give their digest"
+    if is_lost:
+        raise DataError(f"{what}; give the raw data by --data and delete that folder, to have them prepared again")
+    log.warning("%s; they are prepared again", what)
+    try:
+        folders.discard(folder)
+    except OSError as error:
+        raise DataError(f"{what}, and the folder cannot be removed ({error.strerror}); delete it") from None
 
 
 def _prepare(dataset: str, image_size: int, source: Source, folder: Path, data_root: Path | None) -> None:
@@ -189,7 +250,7 @@ def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str,
     )
 
 
-def _open(folder: Path, meta: dict[str, Any]) -> Prepared:
+def _open(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> Prepared:
     return Prepared(
         dataset=meta["dataset"],
         image_size=meta["image_size"],
@@ -204,6 +265,7 @@ def _open(folder: Path, meta: dict[str, Any]) -> Prepared:
         damaged=tuple((name, reason) for name, reason in meta["damaged"]),
         notes=tuple(meta["notes"]),
         folder=folder,
+        served=served,
     )
 
 

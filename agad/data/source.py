@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,11 +22,28 @@ class SourceAbsentError(DataError):
 
 
 class Stamp(NamedTuple):
-    """What is known of a raw file without reading it: name below the data root, size in bytes, time in nanoseconds."""
+    """What is known of a raw file without reading it.
+
+    Attributes:
+        name: below the data root, or the data set's own folder.
+        size: in bytes.
+        mtime_ns: time of the last change of its content, in nanoseconds; copying tools set it.
+        ctime_ns: time of the last change of any kind; no program can set it.
+        inode: its number in its file system.
+        path: where it is.
+    """
 
     name: str
     size: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int
+    path: str
+
+    @classmethod
+    def of(cls, name: str, path: str, status: os.stat_result) -> Stamp:
+        """The stamp of the file at `path` that has this status."""
+        return cls(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +61,12 @@ class Part:
     Attributes:
         labels: class index of each image, (N,).
         images: yields the N images in the order of `labels`, with Damaged in place of a damaged one.
+        names: a name of each image, for notes; empty where they have none.
     """
 
     labels: NDArray[np.int64]
     images: Callable[[], Iterator[Pixels | Damaged]]
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +79,7 @@ class Content:
         train: the images that training normals and anomalies come from.
         test: the whole test set.
         notes: what a reader of results should know, one sentence each.
+        late_notes: returns such sentences once every image has been read.
     """
 
     channels: int
@@ -66,6 +87,7 @@ class Content:
     train: Part
     test: Part
     notes: tuple[str, ...] = ()
+    late_notes: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +108,17 @@ def stamp(path: Path, root: Path) -> Stamp:
     try:
         status = path.stat()
     except OSError as error:
-        raise SourceAbsentError(f"{path}: {error.strerror}") from None
-    return Stamp(path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns)
+        raise SourceAbsentError(missing(path, error)) from None
+    return Stamp.of(path.relative_to(root).as_posix(), str(path), status)
+
+
+def missing(path: Path, error: OSError) -> str:
+    """Why a file cannot be found or read: the broken link that it is, or what lies there in its stead, or the error."""
+    if path.is_symlink() and not path.exists():
+        return f"{path} is a link to {path.readlink()}, which is not there"
+    if path.with_name(f"{path.name}.gz").is_file():
+        return f"{path} is there as {path.name}.gz only: unpack it (gunzip --keep)"
+    return f"{path}: {error.strerror}"
 
 
 def array_part(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Part:

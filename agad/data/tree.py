@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agad.data.image import SUFFIXES, decode_all, is_grey
+from agad.data.image import SUFFIXES, Levels, decode_all, is_grey
+from agad.data.names import is_mask_folder, mask_files, natural, split_part
 from agad.data.source import Content, Part, Source, Stamp
 from agad.errors import DataError
 
@@ -29,14 +31,18 @@ class Tree:
     Attributes:
         top: the data set's folder; it may itself be a link.
         root: the data root. Links are followed where they stay below `top` or `root`.
-        others: number of files that are not images.
+        others: suffix -> number of files that are not images.
         links: number of links not followed: they lead out of the tree, or to a folder.
+        broken: number of links to what is not there.
+        masks: number of images left out as masks: in folders of such a name, or beside the image they belong to.
     """
 
     top: Path
     root: Path
-    others: int = 0
+    others: Counter[str] = field(default_factory=Counter)
     links: int = 0
+    broken: int = 0
+    masks: int = 0
     _inside: tuple[Path, ...] = field(init=False)
     _prefix: str = field(init=False)
 
@@ -47,40 +53,86 @@ class Tree:
     def images(self, folder: Path) -> list[ImageFile]:
         """The image files below `folder`, at any depth, sorted by name (by code points, whatever the locale).
 
-        Raises DataError if there is none: a class without images is a mistake in the tree.
+        Masks are left out and counted. Raises DataError if there is no image: a class without images is a mistake in
+        the tree; and for a class that is itself split into train and test.
         """
-        links = self.links
+        before = (self.links, self.broken, self.masks, self.others.copy())
         found = sorted(self._walk(folder), key=lambda file: file.stamp.name)
         if not found:
-            skipped = self.links - links
-            why = f" ({skipped} links lead out of the tree and are not followed)" if skipped else ""
-            raise DataError(f"{folder} has no images{why}")
+            raise DataError(f"{folder} has no images{self._why_empty(*before)}")
         return found
+
+    def leave_out(self, folder: Path) -> int:
+        """Count the images below a folder of masks; their number."""
+        held = Tree(self.top, self.root)
+        count = sum(1 for _ in held._walk(folder)) + held.masks
+        self.masks += count
+        return count
 
     def notes(self) -> tuple[str, ...]:
         """What was ignored, one sentence each."""
         notes = []
         if self.others:
-            notes.append(f"{self.others} files that are no images are ignored")
+            which = _listed(self.others)
+            notes.append(f"{self.others.total()} files that are no images are ignored ({which})")
+        if self.masks:
+            notes.append(f"{self.masks} images are left out as masks, by the names of their folders or files")
         if self.links:
             notes.append(f"{self.links} links that lead out of the tree are not followed")
+        if self.broken:
+            notes.append(f"{self.broken} links are broken: what they lead to is not there")
         return tuple(notes)
 
+    def _why_empty(self, links: int, broken: int, masks: int, others: Counter[str]) -> str:
+        found = {
+            "{} links lead out of the tree and are not followed": self.links - links,
+            "{} links are broken: what they lead to is not there": self.broken - broken,
+            "{} images are taken for masks, by the names of their folders or files": self.masks - masks,
+        }
+        reasons = [text.format(count) for text, count in found.items() if count]
+        if more := self.others - others:
+            reasons.append(f"it has {_listed(more)} files; convert them to one of {', '.join(sorted(SUFFIXES))}")
+        return f" ({'; '.join(reasons)})" if reasons else ""
+
     def _walk(self, folder: Path) -> Iterator[ImageFile]:
-        for entry in scan(folder):
+        entries = scan(folder)
+        folders = [entry.name for entry in entries if entry.is_dir()]
+        if {split_part(name) for name in folders} >= {"train", "test"}:
+            raise DataError(
+                f"{folder} has folders {' and '.join(sorted(filter(split_part, folders)))}; a split comes first: "
+                "train/CLASS/ and test/CLASS/"
+            )
+        images = {}
+        for entry in entries:
             if entry.is_symlink() and not self._may_follow(entry):
-                self.links += 1
-            elif entry.is_dir():
-                yield from self._walk(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - see _file
-                yield self._file(entry)
+                continue
+            if entry.is_dir():
+                if is_mask_folder(entry.name, folders):
+                    self.leave_out(Path(entry.path))
+                else:
+                    yield from self._walk(Path(entry.path))
+                continue
+            stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - see _file
+            if suffix.lower() in SUFFIXES:
+                images[entry.name] = (stem, entry)
             else:
-                self.others += 1
+                self.others[suffix.lower() or "nameless"] += 1
+        masks = mask_files(stem for stem, _ in images.values())
+        self.masks += sum(stem in masks for stem, _ in images.values())
+        yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
 
     def _may_follow(self, entry: os.DirEntry[str]) -> bool:
+        """Whether a link is followed; it is counted where it is not."""
         # A link to a folder may close a circle, or list the same images twice.
-        target = Path(entry.path).resolve()
-        return not target.is_dir() and target.exists() and any(target.is_relative_to(top) for top in self._inside)
+        path = Path(entry.path)
+        if not path.exists():
+            self.broken += 1
+            return False
+        target = path.resolve()
+        if target.is_dir() or not any(target.is_relative_to(top) for top in self._inside):
+            self.links += 1
+            return False
+        return True
 
     def _file(self, entry: os.DirEntry[str]) -> ImageFile:
         try:
@@ -89,7 +141,13 @@ class Tree:
             raise DataError(f"{entry.path}: {error.strerror}") from None
         # No Path per file, for speed: every opening lists the tree, and the retinal images are 84,000 files.
         name = entry.path[len(self._prefix) :].replace(os.sep, "/")
-        return ImageFile(entry.path, Stamp(name, status.st_size, status.st_mtime_ns))
+        return ImageFile(entry.path, Stamp.of(name, entry.path, status))
+
+
+def _listed(suffixes: Counter[str]) -> str:
+    return ", ".join(
+        f"{count} {suffix}" for suffix, count in sorted(suffixes.items(), key=lambda of: (-of[1], of[0]))[:4]
+    )
 
 
 def scan(folder: Path) -> list[os.DirEntry[str]]:
@@ -102,8 +160,8 @@ def scan(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted by name."""
-    return sorted(Path(entry.path) for entry in scan(folder) if entry.is_dir())
+    """The folders in a folder, sorted by name as people count: 2 before 10."""
+    return sorted((Path(entry.path) for entry in scan(folder) if entry.is_dir()), key=lambda path: natural(path.name))
 
 
 def tree_source(
@@ -122,16 +180,18 @@ def tree_source(
     def read() -> Content:
         # By the headers, and not before reading; the first coloured image ends the search.
         known = channels or (1 if all(is_grey(file.path) for file in files) else 3)
-        return Content(known, class_names, _part(train), _part(test), notes)
+        levels = Levels()
+        return Content(known, class_names, _part(train, levels), _part(test, levels), notes, levels.notes)
 
     return Source(tuple(sorted(file.stamp for file in files)), read)
 
 
-def _part(classes: Sequence[Sequence[ImageFile]]) -> Part:
-    files = [(file.path, _printable(file.stamp.name)) for images in classes for file in images]
+def _part(classes: Sequence[Sequence[ImageFile]], levels: Levels) -> Part:
+    files = [(file.path, printable(file.stamp.name)) for images in classes for file in images]
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes])
-    return Part(labels, lambda: decode_all(files))
+    return Part(labels, lambda: decode_all(files, levels), [name for _, name in files])
 
 
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)[1:-1]  # messages are one line, whatever the file's name
+def printable(name: str) -> str:
+    """A file's name for a message of one line, whatever characters it has."""
+    return name if name.isprintable() else ascii(name)[1:-1]

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.data import cache
+from agad.data.checks.duplicates import Kind, count_duplicates
+from agad.data.checks.verify import PARTS, combined, finish
 from agad.data.image import fit
 from agad.data.source import Content, Damaged, Part
 from agad.errors import DataError
@@ -20,10 +22,11 @@ from agad.spec.datasets import DATASETS
 
 @dataclass(slots=True)
 class _Written:
-    """One part as it was written: labels and hashes of its images, the digest of both, and the images left out."""
+    """One part as it was written: labels, hashes and names of its images, their digest, and the images left out."""
 
     labels: NDArray[np.int64]
     hashes: list[bytes]
+    names: list[str]
     digest: str
     damaged: list[Damaged] = field(default_factory=list)
 
@@ -66,9 +69,8 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
         assert _write_header(file, (len(written), *shape[1:])) == header
     labels = part.labels[np.array(written, dtype=np.intp)]
     np.save(folder / f"{name}_labels.npy", labels)
-    running.update(repr((len(written), *shape[1:])).encode())
-    running.update(labels.astype("<i8").tobytes())
-    return _Written(labels, hashes, running.hexdigest(), damaged)
+    names = [part.names[index] if part.names else f"{name} image {index}" for index in written]
+    return _Written(labels, hashes, names, finish(running, (len(written), *shape[1:]), labels), damaged)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
@@ -100,49 +102,53 @@ def _check_classes(
 def _describe(content: Content, written: dict[str, _Written], dataset: str, image_size: int) -> dict[str, Any]:
     counts = {n: np.bincount(p.labels, minlength=len(content.class_names)).tolist() for n, p in written.items()}
     damaged = [d for part in written.values() for d in part.damaged]
-    duplicates = _duplicates(written["train"].hashes, written["test"].hashes)
-    together = "".join(written[name].digest for name in ("train", "test"))
+    duplicates, examples = count_duplicates(*((of.hashes, of.labels, of.names) for of in written.values()))
     return {
         "preparation_version": cache.PREPARATION_VERSION,
         "dataset": dataset,
         "image_size": image_size,
         "channels": content.channels,
         "class_names": list(content.class_names),
-        "digest": hashlib.sha256(together.encode()).hexdigest(),
+        "digest": combined([written[name].digest for name in PARTS]),
         "train_counts": counts["train"],
         "test_counts": counts["test"],
         "duplicates": duplicates,
         "damaged": [[d.name, d.reason] for d in damaged],
-        "notes": [*content.notes, *_notes(dataset, counts["train"], damaged, duplicates)],
+        "notes": [
+            *content.notes,
+            *content.late_notes(),
+            *_notes(dataset, counts, damaged, duplicates, examples),
+        ],
     }
 
 
-def _duplicates(train: list[bytes], test: list[bytes]) -> dict[str, int]:
-    """Numbers of prepared images whose pixels all equal another image's (by a 128-bit hash of the pixels).
-
-    `test_in_train` counts test images that are also training images; `within_*` repetitions of an earlier image.
-    """
-    seen = set(train)
-    return {
-        "test_in_train": sum(image in seen for image in test),
-        "within_train": len(train) - len(seen),
-        "within_test": len(test) - len(set(test)),
-    }
-
-
-def _notes(dataset: str, train_counts: list[int], damaged: list[Damaged], duplicates: dict[str, int]) -> list[str]:
+def _notes(
+    dataset: str,
+    counts: dict[str, list[int]],
+    damaged: list[Damaged],
+    duplicates: dict[str, int],
+    examples: dict[Kind, str],
+) -> list[str]:
     notes = []
     if damaged:
         by_reason = collections.Counter(d.reason for d in damaged)
         reasons = ", ".join(f"{count} {reason}" for reason, count in by_reason.most_common(3))
         named = ", ".join(d.name for d in damaged[:3]) + (", ..." if len(damaged) > 3 else "")
         notes.append(f"{len(damaged)} damaged images left out ({reasons}): {named}")
-    if duplicates["test_in_train"]:
-        notes.append(f"{duplicates['test_in_train']} test images have the same pixels as a training image")
-    facts = DATASETS.get(dataset)
-    if facts and facts.train_counts and tuple(train_counts) != facts.train_counts:
+    if leaked := duplicates["test_in_train"]:
         notes.append(
-            f"training images per class are {', '.join(map(str, train_counts))}; "
+            f"{leaked} of {sum(counts['test'])} test images have the same pixels as a training image; "
+            f"the first: {examples['test_in_train']}"
+        )
+    if mixed := duplicates["across_classes"]:
+        notes.append(
+            f"LABELS CONTRADICT: {mixed} images have the same pixels as one of another class; "
+            f"the first: {examples['across_classes']}"
+        )
+    facts = DATASETS.get(dataset)
+    if facts and facts.train_counts and tuple(counts["train"]) != facts.train_counts:
+        notes.append(
+            f"training images per class are {', '.join(map(str, counts['train']))}; "
             f"{facts.title} has {', '.join(map(str, facts.train_counts))}"
         )
     return notes

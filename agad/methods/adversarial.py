@@ -76,9 +76,9 @@ class AdversarialMethod(Method):
         self.d_resets, self.recip_max = state["d_resets"], dict(state["recip_max"])
 
     def _discriminator_key(self) -> torch.Generator:
-        return seeded("init", "discriminator", self.spec.seed, self.d_resets)
+        return seeded("init", "discriminator", *self.spec.seed_key, self.d_resets)
 
 
 def generator_key(spec: RunSpec) -> torch.Generator:
     """Where the generator's initial weights are drawn from."""
-    return seeded("init", "generator", spec.backbone, spec.seed)
+    return seeded("init", "generator", spec.backbone, *spec.seed_key)

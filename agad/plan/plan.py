@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agad import files
+from agad import files, json_file
 from agad.errors import SpecError, StoreError
 from agad.plan.grid import grid_name
 from agad.plan.tuned import Tuned
 from agad.spec.datasets import is_plain_name
-from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec
+from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec, field_names
 from agad.store.folder import ResultsFolder
+
+_NAME = re.compile(rf".+-[0-9a-f]{{{RUN_ID_LENGTH}}}")
+_WAY_OUT = "move the file away, and the same launch makes it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +80,21 @@ class Plan:
     def to_json(self) -> str:
         """The plan file's text."""
         content: dict[str, Any] = {
+            "name": self.name,
             "grid": self.grid,
             "title": self.title,
             "overrides": self.overrides,
             "selection": self.selection,
             "code_digest": self.code,
-            "specs": [{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in self.specs],
         }
         if self.study is not None:
             content["study"] = self.study
         if self.tuned is not None:
             content["tuned"] = self.tuned.to_dict()
-        return json.dumps(content, indent=1)
+        head = json.dumps(json_file.unsigned(content), indent=1)[:-2]
+        specs = [json.dumps({"semantics_version": SEMANTICS_VERSION, **spec.to_dict()}) for spec in self.specs]
+        # A run is a line: fields on lines of their own would take json's slow path, 50,000 runs several seconds.
+        return json_file.sign(f'{head},\n "specs": [\n  ' + ",\n  ".join(specs) + "\n ]\n}")
 
     def save(self, results: str | Path, *, replace: bool = False) -> Path:
         """Write the plan file and return its path; an existing file stays unless `replace`."""
@@ -99,9 +106,12 @@ class Plan:
 
     @classmethod
     def load(cls, path: str | Path) -> Plan:
-        """Read a plan file. Raises StoreError, one line, for one that is missing, damaged or of another agad."""
+        """Read a plan file. Raises StoreError, one line, for one that is missing, damaged or of another agad.
+
+        Damaged is also one whose content is not that which its digest or its name stands for.
+        """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json_file.loads(Path(path).read_bytes())
             plan = cls(
                 grid=str(content["grid"]),
                 overrides=tuple(map(str, content["overrides"])),
@@ -116,20 +126,34 @@ class Plan:
         except OSError as error:
             raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path}: not a plan file, or a damaged one") from error
+            reason = f" ({error})" if isinstance(error, ValueError) else ""
+            raise StoreError(f"{path}: not a plan file, or a damaged one{reason}; {_WAY_OUT}") from error
         name = plan.grid if plan.study is None else plan.study
         if not is_plain_name(name):  # it becomes part of paths
             raise StoreError(f"{path}: {name!r} is no name of a grid or a study; the file may be damaged")
+        plan._check_name(Path(path), content.get("name"))
         return plan
+
+    def _check_name(self, path: Path, own: Any) -> None:
+        """Raise StoreError where the plan is not the one that its file's name stands for.
+
+        `own` is the name that the file states; None in an older one, whose runs must be those of the name's digest.
+        """
+        folder = path.absolute().parent
+        in_study = f"study-{folder.name}" if folder.parent.name == "studies" else None
+        expected = path.stem if _NAME.fullmatch(path.stem) else in_study
+        if expected is not None and (own or self.name) != expected:
+            raise StoreError(f"{path}: it holds another plan than its name stands for ({own or self.name}); {_WAY_OUT}")
+        if self.tuned is not None and any(_differs(self.specs, *value) for value in self.tuned.values.items()):
+            raise StoreError(f"{path}: its runs have not the values that it says a study found; {_WAY_OUT}")
 
 
 def axes(specs: Iterable[RunSpec]) -> dict[str, list[str]]:
     """The fields in which specs differ, with their values in the order in which they come."""
-    columns: dict[str, dict[str, None]] = {}
-    for spec in specs:
-        for name, value in spec.to_dict().items():
-            columns.setdefault(name, {})[_shown(value)] = None
-    return {name: list(values) for name, values in columns.items() if len(values) > 1}
+    specs = list(specs)
+    distinct = {name: dict.fromkeys(getattr(spec, name) for spec in specs) for name in field_names()}
+    shown = {name: list(dict.fromkeys(map(_shown, values))) for name, values in distinct.items()}
+    return {name: values for name, values in shown.items() if len(values) > 1}
 
 
 def find_plan(results: str | Path, grid: str | None = None) -> Path:
@@ -167,8 +191,26 @@ def plan_files(results: str | Path) -> list[Path]:
     return [folder / name for name in files.names(folder) if name.endswith(".json")]
 
 
+def _differs(specs: Iterable[RunSpec], name: str, value: Any) -> bool:
+    """Whether a run has another value than a study found, as JSON has it."""
+    return any(spec.to_dict().get(name) != value for spec in specs)
+
+
 def _shown(value: Any) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _in_turn(specs: Iterable[dict[str, Any]]) -> Iterator[RunSpec]:
+    """Each spec, made of the one before where they have the same fields: most differ in two or three of them."""
+    spec: RunSpec | None = None
+    before: dict[str, Any] = {}
+    for values in specs:
+        if spec is not None and values.keys() == before.keys():
+            spec = spec.replace(**{name: value for name, value in values.items() if before[name] != value})
+        else:
+            spec = RunSpec.from_dict(values)
+        before = values
+        yield spec
 
 
 def _specs(path: str | Path, specs: list[dict[str, Any]]) -> tuple[RunSpec, ...]:
@@ -185,6 +227,6 @@ def _specs(path: str | Path, specs: list[dict[str, Any]]) -> tuple[RunSpec, ...]
     if version != SEMANTICS_VERSION:
         raise StoreError(f"{path}: a plan of semantics {version}; this agad has semantics {SEMANTICS_VERSION}")
     try:
-        return tuple(RunSpec.from_dict(values) for values in specs)
+        return tuple(_in_turn(specs))
     except (SpecError, TypeError) as error:
         raise StoreError(f"{path}: not a plan of this agad: {error}") from error

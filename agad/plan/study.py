@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agad import files
+from agad import files, json_file
 from agad.errors import StoreError
 from agad.store.folder import ResultsFolder, StudyFolder
 
@@ -86,7 +85,7 @@ class Study:
 
     def save(self, folder: StudyFolder) -> None:
         """Write the summary, over what was there."""
-        text = json.dumps({"study_version": STUDY_VERSION, **dataclasses.asdict(self)})
+        text = json_file.dumps({"study_version": STUDY_VERSION, **dataclasses.asdict(self)})
         files.replace_atomically(folder.summary, lambda temporary: temporary.write_text(text))
 
 
@@ -101,7 +100,7 @@ def read_study(folder: StudyFolder) -> Study:
     """The study in a folder. Raises StoreError, one line."""
     path = folder.summary
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_file.loads(path.read_bytes())
         version = content["study_version"]
         if version != STUDY_VERSION:
             raise StoreError(f"{path}: a study of schema {version}; this agad has {STUDY_VERSION}")

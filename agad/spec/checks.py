@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from agad.errors import SpecError
 from agad.spec import catalogue
-from agad.spec.datasets import DATASETS, is_known, legal_names
+from agad.spec.datasets import DATASETS, is_known, unknown
 from agad.spec.fields import GROUPS, SpecFields, known_fields, names_where
 from agad.spec.shares import anomalies_per_batch
 
@@ -19,12 +19,12 @@ def check(spec: SpecFields) -> None:
         part(spec)
     _check_method(spec)
     if spec.task == "inference":
-        _require_defaults(spec, names_where(lambda known: not known.timed), "task=inference")
+        _require_defaults(spec, _untimed(), "task=inference")
 
 
 def _check_class(spec: SpecFields) -> None:
     if not is_known(spec.dataset):
-        raise SpecError(f"unknown dataset {spec.dataset!r}; choose from: {legal_names()}")
+        raise SpecError(unknown(spec.dataset))
     wanted, other = ("normal_class", "abnormal_class")
     if spec.protocol == "leave_one_out":
         wanted, other = other, wanted
@@ -126,9 +126,20 @@ def unused_by(method: str) -> tuple[str, ...]:
     return tuple(name for name, field in known_fields().items() if not {name, field.setting.group} & listed)
 
 
-def _require_defaults(spec: SpecFields, names: Iterable[str], where: str) -> None:
+@functools.cache
+def unused(method: str, task: str) -> frozenset[str]:
+    """The fields that mean nothing to runs of a method and a task. SpecError as in `unused_by`."""
+    return frozenset(unused_by(method)) | (_untimed() if task == "inference" else frozenset())
+
+
+@functools.cache
+def _untimed() -> frozenset[str]:
+    return frozenset(names_where(lambda known: not known.timed))
+
+
+def _require_defaults(spec: SpecFields, names: Collection[str], where: str) -> None:
     """Refuse values that would change nothing but the run_id."""
-    changed = [name for name in names if getattr(spec, name) != _default(spec, name)]
+    changed = [name for name in known_fields() if name in names and getattr(spec, name) != _default(spec, name)]
     if changed:
         raise SpecError(f"{', '.join(changed)} mean nothing with {where}; leave them at their defaults")
 

@@ -123,6 +123,17 @@ def legal_names() -> str:
     return ", ".join((*DATASETS, *(f"{prefix}NAME" for prefix in PREFIXES)))
 
 
+def unknown(dataset: str) -> str:
+    """Why a name is none of a data set, for messages."""
+    prefix, colon, name = dataset.partition(":")
+    if prefix + colon in PREFIXES:
+        return (
+            f"unknown dataset {dataset!r}: {name!r} must begin with a letter or digit and have letters, digits, _, - "
+            "and dots only; rename the file or folder"
+        )
+    return f"unknown dataset {dataset!r}; choose from: {legal_names()}"
+
+
 def is_plain_name(name: str) -> bool:
     """Whether `name` is safe as one path component (letters, digits, `_`, `-` and inner dots)."""
     return bool(name) and name[0].isalnum() and all(c.isalnum() or c in "_-." for c in name)

@@ -36,12 +36,19 @@ GROUPS = (
 """The aspects of a run that fields belong to."""
 
 
+class Remembered:
+    """What a spec computes once. No field: it is neither compared, shown nor pickled."""
+
+    __slots__ = ("_run_id",)
+    _run_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpecFields:
+class SpecFields(Remembered):
     """The declarations that RunSpec consists of; agad.spec.run makes a run of them.
 
-    Defaults are the paper's (AGAD, section 4.2); where the paper is silent, docs/design.md gives each default with its
-    reason. A new field needs `older`, for rows that were made before it.
+    Defaults are the paper's (AGAD, section 4.2); where the paper is silent, docs/training.md gives each default with
+    its reason. A new field needs `older`, for rows that were made before it; a field whose default changes, `former`.
     """
 
     # -- what is normal ------------------------------------------------------------------------------------------
@@ -90,8 +97,8 @@ class SpecFields:
     """Strategy: one BN for all; auxiliary BN for generated images; frozen BN for true anomalies; both."""
     advprop_scope: str = choice("batch norm", "g", "g+d")
     """Where the auxiliary BN is used: in the generator only, or in the discriminator too."""
-    bn_update: str = choice("batch norm", "all", "real_only")
-    """Which passes move the running statistics: all (plain PyTorch), or those over real images only."""
+    bn_update: str = choice("batch norm", "real_only", "all", former="all")
+    """Which passes move the running statistics: those over real images only, or all (plain PyTorch)."""
 
     # -- losses (Eq. 5-11) ---------------------------------------------------------------------------------------
     lambda_adv: float = setting(1.0, "loss weight", at_least=0, stated=True)
@@ -171,6 +178,8 @@ class SpecFields:
 
     seed: int = setting(0, "seed", at_least=0, timed=True, within_row=True)
     """One seed, from which every generator of the run is derived."""
+    seed_scope: str = choice("seed", "class", "all_classes", older="all_classes")
+    """What runs of one seed share initial weights and batches: those of one class, or those of all classes."""
 
     @property
     def target_class(self) -> int:
@@ -227,6 +236,13 @@ def older_values() -> dict[str, Any]:
     """Of each field that was added after the first release, the value that older code behaved like, as JSON."""
     found = {name: field.setting.older for name, field in known_fields().items()}
     return {name: value for name, value in found.items() if value is not UNSET}
+
+
+@functools.cache
+def former_values() -> dict[str, Any]:
+    """Of each field whose default has changed, the default before, as JSON."""
+    found = {name: field.setting.former for name, field in known_fields().items()} | older_values()
+    return {name: value for name, value in found.items() if value not in (UNSET, json_defaults()[name])}
 
 
 def older_value(name: str) -> Any:

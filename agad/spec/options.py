@@ -17,6 +17,8 @@ class RunOptions:
         cache: folder of the prepared data; None: `$AGAD_CACHE`, else the user's cache folder.
         checkpoint_dir: folder of this sweep's checkpoints; None: none are written or read.
         checkpoint_every: seconds between checkpoints; 0 after every update.
+        first_checkpoint: seconds until the first one, from where intervals double up to `checkpoint_every`; None: as
+            the others. For runs whose workers were killed before.
         attempt: the claim's attempt number, written into the checkpoint's name and the row.
         weights_dir: where the final weights are saved; None: they are not.
     """
@@ -27,5 +29,6 @@ class RunOptions:
     cache: str | None = None
     checkpoint_dir: str | None = None
     checkpoint_every: float = 300.0
+    first_checkpoint: float | None = None
     attempt: int = 1
     weights_dir: str | None = None

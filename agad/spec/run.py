@@ -6,7 +6,6 @@ enters `run_id`. Where and how the run is made is in RunOptions and never enters
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -14,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from agad.spec.catalogue import methods
-from agad.spec.checks import check
+from agad.spec.checks import check, unused
 from agad.spec.fields import (
     EVAL_PROTOCOLS,
     VALIDATION_PROTOCOLS,
     SpecFields,
     field_names,
+    former_values,
     known_fields,
     older_value,
     older_values,
@@ -48,6 +48,10 @@ __all__ = [
 SEMANTICS_VERSION = 1
 """Raised when the same spec would mean other numbers; part of every run_id."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_UNCHECKED = frozenset({"seed"})
+"""Fields that no check of combinations reads."""
+
 RUN_ID_LENGTH = 16
 """Hexadecimal digits of a run_id: at 100,000 runs a collision has a chance of 3e-10."""
 
@@ -62,8 +66,14 @@ class RunSpec(SpecFields):
     def __post_init__(self) -> None:
         for name, field in known_fields().items():
             object.__setattr__(self, name, field.coerce(getattr(self, name)))
-        # What means nothing makes no other spec: points beyond the end, protocols of a test set that is not read, and
-        # those under which a method scores as under another.
+        self._settle()
+
+    def _settle(self) -> None:
+        # What means nothing makes no other spec: points beyond the end, protocols of a test set that is not read, those
+        # under which a method scores as under another, and a former default of what is not used.
+        for name, value in self._formers_unused().items():
+            if getattr(self, name) == value:
+                object.__setattr__(self, name, known_fields()[name].default)
         object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
         method = methods().get(self.method)
         sensible = (method and method.protocols) or EVAL_PROTOCOLS
@@ -76,7 +86,22 @@ class RunSpec(SpecFields):
     @property
     def run_id(self) -> str:
         """SHA-256 of the whole spec and SEMANTICS_VERSION, its first 16 hexadecimal digits."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()[:RUN_ID_LENGTH]
+        try:
+            return self._run_id
+        except AttributeError:
+            run_id = hashlib.sha256(self.canonical().encode()).hexdigest()[:RUN_ID_LENGTH]
+            object.__setattr__(self, "_run_id", run_id)
+            return run_id
+
+    @property
+    def seed_key(self) -> tuple[str | int, ...]:
+        """What the keys of initial weights and batches have in common: the seed, and the class where it has its own.
+
+        Neither gamma nor a choice of net, loss or batch norm enters, so that variants of one cell are compared on the
+        same weights and batches.
+        """
+        of_class = () if self.seed_scope == "all_classes" else (self.dataset, self.protocol, self.target_class)
+        return (*of_class, self.seed)
 
     @property
     def curve_points(self) -> tuple[int, ...]:
@@ -97,20 +122,36 @@ class RunSpec(SpecFields):
         for name, old_value in older_values().items():
             if values[name] == old_value:
                 del values[name]
-        return json.dumps({"semantics_version": SEMANTICS_VERSION, **values}, sort_keys=True, separators=(",", ":"))
+        return _ENCODER.encode({"semantics_version": SEMANTICS_VERSION, **values})
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON values; tuples as lists."""
-        values = {name: getattr(self, name) for name in field_names()}
+        """All fields as JSON values; tuples as lists, and of fields that the run does not use the former default."""
+        values = {name: getattr(self, name) for name in field_names()} | self._formers_unused()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunSpec:
-        """The inverse of `to_dict`; a field that is missing takes its default, an unknown one is an error."""
+        """The inverse of `to_dict`, also of an older agad's; an unknown field is an error.
+
+        A field that is missing is younger than the values and has what older code behaved like; one that is as old as
+        agad takes its default.
+        """
         for name in values:
             spec_field(name)
-        return cls(**values)
+        return cls(**older_values() | values)
 
     def replace(self, **changes: Any) -> RunSpec:
         """A spec with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        made = object.__new__(type(self))
+        for name in known_fields():
+            object.__setattr__(made, name, getattr(self, name))
+        for name, value in changes.items():
+            object.__setattr__(made, name, spec_field(name).coerce(value))
+        if changes.keys() - _UNCHECKED:
+            made._settle()
+        return made
+
+    def _formers_unused(self) -> dict[str, Any]:
+        """The former default of each field that has another one now and that the run does not use."""
+        names = unused(self.method, self.task)
+        return {name: value for name, value in former_values().items() if name in names}

@@ -31,7 +31,9 @@ class Setting:
         multiple_of: what a legal number is a multiple of.
         ordered: whether the order of a tuple's numbers means something; otherwise they are sorted.
         older: of a field that was added after the first release, the value that older code behaved like, as a JSON
-            value: only values that differ from it enter `run_id`, and older rows are read as if they had it.
+            value: only values that differ from it enter `run_id`, and older files are read as if they had it.
+        former: of a field whose default has changed, the default before; `older`, if that is given. Files have it for a
+            run that does not use the field, which so stays the run that it was.
         timed: whether task=inference uses the field.
         generator: whether the generator's size or speed depends on the field; `backbone` is known by itself.
         within_row: whether runs of one row of a table may differ in it: it distinguishes classes and seeds.
@@ -49,6 +51,7 @@ class Setting:
     multiple_of: int | None = None
     ordered: bool = True
     older: Any = UNSET
+    former: Any = UNSET
     timed: bool = False
     generator: bool = False
     within_row: bool = False

@@ -11,25 +11,29 @@ claim lost to a thief costs work twice, never a result twice: rows are keyed by 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import json
 import os
-import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from agad import files
-from agad.store.folder import ResultsFolder
+from agad.store.folder import ResultsFolder, attempts_in
 
 DEFAULT_LEASE = 300.0
 """Seconds without a heartbeat after which a claim from another host is dead."""
 
-_NAME = re.compile(r"(?P<run_id>[0-9a-f]+)\.(?P<generation>[0-9]+)")
+_GONE = {errno.ENOENT, errno.ESTALE}
+"""ESTALE is NFS's word for a file that was unlinked while it was read."""
+_NO_FILE = {errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EAGAIN}
+"""A folder, a circle of links, a socket, a file that its owner keeps to himself, a pipe."""
+_LONGEST_RECORD = 2**16
 _RECORD_BYTES = 1024
 """A record is padded to one size, so that rewriting it in place never leaves the tail of a longer one."""
 
@@ -58,7 +62,7 @@ class Owner:
             return False
         try:
             os.kill(self.pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):  # no pid is that large
             return True
         except PermissionError:
             pass  # another user's process: it is there
@@ -93,22 +97,42 @@ class ClaimRecord:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ClaimRecord | None:
-        """The inverse; None for a record that was torn by a crash or is being rewritten."""
+        """The inverse; None for a record that was torn by a crash, is being rewritten, or holds what no claim does."""
         try:
             values = json.loads(content)
             known = {one.name: values[one.name] for one in dataclasses.fields(cls) if one.name in values}
-            return cls(**{**known, "owner": Owner(**values["owner"])})  # another version may write more
-        except (ValueError, TypeError, KeyError):
+            record = cls(**{**known, "owner": Owner(**values["owner"])})  # another version may write more
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
+        return record if _is_sound(record) else None
+
+
+def _is_sound(record: ClaimRecord) -> bool:
+    """Whether every value is of its type: anybody who may write the folder may have written the file."""
+    owner = record.owner
+    numbers = (record.counter, record.update, record.updates, record.saved)
+    return (
+        all(type(text) is str for text in (owner.worker, owner.host, owner.boot, owner.pid_namespace))
+        and (owner.pid_start is None or type(owner.pid_start) is str)
+        and type(owner.pid) is int
+        and owner.pid > 0  # others name groups of processes
+        and type(record.released) is bool
+        and all(type(number) is int and 0 <= number < 2**63 for number in numbers)
+    )
 
 
 class Claim:
-    """A claim held by this process. Thread-safe: a heartbeat thread and the training loop both speak to it."""
+    """A claim held by this process. Thread-safe: a heartbeat thread and the training loop both speak to it.
+
+    Attributes:
+        deaths: how many workers had died on the run before, since one gave it back.
+    """
 
     def __init__(self, path: Path, run_id: str, generation: int, record: ClaimRecord) -> None:
         self.path = path
         self.run_id = run_id
         self.generation = generation
+        self.deaths = 0
         self._record = record
         self._lock = threading.Lock()
 
@@ -134,6 +158,14 @@ class Claim:
         """Whether another worker has stolen the run: a higher generation exists."""
         return self.path.with_name(f"{self.run_id}.{self.generation + 1}").exists()
 
+    def is_lost(self) -> bool:
+        """Whether another worker has stolen the run, or closed it: then claims are cleared. Raises OSError."""
+        try:
+            self.path.stat()  # not exists(), to which a server that does not answer may mean no
+        except FileNotFoundError:
+            return True
+        return self.is_superseded()
+
     def withdraw(self) -> None:
         """Unlink the claim: only for one that was taken when its run was closed already."""
         self.path.unlink(missing_ok=True)
@@ -145,8 +177,9 @@ class Claim:
             self._record = dataclasses.replace(self._record, counter=self._record.counter + 1, released=released)
             descriptor = os.open(self.path, os.O_WRONLY)
             try:
-                os.pwrite(descriptor, self._record.to_bytes(), 0)
-                os.fsync(descriptor)
+                with files.naming(self.path):
+                    os.pwrite(descriptor, self._record.to_bytes(), 0)
+                    os.fsync(descriptor)
             finally:
                 os.close(descriptor)
 
@@ -159,6 +192,10 @@ class ClaimBoard:
         owner: this process.
         lease: seconds; see the module's text.
         clock: monotonic seconds; tests pass their own.
+
+    Attributes:
+        torn: files that the latest reading found to be no claim; each counts as held until it has stood still for a
+            lease.
     """
 
     def __init__(
@@ -169,7 +206,9 @@ class ClaimBoard:
         lease: float = DEFAULT_LEASE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder = ResultsFolder(Path(results)).claims
+        self._results = ResultsFolder(Path(results))
+        self.folder = self._results.claims
+        self.torn: set[Path] = set()
         self.owner = owner
         self.lease = lease
         self._clock = clock
@@ -177,29 +216,27 @@ class ClaimBoard:
 
     def generations(self) -> dict[str, list[int]]:
         """run_id -> the generations of its claims, rising. One listing."""
-        found: dict[str, list[int]] = {}
-        for name in files.names(self.folder):
-            match = _NAME.fullmatch(name)
-            if match:
-                found.setdefault(match["run_id"], []).append(int(match["generation"]))
-        for generations in found.values():
-            generations.sort()
-        return found
+        return attempts_in(self.folder)
 
     def take(self, run_id: str, generation: int) -> Claim | None:
         """Claim that generation of the run; None if another worker has it. Raises OSError if not writable."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._results.make(self.folder)
         path = self.folder / f"{run_id}.{generation}"
         record = ClaimRecord(self.owner)
-        # Written beside and linked into place: a crash or a full disk leaves no empty claim.
-        if not files.create_atomically(path, lambda temporary: temporary.write_bytes(record.to_bytes())):
-            return None
-        return Claim(path, run_id, generation, record)
+        claim = Claim(path, run_id, generation, record)
+        try:
+            # Written beside and linked into place: a crash or a full disk leaves no empty claim.
+            created = files.create_atomically(path, lambda temporary: temporary.write_bytes(record.to_bytes()))
+        except OSError:
+            with contextlib.suppress(OSError):  # it may be in place all the same, and nobody would give it back
+                if path.read_bytes() == record.to_bytes():
+                    claim.release()
+            raise
+        return claim if created else None
 
     def read(self, run_id: str, generation: int) -> ClaimRecord | None:
         """What the claim holds; None if it is gone or torn."""
-        content = self._content(f"{run_id}.{generation}")
-        return None if content is None else ClaimRecord.from_bytes(content)
+        return self._record(f"{run_id}.{generation}")[1]
 
     def is_held(self, run_id: str, generation: int) -> bool:
         """Whether the claim is alive and not given back, as far as this process can know.
@@ -207,35 +244,18 @@ class ClaimBoard:
         A claim of another host counts as alive until this process has watched its bytes stand still for a lease.
         """
         name = f"{run_id}.{generation}"
-        content = self._content(name)
+        asked = self._clock()  # before the reading: this process may be stopped for a lease between the two
+        content, record = self._record(name)
         if content is None:
             self._seen.pop(name, None)
             return False
-        record = ClaimRecord.from_bytes(content)
         if record is not None and (record.released or record.owner.is_gone()):
             return False
         seen, since = self._seen.get(name, (None, 0.0))
         if seen != content:
             self._seen[name] = (content, self._clock())
             return True
-        return self._clock() - since < self.lease
-
-    def deaths_without_progress(self, run_id: str, generations: Iterable[int]) -> int:
-        """How many of the latest claims, in a row, ended without a checkpoint beyond that of the one before.
-
-        A claim that was given back, or that got further than the one before it, ends the row. The caller knows that
-        none of them is held.
-        """
-        ordered = sorted(generations)
-        records = [self.read(run_id, generation) for generation in ordered]
-        deaths, furthest = 0, 0
-        for record in records:
-            saved = record.saved if record else 0
-            ended_well = record is not None and record.released
-            # Against the furthest so far: a worker that dies before its first heartbeat has reported no checkpoint.
-            deaths = 0 if ended_well or saved > furthest else deaths + 1
-            furthest = max(furthest, saved)
-        return deaths
+        return asked - since < self.lease
 
     def clear(self, run_ids: Collection[str]) -> None:
         """Unlink all claims of runs that are closed for good."""
@@ -245,15 +265,33 @@ class ClaimBoard:
                 for generation in generations:
                     (self.folder / f"{run_id}.{generation}").unlink(missing_ok=True)
 
-    def _content(self, name: str) -> bytes | None:
-        try:
-            return (self.folder / name).read_bytes()
-        except FileNotFoundError:
+    def _record(self, name: str) -> tuple[bytes | None, ClaimRecord | None]:
+        """The claim's bytes, None where it is gone, and what they say, None where it is gone or torn."""
+        path = self.folder / name
+        content = _content(path)
+        record = None if content is None else ClaimRecord.from_bytes(content)
+        if content is None or record is not None:
+            self.torn.discard(path)
+        else:
+            self.torn.add(path)
+        return content, record
+
+
+def _content(path: Path) -> bytes | None:
+    """The file's bytes; None where it is gone, none where it is no file."""
+    try:
+        with files.naming(path):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its writer
+            try:
+                return os.read(descriptor, _LONGEST_RECORD)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        if error.errno in _GONE:
             return None
-        except OSError as error:
-            if error.errno == errno.ESTALE:  # NFS: unlinked while it was read
-                return None
-            raise
+        if error.errno in _NO_FILE:
+            return b""
+        raise
 
 
 def _read_line(path: str) -> str:

@@ -195,6 +195,17 @@ RESULTS = {
     "data_digest": _text("SHA-256 of the prepared images and labels: equal data have equal digests everywhere."),
 }
 
+# Of the whole data set as it was prepared; null in older rows, whose data were not described.
+DATA = {
+    "images_damaged": _count("Images that could not be decoded and were left out, training and test.", "images"),
+    "images_leaked": _count("Test images whose prepared pixels equal those of a training image.", "images"),
+    "images_across_classes": _count(
+        "Images, training and test, whose prepared pixels equal those of one of another class.", "images"
+    ),
+    "class_names": Column(pa.list_(_STR), "Name of each class, by its index."),
+    "data_notes": Column(pa.list_(_STR), "What else a reader must know of the data, a sentence each."),
+}
+
 # Times of passes under task=inference: never the same twice, so they are no results.
 MEASURED = {
     "inference_ms_batch1": Column(
@@ -289,6 +300,7 @@ GROUPS: dict[str, dict[str, Column]] = {
     "Identity": IDENTITY,
     "Spec": SPEC,
     "Results": RESULTS,
+    "Data": DATA,
     "Measurements": MEASURED,
     "Curve": CURVE,
     "Failure": FAILURE,

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from agad import files
+from agad.errors import StoreError
+
+CHECKPOINT_SUFFIX = ".pt"
+
+
+def attempts_in(folder: Path, suffix: str = "") -> dict[str, list[int]]:
+    """run_id -> the attempts of which the folder has a file `<run_id>.<attempt><suffix>`, rising. One listing."""
+    name_of = re.compile(rf"([0-9a-f]+)\.([0-9]{{1,9}}){re.escape(suffix)}")
+    found: dict[str, list[int]] = {}
+    for name in files.names(folder):
+        match = name_of.fullmatch(name)
+        if match:
+            found.setdefault(match[1], []).append(int(match[2]))
+    for attempts in found.values():
+        attempts.sort()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +60,10 @@ class ResultsFolder:
         """Training states of unfinished runs."""
         return self.path / "checkpoints"
 
+    def saved_attempts(self) -> dict[str, list[int]]:
+        """run_id -> the attempts that have left a checkpoint, rising. One listing."""
+        return attempts_in(self.checkpoints, CHECKPOINT_SUFFIX)
+
     @property
     def weights(self) -> Path:
         """Weights of finished runs, where they were asked for."""
@@ -65,6 +88,20 @@ class ResultsFolder:
     def ray(self) -> Path:
         """What Ray writes, a folder for each sweep."""
         return self.path / "ray"
+
+    def make(self, folder: Path) -> Path:
+        """Make a folder inside this one, with those between; the folder. This one must be there.
+
+        Raises StoreError where it is not: one that was removed or renamed while workers use it must not come back
+        empty, for all would be done again.
+        """
+        missing = [path for path in (folder, *folder.parents) if path.is_relative_to(self.path) and path != self.path]
+        try:
+            for path in reversed(missing):
+                path.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            raise StoreError(f"{self.path}: the results folder is gone; was it removed or renamed?") from None
+        return folder
 
     def plan(self, name: str) -> Path:
         """A plan file, by its name without the ending."""
@@ -96,6 +133,10 @@ class StudyFolder:
     """
 
     path: Path
+
+    def make(self, folder: Path) -> Path:
+        """As ResultsFolder.make, of the results folder that the study is in."""
+        return ResultsFolder(self.path.parents[1]).make(folder)
 
     @property
     def settings(self) -> Path:

@@ -59,9 +59,15 @@ def _is_text(statement: ast.stmt) -> bool:
 
 @functools.cache
 def git_state() -> tuple[str | None, bool | None]:
-    """The commit, and whether agad/ and sweeps/ are as committed; (None, None) outside a checkout."""
+    """The commit, and whether agad/ and sweeps/ are as committed; (None, None) outside a checkout of agad.
+
+    A copy of agad inside another repository, tracked there or not, has no commit of its own.
+    """
+    top = _git("rev-parse", "--show-toplevel")
+    if top is None or Path(top) != _PACKAGE.parent.resolve():
+        return None, None
     commit = _git("rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or _git("ls-files", "--error-unmatch", "--", "agad/__init__.py") is None:
         return None, None
     changes = _git("status", "--porcelain", "--", "agad", "sweeps")
     return commit, None if changes is None else changes == ""
@@ -91,9 +97,12 @@ def job_id() -> str | None:
 
 
 def _git(*arguments: str) -> str | None:
+    """What git says of the folder that agad is in, whatever repository the environment names."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(  # noqa: S603 - fixed words, no shell
-            ["git", "-C", str(_PACKAGE.parent), *arguments],  # noqa: S607 - the user's own git
+            ["git", "-C", str(_PACKAGE.parent), "-c", "core.fsmonitor=false", *arguments],  # noqa: S607 - the user's own
+            env=environment,
             capture_output=True,
             text=True,
             timeout=20,

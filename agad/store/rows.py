@@ -8,44 +8,37 @@ at worst copy it twice. Rows are a set with the key (run_id, attempt): copies do
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from agad import files
 from agad.errors import StoreError
+from agad.store import row_file
+from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
-from agad.store.row_file import FILE_SCHEMA, DamagedFileError, read_groups
+from agad.store.row_file import DamagedFileError, read_file, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
 
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
 _MERGE_ABOVE = 16
-"""Base files above which a compactor merges them as well."""
-_READ_AGAIN = 100
-"""Times a reader starts again because a compactor moved rows under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One attempt at a run, as far as planning needs it."""
-
-    attempt: int
-    status: str
-    failure_kind: str | None
+"""Small base files above which a compactor merges them as well."""
+_MERGE_BYTES = 8 * 2**20
+"""Size below which a base file is small: larger ones stay, so that a row is rewritten twice at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A file among the rows that is torn or not ours; it is passed over, and reported."""
+    """A file among the rows that is damaged or not ours; what is not sound in it is passed over, and reported."""
 
     path: Path
     reason: str
@@ -58,51 +51,59 @@ class ResultStore:
         path: the results folder. Reading one that does not exist gives no rows; `commit` creates it.
 
     Attributes:
-        damaged: files that the last reading passed over.
+        attempts: which runs have rows, for those who ask again and again.
+        damaged: files that readings passed over, wholly or in part, and that are still there.
+        unchecked: files without checksums, by an older agad: most damage to their values cannot be seen.
         set_aside: files that this store's compactions have moved out of the way.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._is_new = not self.path.is_dir()
         self.folder = ResultsFolder(self.path)
         self.inbox, self.base = self.folder.inbox, self.folder.base
         self.damaged: tuple[Damaged, ...] = ()
         self.set_aside: tuple[Damaged, ...] = ()
-        self._tries_of_file: dict[Path, tuple[tuple[str, Try], ...] | Damaged] = {}
+        self.unchecked: tuple[Path, ...] = ()
+        self._damage: dict[Path, str] = {}
+        self._without_checksums: set[Path] = set()
+        self.attempts = Attempts(self.folder, self._tries_in)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def commit(self, record: RunRecord) -> bool:
         """Write the record's row durably; False, and nothing is written, if that attempt has a row.
 
-        Raises OSError where the disk is full or the folder not writable.
+        Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
+        there is gone.
         """
-        self.inbox.mkdir(parents=True, exist_ok=True)
+        if self._is_new:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._is_new = False
+        self.folder.make(self.inbox)
         target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
-        table = record.to_table().cast(FILE_SCHEMA)
-        return files.create_atomically(target, lambda path: pq.write_table(table, path, compression="zstd"))
+        return files.create_atomically(target, lambda path: row_file.write(path, [record.to_table()], one_row=True))
 
-    def compact(self) -> int:
-        """Copy the inbox into one file of base/; the number of rows copied. Torn files go to set_aside/.
+    def compact(self, most: int | None = None) -> int:
+        """Copy the inbox, and files without checksums, into one file of base/; the number of rows copied.
+
+        What is damaged goes to set_aside/ as it is, after its sound row groups were copied.
 
         Streams: memory is bounded by the longest file read and one row group, not by the number of rows.
+
+        Args:
+            most: files of the inbox that are copied at most; None: all.
         """
-        sources = self._paths(self.inbox)
-        base = self._paths(self.base)
-        if len(base) > _MERGE_ABOVE:
-            sources += base
+        sources = self._paths(self.inbox)[:most] + self._to_merge()
         if not sources:
             return 0
-        self.base.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.base)
         copied: list[Path] = []
         rows = 0
 
         def write(path: Path) -> None:
             nonlocal rows
-            with pq.ParquetWriter(path, FILE_SCHEMA, compression="zstd") as writer:
-                for batch in _gathered(self._readable(sources, copied)):
-                    writer.write_table(batch)
-                    rows += batch.num_rows
+            rows = row_file.write(path, _gathered(self._readable(sources, copied)))
 
         target = self.base / f"rows-{uuid.uuid4().hex[:12]}.parquet"
         files.replace_atomically(target, write)
@@ -112,10 +113,21 @@ class ResultStore:
             source.unlink(missing_ok=True)
         return rows
 
-    def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
-        """The row groups of the sources that can be read, each appended to `copied`; the others are set aside.
+    def _to_merge(self) -> list[Path]:
+        """The small files of base/, where they are many, and those without checksums."""
+        base = self._paths(self.base)
+        small = []
+        for path in base:
+            with contextlib.suppress(OSError):  # another compactor has merged it, or it is no file
+                if path.stat().st_size < _MERGE_BYTES:
+                    small.append(path)
+        merged = set(small) if len(small) > _MERGE_ABOVE else set()
+        return [path for path in base if path in merged or not self._may_stay(path)]
 
-        Of a torn file the row groups before the tear are copied: a row too often does no harm.
+    def _readable(self, sources: Iterable[Path], copied: list[Path]) -> Iterator[pa.Table]:
+        """The sound row groups of the sources, each sound one appended to `copied`; the others are set aside.
+
+        Of a damaged file the sound row groups are copied: a row too often does no harm.
         """
         for source in sources:
             try:
@@ -127,8 +139,15 @@ class ResultStore:
                 continue
             copied.append(source)
 
+    def _may_stay(self, path: Path) -> bool:
+        """Whether a file may stay in base/ as it is, as far as is known; True for one that has vanished."""
+        try:
+            return path not in self._damage and row_file.has_checksums(path)
+        except FileNotFoundError:
+            return True
+
     def _set_aside(self, path: Path, reason: str) -> None:
-        self.folder.set_aside.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.folder.set_aside)
         target = self.folder.set_aside / f"{path.name}.{uuid.uuid4().hex[:6]}"
         try:
             path.rename(target)
@@ -165,30 +184,31 @@ class ResultStore:
         table = self._read_all([*wanted, *keys], None)
         return table.take(_distinct(table)).select(wanted)
 
-    def tries(self) -> dict[str, tuple[Try, ...]]:
+    def tries(self) -> Mapping[str, tuple[Try, ...]]:
         """run_id -> its attempts, rising. Costs two listings and the reading of files not seen before."""
-        found: dict[str, dict[int, Try]] = {}
-        for entries in self._snapshot(self._tries_in):
-            for run_id, one in entries:
-                found.setdefault(run_id, {})[one.attempt] = one
-        return {run_id: tuple(tries[n] for n in sorted(tries)) for run_id, tries in found.items()}
+        self.attempts.poll()
+        self._note(self.attempts.paths())
+        return self.attempts.known()
 
-    def _tries_in(self, path: Path) -> tuple[tuple[str, Try], ...]:
-        cached = self._tries_of_file.get(path)
-        if cached is None:
-            try:
-                tables = read_groups(path, _TRY_COLUMNS)
-                cached = tuple(
-                    (row["run_id"], Try(row["attempt"], row["status"], row["failure_kind"]))
-                    for table in tables
-                    for row in table.to_pylist()
-                )
-            except DamagedFileError as error:
-                cached = Damaged(path, str(error))
-            self._tries_of_file[path] = cached
-        if isinstance(cached, Damaged):
-            raise DamagedFileError(cached.reason)
-        return cached
+    def _tries_in(self, path: Path) -> Iterator[tuple[str, Try]]:
+        # A row whose numbers are damaged is no row, whoever asks: a launch makes its run again.
+        for table in self._tables(path, _TRY_COLUMNS, checked=LIGHT_COLUMNS):
+            for run_id, attempt, status, kind in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                yield run_id, Try(attempt, status, kind)
+
+    def _tables(self, path: Path, columns: Sequence[str], checked: Sequence[str] = ()) -> list[pa.Table]:
+        """The file's sound row groups; notes what is damaged."""
+        reading = read_file(path, columns, checked=checked)
+        if reading.damage:
+            self._damage[path] = reading.damage
+        if not reading.has_checksums:
+            self._without_checksums.add(path)
+        return reading.tables
+
+    def _note(self, paths: Collection[Path]) -> None:
+        """Say what readings have found of the files that are there."""
+        self.damaged = tuple(Damaged(p, self._damage[p]) for p in sorted(paths) if p in self._damage)
+        self.unchecked = tuple(p for p in sorted(paths) if p in self._without_checksums)
 
     def _read_all(self, columns: list[str], run_ids: Collection[str] | None) -> pa.Table:
         keep = None if run_ids is None else pa.array(sorted(run_ids), pa.string())
@@ -196,7 +216,7 @@ class ResultStore:
         def load(path: Path) -> pa.Table | None:
             if run_ids is not None and path.parent == self.inbox and path.name.split(".")[0] not in run_ids:
                 return None
-            tables = list(read_groups(path, columns))
+            tables = self._tables(path, columns, checked=LIGHT_COLUMNS)
             table = pa.concat_tables(tables) if tables else None
             if table is not None and keep is not None:
                 table = table.filter(pc.is_in(table["run_id"], value_set=keep))
@@ -211,20 +231,14 @@ class ResultStore:
         Inbox before base, and from the start again when a listed file has vanished: a compactor renames into base
         before it unlinks, so a row that left the inbox before it was listed is in base when that is listed.
         """
-        for again in range(_READ_AGAIN):
+        for again in range(READ_AGAIN):
             time.sleep(min(0.02 * again, 1.0))  # a compactor on a slow disk unlinks for a while
             paths = [*self._paths(self.inbox), *self._paths(self.base)]
-            loaded, damaged = [], []
             try:
-                for path in paths:
-                    try:
-                        loaded.append(load(path))
-                    except DamagedFileError as error:
-                        damaged.append(Damaged(path, str(error)))
+                loaded = [load(path) for path in paths]
             except FileNotFoundError:
                 continue
-            self._tries_of_file = {p: self._tries_of_file[p] for p in paths if p in self._tries_of_file}
-            self.damaged = tuple(damaged)
+            self._note(paths)
             return loaded
         raise StoreError(f"{self.path}: files vanish while they are read; does another program delete rows?")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import zipfile
@@ -23,9 +24,11 @@ class TensorFileError(ValueError):
 def save_tensors(target: Path, content: dict[str, Any]) -> None:
     """Write `content` (tensors, numbers, strings, None in dicts, lists, tuples) to `target`, replacing a file there.
 
-    The folder is made where it is missing. Raises OSError where the disk is full or the folder not writable.
+    The folder is made where it is missing, its parents are not.
+    Raises OSError where the disk is full or the folder not writable.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        target.parent.mkdir()
     # Through memory: when torch writes to a path, it reports a full disk as a RuntimeError about its own format.
     buffer = io.BytesIO()
     torch.save(content, buffer)

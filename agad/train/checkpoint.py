@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agad import files
 from agad.spec.run import RunSpec
+from agad.store.folder import CHECKPOINT_SUFFIX, attempts_in
 from agad.tensors.file import TensorFileError, load_tensors, save_tensors
 
 _LOG = logging.getLogger(__name__)
@@ -23,15 +22,17 @@ class Checkpoint:
     Attributes:
         update: number of updates done.
         state: of the trainer: tensors, numbers and strings in dicts and lists.
+        outdone: the files of other attempts that hold less, where this one was read from a folder.
     """
 
     update: int
     state: dict[str, Any]
+    outdone: tuple[Path, ...] = ()
 
 
 def checkpoint_path(folder: Path, run_id: str, attempt: int) -> Path:
     """The file of one attempt's checkpoint; it writes no other."""
-    return folder / f"{run_id}.{attempt}.pt"
+    return folder / f"{run_id}.{attempt}{CHECKPOINT_SUFFIX}"
 
 
 def save_checkpoint(folder: Path, spec: RunSpec, attempt: int, data_digest: str, checkpoint: Checkpoint) -> Path:
@@ -54,6 +55,7 @@ def find_checkpoint(folder: Path, spec: RunSpec, data_digest: str) -> tuple[Chec
     the log, and never fatal. Of equal updates the later attempt counts. Executes nothing that a file contains.
     """
     best: Checkpoint | None = None
+    read: list[Path] = []  # the best one last
     passed_over: list[str] = []
     for path in _paths(folder, spec.run_id):
         try:
@@ -64,7 +66,10 @@ def find_checkpoint(folder: Path, spec: RunSpec, data_digest: str) -> tuple[Chec
             continue
         if best is None or found.update >= best.update:
             best = found
-    return best, passed_over
+            read.append(path)
+        else:
+            read.insert(0, path)
+    return best and replace(best, outdone=tuple(read[:-1])), passed_over
 
 
 def delete_checkpoints(folder: Path, run_id: str) -> None:
@@ -86,9 +91,5 @@ def _load(path: Path, spec: RunSpec, data_digest: str) -> Checkpoint:
 
 def _paths(folder: Path, run_id: str) -> list[Path]:
     """This run's checkpoints by rising attempt."""
-    found = {}
-    for name in files.names(folder):
-        match = re.fullmatch(rf"{re.escape(run_id)}\.(\d+)\.pt", name)
-        if match:
-            found[int(match[1])] = folder / name
-    return [found[attempt] for attempt in sorted(found)]
+    attempts = attempts_in(folder, CHECKPOINT_SUFFIX).get(run_id, [])
+    return [checkpoint_path(folder, run_id, attempt) for attempt in attempts]

@@ -8,7 +8,7 @@ from agad.scoring.inference import measure_inference
 from agad.store.schema import RunRecord
 from agad.tensors.device import peak_memory_bytes, reset_peak_memory
 from agad.train.control import Action, Interrupted, Progress
-from agad.train.row import now, provenance_columns
+from agad.train.row import data_columns, now, provenance_columns
 from agad.train.session import Clock, Member
 
 
@@ -28,6 +28,7 @@ def inference_record(member: Member, device: torch.device) -> RunRecord:
 
     values = {
         **measure_inference(spec, data, device, check_control),
+        **data_columns(data),
         **provenance_columns(device, data.digest),
         "train_seconds": 0.0,
         "eval_seconds": clock.lap(),

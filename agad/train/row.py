@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
 from agad.nets.build import count_parameters
 from agad.scoring.evaluate import Evaluator, Scores
@@ -92,6 +93,18 @@ def score_columns(split: OneClassSplit, scores: Mapping[str, Scores]) -> dict[st
         if protocol in scores:
             columns[f"scores_{protocol}"] = np.asarray(scores[protocol]).tolist()
     return columns
+
+
+def data_columns(data: Prepared) -> dict[str, Any]:
+    """What is known of the data, for whoever reads the row; null where nothing is (data in memory)."""
+    known = data.duplicates
+    return {
+        "images_damaged": len(data.damaged) if known else None,
+        "images_leaked": known.get("test_in_train"),
+        "images_across_classes": known.get("across_classes"),
+        "class_names": list(data.class_names),
+        "data_notes": list(data.notes) if known else None,
+    }
 
 
 def provenance_columns(device: torch.device, data_digest: str) -> dict[str, Any]:

@@ -22,11 +22,13 @@ from agad.store.schema import RunRecord
 from agad.tensors.device import peak_memory_bytes
 from agad.train.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
 from agad.train.control import Action, Control, CurvePoint, Interrupted, Progress, Pruned
+from agad.train.pace import Pace
 from agad.train.row import (
     TEST,
     VALIDATION,
     Point,
     curve_columns,
+    data_columns,
     now,
     provenance_columns,
     result_columns,
@@ -69,6 +71,13 @@ def _evaluators(spec: RunSpec, data: Prepared, split: OneClassSplit, device: tor
     return found
 
 
+def _make_folders(options: RunOptions) -> None:
+    """Make the folders that the run writes to: now, and not at its end, when they may have been removed for good."""
+    for folder in (options.checkpoint_dir, options.weights_dir):
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+
+
 def _of_validation(protocols: Iterable[str]) -> list[str]:
     return [protocol for protocol in protocols if protocol in VALIDATION_PROTOCOLS]
 
@@ -83,6 +92,7 @@ class Session:
 
     def __init__(self, member: Member, device: torch.device) -> None:
         self._started_at = now()
+        _make_folders(member.options)
         data, spec = member.open_data(), member.spec
         self._spec, self._options, self._device, self._data = spec, member.options, device, data
         self._control = member.control
@@ -96,11 +106,11 @@ class Session:
         self.together = 1
         self._peak = 0
         self._clock = Clock()
-        self._saved_at = time.monotonic()
+        self._pace = Pace(self._options.checkpoint_every, self._options.first_checkpoint)
         self._saved_mark = self._mark()  # a run that has done nothing needs no checkpoint
 
     def resume(self) -> None:
-        """Take up the newest checkpoint, whichever attempt wrote it."""
+        """Take up the newest checkpoint, whichever attempt wrote it, and unlink those that hold less."""
         if self._options.checkpoint_dir is None:
             return
         folder = Path(self._options.checkpoint_dir)
@@ -109,6 +119,8 @@ class Session:
             self._load_state(checkpoint.state)
             self._resumes += 1
             self._saved_mark = self._mark()
+            for path in checkpoint.outdone:  # else a run of a hundred attempts reads a hundred files at each
+                path.unlink(missing_ok=True)
 
     def run(self) -> Iterator[None]:
         """Go to the last update, scoring each point of the curve when it is reached; yields after each update.
@@ -189,8 +201,7 @@ class Session:
         action = self._call_control(phase)
         if action is Action.ABANDON:
             raise Interrupted(self.training.update)
-        due = time.monotonic() - self._saved_at >= self._options.checkpoint_every
-        if action is not Action.CONTINUE or due:
+        if action is not Action.CONTINUE or self._pace.is_due():
             self._save()
         if action is Action.STOP:
             raise Interrupted(self.training.update)
@@ -208,10 +219,11 @@ class Session:
         """Write the checkpoint, unless nothing has happened since the last."""
         if self._options.checkpoint_dir is None or self._mark() == self._saved_mark:
             return
+        started = time.monotonic()
         checkpoint = Checkpoint(self.training.update, self._state())
         folder = Path(self._options.checkpoint_dir)
         save_checkpoint(folder, self._spec, self._options.attempt, self._data.digest, checkpoint)
-        self._saved_at = time.monotonic()
+        self._pace.saved(time.monotonic() - started)
         self._saved_mark = self._mark()
 
     def _mark(self) -> int:
@@ -250,6 +262,7 @@ class Session:
         return {
             **size_columns(self.training, self._split, self._evaluators),
             **curve_columns(self._spec, self._curve),
+            **data_columns(self._data),
             **provenance_columns(self._device, self._data.digest),
             "together": self.together,
             "train_seconds": self._seconds["train"],

@@ -49,20 +49,20 @@ def batch_sizes(spec: RunSpec, n_normal: int) -> BatchSizes:
 
 
 class Batches:
-    """Which training images each update sees: a function of seed and update alone.
+    """Which training images each update sees: a function of the spec's seed_key and the update alone.
 
     Normals go by epochs, each a permutation of all of them whose incomplete last batch is dropped; anomalies are drawn
     again for each update, with replacement.
 
     Args:
-        spec: seed and sizes.
+        spec: seed_key and sizes.
         n_normal: number of training normals.
         n_anomaly: number of training anomalies.
     """
 
     def __init__(self, spec: RunSpec, n_normal: int, n_anomaly: int) -> None:
         self.sizes = batch_sizes(spec, n_normal)
-        self._seed = spec.seed
+        self._key = spec.seed_key
         self._n_normal, self._n_anomaly = n_normal, n_anomaly
         self._per_epoch = n_normal // self.sizes.normal
         self._epoch: tuple[int, Tensor] | None = None  # a cache: the epoch's number and permutation
@@ -74,13 +74,13 @@ class Batches:
         if not self.sizes.anomaly:
             return normals
         anomalies = torch.randint(
-            self._n_anomaly, (self.sizes.anomaly,), generator=seeded("anomalies", self._seed, update)
+            self._n_anomaly, (self.sizes.anomaly,), generator=seeded("anomalies", *self._key, update)
         )
         return torch.cat([normals, self._n_normal + anomalies])
 
     def _permutation(self, epoch: int) -> Tensor:
         if self._epoch is None or self._epoch[0] != epoch:
-            order = torch.randperm(self._n_normal, generator=seeded("normals", self._seed, epoch))
+            order = torch.randperm(self._n_normal, generator=seeded("normals", *self._key, epoch))
             self._epoch = (epoch, order)
         return self._epoch[1]
 

@@ -91,6 +91,7 @@ def _data(cells: Cells) -> Sheet:
         columns=("dataset", "size", "runs", "digest"),
         kinds=(KEY, OURS, OURS, NOTE),
         lines=tuple((datasets.title(d), str(size), str(runs), digest) for (d, size, digest), runs in found.items()),
+        notes=tuple(footnotes.data_notes(cells)),
         data=pd.DataFrame([{"dataset": d, "size": s, "digest": g, "runs": n} for (d, s, g), n in found.items()]),
     )
 

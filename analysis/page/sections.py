@@ -11,7 +11,7 @@ from agad.plan.study import Study
 from agad.store.rows import ResultStore
 
 from .. import curves
-from ..cells import Cells
+from ..cells import Cells, damaged_files
 from ..figures import reconstructions
 from ..figures.boxes import box_figures, box_rows
 from ..figures.curves import curve_figures
@@ -47,7 +47,8 @@ def sections_of_cells(store: ResultStore, cells: Cells) -> list[Section]:
         before = [number for number, section in enumerate(sections) if section.anchor in _BEFORE_TABLE8]
         table8 = Section("table8", paper.TITLES["table8"], sheets=(networks(cells),))
         sections.insert(max(before, default=-1) + 1, table8)
-    return [*sections, failures(cells), provenance(cells)]
+    # Scores and curves were read since: what was damaged in them is named too.
+    return [*sections, failures(cells), provenance(replace(cells, damaged=damaged_files(store)))]
 
 
 def section_of_study(study: Study) -> Section:

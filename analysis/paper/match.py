@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agad.spec.fields import CELL_FIELDS, json_defaults
+from agad.spec.fields import CELL_FIELDS, former_values, json_defaults
 
 from .numbers import SCORING_FIELDS, STATED_DEFAULTS, STATED_EXCEPTIONS, PaperRow, rows
 
@@ -17,8 +17,9 @@ class Match:
 
     Attributes:
         row: the paper's.
-        differences: `field=value` where ours leaves the project's reading of what the paper is silent on. If there are
-            any, ours is not compared with the paper, whose number is shown for orientation only.
+        differences: `field=value` where ours leaves the project's reading of what the paper is silent on, that of now
+            or that of earlier versions. If there are any, ours is not compared with the paper, whose number is shown
+            for orientation only.
     """
 
     row: PaperRow
@@ -49,5 +50,9 @@ def _has_stated_values(row: PaperRow, values: Mapping[str, Any]) -> bool:
 
 def _silent_differences(row: PaperRow, values: Mapping[str, Any]) -> tuple[str, ...]:
     skipped = {"dataset", "gamma", *STATED_DEFAULTS, *row.fields, *SCORING_FIELDS, *CELL_FIELDS}
-    defaults = json_defaults()
-    return tuple(f"{name}={value}" for name, value in values.items() if name not in skipped and value != defaults[name])
+    defaults, former = json_defaults(), former_values()
+    return tuple(
+        f"{name}={value}"
+        for name, value in values.items()
+        if name not in skipped and value not in (defaults[name], former.get(name, defaults[name]))
+    )

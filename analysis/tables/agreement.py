@@ -6,18 +6,21 @@ the classes, even where another length or precision shifts all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .. import stats
 from ..cells import Cells
+from ..paper.match import find_match
+from ..paper.numbers import PaperRow
 from . import formats
 from .formats import GAP
 from .keys import fewest_fields, heading, key_texts
-from .leakage import LABELS, column, scored
+from .leakage import LABELS, ORDERED, column, scored
 from .sheet import KEY, NOTE, OURS, Sheet
 
 FEWEST_CLASSES = 5
@@ -33,6 +36,7 @@ class Agreement:
         pearson: correlation of the values; None where one side does not vary.
         interval: of it, by Fisher's z.
         spearman: correlation of the ranks.
+        rank_interval: of it.
         distance: mean absolute difference, in percentage points.
     """
 
@@ -40,6 +44,7 @@ class Agreement:
     pearson: float | None
     interval: tuple[float, float] | None
     spearman: float | None
+    rank_interval: tuple[float, float] | None
     distance: float
 
 
@@ -53,54 +58,81 @@ def agreement(ours: Sequence[float], printed: Sequence[float]) -> Agreement:
     both = pd.DataFrame({"ours": 100 * np.asarray(ours, float), "paper": np.asarray(printed, float)})
     pearson = _correlation(both)
     interval = None if pearson is None else stats.fisher_interval(pearson, len(both))
+    spearman = _correlation(both.rank())
+    ranks = None if spearman is None else stats.spearman_interval(spearman, len(both))
     distance = float((both["ours"] - both["paper"]).abs().mean())
-    return Agreement(len(both), pearson, interval, _correlation(both.rank()), distance)
+    return Agreement(len(both), pearson, interval, spearman, ranks, distance)
 
 
 def agreement_table(cells: Cells) -> Sheet | None:
     """A line per row and protocol, for rows whose classes the paper prints; None where there is none."""
     fields, lines, data = fewest_fields(cells), [], []
-    for index, protocol, found in _found(cells):
+    compared = list(_found(cells))
+    closest = closest_protocols(compared)
+    for index, protocol, found, row in compared:
         key = key_texts(fields, cells.rows[index])
         texts = (str(found.classes), _r(found.pearson), _interval(found.interval), _r(found.spearman))
-        lines.append((*key, LABELS[protocol], *texts, f"{found.distance:.1f}"))
-        match = cells.matches[index]
-        assert match is not None  # checked by _found
+        mark = "*" if closest[index] == protocol else ""
+        lines.append((*key, LABELS[protocol], *texts, _interval(found.rank_interval), f"{found.distance:.1f}{mark}"))
         values = {"pearson": found.pearson, "spearman": found.spearman, "distance": found.distance}
         low, high = found.interval or (None, None)
         data.append(
             dict(zip(fields, key, strict=True))
-            | {"protocol": protocol, "paper_table": match.row.table, "classes": found.classes}
+            | {"protocol": protocol, "paper_table": row.table, "classes": found.classes}
             | values
             | {"pearson_low": low, "pearson_high": high}
+            | dict(zip(("spearman_low", "spearman_high"), found.rank_interval or (None, None), strict=True))
         )
     if not lines:
         return None
     return Sheet(
         name="agreement",
         caption="How the classes follow the paper's printed classes, by evaluation protocol",
-        columns=(*map(heading, fields), "protocol", "classes", "r", "95%", "rank r", "distance"),
-        kinds=(KEY,) * len(fields) + (KEY,) + (OURS, OURS, NOTE, OURS, OURS),
+        columns=(*map(heading, fields), "protocol", "classes", "r", "95% of r", "rank r", "95% of rank r", "distance"),
+        kinds=(KEY,) * len(fields) + (KEY,) + (OURS, OURS, NOTE, OURS, NOTE, OURS),
         lines=tuple(lines),
         notes=(
             "Over the classes that have a run: means over seeds at the last update beside the paper's number of the "
-            "same class. r: Pearson's correlation, with its interval by Fisher's z; rank r: Spearman's. distance: mean "
-            "absolute difference in points. Rows of other settings than the paper's stand here too: which classes are "
-            "easy and which are hard may survive them.",
+            "same class; without the adversarial context beside the paper's with it, as it prints no others. r: "
+            "Pearson's correlation, rank r: Spearman's, with intervals by Fisher's z. distance: mean absolute "
+            "difference in points, which mostly says how high ours are. Rows of other settings than the paper's stand "
+            "here too: which classes are easy and which are hard may survive them.",
+            closest_sentence(closest),
         ),
         data=pd.DataFrame(data),
     )
 
 
-def _found(cells: Cells) -> Iterator[tuple[int, str, Agreement]]:
+def closest_protocols(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> dict[int, str]:
+    """Row -> the protocol whose distance to the printed classes is smallest."""
+    best: dict[int, tuple[float, str]] = {}
+    for index, protocol, one, _ in found:
+        best[index] = min(best.get(index, (np.inf, "")), (one.distance, protocol))
+    return {index: protocol for index, (_, protocol) in best.items()}
+
+
+def closest_sentence(closest: Mapping[int, str]) -> str:
+    """In how many rows an ordered test set comes closest."""
+    ordered = sum(protocol in ORDERED for protocol in closest.values())
+    return f"*: the smallest of its row. It is under a test set ordered by label in {ordered} of {len(closest)} rows."
+
+
+def _found(cells: Cells) -> Iterator[tuple[int, str, Agreement, PaperRow]]:
+    rows = [_printed_like(values) for values in cells.rows]
     for protocol in scored(cells):
         means = cells.class_means(column(protocol))
         for index, of_row in means.groupby("row"):
-            match = cells.matches[int(str(index))]
-            if match is None or not match.row.classes or len(of_row) < FEWEST_CLASSES:
+            row = rows[int(str(index))]
+            if row is None or not row.classes or len(of_row) < FEWEST_CLASSES:
                 continue
-            printed = [match.row.classes[number] for number in of_row["class"]]
-            yield int(str(index)), protocol, agreement(of_row["mean"].tolist(), printed)
+            printed = [row.classes[number] for number in of_row["class"]]
+            yield int(str(index)), protocol, agreement(of_row["mean"].tolist(), printed), row
+
+
+def _printed_like(values: Mapping[str, Any]) -> PaperRow | None:
+    """The paper's row whose classes it prints, for the same data set, share and generator, with the context."""
+    match = find_match({**values, "adversarial_context": "on"}, ("table1", "table9"))
+    return match.row if match else None
 
 
 def _correlation(both: pd.DataFrame) -> float | None:

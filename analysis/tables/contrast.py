@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from agad.spec.fields import LEADING_FIELDS, json_defaults
+from agad.spec.checks import unused
+from agad.spec.fields import LEADING_FIELDS, former_values, json_defaults
 
 from .. import stats
 from ..cells import Cells
@@ -20,7 +20,7 @@ from . import formats
 from .formats import GAP
 from .keys import heading, key_text, key_texts
 from .leakage import LABELS, column, scored
-from .sheet import KEY, OURS, Sheet
+from .sheet import KEY, NOTE, OURS, Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,11 @@ class Pair:
 
 
 def pairs(cells: Cells) -> Iterator[Pair]:
-    """Every variant beside its baseline, field by field; a field's baseline is the paper's, else RunSpec's default."""
-    defaults = json_defaults()
+    """Every variant beside its baseline, field by field.
+
+    A field's baseline is the paper's, else RunSpec's former default, else its default.
+    """
+    defaults = json_defaults() | former_values()
     for name in cells.fields:
         if name in LEADING_FIELDS:
             continue
@@ -52,63 +55,107 @@ def pairs(cells: Cells) -> Iterator[Pair]:
                 yield Pair(name, baselines[keys[row]], row)
 
 
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What a variant gains over its baseline under one protocol, class by class and seed by seed.
+
+    Attributes:
+        interval: the mean gain, over seeds where both have two or more, else over classes.
+        over: `seeds` or `classes`: what the interval is over.
+        p_value: of no gain (Wilcoxon over the classes as they are), not corrected.
+        classes: classes that both have.
+    """
+
+    interval: stats.Interval
+    over: str
+    p_value: float | None
+    classes: int
+
+
+def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
+    """The gain of a pair in one column of AUROCs; None where no class and seed has both."""
+    runs = cells.runs[[*CELL, "row", "seed", value]].dropna(subset=[value])
+    a, b = (runs[runs["row"] == row].groupby([*CELL, "seed"])[value].mean() for row in (pair.baseline, pair.variant))
+    gains = stats.crossed_runs((b - a).dropna().rename("gain").reset_index(), "gain", CELL)
+    if gains is None:
+        return None
+    of_class = np.nanmean(gains, axis=1)
+    over_seeds = stats.mean_interval(gains, shared=cells.shared[pair.baseline] or cells.shared[pair.variant])
+    over_classes = stats.class_interval(of_class)
+    by_seeds = over_seeds.low is not None or over_classes is None
+    found = over_seeds if by_seeds or over_classes is None else over_classes
+    return Contrast(found, "seeds" if by_seeds else "classes", stats.wilcoxon(of_class), len(gains))
+
+
 def contrast_table(cells: Cells) -> Sheet | None:
     """A line per pair: the variant's gain over its baseline, mean over classes, under each protocol; None without."""
     protocols, lines, data = scored(cells), [], []
-    means = {protocol: _means(cells, protocol) for protocol in protocols}
-    for pair in pairs(cells):
-        gains = {protocol: _gains(of_row, pair) for protocol, of_row in means.items()}
-        classes = max(map(len, gains.values()))
-        if not classes:
-            continue
+    found = [
+        (pair, {protocol: contrast(cells, pair, column(protocol)) for protocol in protocols}) for pair in pairs(cells)
+    ]
+    found = [(pair, gains) for pair, gains in found if any(gains.values())]
+    corrected = _corrected(found, protocols)
+    for pair, gains in found:
         values = cells.rows[pair.variant]
         ours, theirs = (key_text(pair.field, cells.rows[row][pair.field]) for row in (pair.variant, pair.baseline))
         what = f"{heading(pair.field)} {ours} over {theirs}"
-        key = key_texts(LEADING_FIELDS, values)
-        found = {name: stats.class_interval(of_class) for name, of_class in gains.items()}
-        lines.append((*key, what, *(_text(interval) for interval in found.values()), str(classes)))
+        key, there = key_texts(LEADING_FIELDS, values), [gain for gain in gains.values() if gain]
+        p_values = {protocol: corrected.get((pair, protocol)) for protocol in protocols}
+        over = "/".join(dict.fromkeys(gain.over for gain in there))
+        texts = (_text(gain, p_values[protocol]) for protocol, gain in gains.items())
+        lines.append((*key, what, *texts, over, str(max(gain.classes for gain in there))))
         record: dict[str, Any] = dict(zip(LEADING_FIELDS, key, strict=True)) | {"field": pair.field, "contrast": what}
-        for protocol, interval in found.items():
-            ends = (None, None, None) if interval is None else (interval.estimate, interval.low, interval.high)
-            record |= dict(zip((protocol, f"{protocol}_low", f"{protocol}_high"), ends, strict=True))
-        data.append(record | {"classes": classes})
+        for protocol, gain in gains.items():
+            ends = (gain.interval.estimate, gain.interval.low, gain.interval.high) if gain else (None,) * 3
+            names = (protocol, f"{protocol}_low", f"{protocol}_high", f"{protocol}_p_holm")
+            record |= dict(zip(names, (*ends, p_values[protocol]), strict=True))
+        data.append(record | {"over": over, "classes": max(gain.classes for gain in there)})
     if not lines:
         return None
+    labels = (LABELS[protocol] for protocol in protocols)
     return Sheet(
         name="contrast",
         caption="What one choice changes, all else being the same: points of AUROC by evaluation protocol",
-        columns=(*map(heading, LEADING_FIELDS), "choice", *(LABELS[protocol] for protocol in protocols), "classes"),
-        kinds=(KEY, KEY, KEY) + (OURS,) * (len(protocols) + 1),
+        columns=(*map(heading, LEADING_FIELDS), "choice", *labels, "95% over", "classes"),
+        kinds=(KEY, KEY, KEY) + (OURS,) * len(protocols) + (NOTE, OURS),
         lines=tuple(lines),
         notes=(
-            "Last update, means over seeds, paired by class; in brackets the 95% interval over classes (t), which "
-            "says how far the mean would hold for other classes, and nothing of other seeds.",
+            "Last update, paired by class and seed; in brackets the 95% interval: over fresh seeds where both have two "
+            "or more, else over classes (t), which takes these for a sample of such classes and says nothing of other "
+            "seeds. *: p < .05, Wilcoxon over the classes as they are, corrected (Holm) for the lines of the same "
+            "choice under the same protocol; of one seed it says nothing of others either.",
         ),
         data=pd.DataFrame(data),
     )
 
 
+_Found = list[tuple[Pair, dict[str, Contrast | None]]]
+
+
+def _corrected(found: _Found, protocols: Sequence[str]) -> dict[tuple[Pair, str], float | None]:
+    """Pair and protocol -> p, Holm-corrected: a family is the pairs of one field under one protocol."""
+    result: dict[tuple[Pair, str], float | None] = {}
+    for name in dict.fromkeys(pair.field for pair, _ in found):
+        for protocol in protocols:
+            family = [(pair, gains[protocol]) for pair, gains in found if pair.field == name]
+            p_values = stats.holm_of([gain.p_value if gain else None for _, gain in family])
+            result |= {(pair, protocol): p for (pair, _), p in zip(family, p_values, strict=True)}
+    return result
+
+
 def _others(cells: Cells, row: int, name: str) -> tuple[str, ...]:
-    """The values of all fields that tell a row apart, but one."""
-    return tuple(repr(cells.rows[row][other]) for other in cells.fields if other != name)
+    """The values of all fields that tell a row apart, but one; of methods, of the fields that all of them use."""
+    skipped = {name}
+    if name == "method":
+        skipped = skipped.union(*(unused(values["method"], values["task"]) for values in cells.rows))
+    return tuple(repr(cells.rows[row][other]) for other in cells.fields if other not in skipped)
 
 
-def _means(cells: Cells, protocol: str) -> pd.Series[float]:
-    """Mean over seeds by row, class and known anomaly class, under a protocol."""
-    return cells.class_means(column(protocol)).set_index(["row", *CELL])["mean"].dropna()
-
-
-def _gains(means: pd.Series[float], pair: Pair) -> NDArray[np.float64]:
-    """The variant's mean minus the baseline's, of each class that both have."""
-    rows = means.index.get_level_values("row")
-    a, b = (means[rows == row].droplevel("row") for row in (pair.baseline, pair.variant))
-    return np.asarray((b - a).dropna(), np.float64)
-
-
-def _text(found: stats.Interval | None) -> str:
+def _text(found: Contrast | None, p_value: float | None) -> str:
     if found is None:
         return GAP
-    mean = formats.difference(100 * found.estimate)
-    if found.low is None or found.high is None:
-        return mean
-    return f"{mean} ({formats.interval(found.low, found.high)})"
+    mean = formats.difference(100 * found.interval.estimate)
+    mark = "*" if p_value is not None and p_value < 1 - stats.LEVEL else ""
+    if found.interval.low is None or found.interval.high is None:
+        return mean + mark
+    return f"{mean} ({formats.interval(found.interval.low, found.interval.high)}){mark}"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
+from agad.spec.fields import former_values, json_defaults
 
 from .. import stats
 from ..cells import Cells
@@ -20,18 +21,40 @@ from . import formats
 from .formats import RANGE
 
 
+def opening(cells: Cells) -> Iterator[str]:
+    """What was trained and what the numbers are, in plain words."""
+    values = cells.rows[0]
+    one_vs_rest = values["protocol"] == "one_vs_rest"
+    sets = dict.fromkeys(row["dataset"] for row in cells.rows)
+    yield (
+        f"Each run trains a detector on images of {', '.join(map(datasets.title, sets))}, where one class in turn is "
+        f"{'normal and all others are anomalies' if one_vs_rest else 'anomalous and all others are normal'}; γ is the "
+        "share of known anomalies among its training images."
+    )
+    yield (
+        "AUROC in %: how well it tells normal test images from anomalous ones; 100 is perfect, 50 is chance. avg±SD is "
+        "the mean over the classes and their spread, n counts the runs."
+    )
+    if set(sets) == {"digits"}:
+        yield (
+            "These embedded digits are for trying things out: tiny images, which are far easier than the paper's, so "
+            "their numbers say nothing about the paper."
+        )
+
+
 def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What the columns of the averages are."""
     yield (
         "avg: mean over classes of the means over seeds, last update, protocol eval. ±SD: among classes, ddof 0, as in "
-        "the paper. SD seeds: among seeds, ddof 1, pooled over classes. n: runs that are ok of those wanted."
+        "the paper. SD seeds: among seeds, ddof 1, pooled over classes, with its 95% "
+        "interval (chi-square). n: runs that are ok of those wanted."
     )
     yield (
         "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best point of the "
         "curve under eval, chosen on the test set."
     )
     if (summary["classes_wanted"] == 1).any():
-        yield f"[low{RANGE}high]: range of the runs, where a row has one class only; no verdict on these."
+        yield f"[low{RANGE}high]: range of the runs, where a row has one class only."
     if any(values["known_anomaly_classes"] == ONE_KNOWN for values in cells.rows):
         yield "known one: mean and SD over all pairs of a normal class and the one anomaly class that is known."
     if (summary["classes"] < summary["classes_wanted"]).any():
@@ -42,8 +65,9 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         yield f"The paper's numbers are from {tables}."
     if summary["verdict"].notna().any():
         yield (
-            "diff: ours minus the paper's, in points. verdict: inside, above or below the paper's ± the 95% interval "
-            "of the difference, were its spread among seeds ours (t, pooled), and the paper's rounding."
+            "diff: ours minus the paper's, in points. verdict: whether its 95% interval over seeds, the paper's "
+            f"spread taken to be ours and its rounding included, lies inside ±{cells.margin:g} points of the paper's, "
+            "above or below; undecided: across an edge. Corrected for the rows of the table (Holm)."
         )
     for match, verdict in zip(cells.matches, summary["verdict"], strict=True):
         if match and match.row.is_misprinted and verdict:
@@ -53,8 +77,27 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
                 f"{datasets.title(row.dataset)}, {row.table}: the paper prints {row.avg:.1f}; the mean of its printed "
                 f"classes is {recomputed}. The printed one is compared."
             )
+    yield from data_notes(cells)
     if settings := sorted({text for text in summary["paper_differences"] if text}):
         yield f"(in brackets): the paper's number for orientation only, not compared: here {'; or '.join(settings)}."
+
+
+def data_notes(cells: Cells) -> Iterator[str]:
+    """What is known of the data: damaged and repeated images, contradicting labels, files that are not the published.
+
+    Rows of one data set may differ in it: each sentence comes once.
+    """
+    for name, notes in _of_datasets(cells, "data_notes").items():
+        yield from (f"{datasets.title(name)}: {note}." for note in dict.fromkeys(note for of in notes for note in of))
+
+
+def _of_datasets(cells: Cells, column: str) -> dict[str, list[tuple[str, ...]]]:
+    """Data set -> the different values that its runs have in a column of lists."""
+    found: dict[str, dict[tuple[str, ...], None]] = {}
+    known = cells.runs[["row", column]].dropna()
+    for row, values in zip(known["row"], known[column], strict=True):
+        found.setdefault(cells.rows[row]["dataset"], {})[tuple(values)] = None
+    return {name: list(values) for name, values in found.items()}
 
 
 def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
@@ -64,9 +107,10 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
     joined = wanted.merge(means, on=["row", "class"])
     if (joined["n"] < joined["size"]).any():
         yield "A small figure is the number of runs where it is less than wanted."
+    recorded = _of_datasets(cells, "class_names")
     for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
         facts = datasets.DATASETS.get(dataset)
-        names = facts.class_names if facts else ()
+        names = facts.class_names if facts else next(iter(recorded.get(dataset, ())), ())
         pairs = [f"{c} {names[c]}" for c in part if c < len(names) and names[c] != str(c)]
         if pairs:
             yield f"{datasets.title(dataset)}: {', '.join(pairs)}."
@@ -78,6 +122,7 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     for tuning in cells.tunings:
         yield tuned_sentence(tuning)
     yield from _failures(cells)
+    yield from _defaults(cells)
     yield from _assumptions(cells, summary)
     yield from _provenance(cells)
     for damaged in cells.damaged:
@@ -111,6 +156,23 @@ def _failures(cells: Cells) -> Iterator[str]:
     if len(failed):
         kinds = Counter(failed["failure_kind"].fillna("unknown"))
         yield "Failed: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + "."
+
+
+def _defaults(cells: Cells) -> Iterator[str]:
+    """Where a table holds rows with a default of now beside such with one of earlier versions."""
+    defaults = json_defaults()
+    for name, former in former_values().items():
+        if name in cells.fields and {defaults[name], former} <= {values[name] for values in cells.rows}:
+            yield (
+                f"{name} is {defaults[name]} unless set, and was {former} in earlier versions: this table holds both, "
+                f"in rows of their own.{_MEANING.get(name, '')}"
+            )
+
+
+_MEANING = {
+    "bn_update": " With all, reconstructions move the running statistics too, which spoils eval but not recal.",
+    "seed_scope": " With all_classes, runs of one seed share initial weights and batches, so classes vary together.",
+}
 
 
 def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:

@@ -15,18 +15,27 @@ RANGE = "\N{EN DASH}"
 def auroc(value: float | None) -> str:
     """An AUROC in [0, 1] as percent to .1, rounded half to even, but never up to 100.0.
 
-    Only a perfect value prints as 100.0: what is less prints as 99.9 at most, so .9997 is 99.9.
+    Only a perfect value prints as 100.0: what is less has one more digit there, so .9997 is 99.97, .99999 is 99.99.
     """
     if is_missing(value):
         return GAP
     assert value is not None
     text = f"{100 * value:.1f}"
-    return "99.9" if text == "100.0" and value < 1 else text
+    if text == "100.0" and value < 1:
+        return min(f"{100 * value:.2f}", "99.99", key=float)
+    return text
 
 
 def spread(value: float | None) -> str:
     """A standard deviation of AUROCs in [0, 1] as percentage points to .01."""
     return GAP if is_missing(value) else f"{100 * value:.2f}"  # type: ignore[operator]
+
+
+def spread_and_range(value: float | None, low: float | None, high: float | None) -> str:
+    """`10.88 [7.44–19.77]`: a standard deviation with its interval, in percentage points."""
+    if is_missing(value) or is_missing(low) or is_missing(high):
+        return spread(value)
+    return f"{spread(value)} [{spread(low)}{RANGE}{spread(high)}]"
 
 
 def mean_and_spread(mean: float | None, sd: float | None) -> str:
@@ -37,11 +46,13 @@ def mean_and_spread(mean: float | None, sd: float | None) -> str:
 
 
 def difference(points: float | None) -> str:
-    """A signed difference of percentage points to .1; what rounds to zero has no sign."""
+    """A signed difference of percentage points to .1; to .01 where that would hide it; what is less has no sign."""
     if is_missing(points):
         return GAP
     text = f"{points:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "\N{MINUS SIGN}")
+    if text in ("+0.0", "-0.0"):
+        text = f"{points:+.2f}"
+    return "0.0" if text in ("+0.00", "-0.00") else text.replace("-", "\N{MINUS SIGN}")
 
 
 def interval(low: float | None, high: float | None) -> str:

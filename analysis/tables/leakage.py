@@ -6,7 +6,6 @@ the test set is ordered by label was not learnt about anomalies: it is read off 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +35,12 @@ LABELS = {
     "batch1": "single",
 }
 assert set(LABELS) == set(PROTOCOLS) == set(EVAL_PROTOCOLS)
+
+
+_GAIN_COLUMNS = ("gain", "95% over seeds", "order", "95% over classes", "up", "p")
+
+ORDERED = ("batch_class_sorted", "batch_normals_first")
+"""Protocols under which the test set is ordered by label."""
 
 
 def column(protocol: str) -> str:
@@ -72,6 +77,7 @@ class Gain:
         mean: with its interval over fresh seeds.
         over_classes: the same mean, with its interval over classes.
         up: classes whose mean rises.
+        p_value: of as many classes up as down (sign test); None where none moves.
         classes: all that have a run.
     """
 
@@ -79,17 +85,19 @@ class Gain:
     over_classes: stats.Interval | None
     up: int
     classes: int
+    p_value: float | None
 
 
 def gains(cells: Cells, over: str) -> dict[int, Gain]:
     """Row -> what an ordered test set, normals first, gains over the protocol `over`."""
     runs = cells.runs.assign(gain=cells.runs[column("batch_normals_first")] - cells.runs[column(over)])
-    return {row: _gain(of_class) for row, of_class in runs_of_cells(runs, "gain").items()}
+    return {row: _gain(found, shared=cells.shared[row]) for row, found in runs_of_cells(runs, "gain").items()}
 
 
-def _gain(of_class: Sequence[NDArray[np.float64]]) -> Gain:
-    means = np.array([values.mean() for values in of_class])
-    return Gain(stats.mean_interval(of_class), stats.class_interval(means), int((means > 0).sum()), len(means))
+def _gain(runs: NDArray[np.float64], *, shared: bool) -> Gain:
+    means = np.nanmean(runs, axis=1)
+    mean, over = stats.mean_interval(runs, shared=shared), stats.class_interval(means)
+    return Gain(mean, over, int((means > 0).sum()), len(means), stats.sign_test(means))
 
 
 def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
@@ -111,7 +119,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         key = key_texts(fields, values)
         paper_text = GAP if formats.is_missing(printed) else f"{printed:.1f}"
         gain_texts = _texts(gain.mean if gain else None)
-        order_texts = (*_texts(order.over_classes if order else None), _up(order))
+        order_texts = (*_texts(order.over_classes if order else None), _up(order), _p(order))
         lines.append((*key, *texts, *gain_texts, *order_texts, paper_text))
         record: dict[str, Any] = dict(zip(fields, key, strict=True))
         record |= {f"last_{protocol}": value for protocol, value in zip(protocols, last, strict=True)}
@@ -120,8 +128,8 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     return Sheet(
         name="leakage",
         caption="The same weights under every evaluation protocol: AUROC in %, last update / best update",
-        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), "gain", "95%", "order", "95%", "up", "paper"),
-        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + 5) + (PAPER,),
+        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), *_GAIN_COLUMNS, "paper"),
+        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + len(_GAIN_COLUMNS)) + (PAPER,),
         lines=tuple(lines),
         notes=(
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
@@ -129,10 +137,11 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "batch, the test set in that order. single: statistics of each image alone.",
             "After the slash: the best point of the curve under that protocol, chosen on the test set, where the "
             "curve was scored so.",
-            "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds (t). "
-            "order: normals first minus shuffled, which have the same weights and the same kind of statistics, so what "
-            "the order alone is worth, with its interval over classes (t); up: classes in which it is worth something, "
-            "of all.",
+            "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds, none "
+            "of one seed. order: normals first minus shuffled, which have the same weights and the same kind of "
+            "statistics, so what the order alone is worth, with its interval over classes (t), as if these were a "
+            "sample of classes; up: classes in which it is worth something, of all, which takes them as they are; p: "
+            "of as many up as down (sign test).",
         ),
         data=pd.DataFrame(data),
     )
@@ -157,12 +166,16 @@ def _up(found: Gain | None) -> str:
     return GAP if found is None else f"{found.up}/{found.classes}"
 
 
+def _p(found: Gain | None) -> str:
+    return formats.p_value(found.p_value if found else None)
+
+
 def _record(name: str, found: Gain | None) -> dict[str, Any]:
-    keys = ("", "_low", "_high", "_classes_low", "_classes_high", "_up", "_classes")
+    keys = ("", "_low", "_high", "_classes_low", "_classes_high", "_up", "_classes", "_p_sign")
     names = tuple(f"{name}{key}" for key in keys)
     if found is None:
         return dict.fromkeys(names)
     over = found.over_classes
     ends = (None, None) if over is None else (over.low, over.high)
-    values = (found.mean.estimate, found.mean.low, found.mean.high, *ends, found.up, found.classes)
+    values = (found.mean.estimate, found.mean.low, found.mean.high, *ends, found.up, found.classes, found.p_value)
     return dict(zip(names, values, strict=True))

@@ -6,6 +6,7 @@ import html
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -83,7 +84,9 @@ class Sheet:
 
     def to_csv(self) -> str:
         """The numbers at full precision; empty where one is missing."""
-        return self.data.to_csv(index=False, lineterminator="\n")
+        texts = self.data.select_dtypes(include=["object", "string"]).columns
+        neutral = self.data.assign(**{str(name): self.data[name].map(_neutral) for name in texts})
+        return neutral.rename(columns=_neutral).to_csv(index=False, lineterminator="\n")
 
     def to_html(self, heading: str = "") -> str:
         """A table element, below a heading that its caption need not repeat.
@@ -130,12 +133,28 @@ class Sheet:
         return self.line_kinds or (OURS,) * len(self.lines)
 
 
+def _neutral(value: Any) -> Any:
+    """A text that a spreadsheet takes for no formula, whatever a data set or class is called: an apostrophe before."""
+    is_formula = isinstance(value, str) and value.lstrip()[:1] in tuple("=+-@\t\r") and not _is_number(value)
+    return f"'{value}" if is_formula else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def markdown_notes(notes: Sequence[str]) -> str:
     """The notes as a list, wrapped for a terminal."""
-    return "".join(
-        textwrap.fill(note, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
-        for note in notes
-    )
+    return "".join(wrapped(note, first="- ", others="  ") + "\n" for note in notes)
+
+
+def wrapped(text: str, *, first: str = "", others: str = "") -> str:
+    """The text wrapped for a terminal; its first line and the others begin as given."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def _html_cell(line: tuple[str, ...], column: int, kind: str, *, again: bool) -> str:

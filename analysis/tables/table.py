@@ -28,7 +28,7 @@ from . import footnotes, formats
 from .formats import GAP, RANGE
 from .keys import fewest_fields, heading, key_frame, key_texts
 from .networks import networks
-from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes
+from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes, wrapped
 from .tuned import tuned_table
 
 if TYPE_CHECKING:
@@ -49,16 +49,19 @@ class Table:
         sheets: averages first, then the classes.
         notes: about the whole: what is missing, what is assumed, how it was made.
         complete: whether every run of the plan is ok.
+        opening: for who sees such a table for the first time: what was trained, and what the numbers are.
     """
 
     title: str
     sheets: tuple[Sheet, ...]
     notes: tuple[str, ...]
     complete: bool
+    opening: tuple[str, ...] = ()
 
     def to_markdown(self) -> str:
         """All of it, for the terminal and for a file."""
-        parts = [f"# {self.title}\n", *(sheet.to_markdown() for sheet in self.sheets)]
+        parts = [f"# {self.title}\n", *(f"{wrapped(text)}\n" for text in self.opening)]
+        parts += [sheet.to_markdown() for sheet in self.sheets]
         parts += [markdown_notes(self.notes)] if self.notes else []
         return "\n".join(parts)
 
@@ -87,6 +90,7 @@ def cells_table(cells: Cells) -> Table:
         sheets=(*sheets, networks(timed)) if timed else sheets,
         notes=tuple(footnotes.notes(cells, cells.summary)),
         complete=cells.complete,
+        opening=tuple(footnotes.opening(trained)) if trained else (),
     )
 
 
@@ -157,7 +161,7 @@ def _own_texts(row: Mapping[Hashable, Any]) -> list[str]:
         average += "*"
     return [
         average,
-        formats.spread(row["sd_seeds"]),
+        formats.spread_and_range(row["sd_seeds"], row["sd_seeds_low"], row["sd_seeds_high"]),
         f"{row['ok']}/{row['wanted']}",
         formats.auroc(row["avg_eval_recal"]),
         formats.auroc(row["avg_oracle"]),
@@ -171,8 +175,7 @@ def _paper_texts(row: Mapping[Hashable, Any]) -> list[str]:
     printed = formats.mean_and_spread(row["paper_avg"] / 100, printed_sd)
     if row["paper_differences"]:
         return [f"({printed})", GAP, "other settings"]
-    verdict = "one class" if row["classes_wanted"] == 1 else row["verdict"]
-    return [printed, formats.difference(row["difference"]), verdict or ""]
+    return [printed, formats.difference(row["difference"]), row["verdict"] or ""]
 
 
 def _class_text(found: tuple[float, int] | None, wanted: int) -> str:

@@ -43,7 +43,7 @@ def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
         values = defaults.rows[int(str(row))]
         keys = {name: key_text(name, values[name]) for name in fields}
         for name, column in _SCORES.items():
-            line = _line(runs, column)
+            line = _line(runs, column, shared=defaults.shared[int(str(row))])
             if line is None:
                 continue
             lines.append((*keys.values(), name, *_texts(line)))
@@ -51,12 +51,12 @@ def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
     return Sheet(
         name=f"tuned-{tuning.study}-{tuning.trial}",
         caption=f"Test AUROC in %: the plan's own values, and those of trial {tuning.trial} of study {tuning.study}",
-        columns=(*map(heading, fields), "", "default", "tuned", "gain", "95% interval", "pairs"),
+        columns=(*map(heading, fields), "", "default", "tuned", "gain", "95% over seeds", "pairs"),
         kinds=(KEY,) * (len(fields) + 1) + (OURS,) * 5,
         lines=tuple(lines),
         notes=(
             "Mean over classes of the means over seeds, of runs that both have; gain: points on the same class, known "
-            "anomaly class and seed, with its interval over fresh seeds (t, from two seeds on). Both train on all "
+            "anomaly class and seed, with its interval over fresh seeds (from two seeds on). Both train on all "
             "normals. recal: batch norm statistics estimated anew from training normals.",
             "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
             "others.",
@@ -106,10 +106,10 @@ def _seen(tuning: Tuned, target: int) -> Collection[int]:
     return {c for of in tuning.classes.values() for c in of} - {target}
 
 
-def _line(runs: pd.DataFrame, column: str) -> dict[str, Any] | None:
+def _line(runs: pd.DataFrame, column: str, *, shared: bool) -> dict[str, Any] | None:
     keys = [*CELL, "seed"]
     halves = [runs[[*keys, f"{column}_{half}"]].rename(columns={f"{column}_{half}": column}) for half in "ab"]
-    compared = stats.paired(halves[0], halves[1], value=column, of=CELL)
+    compared = stats.paired(halves[0], halves[1], value=column, of=CELL, shared=shared)
     if compared is None:
         return None
     whole = runs.dropna(subset=[f"{column}_a", f"{column}_b"])

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from agad import console
 from agad.errors import AgadError
 from agad.plan.grid import grid_name
 from agad.plan.make import make_plan
@@ -40,7 +41,9 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
         metavar="NAME",
         help="a grid that launch.py --list-grids lists, or a file of your own: mine.py, mine.py:NAME",
     )
-    group.add_argument("--plan", metavar="FILE", type=Path, help="a plan file of an earlier launch, instead of --grid")
+    group.add_argument(
+        "--plan", metavar="FILE", type=console.path, help="a plan file of an earlier launch, instead of --grid"
+    )
     group.add_argument("--seeds", metavar="N", type=positive, help="seeds 0 to N-1 of each cell")
     group.add_argument(
         "--select", metavar="FIELD=V[,V...]", action="append", default=[], help="only these runs: --select gamma=0,0.05"
@@ -61,7 +64,9 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
 
 def add_results_argument(group: argparse._ActionsContainer) -> None:
     """The results folder."""
-    group.add_argument("--results", metavar="DIR", type=Path, default=Path("results"), help="results folder (results/)")
+    group.add_argument(
+        "--results", metavar="DIR", type=console.path, default=Path("results"), help="results folder (results/)"
+    )
 
 
 def launched_plan(options: argparse.Namespace) -> Plan:

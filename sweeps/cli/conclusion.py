@@ -28,9 +28,11 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         picker.board.clear(census.done)
         _drop_checkpoints(sweep.results, census)
     except OSError as error:  # rows and claims may as well stay where they are
-        say(f"{program.title('launch')}: rows were not compacted: {error.strerror}")
+        say(f"{program.title('launch')}: rows were not compacted: {files.error_line(error)}")
     for damaged in picker.store.set_aside:
         say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
+    for torn in sorted(picker.board.torn):
+        say(f"Passed over, no claim: {torn}")
     if census.done and sweep.plan.study is None:  # a study's runs are no table
         _print_table(sweep, path)
     if outcome.error:
@@ -77,7 +79,7 @@ def _print_table(sweep: Sweep, path: Path) -> None:
     try:
         markdown = tables.plan_table(sweep.results, path).to_markdown()
         print(markdown)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        ResultsFolder(sweep.results).make(target.parent)
         files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
     except (AgadError, OSError) as error:
         say(f"{program.title('launch')}: no table: {' '.join(str(error).split())}")

@@ -15,12 +15,14 @@ import argparse
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from agad import console
+from agad import console, files
 from agad.console import EXIT_INCOMPLETE, EXIT_OK
-from agad.data.cache import cache_root, prepared_folders
+from agad.data.cache import cache_root, current, prepared_folders, read_meta
+from agad.data.summary import summary_lines
 from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
@@ -58,8 +60,9 @@ _PATIENCE_SHARE = 0.6
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    console.replace_unprintable()
     options = build_parser(__doc__).parse_args(arguments)
-    return console.run(lambda: _main(options), program.title("launch"), about=options.results)
+    return console.run(lambda: _main(options), program.title("launch"), about=options.results, again=_again())
 
 
 def _main(options: argparse.Namespace) -> int:
@@ -74,7 +77,7 @@ def _main(options: argparse.Namespace) -> int:
     path = _save(plan, options)
     if options.prepare_data:
         worker = worker_options(options, path)
-        prepare(path, worker.data_folder, worker.cache, download=True)
+        print("\n".join(prepare(path, worker.data_folder, worker.cache, download=True)))
         return EXIT_OK
     ray = ray_options.from_arguments(options)
     if plan.study is not None and ray.scheduler is not None:
@@ -89,7 +92,11 @@ def _main(options: argparse.Namespace) -> int:
             settle_code(sweep.picker(), allow_change=options.allow_code_change)
             if not is_submitted(options) or not _are_prepared(plan, options):
                 worker = sweep.worker
-                prepare(path, worker.data_folder, worker.cache, download=False, stopping=sweep.stopping)
+                known = prepare(path, worker.data_folder, worker.cache, download=False, stopping=sweep.stopping)
+            else:
+                known = _known_of_prepared(plan, options)
+            for line in known:
+                say(line)
             outcome = execute(sweep)
     if outcome.left_to:
         return _say_left(options, outcome)
@@ -115,7 +122,7 @@ def _save(plan: Plan, options: argparse.Namespace) -> Path:
         return plan.save(options.results)
     except OSError as error:
         raise StoreError(
-            f"--results {options.results} is not writable ({error.strerror}); choose a folder that is"
+            f"--results {options.results} is not writable ({files.error_line(error)}); choose a folder that is"
         ) from error
 
 
@@ -226,6 +233,19 @@ def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
     return all(prepared_folders(root, dataset, image_size) for dataset, image_size in wanted)
 
 
+def _known_of_prepared(plan: Plan, options: argparse.Namespace) -> list[str]:
+    """What is known of data that are prepared already, from the cache alone, without torch."""
+    lines, root = [], cache_root(options.cache)
+    for dataset, image_size in dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs):
+        found = current(prepared_folders(root, dataset, image_size))
+        metas = [meta for folder in found if (meta := read_meta(folder)) is not None]
+        if len(metas) == 1:
+            lines += summary_lines(metas[0], found[0])
+        elif metas:
+            lines.append(f"{dataset}: {root} holds {len(metas)} preparations; the jobs' logs say which is used")
+    return lines
+
+
 def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
     folder = ResultsFolder(options.results)
     if options.device == "auto":
@@ -252,6 +272,10 @@ def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
 
 
 # -- small things -------------------------------------------------------------------------------------------------
+
+
+def _again() -> str:
+    return shlex.join([*program.command("launch"), *sys.argv[1:]])
 
 
 def _interrupt(*_: object) -> None:

@@ -18,8 +18,9 @@ from agad.plan.plan import axes
 from agad.spec.datasets import title
 from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
 from agad.spec.run import RunSpec
+from agad.store.attempts import Try
 from agad.store.claims import ClaimBoard, Owner
-from agad.store.rows import ResultStore, Try
+from agad.store.rows import ResultStore
 
 from ..executors.slurm.queue import slurm_lines
 from ..machine import program
@@ -46,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
+    console.replace_unprintable()
     options = build_parser().parse_args(arguments)
     return console.run(lambda: _main(options), program.title("status"), about=options.results)
 
@@ -56,13 +58,17 @@ def _main(options: argparse.Namespace) -> int:
     picker = Picker(plan, store, ClaimBoard(options.results, Owner.this_process("status")), RetryPolicy())
     snapshot = Watch(picker).read()
     tries = store.tries()
-    damaged = store.damaged
+    damaged, unchecked = store.damaged, store.unchecked
     for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
     for line in slurm_lines(store.folder.jobs(plan.name)):
         print(f"  slurm: {line}")
     for one in damaged:
         print(f"  skipped {one.path}: {one.reason}")
+    for torn in sorted(picker.board.torn):
+        print(f"  skipped {torn}: no claim")
+    if unchecked:
+        print(f"  {len(unchecked)} files of rows have no checksums (of an older agad); the next launch adds them")
     if picker.is_growing():
         print("  its coordinator is running and may add runs")
     elif len(snapshot.census.done) == len(picker.specs):

@@ -17,6 +17,7 @@ import argparse
 import dataclasses
 import shlex
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ from ..machine import program
 from ..machine.devices import default_workers, resolve_device
 from ..machine.memory import worker_bytes
 from ..tuning.cells import study_cells
+from ..tuning.launcher import LauncherEndedError
 from ..tuning.lease import Lease
 from ..tuning.optimiser import PRUNERS, SAMPLERS, check_choice, import_optuna, open_storage
 from ..tuning.settings import OBJECTIVES, StudySettings, check_same, load_settings
@@ -88,13 +90,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
+    console.replace_unprintable()
     parser = build_parser()
     own, rest = parser.parse_known_args(arguments)
     launch_parser = build_launch_parser()
     launch_parser.prog = parser.prog
     launch = launch_parser.parse_args(rest)
     call = _Call(own, launch, tuple(rest))
-    return console.run(lambda: _main(call), program.title("tune"), about=launch.results)
+    again = shlex.join([*program.command("tune"), *sys.argv[1:]])
+    return console.run(lambda: _main(call), program.title("tune"), about=launch.results, again=again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,9 @@ def _main(call: _Call) -> int:
             say(f"Study {settings.name}: {number} trials from the rows; go on with --trials N.")
             return EXIT_OK
         return _work(call, search, lease, stopping, workers)
+    except LauncherEndedError as error:
+        say(f"{program.title('tune')}: error: {error}")
+        return EXIT_INCOMPLETE
     finally:
         lease.release()
 

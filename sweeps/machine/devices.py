@@ -3,31 +3,67 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from agad.errors import DeviceError
 
 
 def visible_gpus() -> list[str]:
-    """Names by which CUDA_VISIBLE_DEVICES addresses the GPUs that this process may use; empty where there are none."""
+    """Names by which CUDA_VISIBLE_DEVICES addresses the GPUs that this process may use; empty where there are none.
+
+    As CUDA reads that variable: its list ends at the first name that no GPU has, and a GPU named twice makes it void.
+    """
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    there = _gpu_count()
+    there = _gpu_names()
     if listed is None:
-        return [str(index) for index in range(there)]
-    return [name.strip() for name in listed.split(",") if name.strip() not in ("", "-1")] if there else []
+        return [str(index) for index in range(len(there.gpus))]
+    names, found = [], []
+    for name in (part.strip() for part in listed.split(",")):
+        gpu = there.find(name)
+        if gpu is None:
+            break
+        if gpu in found:
+            return []
+        names.append(name)
+        found.append(gpu)
+    return names
 
 
-def _gpu_count() -> int:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The UUIDs of this machine's GPUs, by index, and of their MIG slices."""
+
+    gpus: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+
+    def find(self, name: str) -> str | None:
+        """The UUID that an index, a UUID or the beginning of one means; None: none, or several."""
+        if name.isdecimal():
+            return self.gpus[int(name)] if int(name) < len(self.gpus) else None
+        kind = self.gpus if name.startswith("GPU-") else self.slices if name.startswith("MIG-") else ()
+        fitting = [uuid for uuid in kind if uuid.startswith(name)]
+        return fitting[0] if len(fitting) == 1 else None
+
+
+def _gpu_names() -> _Names:
     command = shutil.which("nvidia-smi")
     if command is None:
-        return 0
+        return _Names()
     try:
         done = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith("GPU ") for line in done.stdout.splitlines()) if done.returncode == 0 else 0
+        return _Names()
+    if done.returncode:
+        return _Names()
+    listed = re.findall(r"^(\s*)(?:GPU|MIG) .*\(UUID: ([^)]+)\)", done.stdout, re.MULTILINE)
+    return _Names(
+        gpus=tuple(uuid for indent, uuid in listed if not indent),
+        slices=tuple(uuid for indent, uuid in listed if indent),
+    )
 
 
 def resolve_device(requested: str) -> str:

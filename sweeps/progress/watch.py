@@ -73,6 +73,10 @@ class Watch:
         """Whether runs may be added to the plan."""
         return self._picker.is_growing()
 
+    def saved(self) -> tuple[int, int]:
+        """What the sweep has saved, see Picker.saved."""
+        return self._picker.saved()
+
     def _seconds_left(self, census: Census, running: list[Running]) -> float | None:
         """From the work done since the first run was seen under way; scoring counts as none."""
         if self._ended_before is None:
@@ -92,7 +96,8 @@ class Watch:
 
     def _before(self, run_id: str) -> float:
         """Cost of the updates that a run had done when it was first seen."""
-        return cost_per_update(self._specs[run_id]) * self._first_update.get(run_id, 0)
+        seen = self._first_update.get(run_id, 0)
+        return cost_per_update(self._specs[run_id]) * seen if seen else 0.0
 
 
 def describe(spec: RunSpec) -> str:

@@ -16,6 +16,10 @@ _STOP_PATIENCE = 150.0
 """Seconds that the launcher gets for its workers' checkpoints; a little more than it gives them."""
 
 
+class LauncherEndedError(AgadError):
+    """launch.py ended before its work, and would again."""
+
+
 class Launcher:
     """Starts launch.py at the study's plan, and starts it again while that brings trials to their end.
 
@@ -23,18 +27,27 @@ class Launcher:
         arguments: of launch.py, `--plan` among them.
         log: file for what it prints: the terminal is the coordinator's.
         ended: how many trials have ended.
+        say: shows a line.
     """
 
-    def __init__(self, arguments: list[str], log: Path, ended: Callable[[], int]) -> None:
+    def __init__(
+        self, arguments: list[str], log: Path, ended: Callable[[], int], say: Callable[[str], None] = print
+    ) -> None:
         self._arguments = arguments
         self._log = log
         self._ended = ended
+        self._say = say
+        self._was_killed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._at_start = 0
         self._said_before = 0
 
     def supervise(self) -> None:
-        """Start it where it is not running. Raises AgadError where it ended and no trial has ended since its start."""
+        """Start it where it is not running.
+
+        Raises LauncherEndedError where it ended and no trial has ended since its start; where it was killed, by the
+        system for want of memory or by somebody, only when that happens again.
+        """
         if self._process is None:
             self._start()
             return
@@ -42,8 +55,16 @@ class Launcher:
         if code is None:
             return
         self._process = None
-        if self._ended() == self._at_start:
-            raise AgadError(f"{self._last_line() or f'launch.py ended with status {code}'} (log: {self._log})")
+        if self._ended() > self._at_start:
+            self._was_killed = False
+            return
+        if code >= 0:
+            raise LauncherEndedError(f"{self._last_line() or f'launch.py ended with status {code}'} (log: {self._log})")
+        how = f"launch.py, which runs this study's workers, was killed by signal {-code}"
+        if self._was_killed:
+            raise LauncherEndedError(f"{how} again, before a trial ended (log: {self._log}); is there enough memory?")
+        self._was_killed = True
+        self._say(f"{how}; it is started again once.")
 
     def stop(self) -> None:
         """Let its workers write checkpoints, and end it."""

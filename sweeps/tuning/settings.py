@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agad import files
+from agad import files, json_file
 from agad.errors import AgadError, StoreError
 from agad.plan.study import STUDY_VERSION
 from agad.spec.datasets import is_plain_name
@@ -74,8 +74,8 @@ class StudySettings:
 
     def save(self, folder: StudyFolder) -> StudySettings:
         """Write them where none are yet; those that count. Raises AgadError where another search has that name."""
-        folder.path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self._content(), indent=1)
+        folder.path.mkdir(parents=True, exist_ok=True)  # a study's first act, as a plan's file is a launch's
+        text = json_file.dumps(self._content(), indent=1)
         if files.create_atomically(folder.settings, lambda temporary: temporary.write_text(text)):
             return self
         there = load_settings(folder)
@@ -100,7 +100,7 @@ def load_settings(folder: StudyFolder) -> StudySettings:
     """The settings of the study in a folder. Raises StoreError, one line."""
     path = folder.settings
     try:
-        content = json.loads(path.read_text())
+        content = json_file.loads(path.read_bytes())
         versions = content["study_version"], content["semantics_version"]
         if versions[0] != STUDY_VERSION:
             raise StoreError(

@@ -113,7 +113,7 @@ def work(
     """
     optimiser, feed, rows = search.optimiser(lease), search.feed(), search.rows()
     log = ResultsFolder(search.results).logs(search.plan.name) / "launch.log"
-    launcher = Launcher(launch or [], log, lambda: coordinator.ended)
+    launcher = Launcher(launch or [], log, lambda: coordinator.ended, search.say)
     summaries = _Summaries(search.folder, optimiser, feed, rows)
 
     def idle() -> None:

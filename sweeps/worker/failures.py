@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import errno
+import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from agad.errors import AgadError, DataError, DeviceError, NonFiniteLoss, StoreError, is_out_of_memory
+from agad import files
+from agad.errors import AgadError, NonFiniteLoss, SpecError, is_out_of_memory
 from agad.store.provenance import collect
 
-_ENVIRONMENT_ERRNOS = {
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ENODEV,
-    errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ENOTDIR, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOLINK,
-}  # fmt: skip
+_ENVIRONMENT = (AgadError, OSError, ImportError)
+"""Errors that are never a run's own: data, device, store, every error of the operating system, a failing import."""
+_OWN = (NonFiniteLoss, SpecError)
+"""Those of AgadError that are: the spec, on these data, has no number."""
+_SYSTEM_ERROR = re.compile(r"(?P<text>[A-Z][^:()]*) \((?P<number>[0-9]{1,3})\)")
+"""How torch's C++ code writes an error of the operating system into a RuntimeError."""
 _DEVICE_WORDS = (
     "CUDA error", "CUDA driver", "cudaErr", "NVML", "ECC", "no kernel image", "cuDNN error", "No CUDA GPUs",
     "NVIDIA driver", "CUDA-capable device",
@@ -38,15 +42,29 @@ def environment_faults() -> Iterator[None]:
         raise EnvironmentFault(_one_line(error)) from error
 
 
-def is_environmental(error: Exception) -> bool:
-    """Whether the next run would fail here in the same way: device, data, disk, import."""
-    if isinstance(error, EnvironmentFault | DataError | DeviceError | StoreError | ImportError):
-        return True
-    if isinstance(error, OSError):
-        return error.errno in _ENVIRONMENT_ERRNOS
-    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
+def is_environmental(error: BaseException) -> bool:
+    """Whether an exception is not the run's own fault, by itself or by the error that it was raised from.
+
+    A run's own are a non-finite loss, a spec that does not go with its data, memory that does not suffice, and
+    whatever the code of a net or method raises. No error of the operating system is: another run would meet it too.
+    """
+    if isinstance(error, _OWN) or is_out_of_memory(error):
         return False
+    if isinstance(error, _ENVIRONMENT):
+        return True
+    if isinstance(error, RuntimeError) and (_names_device(error) or _names_system_error(error)):
+        return True
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return cause is not None and is_environmental(cause)
+
+
+def _names_device(error: RuntimeError) -> bool:
     return any(word in str(error) for word in _DEVICE_WORDS)
+
+
+def _names_system_error(error: RuntimeError) -> bool:
+    found = _SYSTEM_ERROR.finditer(str(error))
+    return any(os.strerror(int(one["number"])) == one["text"] for one in found)
 
 
 def failure_columns(error: Exception) -> dict[str, Any]:
@@ -67,5 +85,7 @@ def failure_kind(error: Exception) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return files.error_line(error)
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, AgadError | OSError) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, AgadError) else f"{type(error).__name__}: {text}"

@@ -16,17 +16,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agad import files
+from agad import files, json_file
 from agad.errors import SpecError, StoreError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.claims import DEFAULT_LEASE, ClaimBoard, Owner
 from agad.store.folder import StudyFolder
+
+_LOG = logging.getLogger(__name__)
+_WAY_OUT = "move it away; tune.py --rebuild makes the study again from the rows"
 
 COORDINATOR = "0"
 """The coordinator's claim among the study's claims, which are named like those of runs."""
@@ -60,35 +64,37 @@ class Feed:
         self.folder = folder
         self._board = ClaimBoard(folder.path, Owner.this_process("observer"), lease=lease, clock=clock)
         self._read: set[str] = set()
-        self._verdicts_text = ""
+        self._verdicts_text = b""
         self._verdicts = Verdicts()
 
     # -- what a coordinator does -----------------------------------------------------------------------------------
 
     def add(self, number: int, specs: Iterable[RunSpec]) -> None:
         """Add the runs of a trial; nothing where they were added before."""
-        self.folder.trials.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.folder.trials)
         specs = list(specs)
         text = json.dumps([{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in specs])
         # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
-        digest = hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
-        path = self.folder.trials / f"{number:06d}-{digest}.json"
+        path = self.folder.trials / f"{number:06d}-{_digest(specs)}.json"
         if not path.exists():
             files.create_atomically(path, lambda temporary: temporary.write_text(text))
 
     def write(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
-        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.folder.make(self.folder.path)
         content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
-        text = json.dumps(content)
+        text = json_file.dumps(content)
         files.replace_atomically(self.folder.verdicts, lambda temporary: temporary.write_text(text))
 
     def points(self, run_id: str) -> dict[int, float]:
         """Update -> validation score of an unfinished run; empty where none was reported."""
         try:
-            content = json.loads((self.folder.points / f"{run_id}.json").read_bytes())
+            content = json_file.loads((self.folder.points / f"{run_id}.json").read_bytes())
             return {int(update): float(score) for update, score in content.items()}
-        except (OSError, ValueError):  # not there yet, or moved while it was read: the next poll finds it
+        except OSError:  # not there yet, or moved while it was read: the next poll finds it
+            return {}
+        except (ValueError, TypeError) as error:
+            _LOG.warning("points of run %s passed over: damaged (%s)", run_id, error)
             return {}
 
     def forget_points(self, run_ids: Iterable[str]) -> None:
@@ -119,33 +125,36 @@ class Feed:
     def verdicts(self) -> Verdicts:
         """The newest verdicts; by a fresh open, which sees new bytes on network file systems too."""
         try:
-            text = self.folder.verdicts.read_text()
+            text = self.folder.verdicts.read_bytes()
         except OSError:
             return self._verdicts
         if text != self._verdicts_text:
             try:
-                content = json.loads(text)
+                content = json_file.loads(text)
                 self._verdicts = Verdicts(str(content["points"]), frozenset(content["withdrawn"]))
             except (ValueError, KeyError, TypeError) as error:
-                raise StoreError(f"{self.folder.verdicts} is damaged: {error}") from error
+                raise StoreError(f"{self.folder.verdicts} is damaged: {error}; {_WAY_OUT}") from error
             self._verdicts_text = text
         return self._verdicts
 
     def report(self, run_id: str, points: Mapping[int, float]) -> None:
         """Report the points of an unfinished run: those of an earlier worker stay."""
-        known = {**self.points(run_id), **points}
-        self.folder.points.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(known)
+        known = {str(update): score for update, score in {**self.points(run_id), **points}.items()}
+        self.folder.make(self.folder.points)
+        text = json_file.dumps(known)
         files.replace_atomically(self.folder.points / f"{run_id}.json", lambda temporary: temporary.write_text(text))
 
     @staticmethod
     def _specs(path: Path) -> list[RunSpec]:
         try:
-            return [_spec(values) for values in json.loads(path.read_bytes())]
+            specs = [_spec(values) for values in json.loads(path.read_bytes())]
+            if path.stem.rpartition("-")[2] != _digest(specs):
+                raise SpecError("it holds other runs than its name stands for")
+            return specs
         except OSError as error:
             raise StoreError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} is not a trial of this agad: {error}") from error
+            raise StoreError(f"{path} is not a trial of this agad, or damaged: {error}; {_WAY_OUT}") from error
 
 
 class Judgement:
@@ -176,6 +185,10 @@ class Judgement:
             if verdicts.points in point.validation:
                 self._feed.report(spec.run_id, {point.update: point.validation[verdicts.points]})
         return spec.run_id in verdicts.withdrawn
+
+
+def _digest(specs: Iterable[RunSpec]) -> str:
+    return hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
 
 
 def _spec(values: dict[str, Any]) -> RunSpec:

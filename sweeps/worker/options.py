@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agad import files
+from agad import console, files
 from agad.errors import StoreError
 from agad.store.claims import DEFAULT_LEASE
+from agad.store.folder import ResultsFolder
 
 from .retry import RetryPolicy
 
@@ -31,14 +32,18 @@ def _option(default: Any = dataclasses.MISSING, text: str = "", *, own: bool = F
     return dataclasses.field(default=default, metadata={"help": text, "own": own, "argument": argument})
 
 
+def _folder(text: str) -> str:
+    return str(console.path(text))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """What a worker is started with: strings and numbers, so that any executor can pass them on."""
 
     plan: str = _option(text="path of the plan file")
     results: str = _option(text="the results folder")
-    data: str | None = _option(None, "raw data ($AGAD_DATA, else data/)", metavar="DIR")
-    cache: str | None = _option(None, "prepared data ($AGAD_CACHE, else ~/.cache/agad)", metavar="DIR")
+    data: str | None = _option(None, "raw data ($AGAD_DATA, else data/)", metavar="DIR", type=_folder)
+    cache: str | None = _option(None, "prepared data ($AGAD_CACHE, else ~/.cache/agad)", metavar="DIR", type=_folder)
     executor: str = _option("local", "which executor started it, for the row")
     device: str = _option("cpu", "what runs are trained on (auto: CUDA where there is a GPU, else the CPU)", own=True,
                           choices=("auto", "cpu", "cuda"))  # fmt: skip
@@ -65,12 +70,13 @@ class WorkerOptions:
     name: str = _option("worker", "its name in claims, rows and logs", own=True)
     log: str | None = _option(None, "path of its log, named in failed rows; None: stderr", own=True)
     parent: int | None = _option(None, "pid of the launcher, with which it ends; None: it lives on its own", own=True)
+    verified: int = _option(0, "1: its launcher has verified this machine's prepared data", own=True)
     bell: str | None = _option(None, "file by which a launcher on another host stops it; None: none", own=True)
 
     @property
     def data_folder(self) -> str:
         """Folder of the raw data, as this process's environment has it where none was given."""
-        return self.data or os.environ.get("AGAD_DATA") or "data"
+        return str(console.path(self.data or os.environ.get("AGAD_DATA") or "data"))
 
     @property
     def policy(self) -> RetryPolicy:
@@ -79,20 +85,24 @@ class WorkerOptions:
 
     def path(self, folder: Path) -> Path:
         """Where `save` writes them, by a name that stands for their content."""
-        return folder / f"options-{hashlib.sha256(self._text.encode()).hexdigest()[:12]}.json"
+        return folder / _file_name(self._text)
 
     def save(self, folder: Path) -> Path:
-        """Write what all workers of a sweep share, unless it is there; the file's path, absolute."""
+        """Write what all workers of a sweep share, unless it is there undamaged; the file's path, absolute."""
         path = self.path(folder.absolute())
-        folder.mkdir(parents=True, exist_ok=True)
-        files.create_atomically(path, lambda temporary: temporary.write_text(self._text))
+        ResultsFolder(Path(self.results)).make(folder.absolute())
+        if not path.is_file() or path.read_bytes() != self._text.encode():
+            files.replace_atomically(path, lambda temporary: temporary.write_text(self._text))
         return path
 
     @classmethod
     def load(cls, path: Path, **own: Any) -> WorkerOptions:
         """Read the file, and add what is one worker's own. Raises StoreError."""
         try:
-            return cls(**json.loads(path.read_text()), **own)
+            text = path.read_text()
+            if path.name != _file_name(text):
+                raise ValueError("its content is not what its name stands for")
+            return cls(**json.loads(text), **own)
         except OSError as error:
             raise StoreError(f"cannot read the worker's options {path}: {error.strerror}") from error
         except (ValueError, TypeError) as error:
@@ -102,6 +112,10 @@ class WorkerOptions:
     def _text(self) -> str:
         shared = [option.name for option in dataclasses.fields(self) if not option.metadata["own"]]
         return json.dumps({name: getattr(self, name) for name in shared}, indent=1, default=dict)
+
+
+def _file_name(text: str) -> str:
+    return f"options-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
 
 
 def command_line_options() -> dict[str, dataclasses.Field[Any]]:

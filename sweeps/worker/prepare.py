@@ -1,11 +1,12 @@
 """The data of a plan, prepared and compared with its runs, in a process of its own: it needs torch.
 
-python -m sweeps.worker.prepare --plan results/plans/demo-….json [--data DIR] [--cache DIR] [--download] [--list]
+python -m sweeps.worker.prepare --plan results/plans/demo-….json [--data DIR] [--cache DIR] [--download]
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -18,28 +19,34 @@ from ..machine import processes, program
 from .stopping import Stopping
 
 
-def prepare(plan_path: Path, data: str, cache: str | None, *, download: bool, stopping: Stopping | None = None) -> None:
+def prepare(
+    plan_path: Path, data: str, cache: str | None, *, download: bool, stopping: Stopping | None = None
+) -> list[str]:
     """Run this module as a process on a plan file. Raises AgadError with its one line.
 
-    Returns early where it is to stop: a preparation that is cut off leaves nothing behind.
+    Returns the lines to print: what is in each data set, and what a reader of its results must know. It returns early
+    where it is to stop: a preparation that is cut off leaves nothing behind.
     """
     command = [*program.module("worker.prepare"), "--plan", str(plan_path), "--data", data]
     command += ["--cache", cache] if cache else []
-    command += ["--download", "--list"] if download else []
+    command += ["--download"] if download else []
     with processes.without_warnings():
-        process = subprocess.Popen(command, env=processes.environment(), stderr=subprocess.PIPE, text=True)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 - our own module, arguments passed as a list
+            command, env=processes.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     with process:
-        messages = _wait(process, stopping or Stopping())
+        output, messages = _wait(process, stopping or Stopping())
     if process.returncode and not (stopping and stopping.is_set()):
         lines = messages.strip().splitlines() or [f"preparing the data ended with status {process.returncode}"]
         raise AgadError(lines[-1])
+    return output.splitlines()
 
 
-def _wait(process: subprocess.Popen[str], stopping: Stopping) -> str:
-    """What a process has written to standard error when it has ended, by itself or because everything is to stop."""
+def _wait(process: subprocess.Popen[str], stopping: Stopping) -> tuple[str, str]:
+    """What a process has written, output and errors, when it has ended by itself or because everything is to stop."""
     while True:
         try:
-            return process.communicate(timeout=0.5)[1]
+            return process.communicate(timeout=0.5)
         except subprocess.TimeoutExpired:
             if stopping.is_set():
                 process.terminate()
@@ -51,7 +58,7 @@ def _wait(process: subprocess.Popen[str], stopping: Stopping) -> str:
 def prepare_here(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> list[str]:
     """Prepare each data set of the plan in this process, and check that every run can be drawn from it.
 
-    Returns a line about each data set. Raises AgadError, one line.
+    Returns lines about each data set. Raises AgadError, one line.
     """
     from agad.data.prepared import open_prepared, prepare_all
     from agad.data.split import one_class_split
@@ -78,15 +85,14 @@ def main() -> int:
     parser.add_argument("--data")
     parser.add_argument("--cache")
     parser.add_argument("--download", action="store_true")
-    parser.add_argument("--list", action="store_true", help="print a line per data set")
     arguments = parser.parse_args()
+    logging.basicConfig(stream=sys.stdout, format="%(message)s")  # that damaged data were prepared again is no error
     try:
         lines = prepare_here(Plan.load(arguments.plan), arguments.data, arguments.cache, download=arguments.download)
     except (AgadError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
-    if arguments.list:
-        print("\n".join(lines))
+    print("\n".join(lines))
     return 0
 
 

@@ -2,16 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agad.errors import AgadError
 from agad.plan.plan import Plan
+from agad.store.attempts import Try
+from agad.store.claims import ClaimRecord
 from agad.store.provenance import code_digest
-from agad.store.rows import Try
 
 DEATHS_UNTIL_FAILED = 3
 """Workers that may die on a run without a new checkpoint before it becomes a failed row."""
+
+_FIRST_CHECKPOINT = 10.0
+"""Seconds until the first checkpoint of a run on which one worker has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deaths:
+    """Workers that died on a run, since one gave it back.
+
+    Attributes:
+        in_a_row: all of them.
+        without_progress: the latest of them that left no new checkpoint.
+    """
+
+    in_a_row: int
+    without_progress: int
+
+
+def count_deaths(claims: Mapping[int, ClaimRecord | None], saved: Collection[int]) -> Deaths:
+    """How the latest of a run's claims have ended, none of which is held.
+
+    A claim shows progress where its attempt has left a checkpoint, or where it reported more than all before it: the
+    one before may have died before it reported its own checkpoint.
+
+    Args:
+        claims: attempt -> its claim; None: torn.
+        saved: the attempts of which there is a checkpoint.
+    """
+    in_a_row, without_progress, furthest = 0, 0, 0
+    for attempt, record in sorted(claims.items()):
+        reported = record.saved if record else 0
+        if record is not None and record.released:
+            in_a_row = without_progress = 0
+        else:
+            in_a_row += 1
+            without_progress = 0 if attempt in saved or reported > furthest else without_progress + 1
+        furthest = max(furthest, reported)
+    return Deaths(in_a_row, without_progress)
+
+
+def first_checkpoint(deaths: int) -> float | None:
+    """Seconds until a run's first checkpoint after so many deaths of its workers in a row; None: as ever.
+
+    After two it is due at once: with DEATHS_UNTIL_FAILED there may be no other chance.
+    """
+    if deaths == 0:
+        return None
+    return _FIRST_CHECKPOINT if deaths == 1 else 0.0
+
+
+class Crashes:
+    """Workers of a launch that died in a row, with nothing saved between: so many show that none can work here.
+
+    Args:
+        saved: what the sweep has saved; it only rises.
+
+    Attributes:
+        in_a_row: how many.
+    """
+
+    def __init__(self, saved: Callable[[], tuple[int, int]]) -> None:
+        self.in_a_row = 0
+        self._saved = saved
+        self._before = (0, 0)
+
+    def note(self, workers: int) -> bool:
+        """A worker has died; whether that was one too many, where so many work at once."""
+        with contextlib.suppress(OSError):  # a file server that does not answer shows nothing
+            saved = self._saved()
+            if saved > self._before:
+                self.in_a_row, self._before = 0, saved
+        self.in_a_row += 1
+        return self.in_a_row > DEATHS_UNTIL_FAILED * (workers + 1)
 
 
 @dataclass(frozen=True, slots=True)

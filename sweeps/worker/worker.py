@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
@@ -24,7 +25,7 @@ from .growing import Judgement
 from .heartbeat import Heartbeat
 from .options import WorkerOptions
 from .picking import Picker
-from .retry import check_code
+from .retry import check_code, first_checkpoint
 from .stopping import Bell, Stopping
 from .withheld import Withheld, is_suspicious
 
@@ -40,6 +41,8 @@ EXIT_ENVIRONMENT = 4
 
 _POLL_EVERY = 1.0
 """Seconds between two polls for an open run while other workers hold all of them."""
+_POLL_SHARE = 10
+"""Or as many times as long as the poll took, where that is more."""
 _FIRST_POLL = 0.05
 """Likewise before the first poll of a plan that grows, where a run that ends brings the next one."""
 
@@ -142,6 +145,7 @@ class Worker:
         patience = self.picker.board.lease + 2 * self.options.heartbeat
         ends, pause = time.monotonic() + patience, _FIRST_POLL
         while not self.stopping.is_set():
+            asked = time.monotonic()
             with environment_faults():
                 picked = self.picker.next()
                 if picked is not None:
@@ -152,7 +156,8 @@ class Worker:
                 # A worker that holds a run may be dead: this process must watch its claim for a lease to know.
                 elif not set(self.picker.census().open) - self._withheld.run_ids or time.monotonic() > ends:
                     return None
-            time.sleep(pause if self.plan.study else _POLL_EVERY)
+            took = time.monotonic() - asked  # many claims on a slow disk: many that wait must not wear it out
+            time.sleep(max(pause if self.plan.study else _POLL_EVERY, _POLL_SHARE * took))
             pause = min(2 * pause, _POLL_EVERY)
         return None
 
@@ -169,6 +174,7 @@ class Worker:
         self.heartbeat.hold(claim)
         outcome: RunRecord | Exception
         try:
+            self.store.folder.make(self.store.folder.checkpoints)
             outcome = self._train(spec, claim)
         except Exception as error:  # noqa: BLE001 - _settle decides whose fault it is
             outcome = error
@@ -212,7 +218,12 @@ class Worker:
 
         key = (dataset, image_size)
         if key not in self._data:
-            self._data[key] = open_prepared(*key, data_root=self.options.data_folder, cache=self.options.cache)
+            self._data[key] = open_prepared(
+                *key,
+                data_root=self.options.data_folder,
+                cache=self.options.cache,
+                verify=not self.options.verified,
+            )
         return self._data[key]
 
     def _run_options(self, claim: Claim) -> RunOptions:
@@ -223,6 +234,7 @@ class Worker:
             cache=self.options.cache,
             checkpoint_dir=str(self.store.folder.checkpoints),
             checkpoint_every=self.options.checkpoint_every,
+            first_checkpoint=first_checkpoint(claim.deaths),
             attempt=claim.generation,
             weights_dir=str(self.store.folder.weights) if self.options.keep_weights else None,
         )
@@ -263,11 +275,15 @@ class Worker:
             self._give_back(claim)
             raise
         self._give_back(claim)
+        self.picker.compact_if_many()
         return record
 
     def _record(self, spec: RunSpec, claim: Claim, outcome: RunRecord | Exception) -> RunRecord | None:
         """The record, or None if the run was stopped or stolen. Raises what is the environment's fault."""
         if isinstance(outcome, Interrupted):
+            return None
+        if claim.is_lost():  # this process was stopped for longer than a lease, and has just woken up
+            log.warning("run %s was taken over by another worker, which commits its row", claim.run_id)
             return None
         if isinstance(outcome, Exception):
             if is_environmental(outcome):
@@ -280,7 +296,15 @@ class Worker:
         return RunRecord(spec=spec, attempt=claim.generation, status=status, values=values)
 
     def _commit(self, record: RunRecord) -> None:
-        if not self.store.commit(record):
+        try:
+            written = self.store.commit(record)
+        except (AgadError, OSError):
+            raise
+        except Exception as error:  # the run is done: made again, it would end here again
+            log.exception("the row of run %s cannot be written", record.run_id)
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise EnvironmentFault(f"the row of run {record.run_id} cannot be written: {reason}") from error
+        if not written:
             log.error("run %s: attempt %s has a row already; its checkpoints stay", record.run_id, record.attempt)
         elif record.status == "ok":
             from agad.train.checkpoint import delete_checkpoints

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from agad.spec.run import RunSpec
-from agad.store.row_file import FILE_METADATA
+from agad.store import row_file
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA, RunRecord
 
@@ -52,8 +51,8 @@ def commit_all(
     """An ok row for each spec, in one file as after compaction: separate commits would each wait for the disk."""
     rows = [ok_row(spec, auroc(spec), **(values or {})).to_row() for spec in runs]
     store.base.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pylist(rows, schema=SCHEMA).cast(SCHEMA.with_metadata(FILE_METADATA))
-    pq.write_table(table, store.base / f"rows-{len(list(store.base.iterdir()))}.parquet")
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    row_file.write(store.base / f"rows-{len(list(store.base.iterdir()))}.parquet", [table])
 
 
 def drawn(spec: RunSpec, spread: float = 0.01) -> float:

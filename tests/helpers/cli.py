@@ -84,7 +84,13 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
         env={**os.environ, **environment},
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - it takes no lock
     )
+
+
+def _heed_interrupts() -> None:
+    """As in a terminal: a test suite that was started in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def children(pid: int) -> list[int]:

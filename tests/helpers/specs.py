@@ -8,7 +8,7 @@ OTHER_VALUES = {
     "task": "inference", "method": "ganomaly",
     "dataset": "mnist", "image_size": 64, "normal_class": 1, "gamma": 0.05, "naive_latent": "1x1",
     "backbone": "unet", "upsampling": "bilinear", "generator_norm": "none", "discriminator": "two_block",
-    "init": "torch", "batch_norm": "advprop", "advprop_scope": "g+d", "bn_update": "real_only", "lambda_adv": 2.0,
+    "init": "torch", "batch_norm": "advprop", "advprop_scope": "g+d", "bn_update": "all", "lambda_adv": 2.0,
     "lambda_con": 2.0, "lambda_adcon": 2.0, "lambda_lat": 2.0, "adversarial_context": "off", "latent_loss": "norm",
     "detach_pseudo": True, "anomaly_pair": "eq3", "anomaly_weight": "share", "reciprocal": "per_sample",
     "recip_eps": 0.1, "updates": 7, "batch_size": 128, "min_anomalies": 16, "batch_mix": "separate",
@@ -16,7 +16,7 @@ OTHER_VALUES = {
     "precision": "bf16", "features": "gcn", "neighbours": 3,
     "curve": (1, 2), "curve_protocols": ("eval",), "final_protocols": ("eval", "eval_recal"),
     "eval_batch_size": 64, "eval_precision": "bf16", "validation": 0.2, "validation_anomalies": 7,
-    "validation_anomaly_classes": (1, 2), "evaluate_test": False, "seed": 1,
+    "validation_anomaly_classes": (1, 2), "evaluate_test": False, "seed": 1, "seed_scope": "all_classes",
 }  # fmt: skip
 
 NEEDED: dict[str, dict[str, Any]] = {

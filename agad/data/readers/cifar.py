@@ -5,9 +5,9 @@ CIFAR-10 is also read from cifar10.npz, where there are no batches.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import io
+import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,10 @@ DATASETS = {
 }  # fmt: skip
 
 
+UNPUBLISHED = "AGAD_UNPUBLISHED_CIFAR"
+"""Environment variable: 1 has batches read that are not the published files. They are pickles of an unknown writer."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Release:
     """One published release: its folder, the key of the labels, and the MD5 of each file (torchvision's list)."""
@@ -89,7 +93,8 @@ def find(dataset: str, root: Path) -> Source:
     release = _RELEASES[dataset]
     folder, npz = root / release.folder, root / f"{dataset}.npz"
     if dataset == "cifar10" and not folder.exists() and npz.exists():
-        return npz_source(npz, root, datasets.DATASETS[dataset].class_names)
+        notes = ("cifar10.npz is no published file: its images are not compared with the published ones",)
+        return npz_source(npz, root, datasets.DATASETS[dataset].class_names, notes)
     stamps = [stamp(folder / name, root) for name in (*release.train, *release.test)]
     return Source(tuple(sorted(stamps)), lambda: _read(dataset, release, folder))
 
@@ -109,6 +114,11 @@ def _read_part(folder: Path, files: dict[str, str], key: str, classes: int, note
         path = folder / name
         blob = _bytes(path)
         if hashlib.md5(blob, usedforsecurity=False).hexdigest() != md5:
+            if os.environ.get(UNPUBLISHED) != "1":
+                raise DataError(
+                    f"{path} is not the published file (its MD5 is not {md5}): truncated, changed or pickled again; "
+                    f"download it again, save the arrays as an npz ({_NPZ_ADVICE}), or set {UNPUBLISHED}=1 to read it"
+                )
             notes.append(f"{path.name} is not the published file: its MD5 is not {md5}")
         batch_images, batch_labels = _batch(path, blob, key, classes)
         images.append(batch_images)
@@ -120,7 +130,9 @@ def _batch(path: Path, blob: bytes, key: str, classes: int) -> tuple[NDArray[np.
     """Images (N, 32, 32, 3) and labels (N,) of one batch file."""
     batch = _unpickle(path, blob)
     data, raw_labels = batch.get("data"), batch.get(key)
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
+    if isinstance(data, _Array):
+        data = data.value
+    if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != 3072:
         raise DataError(f"{path}: `data` is not (N, 3072) of uint8")
     if not isinstance(raw_labels, list) or not all(type(label) is int for label in raw_labels):
         raise DataError(f"{path}: `{key}` is not a list of integers")
@@ -132,8 +144,31 @@ def _batch(path: Path, blob: bytes, key: str, classes: int) -> tuple[NDArray[np.
     return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
 
 
+class _Type:
+    """Stands for numpy's dtype in a pickle; only that of bytes can be made an array of."""
+
+    def __init__(self, code: object, *_flags: object) -> None:
+        self.is_bytes = code in ("u1", "|u1", "uint8")
+
+    def __setstate__(self, _state: object) -> None:
+        """Byte order, fields and flags: bytes have none."""
+
+
+class _Array:
+    """Stands for numpy's array in a pickle: numpy would believe whatever state the pickle gives it."""
+
+    value: NDArray[np.uint8]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _version, shape, kind, is_fortran, content = state
+        if not isinstance(kind, _Type) or not kind.is_bytes:
+            raise pickle.UnpicklingError("an array in it is not of uint8")
+        blob = content.encode("latin1") if isinstance(content, str) else content
+        self.value = np.frombuffer(blob, np.uint8).reshape(shape, order="F" if is_fortran else "C")
+
+
 class _ArraysOnly(pickle.Unpickler):
-    """Loads dicts, lists, numbers, texts and numpy arrays; any other pickle could run code of its writer's."""
+    """Loads dicts, lists, numbers, texts and arrays of uint8; any other pickle could run code of its writer's."""
 
     def find_class(self, module: str, name: str) -> Any:
         known = {
@@ -143,16 +178,19 @@ class _ArraysOnly(pickle.Unpickler):
             "encode": ("_codecs",),
         }
         if module not in known.get(name, ()):
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
+            raise pickle.UnpicklingError(
+                f"it names {module}.{name}, which the published files do not: it was pickled again; {_NPZ_ADVICE}"
+            )
         return _CALLABLES[name]
 
 
+_NPZ_ADVICE = "as docs/data.md says of npz:NAME"
+
 _CALLABLES: dict[str, Any] = {
-    "_reconstruct": lambda _kind, shape, code: np.ndarray.__new__(np.ndarray, shape, code),
-    "ndarray": np.ndarray,
-    # The published files were pickled by an old numpy, with flags as numbers, which newer versions deprecate.
-    "dtype": lambda code, *_flags: np.dtype(code),
-    "encode": codecs.encode,
+    "_reconstruct": lambda *_arguments: _Array(),
+    "ndarray": None,
+    "dtype": _Type,
+    "encode": lambda text, _codec: text.encode("latin1"),
 }
 
 
@@ -161,7 +199,7 @@ def _unpickle(path: Path, blob: bytes) -> dict[str, Any]:
         batch = _ArraysOnly(io.BytesIO(blob), encoding="latin1").load()
     except Exception as error:  # noqa: BLE001 - damaged pickles raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path} cannot be read as a CIFAR batch, it is truncated or damaged ({reason})") from None
+        raise DataError(f"{path} cannot be read as a CIFAR batch, it is truncated or changed ({reason})") from None
     if not isinstance(batch, dict):
         raise DataError(f"{path} is not a CIFAR batch")
     return batch

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from agad.data.source import Source, SourceAbsentError
-from agad.data.tree import ImageFile, Tree, subfolders, tree_source
+from agad.data.names import is_like_split, is_mask_folder, natural, split_part
+from agad.data.source import Source, SourceAbsentError, missing
+from agad.data.tree import ImageFile, Tree, printable, subfolders, tree_source
 from agad.errors import DataError
 
 PREFIXES = {
@@ -23,40 +25,84 @@ def find(dataset: str, root: Path) -> Source:
     """The tree NAME below the data root, of `folder:NAME`; SourceAbsentError if it is not there.
 
     Either NAME/train/CLASS/... and NAME/test/CLASS/..., or NAME/CLASS/... alone, of which a fixed fifth of each class
-    becomes the test set. Classes are numbered by their sorted names. A class may be in test/ alone (a kind of anomaly
-    that no training ever sees). RGB if any image is stored in colour, grey otherwise.
+    becomes the test set. `train` and `test` may be written in any case and in their other usual spellings; without a
+    test folder, one for validation is the test set. Classes are numbered by their names, sorted as people count. A
+    class may be in test/ alone (a kind of anomaly that no training ever sees). RGB if any image is stored in colour,
+    grey otherwise.
 
-    Raises DataError for a tree of another kind and for an empty class.
+    Raises DataError for a tree of another kind, for an empty class, and for a folder that looks like a part of a split
+    and is none that is known.
     """
     top = root / dataset.removeprefix("folder:")
     if not top.is_dir():
-        raise SourceAbsentError(f"{top} is not a folder")
+        raise SourceAbsentError(missing(top, NotADirectoryError(errno.ENOTDIR, "there is no such folder")))
     tree = Tree(top, root)
-    if (top / "train").is_dir() or (top / "test").is_dir():
-        names, train, test = _split_tree(tree)
-    else:
-        names, train, test = _one_tree(tree)
+    notes: list[str] = []
+    folders = _without_masks(tree, tree.top, notes)
+    parts = _parts(top, folders, notes)
+    names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders)
     if len(names) < 2:
         raise DataError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")
-    return tree_source(train, test, names, None, _notes(tree, names, test))
+    notes += [f"class {printable(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
+    return tree_source(train, test, names, None, (*tree.notes(), *notes))
 
 
-def _split_tree(tree: Tree) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
-    folders = {part: tree.top / part for part in ("train", "test")}
-    for part, folder in folders.items():
-        if not folder.is_dir():
-            raise DataError(f"{tree.top} has no {part} folder beside the other; it needs train and test, or neither")
-        if not subfolders(folder):
-            raise DataError(f"{folder} has no class folders")
-    parts = {part: {path.name: tree.images(path) for path in subfolders(folders[part])} for part in folders}
-    names = tuple(sorted(parts["train"].keys() | parts["test"].keys()))
+def _without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
+    """The folders in a folder of the tree, but those of masks."""
+    folders = subfolders(folder)
+    names = [path.name for path in folders]
+    masks = [path for path in folders if is_mask_folder(path.name, names)]
+    for path in masks:
+        count, name = tree.leave_out(path), printable(path.relative_to(tree.top).as_posix())
+        notes.append(f"the folder {name} ({count} images) is left out: by its name it holds masks")
+    return [path for path in folders if path not in masks]
+
+
+def _parts(top: Path, folders: list[Path], notes: list[str]) -> dict[str, Path]:
+    """`train` and `test` -> the folder; empty where the tree is not split."""
+    found: dict[str, Path] = {}
+    for path in folders:
+        part = split_part(path.name)
+        if part in found:
+            raise DataError(f"{top} has both {found[part].name} and {path.name}; it needs one folder of each part")
+        if part:
+            found[part] = path
+        elif is_like_split(path.name):
+            raise DataError(
+                f"{path} looks like a part of a split, but is not called train, test or validation: rename it (a class "
+                "needs a name without such a word), or move it out of the data set"
+            )
+    unused = [path.name for path in folders if path not in found.values()]
+    if found and "test" not in found and "validation" in found:
+        found["test"] = found.pop("validation")
+        notes.append(f"there is no test folder: the images in {printable(found['test'].name)} are the test set")
+    if found and not found.keys() >= {"train", "test"}:
+        lacking = "train" if "train" not in found else "test"
+        raise DataError(f"{top} has no {lacking} folder beside the other; it needs train and test, or neither")
+    if found and unused:
+        notes.append(f"folders beside train and test are not used: {', '.join(map(printable, unused))}")
+    if "validation" in found:
+        notes.append(f"the images in {printable(found.pop('validation').name)} are not used")
+    return {part: found[part] for part in ("train", "test")} if found else {}
+
+
+def _split_tree(
+    tree: Tree, folders: dict[str, Path], notes: list[str]
+) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
+    classes = {part: _without_masks(tree, folder, notes) for part, folder in folders.items()}
+    for part, found in classes.items():
+        if not found:
+            raise DataError(f"{folders[part]} has no class folders")
+    parts = {part: {path.name: tree.images(path) for path in found} for part, found in classes.items()}
+    names = sorted(parts["train"].keys() | parts["test"].keys(), key=natural)
     train, test = ([parts[part].get(name, []) for name in names] for part in ("train", "test"))
-    return names, train, test
+    return tuple(names), train, test
 
 
-def _one_tree(tree: Tree) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
+def _one_tree(tree: Tree, folders: list[Path]) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
     names, train, test = [], [], []
-    for path in subfolders(tree.top):
+    _check_wrapped(tree.top, folders)
+    for path in folders:
         images = tree.images(path)
         if len(images) < 2:
             raise DataError(f"{path} has one image: too few to train and test on")
@@ -70,6 +116,13 @@ def _one_tree(tree: Tree) -> tuple[tuple[str, ...], list[list[ImageFile]], list[
     return tuple(names), train, test
 
 
-def _notes(tree: Tree, names: tuple[str, ...], test: list[list[ImageFile]]) -> tuple[str, ...]:
-    untested = [name for name, images in zip(names, test, strict=True) if not images]
-    return (*tree.notes(), *(f"class {name} has no test images" for name in untested))
+def _check_wrapped(top: Path, folders: list[Path]) -> None:
+    """Refuse a tree that lies in a folder of its own, as archives unpack it, by that folder's name."""
+    if len(folders) == 1 and (inner := subfolders(folders[0])):
+        deeper = folders[0]
+        while len(inner) == 1 and not split_part(inner[0].name) and (further := subfolders(inner[0])):
+            deeper, inner = inner[0], further
+        raise DataError(
+            f"{top} holds one folder alone; the data set seems to begin in {deeper} "
+            f"({', '.join(path.name for path in inner[:4])}): move its folders up into {top}"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +21,9 @@ PREFIXES = {
 MAX_CLASSES = 1000
 """Labels from here on are refused: they are hardly class indices."""
 
+_LARGEST_RATIO = 1100
+"""How many times smaller than its content a zip's member can be (deflate: 1,032): constant images come near."""
+
 _BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
@@ -28,16 +32,18 @@ def find(dataset: str, root: Path) -> Source:
     return npz_source(root / f"{dataset.removeprefix('npz:')}.npz", root)
 
 
-def npz_source(path: Path, root: Path, class_names: tuple[str, ...] | None = None) -> Source:
+def npz_source(
+    path: Path, root: Path, class_names: tuple[str, ...] | None = None, notes: tuple[str, ...] = ()
+) -> Source:
     """The file at `path`, below `root`; SourceAbsentError if it is missing.
 
     Images are uint8, (N, H, W) or (N, H, W, 1) grey or (N, H, W, 3) RGB; labels integers, (N,) or (N, 1), one per
     image and from 0 on. Without `class_names` the classes are named by their indices.
     """
-    return Source((stamp(path, root),), lambda: _read(path, class_names))
+    return Source((stamp(path, root),), lambda: _read(path, class_names, notes))
 
 
-def _read(path: Path, class_names: tuple[str, ...] | None) -> Content:
+def _read(path: Path, class_names: tuple[str, ...] | None, notes: tuple[str, ...]) -> Content:
     arrays, unused = _load(path)
     parts = {name: (_images(path, name, arrays), _labels(path, name, arrays)) for name in ("train", "test")}
     for name, (images, labels) in parts.items():
@@ -58,7 +64,7 @@ def _read(path: Path, class_names: tuple[str, ...] | None) -> Content:
         class_names=class_names or tuple(str(label) for label in range(highest + 1)),
         train=train,
         test=test,
-        notes=(f"{unused} validation images are not used",) if unused else (),
+        notes=(*notes, *((f"{unused} validation images are not used",) if unused else ())),
     )
 
 
@@ -69,15 +75,31 @@ def _load(path: Path) -> tuple[dict[str, NDArray[np.generic]], int]:
         # Opened here, for numpy leaves a file open that is no zip. No pickles: they could run code.
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+            if not isinstance(archive, np.lib.npyio.NpzFile) or archive.zip is None:
                 raise DataError(f"{path} is not an npz file")
             missing = [name for name in names if name not in archive.files]
             if missing:
                 raise DataError(f"{path} lacks {', '.join(missing)}; it has: {', '.join(archive.files) or 'nothing'}")
-            unused = len(archive["val_labels"]) if "val_labels" in archive.files else 0
-            return {name: archive[name] for name in names}, unused
+            shapes = {name: _shape(path, archive.zip, name) for name in (*names, "val_labels") if name in archive.files}
+            return {name: archive[name] for name in names}, shapes.get("val_labels", (0,))[0]
     except _BROKEN as error:
         raise DataError(f"{path} cannot be read as npz, it is truncated or damaged ({_line(error)})") from None
+
+
+def _shape(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    """The shape of an array by its header. DataError where the array cannot be read, or the file cannot hold it."""
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        start = file.tell()
+    if dtype.hasobject:
+        raise DataError(f"{path}: {name} holds pickled Python objects, which are not read; save it as plain numbers")
+    size = start + math.prod(shape) * dtype.itemsize
+    if size != member.file_size or size > _LARGEST_RATIO * max(member.compress_size, 1):
+        raise DataError(f"{path}: {name} claims {size:,} bytes, which the file cannot hold: truncated or damaged")
+    return shape or (0,)
 
 
 def _images(path: Path, part: str, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.uint8]:

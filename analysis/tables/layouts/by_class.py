@@ -11,10 +11,11 @@ from agad.spec import datasets
 
 from ...paper import numbers as paper
 from ...paper.numbers import PaperRow
+from ...paper.remarks import remarks, standing
 from .. import formats
 from ..sheet import KEY, OURS, PAPER, Sheet
 from .ours import OurTable
-from .texts import avg_sd_n, datasets_of, mark_legend, method_name
+from .texts import avg_sd_n, datasets_of, has_all, mark_legend, method_name
 
 
 def by_class(ours: OurTable) -> Iterator[Sheet]:
@@ -57,9 +58,23 @@ def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow]) -> Iterator[str]:
         yield "(rerun): run by AGAD's authors; other methods are borrowed."
     yield mark_legend(ours)
     for row in rows:
-        if row.is_misprinted and row.classes:
-            mean = sum(row.classes) / len(row.classes)
-            yield f"{method_name(row)}: the paper prints {row.avg:.1f}; the mean of its printed classes is {mean:.2f}."
+        if row.is_own and row.avg is not None:
+            yield from _standings(ours, row)
+    yield from map(_capital, remarks(ours.table, rows[0].dataset))
+
+
+def _standings(ours: OurTable, row: PaperRow) -> Iterator[str]:
+    """Rank and margin among the other methods of the table: the paper's number, and ours where all classes ran."""
+    line = ours.line_of(row)
+    numbers = {"paper": row.avg, "here": 100 * line["avg"] if line and has_all(row, line) else None}
+    for who, number in numbers.items():
+        found = None if number is None else standing(number, row.table, row.dataset, row.gamma)
+        if found:
+            yield f"AGAD, {who}: {found}."
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _class_record(

@@ -10,6 +10,7 @@ import pandas as pd
 from agad.spec import datasets
 
 from ...paper import numbers as paper
+from ...paper.remarks import remarks, standing
 from .. import formats
 from ..formats import GAMMA, GAP
 from ..sheet import KEY, NOTE, OURS, PAPER, Sheet
@@ -63,9 +64,33 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
         notes=(
             f"AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own). {STAR_LEGEND}",
             _OTHER_PROTOCOL,
+            *_standings(ours),
+            *_remarks(ours),
         ),
         data=pd.DataFrame(data),
     )
+
+
+def _standings(ours: OurTable) -> Iterator[str]:
+    """Rank and margin of the paper's numbers among the other methods of their line, a sentence each data set."""
+    for dataset in datasets_of(ours):
+        own = [row for row in paper.rows("table2") if row.is_own and row.dataset == dataset and row.avg is not None]
+        texts = [
+            f"{GAMMA} {formats.gamma(row.gamma)} {found}"
+            for row in own
+            if (found := standing(row.avg or 0.0, row.table, dataset, row.gamma))
+        ]
+        yield f"{datasets.title(dataset)}, AGAD as the paper prints it: {'; '.join(texts)}."
+
+
+def _remarks(ours: OurTable) -> Iterator[str]:
+    """What is to be said of the paper's own numbers."""
+    found: dict[str, list[str]] = {}
+    for dataset in datasets_of(ours):
+        for text in remarks(ours.table, dataset):
+            found.setdefault(text, []).append(datasets.title(dataset))
+    for text, of in found.items():
+        yield f"{', '.join(of)}: {text}"
 
 
 def by_gamma(name: str, headings: tuple[str, ...], words: Mapping[str, tuple[str, ...]]) -> Callable[..., Any]:
@@ -91,7 +116,11 @@ def by_gamma(name: str, headings: tuple[str, ...], words: Mapping[str, tuple[str
             kinds=(KEY,) * (len(headings) + 2) + (OURS,) * len(gammas),
             lines=tuple(lines),
             line_kinds=tuple(kinds),
-            notes=("AUROC in %, mean±SD among classes, by share of anomalies in training.", mark_legend(ours)),
+            notes=(
+                "AUROC in %, mean±SD among classes, by share of anomalies in training.",
+                mark_legend(ours),
+                *_remarks(ours),
+            ),
             data=pd.DataFrame(data),
         )
 
@@ -124,6 +153,6 @@ def medical(ours: OurTable) -> Iterator[Sheet]:
         columns=("dataset", GAMMA, "with, paper", "with, here", "n", "without, paper", "without, here", "n"),
         kinds=(KEY, KEY, PAPER, OURS, OURS, PAPER, OURS, OURS),
         lines=tuple(lines),
-        notes=("AUROC in %; one class is normal, so there is no SD among classes: [range of the runs], no verdict.",),
+        notes=("AUROC in %; one class is normal, so there is no SD among classes: [range of the runs].",),
         data=pd.DataFrame(data),
     )

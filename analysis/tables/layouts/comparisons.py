@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from agad.spec import datasets
@@ -43,7 +44,8 @@ def paired(ours: OurTable) -> Sheet | None:
         for other in ours.cells.matches:
             same = other and (other.row.dataset, other.row.gamma) == (base.row.dataset, base.row.gamma)
             if other and same and other.row.fields[name] != baseline:
-                result = stats.paired(a, _runs_of(ours, other.row))
+                runs = _runs_of(ours, other.row)
+                result = stats.paired(a, runs, shared=any(ours.cells.shared))
                 if result:
                     found.append((other.row, result))
     if not found:
@@ -87,11 +89,11 @@ def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, sta
     return Sheet(
         name=f"{ours.name}-paired",
         caption=f"{ours.title}: gain over {name.replace('_', ' ')} {BASELINES[name]}, run by run",
-        columns=("dataset", GAMMA, heading(name), "gain", "95% interval", "P(better)", "p", "pairs"),
+        columns=("dataset", GAMMA, heading(name), "gain", "95% over seeds", "P(better)", "p", "pairs"),
         kinds=(KEY, KEY, KEY, OURS, OURS, OURS, OURS, OURS),
         lines=tuple(lines),
         notes=(
-            "gain: points of AUROC on the same class, seed and draw, mean over classes; interval over fresh seeds (t). "
+            "gain: points of AUROC on the same class, seed and draw, mean over classes; interval over fresh seeds. "
             "P(better): probability that a run beats one of the baseline, ties half. p: Wilcoxon over classes, "
             "Holm-corrected within this table; none below six classes.",
         ),
@@ -111,8 +113,9 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
     for index, values in enumerate(cells.rows):
         if index not in groups:
             continue
-        mean, iqm = stats.mean_interval(groups[index]), stats.iqm_interval(groups[index])
-        seeds = sorted({len(runs) for runs in groups[index]})
+        of_class = [runs[~np.isnan(runs)] for runs in groups[index]]
+        mean, iqm = stats.mean_interval(groups[index], shared=cells.shared[index]), stats.iqm_interval(of_class)
+        seeds = sorted({len(runs) for runs in of_class})
         key = key_texts(cells.fields, values)
         counts = formats.RANGE.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
         lines.append((*key, *_interval(mean), *_interval(iqm), counts))
@@ -129,11 +132,11 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
     return Sheet(
         name=name,
         caption=f"{title}: mean and interquartile mean over all runs, with 95% intervals over fresh seeds",
-        columns=(*map(heading, cells.fields), "mean", "95%", "IQM", "95%", "seeds"),
+        columns=(*map(heading, cells.fields), "mean", "95% over seeds", "IQM", "95% over seeds", "seeds"),
         kinds=(KEY,) * len(cells.fields) + (OURS,) * 5,
         lines=tuple(lines),
         notes=(
-            "mean: interval from the SD among seeds pooled over classes (t), which holds its level at three seeds. "
+            "mean: interval over fresh seeds from runs crossed by class and seed (docs/statistics.md). "
             f"IQM: bootstrap of runs within classes, given from {stats.BOOTSTRAP_FROM} seeds on; with fewer it "
             "would not.",
         ),

@@ -12,6 +12,8 @@ from ...paper import numbers as paper
 from ..sheet import KEY, NOTE, OURS, Sheet
 from .ours import OurTable
 
+_DECIDED = (stats.INSIDE, stats.ABOVE, stats.BELOW, stats.UNDECIDED)
+
 
 def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:
     """For each table of the paper: cells with all three runs, runs, verdicts.
@@ -28,7 +30,7 @@ def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:
                 paper.TITLES[table],
                 f"{record['complete_cells']}/{record['cells']}",
                 f"{record['runs']}/{record['wanted']}",
-                *(str(record[name]) for name in ("failed", stats.INSIDE, stats.ABOVE, stats.BELOW, "open")),
+                *(str(record[name]) for name in ("failed", *_DECIDED, "open")),
                 ", ".join(record["other_settings"]),
             )
         )
@@ -43,14 +45,15 @@ def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:
             "inside",
             "above",
             "below",
+            "undecided",
             "open",
             "also there, not compared",
         ),
-        kinds=(KEY, *[OURS] * 7, NOTE),
+        kinds=(KEY, *[OURS] * 8, NOTE),
         lines=tuple(lines),
         notes=(
-            "A cell is one class of one line; it wants three runs, as in the paper. inside, above, below: lines of the "
-            "table whose mean over classes has a verdict; open: those that have none yet.",
+            "A cell is one class of one line; it wants three runs, as in the paper. inside, above, below, "
+            "undecided: lines of the table whose mean over classes has a verdict; open: those that have none yet.",
         ),
         data=pd.DataFrame(data),
     )
@@ -67,7 +70,7 @@ def _coverage(table: str, tables: Sequence[OurTable]) -> dict[str, Any]:
         "complete_cells": 0,
         "runs": 0,
         "failed": 0,
-        **dict.fromkeys((stats.INSIDE, stats.ABOVE, stats.BELOW), 0),
+        **dict.fromkeys(_DECIDED, 0),
         "other_settings": sorted({", ".join(ours.settings) for ours in tables if ours.settings}),
     }
     if compared:
@@ -78,5 +81,5 @@ def _coverage(table: str, tables: Sequence[OurTable]) -> dict[str, Any]:
         for verdict, count in compared.summary["verdict"].value_counts().items():
             record[str(verdict)] = int(count)
     record.pop(stats.NOT_ENOUGH, None)
-    record["open"] = len(own) - sum(record[name] for name in (stats.INSIDE, stats.ABOVE, stats.BELOW))
+    record["open"] = len(own) - sum(record[name] for name in _DECIDED)
     return record

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
+from ..footnotes import data_notes
 from ..sheet import CHECK, Sheet
 from .by_class import by_class
 from .by_share import by_gamma, by_method, medical
@@ -11,8 +13,9 @@ from .ours import OurTable
 
 
 def paper_sheets(ours: OurTable) -> list[Sheet]:
-    """The table in the paper's layout."""
-    return list(_LAYOUTS[ours.table](ours))
+    """The table in the paper's layout, with what is known of its data below."""
+    known = tuple(data_notes(ours.cells))
+    return [replace(sheet, notes=(*sheet.notes, *known)) for sheet in _LAYOUTS[ours.table](ours)]
 
 
 _LAYOUTS: dict[str, Callable[[OurTable], Iterator[Sheet]]] = {

@@ -12,13 +12,13 @@ from .. import formats
 from ..formats import GAP
 from .ours import OurTable
 
-VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stats.NOT_ENOUGH: "?"}
+VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stats.UNDECIDED: "~", stats.NOT_ENOUGH: "?"}
 """Verdict -> the mark behind a number of ours."""
 
 STAR_LEGEND = "*: some classes have no run yet."
 MARK_LEGEND = (
-    "Behind a number of ours: = inside the paper's ± the 95% interval of the difference, ↑ above, ↓ below, ? not "
-    f"enough runs for a verdict. {STAR_LEGEND}"
+    "Behind a number of ours: = within the margin around the paper's (1 point unless set), ↑ above it, ↓ below it, ~ "
+    f"undecided, ? not enough runs for a verdict. {STAR_LEGEND}"
 )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import signal
 import time
 
 from agad import files
-from agad.errors import AgadError
+from agad.errors import AgadError, StoreError
 
 from ...machine.devices import default_workers, visible_gpus
 from ...machine.memory import worker_bytes
 from ...progress.watch import Snapshot, Watch
 from ...worker.picking import Census
-from ...worker.retry import DEATHS_UNTIL_FAILED
+from ...worker.retry import Crashes
 from ...worker.worker import EXIT_ENVIRONMENT, EXIT_NOTHING_LEFT
 from ..sweep import Outcome, Sweep
 from .processes import Exit, LocalWorkers
@@ -23,8 +23,10 @@ _POLL_EVERY = 0.05
 """Seconds between two polls of the worker processes."""
 _FAILED_READINGS = 30
 """Readings in a row that may fail before that is an error: shared file systems fail now and then."""
-_COMPACT_ABOVE = 500
-"""Inbox files above which the supervisor compacts while workers go on."""
+_FAULT_PAUSES = (1.0, 5.0, 25.0)
+"""Seconds after which workers are started again that met a fault of the environment, with no run that ends between."""
+_READ_SHARE = 10
+"""Or as many times as long as the reading took, where that is more: a job array has a supervisor in each task."""
 
 
 def execute(sweep: Sweep) -> Outcome:
@@ -42,7 +44,8 @@ def execute(sweep: Sweep) -> Outcome:
         return Outcome()
     except (AgadError, OSError) as error:  # of the supervisor's own: its workers' work is not lost with it
         workers.stop(sweep.patience)
-        return Outcome(error=" ".join(str(error).split()))
+        line = files.error_line(error) if isinstance(error, OSError) else " ".join(str(error).split())
+        return Outcome(error=line)
     finally:
         workers.kill()
 
@@ -55,13 +58,13 @@ class _Supervisor:
         self._workers = workers
         picker = sweep.picker()
         self._watch = Watch(picker)
-        self._store = picker.store
         self._wanted = sweep.workers or max(
             1, default_workers(sweep.worker.device, sweep.worker.threads, worker_bytes(sweep.plan.specs))
         )
         self._start_due = 0.0
         self._error: str | None = None
-        self._crashes = 0
+        self._crashes = Crashes(self._watch.saved)
+        self._faults = 0
         self._ended_runs = 0
         self._idle_since: float | None = None
         self._failed_readings = 0
@@ -75,15 +78,16 @@ class _Supervisor:
             for one in ended:
                 self._note(one)
             if ended or time.monotonic() >= reading_due:
+                started = time.monotonic()
                 snapshot = self._read()
                 if snapshot is None:
                     reading_due = time.monotonic() + _READ_EVERY
                     continue
                 self._sweep.display.show(snapshot)
                 leaves = self._leaves(snapshot.census)
-                self._forgive_crashes(len(snapshot.census.done) + len(snapshot.census.failed))
-                reading_due = time.monotonic() + _READ_EVERY
-                self._compact_if_many()
+                self._forgive_faults(len(snapshot.census.done) + len(snapshot.census.failed))
+                took = time.monotonic() - started
+                reading_due = time.monotonic() + max(_READ_EVERY, _READ_SHARE * took)
                 is_over = not snapshot.census.open and not self._watch.is_growing
                 if not self._workers.running and (is_over or self._error or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
@@ -91,14 +95,17 @@ class _Supervisor:
             time.sleep(_POLL_EVERY)
 
     def _read(self) -> Snapshot | None:
-        """The sweep at this moment; None where its files cannot be read. Raises OSError when that lasts."""
+        """The sweep at this moment; None where its files cannot be read. Raises when that lasts."""
         try:
+            is_gone = not self._sweep.results.is_dir()
             snapshot = self._watch.read()
-        except OSError:
+        except (OSError, StoreError):
             self._failed_readings += 1
             if self._failed_readings > _FAILED_READINGS:
                 raise
             return None
+        if is_gone:
+            raise StoreError(f"{self._sweep.results}: the results folder is gone; was it removed or renamed?")
         self._failed_readings = 0
         return snapshot
 
@@ -125,24 +132,32 @@ class _Supervisor:
 
     def _note(self, ended: Exit) -> None:
         if ended.code == EXIT_ENVIRONMENT:
-            self._error = ended.message.rpartition(" ERROR ")[2]
-            self._sweep.display.say(f"Worker {ended.name} ended: {self._error}")
+            self._note_fault(ended.name, ended.message.rpartition(" ERROR ")[2])
+        elif ended.code == -signal.SIGBUS:
+            self._note_fault(
+                ended.name, "a file that it reads became shorter or unreadable (SIGBUS); see the data's disk"
+            )
         elif ended.code != EXIT_NOTHING_LEFT:
             how = f"was killed by signal {-ended.code}" if ended.code < 0 else f"ended with status {ended.code}"
             self._sweep.display.say(f"Worker {ended.name} {how}; its run will be taken over. {ended.message}".strip())
-            self._crashes += 1
-            self._start_due = time.monotonic() + min(60.0, 2.0 ** (self._crashes - 1))
-            if self._crashes > DEATHS_UNTIL_FAILED * (self._wanted + 1):
+            if self._crashes.note(self._wanted):
                 self._error = (
-                    f"workers keep dying ({how}) before they finish a run; their logs are in {self._sweep.logs}"
+                    f"workers keep dying ({how}) before they save anything; their logs are in {self._sweep.logs}"
                 )
+            self._start_due = time.monotonic() + min(60.0, 2.0 ** (self._crashes.in_a_row - 1))
 
-    def _forgive_crashes(self, ended_runs: int) -> None:
-        """Runs that end show that workers can work here: earlier crashes are forgotten."""
+    def _note_fault(self, name: str, fault: str) -> None:
+        """A fault of the environment may pass: workers are started again after a pause, a few times in a row."""
+        self._sweep.display.say(f"Worker {name} ended: {fault}")
+        if time.monotonic() < self._start_due:
+            return  # several workers met the same one
+        if self._faults == len(_FAULT_PAUSES):
+            self._error = fault
+        else:
+            self._start_due = time.monotonic() + _FAULT_PAUSES[self._faults]
+            self._faults += 1
+
+    def _forgive_faults(self, ended_runs: int) -> None:
+        """Runs that end show that workers can work here: earlier faults are forgotten."""
         if ended_runs > self._ended_runs:
-            self._ended_runs, self._crashes = ended_runs, 0
-
-    def _compact_if_many(self) -> None:
-        if len(files.names(self._store.inbox)) > _COMPACT_ABOVE:
-            with contextlib.suppress(OSError):  # rows are as good where they are
-                self._store.compact()
+            self._ended_runs, self._faults = ended_runs, 0

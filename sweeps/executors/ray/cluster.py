@@ -27,9 +27,15 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 _TEMPORARY_PREFIX = "agad-ray-"
 _LONGEST_TEMPORARY = 40
 """Ray's sockets lie up to 64 characters below its temporary folder, and a socket's path has 107 at most."""
+_RAYS_OWN = "r"
+"""Ray makes its temporary folder, and what is in it, writable for all users: it lies in one that only this user enters.
+"""
 _OWNER_FILE = "owner.json"
 _CONNECT_SECONDS = 10.0
 _LOOPBACK = "127.0.0.1"
+_STAY_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Without it Ray on Linux replaces a loopback address by the machine's own, and its processes then listen on all
+interfaces; a node at the loopback address listens there alone."""
 
 
 def import_ray() -> Any:
@@ -52,8 +58,8 @@ def _own_token() -> str:
 def own_cluster(*, cpus: float, gpus: int, dashboard_host: str | None, workers: dict[str, str]) -> Iterator[Any]:
     """Start a cluster on this machine that other users cannot enter, and end it; gives the ray module.
 
-    It listens on the loopback address and requires a token that only this process and its children know. If this
-    process is killed, the system kills Ray's with it.
+    All its processes listen on the loopback address only, and require a token that only this process and its children
+    know. If this process is killed, the system kills Ray's with it.
 
     Args:
         cpus: how many CPUs it allocates.
@@ -61,9 +67,10 @@ def own_cluster(*, cpus: float, gpus: int, dashboard_host: str | None, workers: 
         dashboard_host: the address that the dashboard binds to; None: no dashboard.
         workers: environment variables of its workers.
 
-    Raises AgadError, one line. Ray reads how it authenticates when it is imported: that must not have happened before.
+    Raises AgadError, one line. Ray reads how it authenticates and where it listens when it is imported: that must not
+    have happened before.
     """
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token()}
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _own_token(), **_STAY_ON_LOOPBACK}
     os.environ.pop("RAY_ADDRESS", None)
     ray = import_ray()
     with _temporary_folder() as folder:
@@ -128,7 +135,9 @@ def _one_line(what: str) -> Iterator[None]:
 
 def _has_token() -> bool:
     named = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    return named or (Path.home() / ".ray" / "auth_token").exists()
+    with contextlib.suppress(RuntimeError):  # no home folder is known
+        return named or (Path.home() / ".ray" / "auth_token").exists()
+    return named
 
 
 def _resolved(address: str) -> str:
@@ -178,14 +187,14 @@ def _quiet() -> Iterator[None]:
 def _temporary_folder() -> Iterator[Path]:
     """A private folder for Ray's sockets and logs with a short path; those of launches that are gone are removed."""
     root = Path(tempfile.gettempdir())
-    if len(str(root)) > _LONGEST_TEMPORARY - len(_TEMPORARY_PREFIX) - 8:
+    if len(str(root)) > _LONGEST_TEMPORARY - len(f"/{_TEMPORARY_PREFIX}12345678/{_RAYS_OWN}"):
         root = Path("/tmp")  # noqa: S108 - mkdtemp makes a folder of this user's alone
     _remove_abandoned(root)
     folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=root))
     owner = dataclasses.asdict(Owner.this_process("launcher"))
     (folder / _OWNER_FILE).write_text(json.dumps(owner))
     try:
-        yield folder
+        yield folder / _RAYS_OWN
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -194,8 +203,10 @@ def _remove_abandoned(root: Path) -> None:
     """Remove what killed launches of this host have left."""
     for folder in root.glob(f"{_TEMPORARY_PREFIX}*"):
         try:
+            if folder.lstat().st_uid != os.getuid():
+                continue  # another user's, who may have put anything there
             owner = Owner(**json.loads((folder / _OWNER_FILE).read_text()))
         except (OSError, ValueError, TypeError):
-            continue  # another user's, or one that is being created
+            continue  # one that is being created
         if owner.is_gone():
             shutil.rmtree(folder, ignore_errors=True)

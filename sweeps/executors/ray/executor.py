@@ -146,7 +146,7 @@ def _remembered(function: Callable[[], int], seconds: float) -> Callable[[], int
 def _folder(sweep: Sweep) -> Iterator[Path]:
     """The folder of this launch's Tune files, seen by all nodes; only TensorBoard's files stay."""
     folder = ResultsFolder(sweep.results.absolute()).ray / f"{sweep.plan.name}-{uuid.uuid4().hex[:8]}"
-    folder.mkdir(parents=True)
+    ResultsFolder(sweep.results.absolute()).make(folder)
     try:
         yield folder
     finally:

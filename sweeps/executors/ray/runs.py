@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 
 from ...progress.display import Display
 from ...progress.watch import Snapshot, Watch
-from ...worker.retry import DEATHS_UNTIL_FAILED
+from ...worker.retry import Crashes
 
 _READ_EVERY = 1.0
 """Seconds between two readings of the sweep's files."""
@@ -46,7 +46,7 @@ class PlanRuns(Searcher):
         self._pruned: set[str] = set()
         self._unfit: dict[str, str] = {}  # trial -> the fault that its worker found
         self._faults = 0
-        self._crashes = 0
+        self._crashes = Crashes(watch.saved)
         self._stopped = False
         self._poll_due = 0.0
         self._queue: deque[str] = deque()
@@ -95,7 +95,7 @@ class PlanRuns(Searcher):
         if outcome is None:  # a scheduler ended it
             self._pruned.add(run_id)
         elif outcome in ("ok", "failed"):
-            self._crashes = self._faults = 0  # workers can work here
+            self._faults = 0  # workers can work here
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: rows and claims hold all that a later launch needs."""
@@ -132,9 +132,8 @@ class PlanRuns(Searcher):
                 self.error = unfit
             return
         self._display.say("A worker died; its run will be taken over.")
-        self._crashes += 1
-        if self._crashes > DEATHS_UNTIL_FAILED * (self._room() + 1):
-            self.error = "workers keep dying before they finish a run; Ray's logs are in its temporary folder"
+        if self._crashes.note(self._room()):
+            self.error = "workers keep dying before they save anything; Ray's logs are in its temporary folder"
 
 
 class Poll(Callback):

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import os
 import re
 import shlex
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agad.errors import AgadError
 
@@ -26,9 +24,9 @@ from ...machine.program import search_path
 from ...progress.watch import Watch
 from ..sweep import Outcome, Sweep
 from . import queue
-from .commands import SlurmError, call, complaint, run
-from .ledger import Ledger, Submission
-from .options import DEFAULT_TASKS, SlurmOptions
+from .commands import SlurmError, call, run
+from .ledger import Ledger, Submission, job_name
+from .options import DEFAULT_TASKS, SlurmOptions, check_path
 from .task import MARGIN
 
 if TYPE_CHECKING:
@@ -41,12 +39,14 @@ _SETTLING = 10.0
 _SUBMIT_LIMIT = re.compile(r"(Max|Grp)Submit", re.IGNORECASE)
 _UNCLEAR = re.compile(r"timed out|unable to contact|communication|did not answer|make sense", re.IGNORECASE)
 """Words of errors after which slurmctld may have taken the job all the same."""
+_ANSWER = re.compile(r"(?:Submitted batch job )?([0-9]+)(?:;\S+| on cluster \S+)?")
 _NOT_FOR_SBATCH = re.compile(r"(SLURM|SLURMD|SRUN|SUBMITIT|SBATCH)_.*")
 _FOR_SBATCH = {"SLURM_CONF"}
 
 
 def execute(sweep: Sweep) -> Outcome:
     """Submit tasks until the queue has as many as wanted; with --wait, follow them to the end of the sweep."""
+    check_path(sweep.jobs.absolute(), "--results")
     arrays = _Arrays(sweep)
     sweep.worker.save(sweep.logs)
     with arrays.ledger.locked():
@@ -66,8 +66,9 @@ def execute(sweep: Sweep) -> Outcome:
 
 def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
     """The script that would be submitted, and what Slurm answers. Raises SlurmError where it is refused."""
+    check_path(sweep.jobs.absolute(), "--results")
     sizes = _chunks(tasks, _max_array_size())
-    executor = _executor(sweep.slurm, sweep.jobs, f"agad-{sweep.plan.grid}-TOKEN", arrays=len(sizes))
+    executor = _executor(sweep.slurm, sweep.jobs, f"{job_name(sweep.plan.grid)}-TOKEN", arrays=len(sizes))
     text = _script(executor, sizes[0])
     with tempfile.TemporaryDirectory() as folder:
         yield f"{tasks} tasks in {len(sizes)} arrays of at most {sizes[0]}, each task running:"
@@ -142,27 +143,45 @@ class _Arrays:
         sweep = self._sweep
         entry = Submission.new(sweep.plan.grid, tasks, sweep.task, retries=bool(sweep.worker.retry))
         self.ledger.write(entry)
-        executor = _executor(sweep.slurm, self.ledger.folder, entry.token, arrays)
         try:
-            jobs = _quietly(lambda: executor.map_array(os.execv, *zip(*_executed(entry), strict=True)))
+            job = self._request(entry, _script(_executor(sweep.slurm, self.ledger.folder, entry.token, arrays), tasks))
         except SlurmError as error:
             found = self._find(entry) if _UNCLEAR.search(str(error)) else None
-            self._sweep_up()
             if found is None:
                 self.ledger.remove(entry)
                 raise
-            self._adopt(entry, found)
-            return found
-        job = str(jobs[0].job_id).partition("_")[0]
-        self.ledger.write(dataclasses.replace(entry, job=job))
+            job = found
+        self._adopt(entry, job)
         return job
 
-    def _sweep_up(self) -> None:
-        """Remove what submitit leaves of a submission that was refused."""
-        for pattern in (".submission_file_*.sh", "*.pkl"):
-            for path in self.ledger.folder.glob(pattern):
-                if not path.name.endswith("_submitted.pkl"):
-                    path.unlink(missing_ok=True)
+    def _request(self, entry: Submission, script: str) -> str:
+        """The id of the array that sbatch makes of a script. Raises SlurmError.
+
+        Sites' own lines may stand around sbatch's answer: where the queue has the array's name, it is what counts.
+        """
+        path = self.ledger.folder.absolute() / f"{entry.token}.sh"
+        path.write_text(script, encoding="utf-8")
+        try:
+            with _clean_environment():
+                answer = call(["sbatch", "--parsable", str(path)])
+        finally:
+            path.unlink(missing_ok=True)  # Slurm has a copy
+        answered = job_ids(answer)
+        named = self._named(entry)
+        if named is None and len(answered) != 1:
+            named = self._find(entry)
+        if named is not None:
+            return named
+        if len(answered) == 1:
+            return answered.pop()
+        raise SlurmError(f"sbatch's answer names no job ({' '.join(answer.split())[:200]!r}); see squeue --me")
+
+    def _named(self, entry: Submission) -> str | None:
+        """The array of that name in the queue; None where it is not there, or Slurm does not answer."""
+        try:
+            return next((one.array for one in queue.read() if one.name == entry.token), None)
+        except SlurmError:
+            return None
 
     def _find(self, entry: Submission) -> str | None:
         ends = time.monotonic() + _SETTLING
@@ -255,16 +274,9 @@ def _script(executor: submitit.SlurmExecutor, tasks: int) -> str:
     return str(executor._make_submission_file_text(executor._submitit_command_str, ""))
 
 
-def _quietly(submit: Any) -> Any:
-    """The function's value. submitit prints sbatch's error and raises it too: here it is one SlurmError."""
-    from submitit.core.utils import FailedJobError, FailedSubmissionError
-
-    try:
-        with _clean_environment(), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return submit()
-    except (FailedJobError, FailedSubmissionError) as error:
-        raise SlurmError(complaint(str(error)) or "sbatch failed without a message") from error
+def job_ids(answer: str) -> set[str]:
+    """The ids of jobs that sbatch's answer names: lines of its own form, `777`, `777;cluster` or its sentence."""
+    return {found[1] for line in answer.splitlines() if (found := _ANSWER.fullmatch(line.strip()))}
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from agad import files
 from agad.errors import AgadError
 from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
 
 from ...worker.heartbeat import Heartbeat
 from ...worker.stopping import Stopping
@@ -45,7 +47,12 @@ class Submission:
     @classmethod
     def new(cls, grid: str, tasks: int, command: tuple[str, ...], *, retries: bool) -> Submission:
         """One with a token of its own."""
-        return cls(f"agad-{grid}-{uuid.uuid4().hex[:10]}", tasks, command, retries=retries)
+        return cls(f"{job_name(grid)}-{uuid.uuid4().hex[:10]}", tasks, command, retries=retries)
+
+
+def job_name(grid: str) -> str:
+    """The beginning of the names of a grid's jobs: plain, and short enough for a column of squeue."""
+    return f"agad-{re.sub(r'[^A-Za-z0-9_.-]', '_', grid)[:60]}"
 
 
 class Ledger:
@@ -60,7 +67,7 @@ class Ledger:
 
     def write(self, submission: Submission) -> None:
         """Write it, over what stood there for its token."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make()
         text = json.dumps(dataclasses.asdict(submission))
         path = self.folder / f"{submission.token}.json"
         files.replace_atomically(path, lambda temporary: temporary.write_text(text))
@@ -80,7 +87,7 @@ class Ledger:
 
     def note(self, job: str, name: str) -> None:
         """Record a job that has begun to work on the sweep, whoever submitted it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make()
         files.create_atomically(self.folder / f"job-{job}", lambda temporary: temporary.write_text(name))
 
     def jobs(self) -> dict[str, str]:
@@ -88,9 +95,14 @@ class Ledger:
         found = {path.name.removeprefix("job-"): path.read_text() for path in self.folder.glob("job-*")}
         return found | {entry.job: entry.token for entry in self.entries() if entry.job is not None}
 
+    def _make(self) -> None:
+        """Make the folder, which is `slurm/PLAN` in a results folder. Raises StoreError where that has gone."""
+        ResultsFolder(self.folder.parents[1]).make(self.folder)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One launch at a time; a dead one's lock is taken over. Raises AgadError where another holds it for long."""
+        self._make()
         board = ClaimBoard(self.folder, Owner.this_process("launcher"), lease=_LOCK_LEASE)
         ends = time.monotonic() + _LOCK_PATIENCE
         while True:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agad import console
 from agad.errors import AgadError
 
 from ...cli.arguments import positive
@@ -71,7 +72,10 @@ def add_slurm_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--slurm-at-once", metavar="N", type=positive, help="tasks that may run at the same time (all)")
     group.add_argument(
-        "--slurm-setup", metavar="FILE", type=Path, help="lines for the job to run before Python (slurm/setup.sh)"
+        "--slurm-setup",
+        metavar="FILE",
+        type=console.path,
+        help="lines for the job to run before Python (slurm/setup.sh)",
     )
     group.add_argument("--wait", action="store_true", help="follow the sweep to its end")
 
@@ -108,17 +112,29 @@ def _parse(text: str) -> tuple[str, str | bool]:
         raise AgadError(f"--slurm {text!r} is not KEY=VALUE with an option of sbatch, such as partition=a40")
     if key in _OWN:
         raise AgadError(f"--slurm {key} cannot be given: {_OWN[key]}")
-    if "\n" in value:
-        raise AgadError(f"--slurm {key}: its value has a line break")
+    if not value.isprintable():
+        raise AgadError(f"--slurm {key}: its value {value!r} has a line break or another control character")
     return key, value if equals else True
 
 
 def _setup(given: Path | None) -> Path | None:
     """The file of set-up lines: --slurm-setup, $AGAD_SLURM_SETUP, or slurm/setup.sh where that is there."""
-    named = given or (Path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
+    named = given or (console.path(os.environ["AGAD_SLURM_SETUP"]) if os.environ.get("AGAD_SLURM_SETUP") else None)
     if named is None:
         default = ARRAY_SCRIPT.with_name("setup.sh")
         return default if default.is_file() else None
+    if not str(named).isprintable():
+        raise AgadError(f"the set-up file {str(named)!r} has a control character in its name; rename it")
     if not named.is_file():
         raise AgadError(f"the set-up file {named} is not there; name another by --slurm-setup, or leave it out")
     return named.resolve()
+
+
+def check_path(path: Path, what: str) -> None:
+    """Refuse a folder that Slurm would read otherwise than as it is. Raises AgadError, one line."""
+    text = str(path)
+    if not text.isprintable() or any(character in text for character in "%\\"):
+        raise AgadError(
+            f"{what} {text!r}: Slurm gives % and \\ a meaning in the names of log files, and control characters break "
+            "its scripts; choose another folder"
+        )

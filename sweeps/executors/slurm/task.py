@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agad import files
 from agad.errors import AgadError, DeviceError
+from agad.store.folder import ResultsFolder
 
 from ...cli.arguments import say
 from ...worker.picking import Picker
@@ -79,7 +80,7 @@ class Task:
 
     def write_to(self, log: Path) -> None:
         """Send standard output and error to the sweep's own log."""
-        log.parent.mkdir(parents=True, exist_ok=True)
+        ResultsFolder(log.parents[2]).make(log.parent)
         say(f"The log of this task is {log}")
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         for stream in (sys.stdout, sys.stderr):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 
 import numpy as np
 import pytest
@@ -93,3 +94,37 @@ def test_colour_and_grey_are_converted():
     colour = np.zeros((4, 6, 3), np.uint8) + np.array([255, 0, 0], np.uint8)
     assert fit(colour, 16, 1).tolist() == [[[76] * 16] * 16]  # red's luma, .299 * 255
     assert fit(np.full((4, 6), 9, np.uint8), 16, 3).tolist() == [[[9] * 16] * 16] * 3
+
+
+def write_tiff(path, pixels, bits, photometric):
+    """An uncompressed TIFF of one strip, tag by tag."""
+    height, width = pixels.shape
+    strip = np.packbits(pixels, axis=1).tobytes() if bits == 1 else pixels.astype(f"<u{bits // 8}").tobytes()
+    tags = [(256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 8), (278, height)]
+    tags.append((279, len(strip)))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    path.write_bytes(struct.pack("<2sHI", b"II", 42, 8 + len(strip)) + strip + directory)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16])
+def test_a_tiff_whose_zero_is_white_has_the_pixels_of_one_whose_zero_is_black(bits, tmp_path):
+    pixels = np.random.default_rng(bits).integers(0, 2**bits, (6, 8))
+    write_tiff(tmp_path / "black.tif", pixels, bits, 1)
+    write_tiff(tmp_path / "white.tif", 2**bits - 1 - pixels, bits, 0)
+    black, white = (decode(str(tmp_path / f"{name}.tif"), name) for name in ("black", "white"))
+    assert np.array_equal(black, white)
+    assert np.array_equal(black, 255 * pixels if bits == 1 else pixels >> (bits - 8))
+
+
+def test_a_pgm_of_16_bits_is_read(tmp_path):
+    path = tmp_path / "a.pgm"
+    path.write_bytes(b"P5 2 1 65535\n" + struct.pack(">2H", 0x1234, 0xFFFF))
+    assert decode(str(path), "a").tolist() == [[0x12, 0xFF]]
+
+
+def test_a_file_that_another_program_would_decode_is_damaged(tmp_path):
+    """PostScript under the suffix of an image: Pillow would start Ghostscript."""
+    path = tmp_path / "a.png"
+    picture(0, "RGB").save(path, format="EPS")
+    assert decode(str(path), "a").reason == "not an image"

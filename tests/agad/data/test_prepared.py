@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agad.data import prepared as prepared_module
 from agad.data.cache import prepared_folders
+from agad.data.checks import raw
+from agad.data.checks.verify import matches_digest
 from agad.data.prepared import open_prepared, prepare_all
 from agad.errors import DataError
 from tests.helpers.opening import write_npz
+from tests.helpers.raw_data import fill
 
 
 @pytest.fixture
@@ -33,13 +39,86 @@ def contents(folder):
 
 def test_a_second_opening_reads_only_what_is_prepared(places, monkeypatch):
     first = open_prepared("npz:some", 16, **places)
-    # Neither the raw data are read nor the arrays hashed: the arrays' bytes may change without anyone noticing.
     monkeypatch.setattr(prepared_module, "write_prepared", None)
-    path = first.folder / "train_images.npy"
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    monkeypatch.setattr(prepared_module, "matches_digest", None)  # this process has verified the folder already
     second = open_prepared("npz:some", 16, **places)
     assert second.digest == first.digest
     assert second.folder == first.folder
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_change_of_prepared_data_is_found(places, data):
+    """Of a prepared folder no byte can change unseen: it is prepared again, or gives the same data as before."""
+    shutil.rmtree(places["cache"], ignore_errors=True)
+    first = open_prepared("npz:some", 16, **places)
+    before = contents(first.folder)
+    name = data.draw(st.sampled_from(sorted(before)))
+    position = data.draw(st.integers(0, len(before[name]) - 1))
+    flipped = bytearray(before[name])
+    flipped[position] ^= 1 << data.draw(st.integers(0, 7))
+    (first.folder / name).write_bytes(flipped)
+    again = open_prepared("npz:some", 16, **places)
+    assert (again.digest, again.class_names, again.notes) == (first.digest, first.class_names, first.notes)
+    assert matches_digest(again.folder, {"digest": first.digest})
+    assert np.array_equal(again.train_images.numpy(), np.load(again.folder / "train_images.npy"))
+
+
+def damage(folder):
+    path = folder / "train_images.npy"
+    path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
+
+
+def test_damaged_prepared_data_are_prepared_again_with_a_word(places, caplog):
+    first = open_prepared("npz:some", 16, **places)
+    damage(first.folder)
+    assert open_prepared("npz:some", 16, **places).folder == first.folder
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "images and labels do not give their digest; they are prepared again"
+    ]
+
+
+def test_damaged_prepared_data_without_raw_data_are_refused(places):
+    folder = open_prepared("npz:some", 16, **places).folder
+    damage(folder)
+    (places["data_root"] / "some.npz").unlink()
+    with pytest.raises(DataError, match=r"are damaged: .*; give the raw data by --data and delete that folder"):
+        open_prepared("npz:some", 16, **places)
+
+
+def test_a_folder_of_an_older_version_is_verified_and_said_to_be_one(places):
+    """Older folders have no checksum of meta.json; they serve where the raw data are absent, and are verified too."""
+    folder = open_prepared("npz:some", 16, **places).folder
+    meta = json.loads((folder / "meta.json").read_text())
+    del meta["checksum"], meta["duplicates"]["across_classes"]
+    meta["preparation_version"] = 1
+    (folder / "meta.json").write_text(json.dumps(meta))
+    (places["data_root"] / "some.npz").unlink()
+    served = open_prepared("npz:some", 16, **places).served
+    assert [sentence.partition(" ")[0] for sentence in served] == ["the", "an"]
+    damage(folder)
+    with pytest.raises(DataError, match="are damaged"):
+        open_prepared("npz:some", 16, **places)
+
+
+def test_other_content_under_the_same_names_sizes_and_times_is_other_data(places, tmp_path):
+    """Two data roots that only the pixels tell apart, as copying tools leave them."""
+    digests = set()
+    for number in (0, 1):
+        root = tmp_path / f"root{number}"
+        for name in ("good", "bad"):
+            fill(root / "parts" / name, 3, 100 * number + len(name), suffix=".bmp")
+            for index, path in enumerate(sorted((root / "parts" / name).iterdir())):
+                os.utime(path.rename(path.with_name(f"{index}.bmp")), (1, 1))
+        digests.add(open_prepared("folder:parts", 16, data_root=root, cache=places["cache"]).digest)
+    assert len(digests) == 2
+
+
+def test_raw_data_are_read_again_only_after_a_change(places, monkeypatch):
+    monkeypatch.setattr(raw, "_SETTLED_SECONDS", -60)
+    first = open_prepared("npz:some", 16, **places)
+    monkeypatch.setattr(raw, "_file_digest", None)
+    assert open_prepared("npz:some", 16, **places).folder == first.folder
 
 
 def test_the_digest_is_of_the_arrays_alone(places, tmp_path):
@@ -105,8 +184,10 @@ def test_exact_duplicates_are_counted(places, tmp_path):
     arrays["train_images"][2] = arrays["train_images"][0]
     np.savez(tmp_path / "data" / "some.npz", **arrays)
     prepared = open_prepared("npz:some", 16, **places)
-    assert prepared.duplicates == {"test_in_train": 2, "within_train": 1, "within_test": 1}
-    assert prepared.notes == ("2 test images have the same pixels as a training image",)
+    assert prepared.duplicates == {"test_in_train": 2, "within_train": 1, "within_test": 1, "across_classes": 0}
+    assert prepared.notes == (
+        "2 of 4 test images have the same pixels as a training image; the first: test image 1 = train image 5",
+    )
 
 
 def test_raw_data_that_change_while_they_are_read_are_not_kept(places, tmp_path, monkeypatch):
@@ -124,7 +205,8 @@ def test_raw_data_that_change_while_they_are_read_are_not_kept(places, tmp_path,
 
 def test_prepare_all_prepares_what_it_can_and_names_what_it_cannot(places):
     lines = prepare_all([("npz:some", 16), ("digits", 32), ("npz:some", 16)], download=False, **places)
-    assert len(lines) == 2
+    assert sum("digest" in line for line in lines) == 2
+    assert lines[1] == "  classes (training+test): 0 0 3+2, 1 1 3+2"
     assert lines[0].startswith("npz:some 16x16: 6 training and 4 test images, digest ")
     shutil.rmtree(places["cache"])
     with pytest.raises(DataError, match=r"^1 data sets could not be prepared: npz:none is not there"):

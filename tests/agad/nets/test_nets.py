@@ -219,7 +219,7 @@ U, B, R, A = BNMode.UPDATE, BNMode.BATCH, BNMode.RUNNING, BNMode.AUX
     ],
 )
 def test_passes_of_each_strategy(changes, real, g_generated, d_generated):
-    passes = plan_passes(small(**changes))
+    passes = plan_passes(small(**{"bn_update": "all"} | changes))
     assert passes.g_real == Pass(*real)
     assert passes.d_real == Pass(*real)
     assert passes.g_generated == Pass(*g_generated)

@@ -8,6 +8,7 @@ import pytest
 
 from agad.errors import StoreError
 from agad.plan.plan import Plan, find_plan
+from agad.plan.tuned import Tuned
 from agad.spec.run import SEMANTICS_VERSION
 from tests.helpers.analysis_rows import specs
 
@@ -92,3 +93,73 @@ def test_a_damaged_record_of_a_study_is_one_clear_line(tmp_path):
 def test_a_plan_is_what_was_written(tmp_path):
     plan = Plan("mine", ("updates=7",), ("seed=0",), tuple(specs((0, 1), updates=7)), "abc")
     assert Plan.load(plan.save(tmp_path)) == plan
+
+
+# -- a plan is what its name stands for ----------------------------------------------------------------------------
+
+
+def without_digest(path):
+    """The plan file as versions before content digests wrote it."""
+    content = json.loads(path.read_text())
+    del content["content_digest"], content["name"]
+    path.write_text(json.dumps(content, indent=1))
+    return content
+
+
+def test_any_changed_value_is_refused(tmp_path):
+    plan = Plan("mine", ("updates=7",), ("seed=0",), tuple(specs((0, 1), updates=7)), "abc")
+    path = plan.save(tmp_path)
+    text = path.read_text()
+    for old, new in (('"seed": 0', '"seed": 1'), ('"abc"', '"abd"'), ('"seed=0"', '"seed=1"'), ("50.0", "51.0")):
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(StoreError, match=r"not as it was written.*move the file away"):
+            Plan.load(path)
+
+
+def test_an_older_plan_has_the_runs_of_its_name(tmp_path):
+    plan = Plan("mine", (), (), tuple(specs((0, 1))), "abc")
+    path = plan.save(tmp_path)
+    content = without_digest(path)
+    assert Plan.load(path) == plan
+    content["specs"][0]["seed"] = 9
+    path.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match="another plan than its name stands for"):
+        Plan.load(path)
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_plan_under_the_name_of_another_is_refused(tmp_path, is_old):
+    path = Plan("mine", (), (), tuple(specs((0,))), "abc").save(tmp_path)
+    other = Plan("mine", (), (), tuple(specs((1,))), "abc").path(tmp_path)
+    if is_old:
+        without_digest(path)
+    path.rename(other)
+    with pytest.raises(StoreError, match="another plan than its name stands for"):
+        Plan.load(other)
+
+
+def test_a_plan_may_be_copied_under_a_name_of_ones_own(tmp_path):
+    plan = Plan("mine", (), (), tuple(specs((0,))), "abc")
+    mine = plan.save(tmp_path).rename(tmp_path / "colleagues-plan.json")
+    assert Plan.load(mine) == plan
+
+
+def test_the_plan_of_another_study_is_refused(tmp_path):
+    path = Plan("study one", (), (), tuple(specs((0,))), "abc", "one").save(tmp_path)
+    path.parent.rename(path.parent.with_name("two"))
+    with pytest.raises(StoreError, match=r"is no name of a grid|another plan than its name"):
+        Plan.load(tmp_path / "studies" / "two" / "plan.json")
+
+
+def test_a_tuned_plan_has_the_values_of_its_trial(tmp_path):
+    """Also where the file has no digest: the runs say what was used."""
+    tuned = Tuned(
+        study="s", trial=3, trials=9, values={"lambda_con": 4.0}, score=0.9, anomalies=(5,), classes={0: (1,)}
+    )
+    path = Plan("mine", (), (), tuple(specs((0,), lambda_con=4.0)), "abc", tuned=tuned).save(tmp_path)
+    content = without_digest(path)
+    assert Plan.load(path).tuned == tuned
+    content["tuned"]["values"]["lambda_con"] = 5.0
+    path.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match="have not the values"):
+        Plan.load(path)

@@ -13,6 +13,7 @@ from agad.spec.fields import (
     GROUPS,
     LEADING_FIELDS,
     field_names,
+    former_values,
     json_defaults,
     known_fields,
     names_in,
@@ -37,7 +38,7 @@ PARAGRAPHS = """
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
     features neighbours
     curve curve_protocols final_protocols eval_batch_size eval_precision
-    validation validation_anomalies validation_anomaly_classes evaluate_test seed
+    validation validation_anomalies validation_anomaly_classes evaluate_test seed seed_scope
 """
 FIELDS = PARAGRAPHS.split()
 
@@ -62,7 +63,13 @@ def test_fields_added_later() -> None:
         "eval_precision": "fp32",
         "features": "pixels",
         "neighbours": 2,
+        "seed_scope": "all_classes",
     }
+
+
+def test_defaults_that_have_changed() -> None:
+    """The default before is known, for older plans and for runs that do not use the field."""
+    assert former_values() == {"bn_update": "all", "seed_scope": "all_classes"}
 
 
 def test_fields_in_which_rivals_agree() -> None:
@@ -77,7 +84,7 @@ def test_fields_that_are_never_searched() -> None:
         *("dataset", "image_size", "protocol", "normal_class", "abnormal_class", "gamma", "known_anomaly_classes"),
         *("known_anomaly_draw", "task", "method", "seed", "validation", "validation_anomalies"),
         *("validation_anomaly_classes", "evaluate_test", "curve", "curve_protocols", "final_protocols"),
-        *("eval_batch_size", "eval_precision"),
+        *("eval_batch_size", "eval_precision", "seed_scope"),
     }
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from agad.errors import SpecError
 from agad.spec import run as spec_module
-from agad.spec.fields import EVAL_PROTOCOLS, field_names, older_values
+from agad.spec.checks import check
+from agad.spec.fields import EVAL_PROTOCOLS, field_names, former_values, older_values
 from agad.spec.options import RunOptions
 from agad.spec.run import RunSpec
 from tests.helpers.specs import NEEDED, OTHER_VALUES
@@ -21,7 +27,58 @@ def test_known_run_id_never_changes() -> None:
     assert RunSpec(normal_class=0).run_id == RUN_ID_OF_CLASS_0
 
 
-RUN_ID_OF_CLASS_0 = "480ba461486b28df"
+RUN_ID_OF_CLASS_0 = "5f0ba63ade94ecd2"
+
+
+def test_a_run_id_of_former_defaults_never_changes() -> None:
+    """Rows that were made before a default changed are found by the values that they were made with."""
+    former = RunSpec(normal_class=0, **former_values())
+
+    assert former.run_id == "480ba461486b28df"
+    values = {name: value for name, value in former.to_dict().items() if name not in older_values()}
+    assert RunSpec.from_dict(values) == former, "a file without the younger fields means what older code did"
+
+
+@pytest.mark.parametrize("unused", [{"method": "ganomaly"}, {"task": "inference"}])
+def test_a_changed_default_makes_no_new_run_where_the_field_is_not_used(unused: dict[str, str]) -> None:
+    """Neither the run_id nor what files hold depends on it, and a copy that uses the field has the new default."""
+    now = RunSpec(normal_class=0, **unused)
+    before = RunSpec(normal_class=0, **unused, bn_update="all")
+
+    assert (now, now.run_id) == (before, before.run_id)
+    assert now.to_dict()["bn_update"] == "all"
+    assert RunSpec.from_dict(now.to_dict()) == now
+    assert before.replace(method="agad", task="train") == RunSpec(normal_class=0)
+
+
+VARIANTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "gamma": st.sampled_from([0.05, 0.2]),
+        "batch_norm": st.sampled_from(["shared", "advprop"]),
+        "bn_update": st.sampled_from(["real_only", "all"]),
+        "adversarial_context": st.sampled_from(["on", "off"]),
+        "backbone": st.sampled_from(["naive", "unet"]),
+        "lambda_con": st.sampled_from([1.0, 50.0]),
+        "image_size": st.sampled_from([32, 64]),
+    },
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(variant=VARIANTS, classes=st.tuples(st.integers(0, 9), st.integers(0, 9)), seed=st.integers(0, 5))
+def test_seed_key_is_of_the_class_and_of_no_choice(
+    variant: dict[str, Any], classes: tuple[int, int], seed: int
+) -> None:
+    """Variants of a cell stay paired; two classes share a key exactly if all classes are to."""
+    one, other = (RunSpec(normal_class=c, seed=seed) for c in classes)
+
+    assert one.replace(**variant).seed_key == one.seed_key
+    assert (one.seed_key == other.seed_key) == (classes[0] == classes[1])
+    assert one.replace(dataset="mnist").seed_key != one.seed_key
+    assert one.replace(seed=seed + 1).seed_key != one.seed_key
+    shared = {spec.replace(seed_scope="all_classes").seed_key for spec in (one, other, one.replace(**variant))}
+    assert shared == {(seed,)}, "the keys of rows that were made before there was a scope"
 
 
 @pytest.mark.parametrize("name", OTHER_VALUES)
@@ -103,3 +160,40 @@ def test_planning_code_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.stderr.strip() == ""
+
+
+def test_no_check_of_combinations_reads_the_seed() -> None:
+    """So a spec with another seed need not be checked again."""
+
+    class Recorder:
+        def __init__(self) -> None:
+            self.read: set[str] = set()
+
+        def __getattr__(self, name: str) -> object:
+            self.read.add(name)
+            return getattr(RunSpec(normal_class=0), name)
+
+    recorder = Recorder()
+    check(recorder)  # type: ignore[arg-type]
+
+    assert "gamma" in recorder.read
+    assert "seed" not in recorder.read
+
+
+def test_a_changed_spec_is_the_one_that_is_made_with_these_values() -> None:
+    """Also its run_id, which is remembered, and what is refused."""
+    one = RunSpec(normal_class=0)
+    assert one.run_id
+    for changes in (
+        {"seed": 3},
+        {"updates": 100},
+        {"gamma": 0.1, "curve": [10, 50]},
+        {"final_protocols": ["eval", "eval_recal"]},
+    ):
+        fresh = RunSpec(**{**one.to_dict(), **changes})
+        changed = one.replace(**changes)
+        assert (changed, changed.run_id) == (fresh, fresh.run_id)
+        assert pickle.loads(pickle.dumps(changed)).run_id == fresh.run_id  # noqa: S301 - its own
+    for wrong in ({"seed": -1}, {"seed": 1.5}, {"normal_class": 99}, {"gamma": 1}):
+        with pytest.raises(SpecError):
+            one.replace(**wrong)

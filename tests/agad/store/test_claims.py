@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,66 @@ def test_file_times_decide_nothing(mine: ClaimBoard, far: ClaimBoard) -> None:
     os.utime(far.folder / f"{RUN}.1", (0, 0))
 
     assert mine.is_held(RUN, 1)
+
+
+def test_wall_clocks_that_jump_by_hours_decide_nothing(
+    mine: ClaimBoard, far: ClaimBoard, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two hosts one is set to another time; the server has a third. A claim lives as long as it beats."""
+    claim = far.take(RUN, 1)
+    assert claim is not None
+    for hours in (5, -5, 1000):
+        monkeypatch.setattr(time, "time", lambda hours=hours: 1e9 + 3600 * hours)
+        os.utime(claim.path, (3600 * abs(hours), 3600 * abs(hours)))
+        assert mine.is_held(RUN, 1)
+        clock.now += 299
+        claim.beat()
+    assert mine.is_held(RUN, 1)
+    clock.now += 301
+    assert not mine.is_held(RUN, 1)
+
+
+def test_an_observer_that_was_stopped_between_two_lines_takes_nobodys_run(
+    mine: ClaimBoard, far: ClaimBoard, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It read the claim, was stopped for longer than a lease, and compares what it had read before."""
+    far.take(RUN, 1)
+    assert mine.is_held(RUN, 1)
+    clock.now += 1
+    read = mine._record
+
+    def read_and_sleep(name: str) -> tuple[bytes | None, ClaimRecord | None]:
+        content = read(name)
+        clock.now += 1000
+        return content
+
+    monkeypatch.setattr(mine, "_record", read_and_sleep)
+    assert mine.is_held(RUN, 1), "one second of silence is all that it has seen"
+
+
+def test_of_two_hosts_with_one_name_the_boot_tells_them_apart(tmp_path: Path, mine: ClaimBoard, clock: Clock) -> None:
+    """A pid of the other is no process here, and shows nothing: silence for a lease does."""
+    namesake = dataclasses.replace(Owner.this_process("namesake"), boot="another", pid=2**22 + 1)
+    claim = ClaimBoard(tmp_path, namesake, lease=300, clock=clock).take(RUN, 1)
+    assert claim is not None
+    for _ in range(3):
+        assert mine.is_held(RUN, 1)
+        clock.now += 299
+        claim.beat()
+    assert mine.is_held(RUN, 1)
+    clock.now += 301
+    assert not mine.is_held(RUN, 1)
+
+
+def test_a_claim_is_lost_to_a_thief_and_to_the_end_of_its_run(mine: ClaimBoard, far: ClaimBoard) -> None:
+    """The thief may be done, and the run's claims cleared, before the robbed wakes up."""
+    claim = mine.take(RUN, 1)
+    assert claim is not None
+    assert not claim.is_lost()
+    far.take(RUN, 2)
+    assert claim.is_lost()
+    mine.clear([RUN])
+    assert claim.is_lost()
 
 
 def test_a_process_of_this_host_that_is_gone_is_dead_at_once(mine: ClaimBoard, tmp_path: Path) -> None:
@@ -185,33 +246,6 @@ def test_a_shorter_record_leaves_no_tail() -> None:
     long = ClaimRecord(owner, counter=10**9, update=10**6).to_bytes()
 
     assert len(long) == len(ClaimRecord(owner).to_bytes())
-
-
-def _die(board: ClaimBoard, generation: int, *, saved: int, released: bool = False) -> None:
-    claim = board.take(RUN, generation)
-    assert claim is not None
-    claim.note(update=saved, updates=100, saved=saved)
-    claim.release() if released else claim.beat()
-
-
-@pytest.mark.parametrize(
-    ("ends", "deaths"),
-    [
-        ([], 0),
-        ([(0, False)], 1),
-        ([(0, False)] * 3, 3),
-        ([(0, False), (50, False), (50, False), (50, False)], 2),
-        ([(0, False), (10, False), (20, False), (30, False)], 0),
-        ([(0, False), (0, True), (0, False)], 1),
-        ([(0, False), (0, False), (0, True)], 0),
-        ([(50, False), (0, False), (50, False), (0, False)], 3),
-    ],
-)
-def test_deaths_without_progress(mine: ClaimBoard, ends: list[tuple[int, bool]], deaths: int) -> None:
-    for generation, (saved, released) in enumerate(ends, start=1):
-        _die(mine, generation, saved=saved, released=released)
-
-    assert mine.deaths_without_progress(RUN, range(1, len(ends) + 1)) == deaths
 
 
 def test_clear_unlinks_closed_runs_only(mine: ClaimBoard) -> None:

@@ -1,12 +1,14 @@
-"""The code digest: what makes numbers changes it; texts, comments and other code do not."""
+"""The code digest: what makes numbers changes it; texts, comments and other code do not. The commit: agad's own."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from agad.store import provenance
 from agad.store.provenance import code_digest, digest_of
 from tests.conftest import ROOT
 
@@ -48,3 +50,60 @@ def test_what_makes_numbers_counts(folder: str, package: Path) -> None:
     path.write_text(path.read_text() + "\nANOTHER = 1\n")
 
     assert digest_of(package) != code_digest()
+
+
+# -- the commit ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with a copy of agad at its top, and one in a folder of it."""
+    for folder in (tmp_path / "repository", tmp_path / "repository" / "vendored"):
+        (folder / "agad").mkdir(parents=True)
+        (folder / "agad" / "__init__.py").touch()
+    _git(tmp_path / "repository", "init", "--quiet")
+    _commit(tmp_path / "repository")
+    return tmp_path / "repository"
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _commit(folder: Path) -> None:
+    _git(folder, "add", "--all")
+    _git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message=m")
+
+
+def _state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str | None, bool | None]:
+    monkeypatch.setattr(provenance, "_PACKAGE", folder / "agad")
+    return provenance.git_state.__wrapped__()
+
+
+@pytest.mark.parametrize("variable", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"])
+def test_the_commit_is_agads_whatever_repository_the_environment_names(
+    variable: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each variable by which git is led elsewhere changes nothing."""
+    own = _git(repository, "rev-parse", "HEAD")
+    other = tmp_path / "other"
+    other.mkdir()
+    _git(other, "init", "--quiet")
+    monkeypatch.setenv(variable, str(other / ".git" if variable == "GIT_DIR" else other))
+
+    assert _state(repository, monkeypatch) == (own, True)
+
+
+def test_a_change_that_is_not_committed_is_seen(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "agad" / "__init__.py").write_text("A = 1\n")
+
+    assert _state(repository, monkeypatch)[1] is False
+
+
+def test_a_copy_inside_another_repository_has_no_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where the other repository tracks the copy, nor where it ignores it as it does an environment."""
+    assert _state(repository / "vendored", monkeypatch) == (None, None)
+    _git(repository, "rm", "--quiet", "-r", "--cached", "agad")
+    _git(repository, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message=m")
+    assert _state(repository, monkeypatch) == (None, None)

@@ -16,7 +16,8 @@ import agad.store.rows as store_module
 from agad import files
 from agad.errors import StoreError
 from agad.store import row_file
-from agad.store.rows import ResultStore, Try
+from agad.store.attempts import Try
+from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA
 from tests.helpers.rows import record, spec
 
@@ -111,7 +112,7 @@ def test_tries_for_planning(store: ResultStore) -> None:
 def test_tries_reads_a_file_once(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.commit(record())
     store.tries()
-    monkeypatch.setattr(store_module, "read_groups", None)
+    monkeypatch.setattr(store_module, "read_file", None)
 
     assert len(store.tries()) == 1
 
@@ -204,10 +205,14 @@ def test_a_file_that_cannot_be_opened_is_not_damaged(
     """Nothing may be set aside, nor its run be done again, for a fault of the place."""
     store.commit(record())
 
-    def refuse(*_: object) -> None:
-        raise OSError(number, "no")
+    opened = pa.OSFile
 
-    monkeypatch.setattr(pq, "ParquetFile", refuse)
+    def refuse(path: str, mode: str = "r") -> object:
+        if mode == "r":
+            raise OSError(number, "no")
+        return opened(path, mode)
+
+    monkeypatch.setattr(pa, "OSFile", refuse)
     for read in (store.read, store.tries, store.compact):
         with pytest.raises(StoreError, match="cannot be read"):
             read()
@@ -220,13 +225,13 @@ def test_a_file_that_cannot_be_opened_is_not_damaged(
 def test_a_stale_handle_is_read_again(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """NFS: the file was unlinked by a compactor while it was read."""
     store.commit(record())
-    parquet_file = pq.ParquetFile
+    opened = pa.OSFile
 
-    def stale_once(path: Path) -> object:
-        monkeypatch.setattr(pq, "ParquetFile", parquet_file)
+    def stale_once(path: str) -> object:
+        monkeypatch.setattr(pa, "OSFile", opened)
         raise OSError(errno.ESTALE, "Stale file handle")
 
-    monkeypatch.setattr(pq, "ParquetFile", stale_once)
+    monkeypatch.setattr(pa, "OSFile", stale_once)
 
     assert store.read().num_rows == 1
 
@@ -367,10 +372,9 @@ def test_a_disk_that_fills_up_leaves_no_half_row(store: ResultStore, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     store.commit(record(spec(seed=0)))
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="No space"):
         store.commit(record(spec(seed=1)))
-    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="No space"):
         store.compact()
 

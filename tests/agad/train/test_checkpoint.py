@@ -49,6 +49,18 @@ def test_the_most_updates_count_then_the_later_attempt(tmp_path: Path, updates: 
     assert (found.update, found.state["attempt"]) == (max(updates), newest)
 
 
+@pytest.mark.parametrize("updates", [(10,), (5, 10), (10, 5), (5, 5), (3, 9, 7, 9, 1)])
+def test_what_holds_less_than_the_best_is_named(tmp_path: Path, updates: tuple[int, ...]):
+    """All that are this run's, but for the best; what is not to be read is not this run's to remove."""
+    paths = [save(tmp_path, update, attempt) for attempt, update in enumerate(updates, start=1)]
+    checkpoint_path(tmp_path, SPEC.run_id, 20).write_bytes(b"torn")
+    save(tmp_path, 99, attempt=21, data_digest="e" * 64)
+    found, _ = find_checkpoint(tmp_path, SPEC, DIGEST)
+    assert found is not None
+    best = checkpoint_path(tmp_path, SPEC.run_id, found.state["attempt"])
+    assert sorted(found.outdone) == sorted(set(paths) - {best})
+
+
 def test_an_attempt_writes_its_own_file_only(tmp_path: Path):
     first = save(tmp_path, 1, attempt=1)
     content = first.read_bytes()

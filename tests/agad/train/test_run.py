@@ -255,6 +255,7 @@ def test_a_run_interrupted_again_and_again_equals_an_uninterrupted_one(tmp_path:
             found, _ = find_checkpoint(tmp_path, small(), made_up().digest)
             assert found is not None
             seconds.append(sum(found.state["seconds"].values()))
+            assert len(list(tmp_path.iterdir())) <= 2, "its own, and the one that it went on from"
         else:
             break
     assert numbers(record) == whole
@@ -389,7 +390,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "advprop_scope": [
         ({**TWICE, "batch_norm": name}, {"advprop_scope": "g+d"}) for name in ("advprop", "advprop_freeze")
     ],
-    "bn_update": [(TWICE, {"bn_update": "real_only"})],
+    "bn_update": [(TWICE, {"bn_update": "all"})],
     "lambda_adv": [(TWICE, {"lambda_adv": 9.0})],
     "lambda_con": [(TWICE, {"lambda_con": 9.0})],
     "lambda_adcon": [(TWICE, {"lambda_adcon": 9.0}), (TWICE, {"lambda_adcon": 0.0})],
@@ -413,6 +414,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "precision": [(TWICE, {"precision": "bf16"})],
     "validation": [(TWICE, {"validation": 0.4})],
     "seed": [(TWICE, {"seed": 1})],
+    "seed_scope": [(TWICE, {"seed_scope": "all_classes"})],
 }
 # What changes no weight; each has a test of its own: here, or where scoring, inference and the floor are tested.
 OTHERS = {

@@ -340,7 +340,7 @@ def test_non_finite_weights_are_found(net: str):
         {"batch_norm": "advprop_freeze"},
         {"lambda_adcon": 0.0},
         {"batch_size": 10},
-        {"normal_class": 1},
+        {"bn_update": "all"},
         {"updates": 9},
     ],
 )
@@ -351,6 +351,24 @@ def test_variants_start_from_the_same_weights_and_see_the_same_order(changes: di
         assert all(torch.equal(tensor, twin_state[name]) for name, tensor in left.state_dict().items())
     both = min(ours.batches.sizes.normal, other.batches.sizes.normal)
     assert torch.equal(ours.batches.positions(0)[:both], other.batches.positions(0)[:both])
+
+
+@pytest.mark.parametrize("scope", ["class", "all_classes"])
+def test_classes_of_a_seed_share_weights_and_batches_only_where_they_are_to(scope: str):
+    """So the ten classes of a seed vary independently; in older rows they move together."""
+    gamma = {"gamma": 0.25, "seed_scope": scope}
+    one, other = (training_of(small(normal_class=c, **gamma)) for c in (0, 1))
+    shared = scope == "all_classes"
+
+    for left, right in zip(nets(one), nets(other), strict=True):
+        assert torch.equal(next(left.parameters()), next(right.parameters())) == shared
+    assert one.batches.sizes == other.batches.sizes
+    n = one.batches.sizes.normal
+    left, right = one.batches.positions(0), other.batches.positions(0)
+    assert torch.equal(left[:n], right[:n]) == shared
+    for training in (one, other):
+        training._reset_discriminator()
+    assert torch.equal(*(next(training.discriminator.parameters()) for training in (one, other))) == shared
 
 
 def test_seeds_start_from_other_weights():

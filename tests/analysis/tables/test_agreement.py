@@ -49,10 +49,10 @@ def test_each_protocol_has_its_own_line(tmp_path):
             store, specs((normal,), updates=400, **UNET), lambda spec: PRINTED[spec.normal_class] / 100 - 0.2, values
         )
     sheet = agreement.agreement_table(read_all(tmp_path))
-    lines = {line[-6]: line[-5:] for line in sheet.lines}
+    lines = {line[-7]: line[-6:] for line in sheet.lines}
 
-    assert lines["eval"] == ("10", "+1.00", "+1.00 … +1.00", "+1.00", "20.0")
-    assert lines["normals first"][-1] == "0.0"
+    assert lines["eval"] == ("10", "+1.00", "+1.00 … +1.00", "+1.00", "+1.00 … +1.00", "20.0")
+    assert lines["normals first"][-1] == "0.0*"
     assert lines["recal"][:2] == ("10", "−1.00")
 
 

@@ -7,28 +7,46 @@ import pytest
 
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
-from analysis.tables import contrast
+from analysis.tables import contrast, formats
 from tests.helpers.analysis_rows import commit_all, ok_row, specs
 
 
-def test_by_hand(tmp_path):
-    """Three classes; with the context eval falls by 1, 2 and 3 points, shuffled rises by 4 in each."""
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_by_hand(tmp_path, seeds):
+    """Three classes; with the context eval falls by 1, 2 and 3 points, shuffled rises by 4 in each.
+
+    Of one seed the interval is over classes; of two, which gain the same, it is over seeds.
+    """
     store = ResultStore(tmp_path)
     for context in ("on", "off"):
-        for spec in specs((0, 1, 2), seeds=(0, 1), adversarial_context=context):
+        for spec in specs((0, 1, 2), seeds=range(seeds), adversarial_context=context):
             on = context == "on"
             lost = 0.01 * (spec.normal_class + 1) if on else 0.0
             shuffled = (0.74 if on else 0.70) + 0.1 * spec.seed
             store.commit(ok_row(spec, 0.9 - lost, auroc_eval_recal=None, auroc_batch_shuffled=shuffled))
     sheet = contrast.contrast_table(read_all(tmp_path))
     (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
-    half = 4.3027 * 1 / 3**0.5  # t(2) at 95%, SD 1 point
+    half = 4.3027 * 1 / 3**0.5 if seeds == 1 else 0.0  # t(2) at 95%, SD 1 point
 
     assert line["choice"] == "context on over off"
-    assert line["classes"] == "3"
-    assert line["eval"] == f"\N{MINUS SIGN}2.0 (\N{MINUS SIGN}{2 + half:.1f} … +{half - 2:.1f})"
+    assert (line["classes"], line["95% over"]) == ("3", "classes" if seeds == 1 else "seeds")
+    assert line["eval"] == f"\N{MINUS SIGN}2.0 ({formats.interval((-2 - half) / 100, (half - 2) / 100)})"
     assert line["shuffled"] == "+4.0 (+4.0 … +4.0)"
     assert sheet.data["eval"].item() == pytest.approx(-0.02)
+
+
+def test_a_mark_is_holms_wilcoxon_over_the_lines_of_one_choice(tmp_path):
+    """Ten classes up have p = 2 / 2^10, the smaller of two, so twice that; six have 2 / 2^6."""
+    store = ResultStore(tmp_path)
+    for gamma, classes in ((0.0, range(10)), (0.05, range(6))):
+        for context in ("on", "off"):
+            runs = specs(classes, seeds=(0,), adversarial_context=context, gamma=gamma)
+            commit_all(
+                store, runs, lambda spec: 0.8 + 0.001 * (spec.normal_class + 1) * (spec.adversarial_context == "on")
+            )
+    data = contrast.contrast_table(read_all(tmp_path)).data
+
+    assert data["eval_p_holm"].round(3).tolist() == [0.004, 0.031]
 
 
 def test_only_classes_that_both_have_are_paired(tmp_path):
@@ -57,3 +75,22 @@ def test_each_variant_of_a_field_stands_beside_the_default(tmp_path):
         "eval": pytest.approx([-0.45, -0.3]),
     }
     assert isinstance(found, pd.DataFrame)
+
+
+def test_a_changed_default_is_compared_with_the_former_one(tmp_path):
+    rows = [spec for update in ("all", "real_only") for spec in specs((0, 1), seeds=(0,), bn_update=update)]
+    commit_all(ResultStore(tmp_path), rows, lambda spec: 0.7 + 0.1 * (spec.bn_update == "real_only"))
+    found = contrast.contrast_table(read_all(tmp_path)).data
+
+    assert found["contrast"].tolist() == ["bn_update real_only over all"]
+    assert found["eval"].item() == pytest.approx(0.1)
+
+
+def test_methods_are_compared_whatever_the_fields_are_that_one_does_not_use(tmp_path):
+    """GANomaly's rows hold the former `bn_update`, which it does not use: neither a column nor a difference."""
+    rows = [spec for method in ("agad", "ganomaly") for spec in specs((0, 1), seeds=(0,), method=method)]
+    commit_all(ResultStore(tmp_path), rows, lambda spec: 0.7 + 0.1 * (spec.method == "agad"))
+    cells = read_all(tmp_path)
+
+    assert cells.fields == ("dataset", "gamma", "method")
+    assert contrast.contrast_table(cells).data["contrast"].tolist() == ["method ganomaly over agad"]

@@ -13,11 +13,13 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from agad.errors import AnalysisError
 from agad.plan.plan import Plan, find_plan
+from agad.spec.fields import former_values
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
@@ -40,6 +42,39 @@ def averages_line(table, number=0):
     return dict(zip(sheet.columns, sheet.lines[number], strict=True))
 
 
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_begins_with_what_was_trained_and_what_the_numbers_are(tmp_path):
+    """In plain words, no line longer than a screen; of the demo's digits also what they are not."""
+    digits, mnist = specs((0,), (0,), dataset="digits"), specs((0,), (0,))
+    commit_all(ResultStore(tmp_path), [*digits, *mnist], lambda spec: 0.9)
+    texts = [plan_table(tmp_path, view(runs, "demo")).to_markdown() for runs in (digits, mnist)]
+
+    for text in texts:
+        start, _, _ = text.partition("**AUROC")
+        assert "one class in turn is normal" in start
+        assert "100 is perfect, 50 is chance" in start
+        assert max(map(len, start.splitlines())) <= 118
+    assert ["say nothing about the paper" in text for text in texts] == [True, False]
+
+
+@pytest.mark.parametrize(("field", "former"), former_values().items())
+def test_a_table_with_a_default_of_now_and_of_before_says_so(tmp_path, field, former):
+    """Both have rows of their own, and are compared with the paper; one alone needs no word."""
+    now, before = specs((0, 1), (0, 1)), specs((0, 1), (0, 1), **{field: former})
+    commit_all(ResultStore(tmp_path), [*now, *before], lambda spec: 0.9)
+    said = f"{field} is {getattr(now[0], field)} unless set, and was {former} in earlier versions"
+    both = plan_table(tmp_path, view([*now, *before]))
+
+    assert [note.startswith(said) for note in both.notes].count(True) == 1
+    assert len(both.sheets[0].lines) == 2
+    for runs in (now, before):
+        table = plan_table(tmp_path, view(runs))
+        assert not any(said in note for note in table.notes)
+        assert averages_line(table)["verdict"] != "other settings"
+
+
 # -- numbers -------------------------------------------------------------------------------------------------------
 
 
@@ -47,9 +82,9 @@ def averages_line(table, number=0):
     ("value", "text"),
     [
         (1.0, "100.0"),
-        (0.9999999, "99.9"),
-        (0.9997, "99.9"),
-        (0.9995, "99.9"),
+        (0.9999999, "99.99"),
+        (0.9997, "99.97"),
+        (0.9995, "99.95"),
         (0.9994, "99.9"),
         (0.9884, "98.8"),
         (0.98851, "98.9"),
@@ -63,7 +98,8 @@ def test_auroc_is_never_rounded_up_to_100(value, text):
 
 
 @pytest.mark.parametrize(
-    ("points", "text"), [(1.26, "+1.3"), (-1.26, "−1.3"), (0.04, "0.0"), (-0.04, "0.0"), (None, "—")]
+    ("points", "text"),
+    [(1.26, "+1.3"), (-1.26, "−1.3"), (0.04, "+0.04"), (-0.04, "−0.04"), (0.004, "0.0"), (0.0, "0.0"), (None, "—")],
 )
 def test_differences_are_signed(points, text):
     assert formats.difference(points) == text
@@ -85,7 +121,7 @@ def test_numbers_equal_an_independent_computation(tmp_path):
         line = averages_line(table, number)
         assert line["avg±SD"] == f"{100 * statistics.fmean(means):.1f}±{100 * statistics.pstdev(means):.2f}"
         pooled = statistics.fmean(statistics.variance(values) for values in of_class) ** 0.5
-        assert line["SD seeds"] == f"{100 * pooled:.2f}"
+        assert line["SD seeds"].startswith(f"{100 * pooled:.2f} [")
         assert line["n"] == "30/30"
         printed = {0.0: 99.1, 0.05: 99.9}[gamma]
         assert line["diff"] == formats.difference(100 * statistics.fmean(means) - printed)
@@ -155,12 +191,12 @@ def test_an_empty_folder_gives_a_table_of_gaps(tmp_path):
     assert not table.complete
 
 
-def test_one_class_shows_its_range_and_no_verdict(tmp_path):
+def test_one_class_shows_its_range_and_is_judged_by_its_seeds(tmp_path):
     runs = specs((8,))
     commit_all(ResultStore(tmp_path), runs, lambda spec: (0.90, 0.92, 0.97)[spec.seed])
     line = averages_line(plan_table(tmp_path, view(runs)))
     assert line["avg±SD"] == "93.0 [90.0–97.0]"
-    assert line["verdict"] == "one class"
+    assert line["verdict"] == "undecided"
 
 
 # -- the paper beside ----------------------------------------------------------------------------------------------
@@ -451,3 +487,26 @@ def test_leave_one_out_is_named_as_such(tmp_path):
     table = plan_table(tmp_path, view(runs, "demo"))
     assert table.sheets[1].caption == "AUROC in % by anomalous class, mean over seeds"
     assert table.sheets[1].lines[0][-2:] == ("70.0", "70.0")
+
+
+# -- data ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_known_of_the_data_stands_under_the_table(tmp_path):
+    """Each sentence once, under the data set's title; the classes of a data set of one's own by their names."""
+    store, runs = ResultStore(tmp_path), specs((0, 1), dataset="folder:x")
+    values = {"data_notes": ["7 of 9 test images are copies"], "class_names": ["=good", "bad"]}
+    commit_all(store, runs, drawn, values)
+    averages, classes = plan_table(store, view(runs)).sheets
+    assert [note for note in averages.notes if "copies" in note] == ["folder:x: 7 of 9 test images are copies."]
+    assert "folder:x: 0 =good, 1 bad." in classes.notes
+
+
+def test_texts_in_csv_are_no_formulas():
+    """Names of data sets and classes come from strangers' files; numbers stay numbers."""
+    names = ["=1+1", "+x", "-x", "@x", " =x", "plain", "-3.5"]
+    frame = pd.DataFrame({"=name": names, "value": [-1.0] * len(names)})
+    text = Sheet("a", "", ("n",), (KEY,), (), data=frame).to_csv()
+    cells = [line[0] for line in csv.reader(io.StringIO(text))]
+    assert cells == ["'=name", "'=1+1", "'+x", "'-x", "'@x", "' =x", "plain", "-3.5"]
+    assert text.count(",-1.0") == len(names)

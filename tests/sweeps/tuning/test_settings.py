@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import optuna
 import pytest
 
+from agad import json_file
 from agad.errors import AgadError, StoreError
 from agad.store.folder import StudyFolder
 from sweeps.cli.tune import main as tune
@@ -60,8 +60,8 @@ def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: 
         settings_of(cells(updates=5)).save(StudyFolder(tmp_path))
     assert settings_of(title="said otherwise").save(StudyFolder(tmp_path)) == settings_of()
 
-    content = json.loads(StudyFolder(tmp_path).settings.read_text())
-    StudyFolder(tmp_path).settings.write_text(json.dumps({**content, "study_version": 99}))
+    content = json_file.loads(StudyFolder(tmp_path).settings.read_bytes())
+    StudyFolder(tmp_path).settings.write_text(json_file.dumps({**content, "study_version": 99}))
     with pytest.raises(StoreError, match="a study of schema 99, this agad has 1"):
         load_settings(StudyFolder(tmp_path))
 

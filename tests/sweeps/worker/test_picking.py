@@ -11,10 +11,12 @@ from agad.errors import AgadError, SpecError
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan
 from agad.spec.datasets import DATASETS
+from agad.store.attempts import Try
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
-from agad.store.rows import ResultStore, Try
+from agad.store.rows import ResultStore
 from sweeps.grids import grid_names, load_grid
+from sweeps.worker import picking
 from sweeps.worker.picking import Picker, settle_code
 from sweeps.worker.retry import RetryPolicy
 from tests.helpers.rows import record, spec
@@ -51,6 +53,93 @@ def test_done_and_failed_runs_are_not_taken(store: ResultStore) -> None:
     store.commit(record(SPECS[1], status="failed"))
 
     assert taken(picker(store).next()) == (2, 1)
+
+
+def test_a_pick_reads_few_of_many_new_rows(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose row was not read counts as closed while others are free; at the end all rows are read."""
+    monkeypatch.setattr(picking, "_READ_A_PICK", 0)
+    mine = picker(store)
+    store.commit(record(SPECS[0], status="failed", failure_kind="oom"))
+
+    assert [taken(mine.next()), taken(mine.next())] == [(1, 1), (2, 1)]
+    assert taken(mine.next()) == (0, 2), "one failure of that kind is tried again"
+    assert mine.next() is None
+
+
+def test_a_row_that_vanishes_opens_its_run_again(store: ResultStore) -> None:
+    mine = picker(store)
+    store.commit(record(SPECS[0]))
+    assert mine.census().done == (SPECS[0].run_id,)
+    (store.inbox / f"{SPECS[0].run_id}.1.parquet").unlink()
+
+    assert mine.census().open == tuple(spec.run_id for spec in SPECS)
+    assert taken(mine.next())[0] == 0
+
+
+def test_where_many_workers_are_about_they_do_not_meet_at_the_first_run(store: ResultStore) -> None:
+    """Workers that have listed the same claims try different runs, near the beginning of what is open."""
+    plan = dataclasses.replace(PLAN, specs=tuple(spec(seed=seed) for seed in range(60)))
+
+    def named(name: str) -> Picker:
+        owner = dataclasses.replace(Owner.this_process("w"), worker=name)
+        return Picker(plan, store, ClaimBoard(store.path, owner), RetryPolicy())
+
+    first = named("first")
+    for _ in range(20):
+        assert first.next() is not None
+    seeds = set()
+    for number in range(10):
+        picked = named(f"w{number}").next()
+        assert picked is not None
+        seeds.add(picked[0].seed)
+        picked[1].withdraw()
+
+    assert len(seeds) > 3
+    assert max(seeds) < 40
+
+
+def test_a_worker_compacts_a_full_inbox_and_clears_the_claims_of_finished_runs(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picking, "_COMPACT_ABOVE", 1)
+    mine, other = picker(store), picker(store)
+    for _ in range(2):
+        picked = mine.next()
+        assert picked is not None
+        store.commit(record(picked[0]))
+        picked[1].release()
+    mine.store.tries()
+    other.next()
+    mine.compact_if_many()
+
+    assert not list(store.inbox.iterdir())
+    assert set(mine.board.generations()) == {SPECS[2].run_id}
+    assert len(other.store.tries()) == 2
+    assert other.next() is None
+
+
+def test_one_worker_compacts_at_a_time_and_a_failure_is_no_error(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picking, "_COMPACT_ABOVE", 0)
+    store.commit(record(SPECS[0]))
+    mine = picker(store)
+    mine.census()
+    held = mine.board.take("0", 1)
+    mine.compact_if_many()
+    assert list(store.inbox.iterdir()), "another one compacts"
+
+    assert held is not None
+    held.release()
+    monkeypatch.setattr(ResultStore, "compact", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    mine.compact_if_many()
+    monkeypatch.undo()
+    monkeypatch.setattr(picking, "_COMPACT_ABOVE", 0)
+
+    late = picker(store, owner=dataclasses.replace(Owner.this_process("gone"), pid_start="1"))
+    late.census()
+    late.compact_if_many()
+    assert store.read().num_rows == 1
 
 
 def test_pruned_runs_are_continued(store: ResultStore) -> None:
@@ -176,7 +265,7 @@ def test_seeds_come_first() -> None:
 
 
 RUNS = {
-    "demo": 18, "table1": 150, "table2": 450, "table2_one": 3240, "table3": 114, "table4": 1200, "table5": 2160,
+    "demo": 12, "table1": 150, "table2": 450, "table2_one": 3240, "table3": 114, "table4": 1200, "table5": 2160,
     "table8": 3, "table9": 450, "fig2": 9, "fig3": 8, "fig4": 180, "fig6": 120, "leakage": 30, "full": 3654,
 }  # fmt: skip
 

@@ -301,6 +301,30 @@ def test_a_stolen_run_is_abandoned(start: Callable[..., Worker], tmp_path: Path)
     assert row["attempt"] == 3
 
 
+@pytest.mark.parametrize("cleared", [False, True])
+def test_a_robbed_worker_that_wakes_up_with_its_run_finished_commits_nothing(
+    start: Callable[..., Worker], tmp_path: Path, cleared: bool
+) -> None:
+    """It was stopped after its last update, for longer than a lease; the thief's row and checkpoints stay alone."""
+    checkpoint = tmp_path / "checkpoints" / f"{SPECS[0].run_id}.2.pt"
+
+    def behave(spec: RunSpec, options: RunOptions, _: Callable[..., Any]) -> None:
+        if spec.seed == 0 and options.attempt == 1:
+            board = ClaimBoard(tmp_path, Owner.this_process("thief"))
+            assert board.take(spec.run_id, 2) is not None
+            ResultStore(tmp_path).commit(record(spec, 2))
+            checkpoint.parent.mkdir(exist_ok=True)
+            checkpoint.write_text("the thief's")
+            if cleared:
+                board.clear([spec.run_id])
+
+    assert start(behave).work() == EXIT_NOTHING_LEFT
+
+    assert [one.attempt for one in ResultStore(tmp_path).tries()[SPECS[0].run_id]] == [2]
+    assert checkpoint.exists()
+    assert rows(tmp_path) == dict.fromkeys(range(4), ("ok", None))
+
+
 def test_its_claims_beat_while_it_trains(start: Callable[..., Worker], tmp_path: Path) -> None:
     counters = []
 

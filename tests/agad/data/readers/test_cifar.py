@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agad.data.prepared import open_prepared
+from agad.data.readers.cifar import UNPUBLISHED
 from agad.spec.datasets import DATASETS
 from tests.helpers.opening import refuse
 from tests.helpers.raw_data import (
@@ -15,6 +16,34 @@ from tests.helpers.raw_data import (
     write_cifar10,
     write_cifar100,
 )
+
+
+@pytest.fixture(autouse=True)
+def _unpublished(monkeypatch):
+    """The batches of these tests are small, and so are none of the published files."""
+    monkeypatch.setenv(UNPUBLISHED, "1")
+
+
+def test_batches_that_are_not_the_published_ones_are_refused_unless_asked_for(places, monkeypatch):
+    """A pickle of an unknown writer is not opened; the message says why, and what to do."""
+    write_cifar10(places["data_root"])
+    monkeypatch.delenv(UNPUBLISHED)
+    refuse("cifar10", places, rf"data_batch_1 is not the published file .*npz:NAME.*{UNPUBLISHED}=1 to read it")
+
+
+def test_an_array_whose_pickle_forges_its_type_is_refused(places):
+    """Numpy is never given the state of a pickled array or type: a type with objects in it ends as one line."""
+    write_cifar100(places["data_root"], train={"data": np.zeros((40, 3072), dtype=[("a", "u1")])})
+    refuse("cifar100", places, "an array in it is not of uint8")
+    write_cifar100(places["data_root"], train={"data": np.zeros((40, 384), dtype="f8")})
+    refuse("cifar100", places, "an array in it is not of uint8")
+
+
+def test_a_batch_that_was_pickled_again_is_named_as_that(places):
+    write_cifar100(places["data_root"])
+    batch = {"data": random_images(40, 3072), "coarse_labels": [np.int64(i % 20) for i in range(40)]}
+    (places["data_root"] / "cifar-100-python" / "train").write_bytes(pickle.dumps(batch))
+    refuse("cifar100", places, r"which the published files do not: it was pickled again; as docs/data\.md says")
 
 
 def test_cifar10_is_read_from_torchvisions_batches(places):
@@ -58,8 +87,11 @@ def test_cifar100_has_its_coarse_classes_and_its_duplicates_counted(places):
     assert prepared.train_labels.tolist() == [i % 20 for i in range(40)]
     assert len(prepared.class_names) == 20
     assert prepared.class_names[14] == "people"
-    assert prepared.duplicates == {"test_in_train": 1, "within_train": 0, "within_test": 0}
-    assert "1 test images have the same pixels as a training image" in prepared.notes
+    assert prepared.duplicates == {"test_in_train": 1, "within_train": 0, "within_test": 0, "across_classes": 2}
+    same = "have the same pixels as"
+    assert f"1 of 20 test images {same} a training image; the first: test image 4 = train image 9" in prepared.notes
+    contradiction = f"2 images {same} one of another class; the first: train image 9 = test image 4"
+    assert f"LABELS CONTRADICT: {contradiction}" in prepared.notes
 
 
 @pytest.mark.parametrize(
@@ -83,7 +115,7 @@ def test_truncated_cifar_batches_are_refused(length, places):
     write_cifar100(places["data_root"])
     path = places["data_root"] / "cifar-100-python" / "test"
     path.write_bytes(path.read_bytes()[:length])
-    refuse("cifar100", places, r"cifar-100-python/test cannot be read as a CIFAR batch, it is truncated or damaged")
+    refuse("cifar100", places, r"cifar-100-python/test cannot be read as a CIFAR batch, it is truncated or changed")
 
 
 def test_a_pickle_that_would_run_code_is_refused(places, tmp_path):

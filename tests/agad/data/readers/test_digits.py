@@ -54,4 +54,4 @@ def test_digits_can_be_split(digits):
 def test_no_digit_is_both_trained_and_tested_on(digits):
     train = {image.tobytes() for image in digits.train_images.numpy()}
     assert not any(image.tobytes() in train for image in digits.test_images.numpy())
-    assert digits.duplicates == {"test_in_train": 0, "within_train": 0, "within_test": 0}
+    assert digits.duplicates == {"test_in_train": 0, "within_train": 0, "within_test": 0, "across_classes": 0}

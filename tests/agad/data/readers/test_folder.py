@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from agad.data.prepared import open_prepared
 from agad.data.split import one_class_split
@@ -92,7 +93,7 @@ def test_other_files_are_counted_and_hidden_ones_passed_over(places, screws):
     (screws / "test" / "__MACOSX").mkdir()
     prepared = open_prepared("folder:screws", 32, **places)
     assert prepared.train_counts == (3, 6)
-    assert prepared.notes == ("2 files that are no images are ignored",)
+    assert prepared.notes == ("2 files that are no images are ignored (1 .db, 1 .txt)",)
 
 
 def test_a_class_without_test_images_is_noted(places, screws):
@@ -111,7 +112,10 @@ def test_links_are_followed_within_the_data_root_only(places, screws, tmp_path):
     prepared = open_prepared("folder:screws", 32, **places)
     assert prepared.train_counts == (3, 7)
     assert is_picture(prepared.train_images[-1], 700)
-    assert prepared.notes == ("3 links that lead out of the tree are not followed",)
+    assert prepared.notes == (
+        "2 links that lead out of the tree are not followed",
+        "1 links are broken: what they lead to is not there",
+    )
 
 
 def test_the_data_set_itself_may_be_a_link(places, screws, tmp_path):
@@ -185,3 +189,88 @@ def test_a_class_of_damaged_images_alone_is_refused(places, screws):
 def test_a_line_break_in_a_name_breaks_no_message(places, screws):
     (screws / "train" / "good" / "a\nb.png").write_bytes(b"")
     assert open_prepared("folder:screws", 32, **places).damaged[0][0] == r"train/good/a\nb.png"
+
+
+@pytest.mark.parametrize(("train", "test"), [("Training", "Testing"), ("TRAIN", "tst"), ("train_set", "val")])
+def test_parts_of_a_split_in_other_spellings(train, test, places):
+    """The split is taken, never its folders for classes."""
+    top = places["data_root"] / "brain"
+    for part, first in ((train, 0), (test, 50)):
+        fill(top / part / "glioma", 2, first)
+        fill(top / part / "notumor", 3, first + 20)
+    prepared = open_prepared("folder:brain", 32, **places)
+    assert prepared.class_names == ("glioma", "notumor")
+    assert (prepared.train_counts, prepared.test_counts) == ((2, 3), (2, 3))
+    assert any("there is no test folder" in note for note in prepared.notes) == (test == "val")
+
+
+def test_what_looks_like_a_split_and_is_none_that_is_known_is_refused(places, screws):
+    (screws / "test").rename(screws / "test_old")
+    refuse("folder:screws", places, "test_old looks like a part of a split, but is not called train, test or")
+    shutil.rmtree(screws)
+    for name in ("good", "bad"):
+        fill(screws / name / "train", 2, 0)
+        fill(screws / name / "test", 2, 10)
+    refuse("folder:screws", places, r"bad has folders test and train; a split comes first")
+
+
+def test_a_split_or_classes_in_a_folder_of_their_own_are_refused_with_where_they_are(places):
+    fill(places["data_root"] / "wrap" / "wrap" / "wrap" / "train" / "good", 2, 0)
+    refuse(
+        "folder:wrap", places, r"holds one folder alone; .* begin in .*/wrap/wrap/wrap \(train\): move its folders up"
+    )
+
+
+def test_masks_are_left_out_with_a_note(places):
+    top = places["data_root"] / "covid"
+    for index, name in enumerate(("COVID", "Normal")):
+        fill(top / name / "images", 4, 100 * index)
+        fill(top / name / "masks", 4, 100 * index + 50)
+    fill(top / "mask_dir", 2, 500)
+    picture(600).save(top / "Normal" / "images" / "00100_mask.png")
+    prepared = open_prepared("folder:covid", 32, **places)
+    assert prepared.class_names == ("COVID", "Normal")
+    assert [a + b for a, b in zip(prepared.train_counts, prepared.test_counts, strict=True)] == [4, 4]
+    assert prepared.notes == (
+        "11 images are left out as masks, by the names of their folders or files",
+        "the folder mask_dir (2 images) is left out: by its name it holds masks",
+    )
+
+
+def test_one_image_under_two_labels_is_a_strong_note(places, screws):
+    """A class that links to another is the same: every image has two labels."""
+    shutil.copy(screws / "train" / "good" / "00001.png", screws / "train" / "bent" / "copy.png")
+    prepared = open_prepared("folder:screws", 32, **places)
+    assert prepared.duplicates["across_classes"] == 2
+    (note,) = prepared.notes
+    assert note.startswith("LABELS CONTRADICT: 2 images have the same pixels as one of another class; the first: ")
+    (screws / "train" / "loose").symlink_to("good")
+    assert open_prepared("folder:screws", 32, **places).duplicates["across_classes"] == 13
+
+
+def test_numeric_classes_are_in_the_order_of_their_numbers(places):
+    for number in (0, 1, 2, 10):
+        fill(places["data_root"] / "numbers" / str(number), 2, 10 * number)
+    assert open_prepared("folder:numbers", 32, **places).class_names == ("0", "1", "2", "10")
+
+
+def test_files_of_unread_kinds_are_named(places, screws):
+    for path in (screws / "train" / "bent").iterdir():
+        path.rename(path.with_suffix(".dcm"))
+    refuse("folder:screws", places, r"train/bent has no images \(it has 3 \.dcm files; convert them to one of \.bmp")
+
+
+def test_a_broken_link_and_a_name_with_a_blank_are_named(places):
+    (places["data_root"] / "gone").symlink_to("/nowhere")
+    refuse("folder:gone", places, r"gone is a link to /nowhere, which is not there")
+    refuse("folder:my screws", places, r"'my screws' must begin with a letter or digit .*; rename the file or folder")
+
+
+def test_levels_of_16_bits_that_leave_few_grey_levels_are_noted(places, screws):
+    for index, path in enumerate((screws / "train" / "good").iterdir()):
+        Image.fromarray((np.arange(63, dtype=np.uint16).reshape(7, 9) + index) * 60).save(path)
+    notes = open_prepared("folder:screws", 32, **places).notes
+    assert (
+        "images of 16 bits use the levels 0 to 4020 of 0 to 65535; their upper 8 bits are taken, which leaves 16"
+        in (notes[0])
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 import torchvision
@@ -29,7 +31,9 @@ def test_idx_files_are_read_as_torchvision_reads_them(dataset, folder, places):
 
 def test_other_counts_than_the_published_ones_are_noted(places):
     write_idx(places["data_root"])
-    (note,) = open_prepared("mnist", 32, **places).notes
+    *other, note = open_prepared("mnist", 32, **places).notes
+    assert len(other) == 2
+    assert all("are not the published files, and hold other images or labels" in sentence for sentence in other)
     assert note == (
         "training images per class are 2, 2, 2, 2, 2, 2, 2, 2, 2, 2; "
         "MNIST has 5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949"
@@ -65,3 +69,14 @@ def test_a_missing_idx_file_is_named_with_what_to_do(places):
         "mnist", places, r"mnist is not there \(.*t10k-labels-idx1-ubyte: No such file .*put torchvision's MNIST/raw.*"
     )
     refuse("mnist", places, "download it by --prepare-data")
+
+
+def test_compressed_idx_files_are_named_with_what_to_do(places):
+    raw, _ = write_idx(places["data_root"])
+    path = raw / "t10k-labels-idx1-ubyte"
+    packed = gzip.compress(path.read_bytes())
+    path.write_bytes(packed)
+    refuse("mnist", places, "t10k-labels-idx1-ubyte is compressed by gzip")
+    path.unlink()
+    path.with_name(f"{path.name}.gz").write_bytes(packed)
+    refuse("mnist", places, r"is there as t10k-labels-idx1-ubyte\.gz only: unpack it")

@@ -26,7 +26,7 @@ class Autoencoder(Method):
     """Minimises |x - G(x)|."""
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
-        self.generator = build_generator(spec, channels, seeded("init", "generator", spec.backbone, spec.seed))
+        self.generator = build_generator(spec, channels, seeded("init", "generator", spec.backbone, *spec.seed_key))
         group = Group("g", ("generator",), spec.lr, (spec.beta1, spec.beta2))
         super().__init__({"generator": self.generator}, (group,))
 

@@ -31,6 +31,7 @@ from tests.helpers.cli import (
     start,
     wait_for,
 )
+from tests.helpers.doors import listening_addresses, private_folders
 from tests.helpers.holding import EVERY_UPDATE, HELD, checkpoints, hold, release, wait_until_held
 from tests.helpers.ray_nodes import TOKEN, Nodes, ray_nodes
 
@@ -169,6 +170,25 @@ def test_the_launcher_killed_takes_its_cluster_with_it_and_goes_on_when_started_
     assert done.returncode == 0, done.stderr
     assert numbers(tmp_path) == numbers(uninterrupted)
     assert ResultStore(tmp_path).read_tries().num_rows == 2
+
+
+def test_a_cluster_of_its_own_listens_on_the_loopback_address_only_and_its_folder_is_private(tmp_path: Path) -> None:
+    """No process of the launch can be reached from another machine, and no other user can enter its sockets' folder."""
+    hold(tmp_path)
+    launcher = start(*TWO, *RAY, "--workers", "1", "--results", str(tmp_path), TMPDIR=str(tmp_path), **HELD)
+    try:
+        wait_until_held(tmp_path, 1, launcher)
+        listening = listening_addresses(launcher.pid)
+        folders = private_folders(launcher.pid)
+    finally:
+        release(tmp_path)
+        launcher.terminate()
+        launcher.communicate()
+
+    assert {"gcs_server", "raylet"} <= listening.keys()
+    assert {address for addresses in listening.values() for address in addresses} == {"127.0.0.1"}, listening
+    assert folders
+    assert {folder.mode for folder in folders} == {0o700}
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agad.errors import AgadError, DeviceError
 from agad.plan.make import make_plan
@@ -24,16 +27,17 @@ from sweeps.cli.options import build_parser, read_shared_options, worker_options
 from sweeps.cli.retrying import runs_to_retry
 from sweeps.executors.slurm import queue
 from sweeps.executors.slurm.commands import SlurmError, call, complaint
+from sweeps.executors.slurm.executor import job_ids
 from sweeps.executors.slurm.job import Job, parse_time_left
-from sweeps.executors.slurm.ledger import Ledger, Submission
-from sweeps.executors.slurm.options import ARRAY_SCRIPT, array_defaults
+from sweeps.executors.slurm.ledger import Ledger, Submission, job_name
+from sweeps.executors.slurm.options import ARRAY_SCRIPT, _parse, array_defaults
 from sweeps.executors.slurm.queue import slurm_lines
 from sweeps.executors.slurm.task import MARGIN, REQUEUES_WITHOUT_PROGRESS, Task, margin, progress
 from sweeps.grids import load_grid
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
 from tests.conftest import ROOT
-from tests.helpers.cli import launch, one_line
+from tests.helpers.cli import launch, launch_here, one_line
 
 JOB = Job("12_3", "12", 0, None)
 
@@ -135,7 +139,7 @@ def test_both_ways_ask_for_the_same() -> None:
     [
         ("array=0-3", "--workers"), ("nodes=2", "--workers"), ("ntasks=2", "--workers"), ("job_name=x", "its job"),
         ("output=x", "one folder per sweep"), ("=x", "KEY=VALUE"), ("par tition=x", "KEY=VALUE"),
-        ("comment=a\nb", "line break"), ("signal=B:USR1@60", "180 s"), ("no-requeue", "time limit"),
+        ("comment=a\nb", "control character"), ("signal=B:USR1@60", "180 s"), ("no-requeue", "time limit"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_of_sbatch_is_one_line(text: str, words: str, tmp_path: Path) -> None:
@@ -228,6 +232,55 @@ def test_a_dry_run_says_it_when_slurm_would_refuse(command: Callable[..., Path],
     assert "invalid partition specified: nope" in one_line(done.stderr)
     assert "8 tasks in 2 arrays of at most 5" in done.stdout
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("name", ["a\nb", "100%a", "back\\slash", "tab\there", "bell\a"])
+def test_a_results_folder_that_slurm_would_read_otherwise_is_one_line(
+    name: str, command: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Nothing of it reaches the script or Slurm's patterns: sbatch is not called."""
+    asked = command("sbatch")
+    done = launch_here("--grid", "demo", "--executor", "slurm", "--results", str(tmp_path / name), "--dry-run")
+
+    assert done.returncode == 2
+    assert "choose another folder" in one_line(done.stderr)
+    assert not asked.exists()
+
+
+@given(comment=st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20), grid=st.text())
+def test_no_value_makes_a_line_of_the_script(comment: str, grid: str) -> None:
+    """Whatever an option's value and a grid's name are, they are refused, or the script has the lines that it had."""
+    name = job_name(grid)
+    assert re.fullmatch(r"agad-[A-Za-z0-9_.-]{0,60}", name)
+    assert len(_script_lines({}, "agad-x")) + 1 == len(_script_lines({"comment": comment or "-"}, name))
+
+
+def _script_lines(options: dict[str, str], name: str) -> list[str]:
+    pytest.importorskip("submitit")
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    text = _make_sbatch_string("true", "/results", job_name=name, additional_parameters=options)
+    return text.splitlines()
+
+
+@given(st.text())
+def test_an_option_with_a_control_character_is_refused(value: str) -> None:
+    """Whatever would end a line, for Python's or Slurm's reader, is an error of one line."""
+    if value.isprintable():
+        assert _parse(f"comment={value}") == ("comment", value)
+    else:
+        with pytest.raises(AgadError, match="control character") as raised:
+            _parse(f"comment={value}")
+        one_line(str(raised.value))
+
+
+@given(noise=st.lists(st.text(st.characters(categories=["L", "N", "P", "Zs"]))), job=st.integers(1, 10**8))
+def test_a_jobs_id_is_read_from_lines_of_sbatchs_own_form_only(noise: list[str], job: int) -> None:
+    """Sites print lines around the answer, with numbers and the word job in them."""
+    others = [line for line in noise if not re.fullmatch(r"[0-9]+(;.*)?", line.strip())]
+    for line in (f"{job}", f"{job};cluster", f"Submitted batch job {job}", f"Submitted batch job {job} on cluster c"):
+        answer = "\n".join(["Note: job 24 hours limit", *others, line, *others, "job 25 hours"])
+        assert job_ids(answer) == {str(job)}
 
 
 # -- array.sh -----------------------------------------------------------------------------------------------------
@@ -407,6 +460,7 @@ def stopped(folder: Path) -> Task:
 def test_requeues_are_capped_only_where_nothing_is_kept(
     command: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "results").mkdir()  # a launch has made it
     requeued = command("scontrol")
     picker = a_picker(tmp_path / "results")
     board, specs = picker.board, picker.plan.specs

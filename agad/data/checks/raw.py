@@ -1,0 +1,58 @@
+"""The content of raw files, by which a data set is known: read once, and again only where a file has changed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from agad import files
+from agad.data.source import Stamp
+from agad.errors import DataError
+
+_SETTLED_SECONDS = 2.0
+"""A file changed less than this ago may change again without another time: file systems count in ticks."""
+
+_THREADS = 8
+
+
+def content_digest(stamps: Sequence[Stamp], cache: Path) -> str:
+    """SHA-256 over the names and contents of raw files: 64 hexadecimal digits.
+
+    Two folders whose files have the same names, sizes and times still differ where a byte does. The digest is recorded
+    in the cache under all that the stamps say, the time of change and the inode included, which no copying tool
+    can set; so the files are read again only after a change. A cache that cannot be written costs a reading each time.
+    """
+    record = cache / "raw" / signature(stamps)
+    with contextlib.suppress(OSError, ValueError):
+        known = record.read_text(encoding="ascii").strip()
+        if re.fullmatch("[0-9a-f]{64}", known):
+            return known
+    started = time.time_ns()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        digests = list(pool.map(_file_digest, (file.path for file in stamps)))
+    named = [[file.name, digest] for file, digest in zip(stamps, digests, strict=True)]
+    found = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+    if all(file.ctime_ns < started - _SETTLED_SECONDS * 1e9 for file in stamps):
+        with contextlib.suppress(OSError):
+            record.parent.mkdir(parents=True, exist_ok=True)
+            files.replace_atomically(record, lambda path: path.write_text(found + "\n", encoding="ascii"))
+    return found
+
+
+def signature(stamps: Sequence[Stamp]) -> str:
+    """24 hexadecimal digits over all that is known of the files without reading them."""
+    return hashlib.sha256(json.dumps([file[:-1] for file in stamps]).encode()).hexdigest()[:24]
+
+
+def _file_digest(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None

@@ -1,0 +1,75 @@
+"""What the names of folders and files in an image tree say: parts of a split, classes in order, masks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+_SPLITS = {
+    "train": {"train", "training", "trn"},
+    "test": {"test", "testing", "tst"},
+    "validation": {"val", "valid", "validation", "validate", "eval", "evaluation", "dev"},
+}
+"""Part of a split -> the words for it, in small letters."""
+_FILLERS = {"set", "data", "dataset", "split", "image", "images", "img", "imgs", "folder"}
+"""Words that may stand beside such a word: `Training_Set`."""
+_ALL_WORDS = frozenset().union(*_SPLITS.values())
+
+_MASK_FOLDERS = {
+    *("maskdir", "maskimage", "maskimages", "segmask", "groundtruth", "groundtruths", "gt", "gts"),
+    *("segmentation", "segmentations", "annotation", "annotations"),
+}
+_MASK_FILE = re.compile(
+    r"(?P<image>.+?)[ _.-]+(mask|masks|gt|ground[ _-]?truth|seg|segmentation|label|lesion)([ _-]?\d+)?", re.IGNORECASE
+)
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """A sort key under which numbers in names count as numbers: 2 before 10."""
+    parts = re.split(r"([0-9]+)", name)  # text and digits in turn, text first
+    return [int(text) if index % 2 else text for index, text in enumerate(parts)], name
+
+
+def split_part(name: str) -> str | None:
+    """`train`, `test` or `validation` where a folder's name says so in a usual spelling, in any case; else None."""
+    words = _words(name)
+    left = [word for word in words if word not in _FILLERS]
+    for part, spellings in _SPLITS.items():
+        if len(left) == 1 and left[0] in spellings:
+            return part
+        for word in spellings:  # run together: trainset, TestData
+            if len(words) == 1 and words[0].removeprefix(word) in _FILLERS and words[0].startswith(word):
+                return part
+    return None
+
+
+def is_like_split(name: str) -> bool:
+    """Whether a name looks like a part of a split, but is none of the usual: `train2`, `test_old`, `2_Train`."""
+    if split_part(name):
+        return False
+    words = re.findall("[a-z]+", " ".join(_words(name)))
+    return bool(words) and (words[0] in _ALL_WORDS or words[-1] in _ALL_WORDS)
+
+
+def is_mask_folder(name: str, siblings: Collection[str] = ()) -> bool:
+    """Whether a folder holds masks or other annotations by its name: `masks`, `mask_dir`, `ground_truth`.
+
+    `mask` alone is a class where a folder beside it is named by masks too, as in `mask` and `no_mask`.
+    """
+    words = _words(name)
+    if words == ["mask"]:
+        return not any("mask" in other.lower() for other in siblings if other != name)
+    of_masks = words[-1:] == ["masks"] and words[0] not in {"with", "without", "no", "incorrect"}
+    return of_masks or "".join(words) in _MASK_FOLDERS
+
+
+def mask_files(stems: Iterable[str]) -> set[str]:
+    """Those of a folder's file names, without suffix, that are masks of an image beside them: `a_mask` beside `a`."""
+    known = set(stems)
+    return {stem for stem in known if (match := _MASK_FILE.fullmatch(stem)) and match["image"].rstrip() in known}
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters; an inner capital begins one: `TrainImages` has two."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.strip())
+    return [word for word in re.split(r"[\s_.()\[\]-]+", apart.lower()) if word]

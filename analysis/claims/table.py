@@ -1,0 +1,126 @@
+"""The claims as a table: each claim, where the paper makes it, what rows say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agad.spec import datasets
+
+from ..paper.numbers import CLASS_COUNTS
+from ..tables import formats
+from ..tables.formats import GAMMA, GAP
+from ..tables.leakage import LABELS, PROTOCOLS
+from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
+from .claim import CLAIMS, Claim, Place
+from .evidence import read
+from .judge import NOT_TESTED, RESULTS, Effect, Finding, judge
+
+_MARKS = {True: "✓", False: "✗", None: ""}
+
+
+def claims_table(folders: Sequence[str | Path], claims: Sequence[Claim] = CLAIMS) -> Sheet:
+    """A line for each claim and each place where it was tested, one for all places where it was not.
+
+    Args:
+        folders: results folders; a run that is in several counts once.
+        claims: which.
+
+    Raises:
+        AnalysisError: no row, or rows that cannot share a table.
+    """
+    evidence, _ = read(folders)
+    found = [finding for claim in claims for finding in judge(claim, evidence)]
+    return Sheet(
+        name="claims",
+        caption="The paper's claims, and what the rows say: gain in points of AUROC by evaluation protocol",
+        columns=(
+            *("claim", "paper", "says", "where", "result"),
+            *(LABELS[protocol] for protocol in PROTOCOLS),
+            *("95% over", "n", "settings"),
+        ),
+        kinds=(KEY, PAPER, PAPER, NOTE, NOTE, *[OURS] * len(PROTOCOLS), NOTE, NOTE, NOTE),
+        lines=tuple(_lines(found)),
+        notes=_notes(found),
+        data=pd.DataFrame([_record(finding) for finding in found]),
+    )
+
+
+def _lines(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
+    untested: dict[Claim, list[Place]] = {}
+    for finding in found:
+        if finding.result == NOT_TESTED and not finding.effects and finding.place:
+            untested.setdefault(finding.claim, []).append(finding.place)
+        else:
+            yield _line(finding)
+    for claim, places in untested.items():
+        rest = (GAP,) * len(PROTOCOLS)
+        yield (claim.name, claim.source, claim.size, _places(places), NOT_TESTED, *rest, "", "", "")
+
+
+def _line(finding: Finding) -> tuple[str, ...]:
+    claim, effects = finding.claim, list(finding.effects.values())
+    where = _places([finding.place]) if finding.place else finding.words
+    texts = (_text(finding.effects.get(protocol)) for protocol in PROTOCOLS)
+    over = "/".join(dict.fromkeys(effect.over for effect in effects))
+    n = ""
+    if effects and finding.place:
+        n = f"{effects[0].classes} of {CLASS_COUNTS[finding.place[0]]} × {effects[0].seeds}"
+    return (claim.name, claim.source, claim.size, where, finding.result, *texts, over, n, ", ".join(finding.settings))
+
+
+def _places(places: Sequence[Place]) -> str:
+    shares: dict[str, list[str]] = {}
+    for dataset, gamma in places:
+        shares.setdefault(datasets.title(dataset), []).append(formats.gamma(gamma))
+    return "; ".join(f"{dataset} {GAMMA} {', '.join(of)}" for dataset, of in shares.items())
+
+
+def _text(effect: Effect | None) -> str:
+    if effect is None:
+        return GAP
+    interval = effect.interval
+    text = formats.difference(interval.estimate)
+    if interval.low is not None and interval.high is not None:
+        text += f" ({formats.interval(interval.low / 100, interval.high / 100)})"
+    return text + _MARKS[effect.outcome]
+
+
+def _notes(found: Sequence[Finding]) -> tuple[str, ...]:
+    counts = [f"{name}: {sum(finding.result == name for finding in found)}" for name in RESULTS]
+    return (
+        f"Findings, a place each: {', '.join(counts)}.",
+        "holds: borne out (✓) under eval and recal, where an image's score depends on no other test image. does not: "
+        "the opposite (✗) is, under one of them, and neither bears it out. only under ordered protocols: borne out "
+        "where the test set is ordered by label and nowhere else. undecided: neither. ✓, ✗: p ≤ .05, corrected (Holm) "
+        "for the claim's places under the same protocol.",
+        "n: classes of the paper's × seeds; a part of the classes decides nothing. From three seeds on the interval "
+        "over fresh seeds decides (t); with fewer the classes do, as they are (Wilcoxon; the interval over classes "
+        "beside it is a t of their means), and nothing is said of other seeds. Rows of other settings than the paper's "
+        "stand here with their settings.",
+        "With labelled anomalies the other methods knew one anomaly class at a time (Ruff et al. 2020), AGAD all.",
+    )
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    dataset, gamma = finding.place or (None, None)
+    record: dict[str, Any] = {
+        "claim": finding.claim.name,
+        "source": finding.claim.source,
+        "paper_says": finding.claim.size,
+        "dataset": dataset,
+        "gamma": gamma,
+        "settings": " ".join(finding.settings),
+        "result": finding.result,
+        "numbers": finding.words,
+    }
+    for protocol in PROTOCOLS:
+        effect = finding.effects.get(protocol)
+        ends = (effect.interval.estimate, effect.interval.low, effect.interval.high) if effect else (None,) * 3
+        rest = (effect.p_value, effect.over, effect.classes, effect.seeds) if effect else (None,) * 4
+        names = ("", "_low", "_high", "_p_holm", "_over", "_classes", "_seeds")
+        record |= {f"{protocol}{name}": value for name, value in zip(names, (*ends, *rest), strict=True)}
+    return record

@@ -1,0 +1,29 @@
+"""Statistics over runs: what is averaged over what, how sure it is, and what it says beside the paper."""
+
+from .crossed import LEVEL as LEVEL
+from .crossed import Interval as Interval
+from .crossed import class_interval as class_interval
+from .crossed import mean_interval as mean_interval
+from .crossed import sd_interval as sd_interval
+from .paired import PairedComparison as PairedComparison
+from .paired import paired as paired
+from .paired import sign_test as sign_test
+from .paired import wilcoxon as wilcoxon
+from .robust import BOOTSTRAP_FROM as BOOTSTRAP_FROM
+from .robust import fisher_interval as fisher_interval
+from .robust import iqm_interval as iqm_interval
+from .robust import spearman_interval as spearman_interval
+from .spread import class_means as class_means
+from .spread import crossed_runs as crossed_runs
+from .spread import over_classes as over_classes
+from .verdicts import ABOVE as ABOVE
+from .verdicts import BELOW as BELOW
+from .verdicts import INSIDE as INSIDE
+from .verdicts import MARGIN as MARGIN
+from .verdicts import NOT_ENOUGH as NOT_ENOUGH
+from .verdicts import UNDECIDED as UNDECIDED
+from .verdicts import VERDICTS as VERDICTS
+from .verdicts import Comparison as Comparison
+from .verdicts import compare as compare
+from .verdicts import holm as holm
+from .verdicts import holm_of as holm_of

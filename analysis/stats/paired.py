@@ -1,0 +1,92 @@
+"""Two variants on the same classes, seeds and draws, and what fixed classes alone can say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .crossed import Interval, mean_interval
+from .spread import crossed_runs
+
+WILCOXON_FROM = 6
+"""Classes from which on an exact two-sided Wilcoxon test can fall below .05 (2 / 2^6 = .03)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """Variant B minus variant A on the same classes, seeds and draws.
+
+    Attributes:
+        difference: mean over classes of the mean over seeds, with its interval over seeds, in [0, 1].
+        improvement: probability that a run of B beats one of A, mean over classes; ties count half.
+        p_value: two-sided, of no difference (Wilcoxon over the classes' mean differences); None below 6 classes,
+            where it cannot fall below .05.
+        pairs: pairs (class, seed) that both variants have.
+        classes: classes with a pair.
+    """
+
+    difference: Interval
+    improvement: float
+    p_value: float | None
+    pairs: int
+    classes: int
+
+
+def paired(
+    a: pd.DataFrame, b: pd.DataFrame, value: str = "auroc", of: Sequence[str] = ("class",), *, shared: bool = True
+) -> PairedComparison | None:
+    """Compare two variants pair by pair; None where no pair is complete.
+
+    Args:
+        a: rows with the columns `of`, `seed` and `value`; at most one for each class and seed.
+        b: likewise.
+        value: column that is compared.
+        of: columns that distinguish the classes.
+        shared: whether a seed means the same initial weights and batches in every class (see crossed).
+    """
+    pair = [*of, "seed"]
+    joined = a[[*pair, value]].merge(b[[*pair, value]], on=pair, suffixes=("_a", "_b"))
+    joined = joined.dropna()
+    if joined.empty:
+        return None
+    joined["gain"] = joined[f"{value}_b"] - joined[f"{value}_a"]
+    wins = [_wins(group[f"{value}_b"], group[f"{value}_a"]) for _, group in joined.groupby(list(of))]
+    gains = crossed_runs(joined, "gain", of)
+    assert gains is not None  # joined is not empty
+    return PairedComparison(
+        difference=mean_interval(gains, shared=shared),
+        improvement=float(np.mean(wins)),
+        p_value=wilcoxon(np.nanmean(gains, axis=1)),
+        pairs=len(joined),
+        classes=len(gains),
+    )
+
+
+def wilcoxon(gains: NDArray[np.float64]) -> float | None:
+    """Two-sided p of no difference, signed ranks of one gain per class; None of fewer than WILCOXON_FROM, or all 0.
+
+    It takes the classes as they are: that they share a test set does not matter, that a seed moves them together does.
+    """
+    from scipy import stats as distributions
+
+    if len(gains) < WILCOXON_FROM or not np.any(gains != 0):
+        return None
+    return float(distributions.wilcoxon(gains).pvalue)
+
+
+def sign_test(gains: NDArray[np.float64]) -> float | None:
+    """Two-sided p of as many classes up as down, ties left out; None where all are ties."""
+    from scipy import stats as distributions
+
+    up, down = int((gains > 0).sum()), int((gains < 0).sum())
+    return float(distributions.binomtest(up, up + down).pvalue) if up + down else None
+
+
+def _wins(b: pd.Series[float], a: pd.Series[float]) -> float:
+    """Share of the pairs of a run of each in which B's is higher, ties half: Mann-Whitney's U over its maximum."""
+    distances = np.subtract.outer(b.to_numpy(float), a.to_numpy(float))
+    return float(np.mean((distances > 0) + 0.5 * (distances == 0)))

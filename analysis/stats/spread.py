@@ -1,0 +1,65 @@
+"""What is averaged over what: means over seeds of each class, means over classes, and two spreads.
+
+AUROCs are in [0, 1], as arguments and as results. Two spreads are distinguished: the SD among classes (ddof 0, as in
+the paper's own rows) measures how unequal the classes are; the SD among seeds (ddof 1) how far a run may be off. Only
+the second one measures uncertainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from .crossed import Runs
+
+
+def class_means(frame: pd.DataFrame, value: str, by: Sequence[str], of: Sequence[str] = ("class",)) -> pd.DataFrame:
+    """Mean, SD (ddof 1) and number of the runs of each class.
+
+    Args:
+        frame: one row per run that counts and is ok.
+        value: column of AUROCs; a missing value is no run.
+        by: columns that distinguish the rows of a table.
+        of: columns that distinguish the classes, or whatever else is averaged over in the end.
+
+    Returns:
+        columns `by`, `of`, `mean`, `sd` (NaN at one run) and `n`; classes without a run are absent.
+    """
+    groups = frame.groupby([*by, *of], sort=True, observed=True)[value]
+    stats = groups.agg(mean="mean", sd="std", n="count").reset_index()
+    return stats[stats["n"] > 0].reset_index(drop=True)
+
+
+def over_classes(means: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """What the paper prints of each table row, from `class_means`.
+
+    Returns:
+        columns `by`; `avg`, mean over classes of the means over seeds; `sd_classes`, their SD with ddof 0, NaN of one
+        class; `sd_seeds`, the SD among seeds with ddof 1, pooled over classes by degrees of freedom, NaN without a
+        second seed; `classes`, how many have a run; `runs`.
+    """
+    degrees = means["n"] - 1
+    work = means.assign(_ss=(means["sd"].fillna(0.0) ** 2) * degrees, _df=degrees)
+    groups = work.groupby(list(by), sort=True, observed=True)
+    result = groups.agg(avg=("mean", "mean"), classes=("mean", "size"), runs=("n", "sum"), ss=("_ss", "sum"))
+    result["sd_classes"] = groups["mean"].std(ddof=0).where(result["classes"] > 1)
+    freedom = groups["_df"].sum()
+    result["sd_seeds"] = np.sqrt(result.pop("ss") / freedom.where(freedom > 0))
+    return result.reset_index()
+
+
+def crossed_runs(frame: pd.DataFrame, value: str, of: Sequence[str] = ("class",)) -> Runs | None:
+    """One number for each class and seed (see crossed.Runs); None where there is no run.
+
+    Args:
+        frame: columns `of`, `seed` and `value`; at most one line for each class and seed.
+        value: column; a missing value is no run.
+        of: columns that distinguish the classes.
+    """
+    whole = frame.dropna(subset=[value])
+    if whole.empty:
+        return None
+    # Two runs of one class and seed (scored at other updates) count as one.
+    return whole.pivot_table(index=list(of), columns="seed", values=value, aggfunc="mean").to_numpy(float)

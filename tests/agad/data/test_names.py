@@ -1,0 +1,53 @@
+"""What names of folders and files say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agad.data.names import is_like_split, is_mask_folder, mask_files, natural, split_part
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        ("train", ["train", "Training", "TRN", "train_set", "TrainingData", "trainset", "Train Images", "train "]),
+        ("test", ["test", "Testing", "tst", "TEST-SET", "testdata"]),
+        ("validation", ["val", "valid", "Validation", "eval", "dev", "Val_Set"]),
+        (None, ["good", "trainer", "testicle", "2", "train2", "old_test", "contest", "validated"]),
+    ],
+)
+def test_parts_of_a_split_in_their_usual_spellings(part, names):
+    assert {name: split_part(name) for name in names} == dict.fromkeys(names, part)
+
+
+def test_what_only_looks_like_a_part_of_a_split():
+    """These would become classes in silence: they are refused by the reader."""
+    assert all(map(is_like_split, ["train2", "test_old", "2_Train", "train_positive", "Test-A"]))
+    assert not any(map(is_like_split, ["train", "Testing", "good", "trainer", "contest", "0"]))
+
+
+def test_folders_of_masks_and_classes_that_are_called_so():
+    masks = ["masks", "Masks", "mask_dir", "ground_truth", "GroundTruth", "gt", "lesion_masks", "Segmentation"]
+    assert all(is_mask_folder(name, masks) for name in masks)
+    faces = ["mask", "no_mask", "with_mask", "without_mask", "with_masks"]
+    assert not any(is_mask_folder(name, faces) for name in faces)
+    assert is_mask_folder("mask", ["mask", "good", "bad"])
+
+
+def test_files_of_masks_need_their_image_beside_them():
+    beside = ["benign (1)", "benign (1)_mask", "benign (1)_mask_1", "a", "a-gt", "b_mask", "label", "c_label"]
+    assert mask_files(beside) == {"benign (1)_mask", "benign (1)_mask_1", "a-gt"}
+
+
+def test_numbers_in_names_are_in_the_order_of_their_values():
+    names = ["10", "2", "1", "0", "class10", "class9", "a"]
+    assert sorted(names, key=natural) == ["0", "1", "2", "10", "a", "class9", "class10"]
+
+
+@given(st.lists(st.text(max_size=8)))
+def test_any_names_have_one_order(names):
+    """A total order: no names fail to compare, and the order does not depend on where they stood."""
+    backwards = names[::-1]
+    assert sorted(names, key=natural) == sorted(backwards, key=natural)

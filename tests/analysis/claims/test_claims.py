@@ -1,0 +1,112 @@
+"""Claims of the paper, judged on made-up rows whose truth is known, and on the published ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agad.spec.fields import json_defaults
+from analysis.claims.__main__ import main
+from analysis.claims.claim import CLAIMS, Beats, Claim, Gains
+from analysis.claims.evidence import Group, key_of
+from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, judge
+from analysis.claims.table import claims_table
+from analysis.summary import AUROC_COLUMNS
+from tests.conftest import ROOT
+
+CONTEXT = Claim("context", "", "", Gains("adversarial_context", "on", "off", (("cifar10", 0.0),), {"backbone": "unet"}))
+WITHIN = Claim(
+    "context",
+    "",
+    "",
+    Gains("adversarial_context", "on", "off", (("cifar10", 0.0),), {"backbone": "unet"}, within=1.0),
+)
+
+
+def group(gains: dict[str, float], context: str, seeds: int = 1, classes: int = 10, noise: float = 0.002) -> Group:
+    """Runs whose AUROC is .5 and what `gains` adds in each column, with a little noise."""
+    values = {**json_defaults(), "dataset": "cifar10", "backbone": "unet", "adversarial_context": context}
+    rng = np.random.default_rng(len(context))
+    cells = [(c, seed) for c in range(classes) for seed in range(seeds)]
+    runs = pd.DataFrame(cells, columns=["class", "seed"]).assign(known=-1)
+    for name in AUROC_COLUMNS:
+        runs[name] = 0.5 + gains.get(name, gains.get("", 0.0)) + noise * rng.normal(size=len(runs))
+    return Group(values, runs)
+
+
+def result_of(claim: Claim, on: Group, off: Group | None = None) -> str:
+    groups = [on] if off is None else [on, off]
+    found = judge(claim, {key_of(one.values): one for one in groups})
+    return found[0].result
+
+
+ORDERED_GAIN = {"auroc_batch_normals_first": 0.2, "auroc_batch_class_sorted": 0.2}
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("gains", "result"),
+    [({"": 0.1}, HOLDS), ({"": -0.1}, DOES_NOT), (ORDERED_GAIN, ORDERED_ONLY), ({}, UNDECIDED)],
+)
+def test_results_of_known_truth(gains, result, seeds):
+    assert result_of(CONTEXT, group(gains, "on", seeds), group({}, "off", seeds)) == result
+
+
+def test_a_part_of_the_classes_decides_nothing():
+    assert result_of(CONTEXT, group({"": 0.1}, "on", 3, classes=8), group({}, "off", 3, classes=8)) == NOT_TESTED
+
+
+def test_without_the_other_variant_nothing_is_tested():
+    assert result_of(CONTEXT, group({"": 0.1}, "on")) == NOT_TESTED
+    assert judge(CONTEXT, {})[0].result == NOT_TESTED
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_claim_that_little_is_gained_holds_where_little_is(seeds):
+    assert result_of(WITHIN, group({}, "on", seeds), group({}, "off", seeds)) == HOLDS
+    assert result_of(WITHIN, group({"": 0.1}, "on", seeds), group({}, "off", seeds)) == DOES_NOT
+
+
+def test_runs_that_differ_in_anything_else_are_no_pair():
+    off = group({}, "off")
+    longer = Group({**off.values, "updates": 2400}, off.runs)
+    assert result_of(CONTEXT, group({"": 0.1}, "on"), longer) == NOT_TESTED
+
+
+def test_what_is_scored_makes_no_difference_to_a_pair():
+    off = group({}, "off")
+    assert result_of(CONTEXT, group({"": 0.1}, "on"), Group({**off.values, "curve": [100]}, off.runs)) == HOLDS
+
+
+def test_beats_compares_with_the_best_other_method():
+    """CIFAR-10: ADGAN's 93.8 is the best; .96 beats it, .92 does not."""
+    claim = Claim("", "", "", Beats("table1", (("cifar10", 0.0),)))
+    high, low = (replace(group({"": gain}, "on"), values=_main()) for gain in (0.5, 0.2))
+    assert result_of(claim, high) == HOLDS
+    assert result_of(claim, low) == DOES_NOT
+
+
+def _main() -> dict:
+    return {**json_defaults(), "dataset": "cifar10", "backbone": "unetpp"}
+
+
+def test_every_claim_names_places_of_the_paper():
+    for claim in CLAIMS:
+        assert claim.source
+        assert getattr(claim.test, "places", (("cifar10", 0.0),))
+
+
+@pytest.mark.slow
+def test_claims_of_the_published_rows(capsys):
+    """The numbers in the table are the rows': CIFAR-10's context in eval is the contrast that reproduction/ prints."""
+    folders = sorted(path for path in (ROOT / "reproduction").iterdir() if path.is_dir())
+    data = claims_table(folders).data
+    line = data[data["claim"].str.contains("few anomalies") & (data["dataset"] == "cifar10") & (data["gamma"] == 0)]
+    assert line["eval"].round(1).tolist() == [-5.0]
+    assert line["result"].tolist() == [UNDECIDED]
+    assert line["eval_classes"].tolist() == [10]
+    assert main(["no such folder"]) == 2
+    assert "there is no such results folder" in capsys.readouterr().err

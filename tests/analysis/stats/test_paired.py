@@ -1,0 +1,62 @@
+"""Two variants on the same classes and seeds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+
+from analysis import stats
+
+
+def frame_of(table: dict[int, list[float]], row: int = 0) -> pd.DataFrame:
+    lines = [(row, c, seed, value) for c, values in table.items() for seed, value in enumerate(values)]
+    return pd.DataFrame(lines, columns=["row", "class", "seed", "auroc"])
+
+
+def test_paired_uses_the_pairs_that_both_have():
+    a = frame_of({0: [0.80, 0.82, 0.84], 1: [0.60, 0.61, 0.62]})
+    b = frame_of({0: [0.90, 0.92, 0.94], 1: [0.60, 0.62, math.nan]})
+    result = stats.paired(a, b)
+    assert (result.pairs, result.classes) == (5, 2)
+    assert result.difference.estimate == pytest.approx((0.10 + 0.005) / 2)
+    # Class 0: B wins all; class 1, of (.60 .62) against (.60 .61): a tie, a loss, two wins.
+    assert result.improvement == pytest.approx((1.0 + 2.5 / 4) / 2)
+    assert result.p_value is None  # two classes cannot fall below .05
+
+
+def test_paired_interval_agrees_with_scipy_for_one_class():
+    a, b = frame_of({0: [0.80, 0.82, 0.85]}), frame_of({0: [0.90, 0.91, 0.97]})
+    result = stats.paired(a, b).difference
+    gains = np.array([0.10, 0.09, 0.12])
+    low, high = scipy.stats.t.interval(0.95, 2, loc=gains.mean(), scale=scipy.stats.sem(gains))
+    assert (result.low, result.high) == pytest.approx((low, high))
+
+
+def test_paired_without_a_common_seed_is_nothing():
+    a = frame_of({0: [0.8]})
+    assert stats.paired(a, a.assign(seed=9)) is None
+
+
+def test_paired_wilcoxon_over_classes():
+    rng = np.random.default_rng(3)
+    a = frame_of({c: rng.normal(0.8, 0.01, 3).tolist() for c in range(10)})
+    b = a.assign(auroc=a["auroc"] + 0.05)
+    assert stats.paired(a, b).p_value == pytest.approx(2 / 2**10)
+
+
+def test_probability_of_improvement_is_mann_whitneys():
+    rng = np.random.default_rng(5)
+    a, b = rng.integers(0, 6, 7) / 6, rng.integers(0, 6, 7) / 6  # with ties
+    expected = scipy.stats.mannwhitneyu(b, a).statistic / 49
+    assert stats.paired(frame_of({0: a.tolist()}), frame_of({0: b.tolist()})).improvement == pytest.approx(expected)
+
+
+def test_sign_test_takes_the_classes_as_they_are():
+    """10 of 10 up: 2 / 2^10; ties count for nothing; size plays no part."""
+    assert stats.sign_test(np.full(10, 0.01)) == pytest.approx(2 / 2**10)
+    assert stats.sign_test(np.array([5.0, -0.1, 0.0])) == 1.0
+    assert stats.sign_test(np.zeros(3)) is None
