@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
+from agad.spec.checks import unused_by
 from agad.spec.fields import json_defaults
 
 from ..cells import Cells
@@ -59,7 +60,9 @@ def provenance(cells: Cells) -> Section:
 
 
 def _settings(cells: Cells) -> Sheet:
-    defaults, fields = json_defaults(), [name for name in cells.rows[0] if name not in cells.fields]
+    of_no_method = set.intersection(*(set(unused_by(values["method"])) for values in cells.rows))
+    defaults = json_defaults()
+    fields = [name for name in cells.rows[0] if name not in cells.fields and name not in of_no_method]
     lines, data = [], []
     for name in fields:
         value = key_text(name, cells.rows[0][name])

@@ -367,8 +367,9 @@ def test_classes_of_a_seed_share_weights_and_batches_only_where_they_are_to(scop
     left, right = one.batches.positions(0), other.batches.positions(0)
     assert torch.equal(left[:n], right[:n]) == shared
     for training in (one, other):
-        training._reset_discriminator()
-    assert torch.equal(*(next(training.discriminator.parameters()) for training in (one, other))) == shared
+        training.method.after_update({"loss_d": 0.0})
+        assert training.method.d_resets == 1
+    assert torch.equal(*(next(training.method.discriminator.parameters()) for training in (one, other))) == shared
 
 
 def test_seeds_start_from_other_weights():
