@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agad.plan.plan import Plan
 from agad.spec import catalogue, datasets
 from agad.spec.checks import unused
-from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS, json_defaults, older_values
+from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS, former_values, json_defaults, older_values
 from agad.store.schema import SPEC_COLUMNS
 
 from .paper.numbers import SCORING_FIELDS
@@ -111,6 +111,17 @@ def telling_fields(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         if quiet in telling and len({tuple(row[name] for name in fewer) for row in texts}) == len(texts):
             telling = fewer
     return tuple(telling)
+
+
+def mixed_defaults(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Field -> its former default, of those in which some rows have that and some the default of now."""
+    defaults = json_defaults()
+    telling = telling_fields(rows)
+    return {
+        name: former
+        for name, former in former_values().items()
+        if name in telling and {defaults[name], former} <= {row[name] for row in rows}
+    }
 
 
 def _unused(row: Mapping[str, Any]) -> frozenset[str]:

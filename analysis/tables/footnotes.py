@@ -10,13 +10,13 @@ import pandas as pd
 
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
-from agad.spec.fields import former_values, json_defaults
+from agad.spec.fields import json_defaults
 
 from .. import stats
 from ..cells import Cells
 from ..paper import numbers as paper
 from ..summary import HEADLINE, STATUSES
-from ..table_rows import ONE_KNOWN
+from ..table_rows import ONE_KNOWN, mixed_defaults
 from . import formats
 from .formats import RANGE
 
@@ -161,12 +161,11 @@ def _failures(cells: Cells) -> Iterator[str]:
 def _defaults(cells: Cells) -> Iterator[str]:
     """Where a table holds rows with a default of now beside such with one of earlier versions."""
     defaults = json_defaults()
-    for name, former in former_values().items():
-        if name in cells.fields and {defaults[name], former} <= {values[name] for values in cells.rows}:
-            yield (
-                f"{name} is {defaults[name]} unless set, and was {former} in earlier versions: this table holds both, "
-                f"in rows of their own.{_MEANING.get(name, '')}"
-            )
+    for name, former in mixed_defaults(cells.rows).items():
+        yield (
+            f"{name} is {defaults[name]} unless set, and was {former} in earlier versions: this table holds both, in "
+            f"rows of their own.{_MEANING.get(name, '')}"
+        )
 
 
 _MEANING = {

@@ -13,8 +13,8 @@ from sweeps.cli.status import main
 from sweeps.grids import load_grid
 from tests.helpers.rows import record
 
-SELECT = ["--grid", "demo", "--select", "gamma=0"]
-SPECS = make_plan(load_grid("demo"), select=["gamma=0"])[0].specs
+SELECT = ["--grid", "demo", "--select", "gamma=0", "--seeds", "3"]
+SPECS = make_plan(load_grid("demo"), seeds=3, select=["gamma=0"])[0].specs
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_done_running_and_failed(status, tmp_path: Path) -> None:
     assert code == 1
     assert "0:1/3 1:0/3 4:0/3" in output
     assert "1 done, 1 failed, 1 running, 6 to do, about 7 min 42 s with 1 workers left" in output
-    assert "running: Digits (8x8) class 4 γ 0 naive seed 0, update 7/16 by w3" in output
+    assert "running: Digits (8x8) class 4 γ 0 naive seed 0, update 7/100 by w3" in output
     assert "failed (nan): 1" in output
-    assert f"launch.py --results {tmp_path} --grid demo --select gamma=0" in output.splitlines()[-1]
+    assert f"launch.py --results {tmp_path} --grid demo --seeds 3 --select gamma=0" in output.splitlines()[-1]
 
 
 def test_complete(status, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """OurTable: the cells of ours that belong in one table of the paper.
 
 A table takes those cells that are the paper's, whatever else there is. Cells that differ from the project's settings
-where the paper is silent (`--set updates=200`) have tables of their own, and are compared with nothing.
+where the paper is silent (`--set updates=200`) have tables of their own, and are compared with nothing. Where there are
+cells with a default of now and with one of earlier versions, the latter count as such.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ...cells import Cells
 from ...paper import numbers as paper
 from ...paper.match import Match, find_match
 from ...paper.numbers import PaperRow
+from ...table_rows import mixed_defaults
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class OurTable:
 
     Attributes:
         table: `table1` ….
-        settings: `field=value` where the cells leave the project's settings; empty: they are compared.
+        settings: `field=value` where the cells leave the project's settings, or have those of earlier versions.
         cells: those cells.
         summary: their numbers (see summary.summarise).
     """
@@ -69,11 +71,13 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
     Where several of our rows are one row of the paper (trained alike, scored at other updates), the one with the most
     runs is taken.
     """
+    mixed = mixed_defaults(cells.rows)
     ok = cells.ok.groupby("row").size()
     chosen: dict[tuple[str, ...], dict[int, int]] = {}
     for index, match in enumerate(matches(cells, table)):
         if match:
-            of_setting = chosen.setdefault(match.differences, {})
+            earlier = tuple(f"{name}={former}" for name, former in mixed.items() if cells.rows[index][name] == former)
+            of_setting = chosen.setdefault((*earlier, *match.differences), {})
             number = paper.rows().index(match.row)
             rival = of_setting.get(number)
             if rival is None or ok.get(index, 0) > ok.get(rival, 0):
@@ -82,7 +86,10 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
     for settings in sorted(chosen, key=lambda names: (len(names), names)):
         part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))
         if part:
-            found.append(OurTable(table, settings, part, _verdicts_on_whole_rows(part, part.summary)))
+            summary = _verdicts_on_whole_rows(part, part.summary)
+            if settings:
+                summary[["verdict", "difference", "half_width"]] = None
+            found.append(OurTable(table, settings, part, summary))
     return found
 
 

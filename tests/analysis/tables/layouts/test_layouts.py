@@ -86,6 +86,20 @@ def test_other_settings_have_a_sheet_of_their_own_without_a_verdict(tmp_path):
     assert sheet.lines[-1][-3].replace(".", "").isdigit()
 
 
+def test_runs_of_a_default_of_before_have_a_table_of_their_own_beside_those_of_now(tmp_path):
+    """None is dropped for the other, and those alone are in no second place."""
+    now = specs(range(10), (0, 1))
+    before = [spec.replace(bn_update="all") for spec in now]
+    commit_all(ResultStore(tmp_path / "both"), [*now, *before], lambda spec: 0.7 + 0.2 * (spec.bn_update != "all"))
+    commit_all(ResultStore(tmp_path / "before"), before, lambda spec: 0.7)
+    own, other = our_tables(read_all(tmp_path / "both"), "table1")
+    (alone,) = our_tables(read_all(tmp_path / "before"), "table1")
+
+    assert (own.name, other.name, alone.name) == ("table1", "table1-bn_update=all", "table1")
+    assert [round(of.summary["avg"].item(), 3) for of in (own, other, alone)] == [0.9, 0.7, 0.7]
+    assert [of.summary["verdict"].notna().item() for of in (own, other, alone)] == [True, False, True]
+
+
 def test_of_runs_trained_alike_those_with_more_seeds_stand_for_the_row(tmp_path):
     store = ResultStore(tmp_path)
     commit_all(store, specs(seeds=(0,), curve_protocols=EVAL_PROTOCOLS[:5]), lambda spec: 0.1)
