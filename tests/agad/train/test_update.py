@@ -102,7 +102,8 @@ def assert_near(actual: Tensor, expected: Tensor, name: str) -> None:
 )
 def test_a_step_is_algorithm_1(strategy: str, scope: str):
     """Two steps in float64 against the reference: losses, gradients of both nets, all running statistics."""
-    spec = small(image_size=32, batch_size=6, min_anomalies=2, batch_norm=strategy, advprop_scope=scope)
+    norms = {"batch_norm": strategy, "advprop_scope": scope, "bn_update": "all"}  # as plain code does
+    spec = small(image_size=32, batch_size=6, min_anomalies=2, **norms)
     training = training_of(spec)
     for net in nets(training):
         net.double()
