@@ -36,7 +36,7 @@ from agad.store.schema import RunRecord
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
 
-KINDS = ("open", "link", "rename", "unlink", "stat", "fsync", "listing", "listed name")
+KINDS = ("open", "link", "rename", "unlink", "stat", "fsync", "listing", "name")
 _PICKERS = 20
 _ROWS_A_FILE = 1000
 
@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = simulate(Path(folder), options.runs, options.workers, options.picks)
-    print("| runs | workers | " + " | ".join(KINDS) + " | first pick | later pick | most files: inbox, claims, base |")
+    print("| runs | workers | " + " | ".join(KINDS) + " | first pick | later | inbox, claims, base |")
     print("|--:" * (len(KINDS) + 5) + "|")
     counts = " | ".join(f"{found.operations[kind] / options.picks:.1f}" for kind in KINDS)
     times = f"{found.first:.2f} s | {statistics.median(found.later) * 1e3:.1f} ms"
@@ -135,7 +135,7 @@ def counted(operations: Counter[str]) -> Iterator[None]:
     def names(folder: Path) -> list[str]:
         found = list_names(folder)
         operations["listing"] += 1
-        operations["listed name"] += len(found)
+        operations["name"] += len(found)
         return found
 
     global _counting  # noqa: PLW0603
