@@ -36,7 +36,7 @@ from agad.store.schema import RunRecord
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
 
-KINDS = ("open", "link", "rename", "unlink", "stat", "fsync", "listing", "name")
+KINDS = ("open", "link", "rename", "unlink", "stat", "fsync", "list", "name")
 _PICKERS = 20
 _ROWS_A_FILE = 1000
 
@@ -134,7 +134,7 @@ def counted(operations: Counter[str]) -> Iterator[None]:
 
     def names(folder: Path) -> list[str]:
         found = list_names(folder)
-        operations["listing"] += 1
+        operations["list"] += 1
         operations["name"] += len(found)
         return found
 
