@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = simulate(Path(folder), options.runs, options.workers, options.picks)
-    print("| runs | workers | " + " | ".join(KINDS) + " | first pick | later | inbox, claims, base |")
+    print("| runs | workers | " + " | ".join(KINDS) + " | first | later | inbox, claims, base |")
     print("|--:" * (len(KINDS) + 5) + "|")
     counts = " | ".join(f"{found.operations[kind] / options.picks:.1f}" for kind in KINDS)
     times = f"{found.first:.2f} s | {statistics.median(found.later) * 1e3:.1f} ms"
