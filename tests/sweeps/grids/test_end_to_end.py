@@ -7,7 +7,7 @@ its runs done. Images are noise, so no number here means anything.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,15 @@ GRIDS = {
         select=[CLASS0],
         overrides=["updates=1", "batch_size=8"],
     ),
+    "floor": reduced(
+        5, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist", "features=pixels"], overrides=[]
+    ),
+    "floor_labels": reduced(
+        2,
+        "tables/table2_one.csv",
+        select=[CLASS0, "dataset=mnist", "gamma=0.05", "known_anomaly_classes=1,2"],
+        overrides=[],
+    ),
     "full": reduced(
         7,
         "tables/others-averages.csv",
@@ -136,6 +145,13 @@ def labels(classes: int) -> tuple[list[int], list[int]]:
     """Of training images, most of them of class 0, and of test images, one of each class."""
     counts = [NORMALS, *[OTHERS] * (classes - 2), LAST]
     return [c for c, count in enumerate(counts) for _ in range(count)], list(range(classes))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _noise_as_cifar() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGAD_UNPUBLISHED_CIFAR", "1")
+        yield
 
 
 @pytest.fixture(scope="module")
