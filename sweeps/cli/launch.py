@@ -16,7 +16,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from agad import console, files
@@ -37,6 +37,7 @@ from ..executors.slurm.task import Task, margin
 from ..executors.sweep import Outcome, Sweep, load_executor
 from ..grids import grid_names, load_grid
 from ..machine import program
+from ..machine.bf16 import slow_bf16
 from ..machine.devices import default_workers, resolve_device, visible_gpus
 from ..machine.memory import worker_bytes
 from ..progress.cost import measured_seconds, seconds_left
@@ -95,7 +96,7 @@ def _main(options: argparse.Namespace) -> int:
                 known = prepare(path, worker.data_folder, worker.cache, download=False, stopping=sweep.stopping)
             else:
                 known = _known_of_prepared(plan, options)
-            for line in known:
+            for line in (*known, *_notes(sweep.worker.device, plan.specs)):
                 say(line)
             outcome = execute(sweep)
     if outcome.left_to:
@@ -146,11 +147,21 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
         print(f"  {name}: {', '.join(values)}")
     if count["open"]:
         print(f"  {_forecast(options, store, states)}")
+        if not is_submitted(options):
+            to_do = [spec for spec, state in states.items() if state == "open"]
+            for note in _notes(resolve_device(options.device), to_do):
+                print(f"  {note}")
     if count["open"] and is_submitted(options):
         sweep = _sweep(options, plan, plan.path(options.results), display=Display(), task=None)
         for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
             print(line)
     return EXIT_OK
+
+
+def _notes(device: str, specs: Iterable[RunSpec]) -> list[str]:
+    """What is known beforehand of runs on this machine's device."""
+    slow = slow_bf16(specs, device)
+    return [f"note: {slow}"] if slow else []
 
 
 def _forecast(options: argparse.Namespace, store: ResultStore, states: Mapping[RunSpec, str]) -> str:

@@ -27,6 +27,7 @@ def test_aurocs_against_seen_and_unseen_anomalies(tmp_path):
     first, second = (split.set_index("run_id").loc[spec.run_id].tolist() for spec in runs)
     assert (first, second) == ([0.75, 0.375], [0.375, 0.75])
     (line,) = one_known(cells, split).lines
+    assert one_known(cells, split).columns[-5] == "AGAD, here"
     assert line[-4:-2] == ("56.2", "56.2")  # .5625 each, rounded half to even
 
 
