@@ -25,6 +25,8 @@ _FAILED_READINGS = 30
 """Readings in a row that may fail before that is an error: shared file systems fail now and then."""
 _FAULT_PAUSES = (1.0, 5.0, 25.0)
 """Seconds after which workers are started again that met a fault of the environment, with no run that ends between."""
+_FRUITLESS_STARTS = 5
+"""Times in a row that workers may end because they find no run, while this process sees free ones."""
 _READ_SHARE = 10
 """Or as many times as long as the reading took, where that is more: a job array has a supervisor in each task."""
 
@@ -66,6 +68,7 @@ class _Supervisor:
         self._crashes = Crashes(self._watch.saved)
         self._faults = 0
         self._ended_runs = 0
+        self._fruitless = 0
         self._idle_since: float | None = None
         self._failed_readings = 0
 
@@ -91,6 +94,7 @@ class _Supervisor:
                 is_over = not snapshot.census.open and not self._watch.is_growing
                 if not self._workers.running and (is_over or self._error or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
+                self._check_fruit(ended, snapshot.census.free)
                 self._start_missing(snapshot.census.free)
             time.sleep(_POLL_EVERY)
 
@@ -156,6 +160,18 @@ class _Supervisor:
         else:
             self._start_due = time.monotonic() + _FAULT_PAUSES[self._faults]
             self._faults += 1
+
+    def _check_fruit(self, ended: list[Exit], free: int) -> None:
+        """Stop where workers find nothing to do though there is something: they would be started for ever."""
+        if not free or any(one.code != EXIT_NOTHING_LEFT for one in ended):
+            self._fruitless = 0
+        elif ended:
+            self._fruitless += 1
+        if self._fruitless == _FRUITLESS_STARTS:
+            self._error = (
+                f"workers find no run to make, though {free} are open; is the plan's file the one that was launched? "
+                f"Their logs are in {self._sweep.logs}"
+            )
 
     def _forgive_faults(self, ended_runs: int) -> None:
         """Runs that end show that workers can work here: earlier faults are forgotten."""
