@@ -72,7 +72,7 @@ def load_weights(path: str | Path) -> Weights:
     """
     try:
         content = load_tensors(path)
-    except TensorFileError as error:
+    except (TensorFileError, OSError) as error:
         raise DataError(f"weights {path} cannot be read: {error}") from error
     if set(_OLDER_NETS) <= content.keys():
         content["nets"] = {name: content.pop(name) for name in _OLDER_NETS}

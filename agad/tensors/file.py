@@ -36,10 +36,17 @@ def save_tensors(target: Path, content: dict[str, Any]) -> None:
 
 
 def load_tensors(path: str | Path) -> dict[str, Any]:
-    """The content that save_tensors wrote, on the CPU; TensorFileError for any other file."""
+    """The content that save_tensors wrote, on the CPU; TensorFileError for any other file, or none.
+
+    Raises OSError where the file cannot be read: it may be whole, and what it holds must not be made anew for that.
+    """
     try:
-        _check_zip(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        file = io.BytesIO(Path(path).read_bytes())
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise TensorFileError(error.strerror or "there is no such file") from error
+    try:
+        _check_zip(file)
+        content = torch.load(file, map_location="cpu", weights_only=True)
     except _FOREIGN as error:
         raise TensorFileError(str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__) from error
     if not isinstance(content, dict):
@@ -47,15 +54,16 @@ def load_tensors(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def _check_zip(path: str | Path) -> None:
+def _check_zip(file: io.BytesIO) -> None:
     """Raise TensorFileError unless the file is a zip archive, as torch writes it, with correct checksums.
 
     torch.load takes any other file for a pickle of its older format, and verifies no checksums: a page of zeros that
     a crash left on a network file system would be read as weights.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
+        file.seek(0)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise TensorFileError("it is truncated or not a file of tensors") from error
     if damaged is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.attempts import Try
@@ -251,6 +253,18 @@ class Picker:
         claim = self.board.take(spec.run_id, generation)
         if claim is None:
             return None
+        try:
+            return self._confirmed(spec, claim, of_run, tries, last_row)
+        except (OSError, AgadError):  # not known to be free: the claim must not count as a worker that died
+            with contextlib.suppress(OSError):
+                claim.withdraw()
+            raise
+
+    def _confirmed(
+        self, spec: RunSpec, claim: Claim, of_run: list[int], tries: tuple[Try, ...], last_row: int
+    ) -> Claim | None:
+        """The claim that was just taken, with the deaths before it; None where the run turns out to be closed."""
+        generation = claim.generation
         # The listing of rows is older than the claim: the run may have been closed, and its claims cleared, between.
         fresh = self._newest(spec.run_id)
         if self.policy.state(spec.run_id, fresh) != "open" or any(one.attempt >= generation for one in fresh):

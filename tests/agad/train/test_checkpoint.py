@@ -156,3 +156,15 @@ def test_a_leftover_of_a_killed_writer_is_not_looked_at(tmp_path: Path):
     found, passed_over = find_checkpoint(tmp_path, SPEC, DIGEST)
     assert found is not None
     assert (found.update, passed_over) == (1, [])
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk's error may pass; a run that began anew for it would lose its work."""
+    save_checkpoint(tmp_path, small(), 1, "digest", Checkpoint(5, {}))
+
+    def broken(_: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        find_checkpoint(tmp_path, small(), "digest")

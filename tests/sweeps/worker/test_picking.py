@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -410,3 +411,20 @@ def test_a_plan_that_a_run_has_begun_is_refused_under_other_code(begun: str, sto
     assert "\n" not in str(caught.value)
     settle_code(picker(store), allow_change=True)
     assert Plan.load(path).code == "code"
+
+
+def test_a_claim_whose_run_could_not_be_looked_at_is_given_back(
+    store: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left behind, it would count as a worker that died on the run."""
+    mine = picker(store)
+
+    def broken(_: str) -> Any:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mine, "_newest", broken)
+        with pytest.raises(OSError, match="Input/output error"):
+            mine.next()
+    assert not mine.board.generations()
+    assert taken(mine.next()) == (0, 1)
