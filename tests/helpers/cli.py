@@ -128,6 +128,14 @@ def wait_for(condition: Callable[[], object], seconds: float = 300, pause: float
         time.sleep(pause)
 
 
+def error_line(messages: str) -> str:
+    """The one line that says what is wrong, after what was said of the data; AssertionError if there are several."""
+    assert "Traceback" not in messages, messages
+    lines = messages.strip().splitlines()
+    assert [number for number, line in enumerate(lines, 1) if "error: " in line] == [len(lines)], messages
+    return lines[-1]
+
+
 def one_line(text: str) -> str:
     """The text without its line end; AssertionError if it is a traceback or has several lines."""
     lines = text.strip().splitlines()

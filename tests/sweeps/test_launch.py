@@ -201,7 +201,7 @@ def test_dry_run_forecasts_from_finished_runs(uninterrupted: Path) -> None:
 
     assert "2 runs, 0 done" in done.stdout
     done = launch_here("--grid", "demo", *FEW, "--dry-run", "--results", str(uninterrupted))
-    assert "18 runs, 2 done, 0 failed, 16 to do" in done.stdout
+    assert "12 runs, 2 done, 0 failed, 10 to do" in done.stdout
     assert "from 2 finished runs" in done.stdout
 
 
@@ -215,7 +215,7 @@ def test_prepare_data_prepares_and_stops(tmp_path: Path) -> None:
     done = launch(*SMALL, "--prepare-data", "--results", str(tmp_path / "r"), "--cache", str(tmp_path / "cache"))
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("digits 32x32: 1442 training and 355 test images")
+    assert done.stdout.startswith("digits 16x16: 1442 training and 355 test images")
     assert list((tmp_path / "cache").iterdir())
     assert not (tmp_path / "r" / "inbox").exists()
 

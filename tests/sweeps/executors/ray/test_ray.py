@@ -27,7 +27,6 @@ from tests.helpers.cli import (
     launch_here,
     local_results,
     numbers,
-    one_line,
     start,
     wait_for,
 )
@@ -237,14 +236,14 @@ def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str]
     done = launch(*SMALL, *RAY, "--results", str(tmp_path / "r"), *arguments)
 
     assert done.returncode == 2
-    assert message in one_line(done.stderr.replace("0/2 done, 0 failed, 0 running, 2 to do", ""))
+    assert message in error_line(done.stderr.replace("0/2 done, 0 failed, 0 running, 2 to do", ""))
 
 
 def test_a_cluster_that_does_not_take_the_token(tmp_path: Path, nodes: Nodes) -> None:
     done = launch(*SMALL, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN="x" * 32)
 
     assert done.returncode == 2
-    assert "the cluster does not take this token; set RAY_AUTH_TOKEN" in one_line(done.stderr)
+    assert "the cluster does not take this token; set RAY_AUTH_TOKEN" in error_line(done.stderr)
 
 
 def test_more_than_any_node_has(tmp_path: Path, nodes: Nodes) -> None:
@@ -252,7 +251,7 @@ def test_more_than_any_node_has(tmp_path: Path, nodes: Nodes) -> None:
     done = launch(*SMALL, *RAY, "--address", nodes.address, *more, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN)
 
     assert done.returncode == 2
-    assert "no node of the Ray cluster has 4 CPUs for a run" in one_line(done.stderr)
+    assert "no node of the Ray cluster has 4 CPUs for a run" in error_line(done.stderr)
 
 
 def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:
@@ -260,7 +259,7 @@ def test_without_ray_one_line_says_what_to_install(tmp_path: Path) -> None:
     done = launch(*SMALL, *RAY, "--results", str(tmp_path / "r"), PYTHONPATH=str(tmp_path))
 
     assert done.returncode == 2
-    assert "pip install 'agad[ray]'" in one_line(done.stderr)
+    assert "pip install 'agad[ray]'" in error_line(done.stderr)
 
 
 def test_planning_and_the_other_executors_never_load_ray() -> None:

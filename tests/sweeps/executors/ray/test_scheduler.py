@@ -125,7 +125,7 @@ def test_a_run_that_ends_without_a_score_disturbs_nobody(name: str) -> None:
     [
         (["--scheduler", "asha"], "add --set validation=0.1"),
         (["--scheduler", "asha", "--metric", "auroc", "--set", "validation=0.2"], "a score of the test set"),
-        (["--scheduler", "asha", "--set", "validation=0.2", "--set", "curve=16"], "there is none before the end"),
+        (["--scheduler", "asha", "--set", "validation=0.2", "--set", "curve=100"], "there is none before the end"),
         (["--metric", "auroc_val"], "are for --scheduler"),
     ],
 )
@@ -140,7 +140,8 @@ def test_what_cannot_be_judged_is_refused_in_one_line(tmp_path: Path, arguments:
 def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -> None:
     """Three rivals, the last of which does not learn: it is pruned, and finished later as if nothing had happened."""
     lean: dict[str, Any] = {"batch_size": 16, "final_protocols": ("eval", "eval_recal")}
-    base = RunSpec(**(VALIDATED | lean | {"normal_class": 5, "updates": 9, "curve": (6,)}))
+    ranked: dict[str, Any] = {"bn_update": "all", "seed_scope": "all_classes"}  # with which the rivals' order is known
+    base = RunSpec(**(VALIDATED | lean | ranked | {"normal_class": 5, "updates": 9, "curve": (6,)}))
     specs = tuple(base.replace(lr=lr) for lr in (2e-3, 1e-3, 1e-12))
     plan = str(Plan("demo", (), (), specs, code_digest()).save(tmp_path / "judged"))
     judged = ["--plan", plan, "--results", str(tmp_path / "judged")]

@@ -19,7 +19,7 @@ from agad.store.rows import ResultStore
 from sweeps.executors.slurm import queue
 from sweeps.executors.slurm.ledger import Ledger, Submission
 from tests.conftest import ROOT
-from tests.helpers.cli import LAUNCH, LEAN, claims, launch, local_results, numbers, one_line, wait_for
+from tests.helpers.cli import LAUNCH, LEAN, claims, error_line, launch, local_results, numbers, wait_for
 from tests.helpers.holding import EVERY_UPDATE, HELD, hold, release, wait_until_held
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -272,7 +272,7 @@ def test_more_tasks_than_an_array_may_have_are_several_arrays(tmp_path: Path) ->
     environment = {**os.environ, "AGAD_SLURM_MAX_ARRAY_SIZE": "11"}
     subprocess.run([DEV_CLUSTER, "reconfigure"], env=environment, check=True, capture_output=True)
     try:
-        grid = ["--grid", "demo", "--set", "updates=4"]
+        grid = ["--grid", "demo", "--seeds", "3", "--set", "updates=4"]
         done = submit(*grid, "--workers", "14", "--slurm", "hold", results=tmp_path)
         assert done.returncode == 0, done.stderr
         assert sorted(Counter(one.array for one in tasks_of(tmp_path)).values()) == [3, 11]
@@ -295,6 +295,6 @@ def test_a_wrong_partition_is_slurms_own_words_and_leaves_nothing(tmp_path: Path
     for more in ([], ["--dry-run"]):
         done = submit(*SHORT, "--slurm", "partition=nope", *more, results=tmp_path)
         assert done.returncode == 2
-        assert "invalid partition" in one_line(done.stderr).lower()
+        assert "invalid partition" in error_line(done.stderr).lower()
     assert not list(tmp_path.rglob("agad-*.json"))
     assert not list(tmp_path.rglob("*.pkl"))

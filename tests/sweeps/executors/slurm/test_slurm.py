@@ -37,7 +37,7 @@ from sweeps.grids import load_grid
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
 from tests.conftest import ROOT
-from tests.helpers.cli import launch, launch_here, one_line
+from tests.helpers.cli import error_line, launch, launch_here, one_line
 
 JOB = Job("12_3", "12", 0, None)
 
@@ -191,7 +191,7 @@ def test_a_machine_without_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest
     done = launch("--grid", "demo", "--executor", "slurm", "--results", str(tmp_path))
 
     assert done.returncode == 2
-    assert "--executor local" in one_line(done.stderr)
+    assert "--executor local" in error_line(done.stderr)
 
 
 @pytest.mark.slow
