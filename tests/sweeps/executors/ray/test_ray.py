@@ -22,6 +22,7 @@ from tests.helpers.cli import (
     LEAN,
     SMALL,
     claims,
+    error_line,
     is_running,
     launch,
     launch_here,
