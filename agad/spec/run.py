@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +40,11 @@ __all__ = [
     "anomalies_per_batch",
     "anomaly_count",
     "as_fraction",
+    "canonical_text",
     "field_names",
     "older_value",
     "parse_value",
+    "run_id_of",
     "spec_field",
 ]
 
@@ -89,9 +92,8 @@ class RunSpec(SpecFields):
         try:
             return self._run_id
         except AttributeError:
-            run_id = hashlib.sha256(self.canonical().encode()).hexdigest()[:RUN_ID_LENGTH]
-            object.__setattr__(self, "_run_id", run_id)
-            return run_id
+            object.__setattr__(self, "_run_id", run_id_of(self.canonical()))
+            return self._run_id
 
     @property
     def seed_key(self) -> tuple[str | int, ...]:
@@ -118,11 +120,7 @@ class RunSpec(SpecFields):
 
     def canonical(self) -> str:
         """The spec as JSON with sorted keys: the text that `run_id` digests."""
-        values = self.to_dict()
-        for name, old_value in older_values().items():
-            if values[name] == old_value:
-                del values[name]
-        return _ENCODER.encode({"semantics_version": SEMANTICS_VERSION, **values})
+        return canonical_text(self.to_dict(), SEMANTICS_VERSION)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as JSON values; tuples as lists, and of fields that the run does not use the former default."""
@@ -155,3 +153,15 @@ class RunSpec(SpecFields):
         """The former default of each field that has another one now and that the run does not use."""
         names = unused(self.method, self.task)
         return {name: value for name, value in former_values().items() if name in names}
+
+
+def canonical_text(values: Mapping[str, Any], semantics_version: int) -> str:
+    """RunSpec.canonical of all fields as JSON values, also of a run that this code cannot make."""
+    older = older_values()
+    kept = {name: value for name, value in values.items() if name not in older or value != older[name]}
+    return _ENCODER.encode({"semantics_version": semantics_version, **kept})
+
+
+def run_id_of(canonical: str) -> str:
+    """The run_id that stands for a canonical text."""
+    return hashlib.sha256(canonical.encode()).hexdigest()[:RUN_ID_LENGTH]

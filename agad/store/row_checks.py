@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agad.spec.fields import older_values
-from agad.spec.run import RUN_ID_LENGTH
+from agad.spec.run import canonical_text, run_id_of
 from agad.store.columns import COLUMNS, SPEC, Column
 
 IDENTITY = ("run_id", "semantics_version", *SPEC)
@@ -37,12 +35,9 @@ def illegal_rows(table: pa.Table, *, has_spec: bool) -> dict[int, str]:
     return found
 
 
-def _run_id(row: dict[str, object]) -> str:
+def _run_id(row: dict[str, Any]) -> str:
     """The digest as RunSpec.run_id makes it, also of a spec that this code cannot run (a backbone that is not here)."""
-    older = older_values()
-    values = {name: row[name] for name in SPEC if name not in older or row[name] != older[name]}
-    text = json.dumps({"semantics_version": row["semantics_version"], **values}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:RUN_ID_LENGTH]
+    return run_id_of(canonical_text({name: row[name] for name in SPEC}, row["semantics_version"]))
 
 
 def _outside(values: pa.Array, column: Column) -> Iterator[int]:
