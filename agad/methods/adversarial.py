@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agad.methods import build_generator
 from agad.methods.method import Group, Method
-from agad.nets.build import build_discriminator, drawn, initialise
-from agad.nets.discriminator import Discriminator
-from agad.nets.layers.batchnorm import BatchNormNet, add_auxiliary
+from agad.nets.build import build_discriminator, initialise
+from agad.nets.layers.batchnorm import add_auxiliary
 from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
 
@@ -25,7 +25,6 @@ class AdversarialMethod(Method):
     Args:
         spec: of the run.
         channels: of the images.
-        build_generator: makes G for (channels, spec); its weights are drawn here.
 
     Attributes:
         generator: G.
@@ -34,12 +33,12 @@ class AdversarialMethod(Method):
         recip_max: the largest value that each reciprocal of Eq. 10 ever had.
     """
 
-    def __init__(self, spec: RunSpec, channels: int, build_generator: Any) -> None:
+    def __init__(self, spec: RunSpec, channels: int) -> None:
         self.spec = spec
         self.d_resets = 0
         self.recip_max: dict[str, float] = {}
-        self.generator: BatchNormNet = drawn(lambda: build_generator(channels, spec), generator_key(spec), spec.init)
-        self.discriminator: Discriminator = build_discriminator(spec, channels, self._discriminator_key())
+        self.generator = build_generator(spec, channels, generator_key(spec))
+        self.discriminator = build_discriminator(spec, channels, self._discriminator_key())
         if "advprop" in spec.batch_norm:
             add_auxiliary(self.generator)
             if spec.advprop_scope == "g+d":

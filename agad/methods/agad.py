@@ -24,7 +24,6 @@ from agad.methods.losses import (
 )
 from agad.methods.method import Losses
 from agad.methods.passes import plan_passes
-from agad.nets.build import build_backbone
 from agad.nets.layers.recomputation import is_worthwhile
 from agad.spec.run import RunSpec
 
@@ -75,7 +74,7 @@ class Agad(AdversarialMethod):
     """The method of a spec."""
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
-        super().__init__(spec, channels, build_backbone)
+        super().__init__(spec, channels)
         self._passes = plan_passes(spec)
 
     def forward(self, x: Tensor, n_normal: int) -> Outputs:

@@ -35,7 +35,7 @@ The spec's lambdas weigh AGAD's terms: lambda_adv a cross entropy, lambda_lat th
 
 def make(spec: RunSpec, channels: int) -> Ganomaly:
     """The method of a spec, for images with that many channels."""
-    return Ganomaly(spec, channels, build_generator)
+    return Ganomaly(spec, channels)
 
 
 def build_generator(channels: int, spec: RunSpec) -> GanomalyGenerator:  # noqa: ARG001
