@@ -14,7 +14,6 @@ from pathlib import Path
 from agad import files
 from agad.errors import StoreError
 from agad.store.folder import ResultsFolder
-from agad.store.row_file import DamagedFileError
 
 READ_AGAIN = 100
 """Times a reader starts again because a compactor moved rows under it."""
@@ -38,13 +37,12 @@ class Attempts:
 
     Args:
         folder: the results folder.
-        read: the rows of a file; raises DamagedFileError, and FileNotFoundError where it has vanished.
+        read: the sound rows of a file; raises FileNotFoundError where it has vanished.
 
     Attributes:
         changes: run_ids in the order in which their attempts became known, or vanished; a reader remembers how far it
             has read. A row that is compacted is named again.
         unread: run_id -> files of the inbox that a poll with `most` has left for later: the run may be closed.
-        damaged: file -> what is wrong with it.
         waiting: how many files the inbox had at the last poll.
     """
 
@@ -56,7 +54,6 @@ class Attempts:
         self._known: dict[str, tuple[Try, ...]] = {}
         self.changes: list[str] = []
         self.unread: dict[str, list[str]] = {}
-        self.damaged: dict[Path, str] = {}
         self.waiting = 0
 
     def paths(self) -> set[Path]:
@@ -122,17 +119,12 @@ class Attempts:
             self.unread.setdefault(name.partition(".")[0], []).append(name)
 
     def _add(self, file: tuple[Path, str]) -> None:
-        path = file[0] / file[1]
-        try:
-            self._rows[file] = tuple(self._read(path))
-        except DamagedFileError as error:
-            self._rows[file], self.damaged[path] = (), str(error)
+        self._rows[file] = tuple(self._read(file[0] / file[1]))
         for run_id, one in self._rows[file]:
             self._copies.setdefault(run_id, []).append(one)
             self._note(run_id)
 
     def _forget(self, file: tuple[Path, str]) -> None:
-        self.damaged.pop(file[0] / file[1], None)
         for run_id, one in self._rows.pop(file):
             self._copies[run_id].remove(one)
             self._note(run_id)
