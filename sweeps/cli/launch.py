@@ -96,7 +96,7 @@ def _main(options: argparse.Namespace) -> int:
                 known = prepare(path, worker.data_folder, worker.cache, download=False, stopping=sweep.stopping)
             else:
                 known = _known_of_prepared(plan, options)
-            for line in (*known, *_notes(sweep.worker.device, plan.specs)):
+            for line in (*known, *_notes(options, sweep.worker.device, plan.specs)):
                 say(line)
             outcome = execute(sweep)
     if outcome.left_to:
@@ -147,10 +147,9 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
         print(f"  {name}: {', '.join(values)}")
     if count["open"]:
         print(f"  {_forecast(options, store, states)}")
-        if not is_submitted(options):
-            to_do = [spec for spec, state in states.items() if state == "open"]
-            for note in _notes(resolve_device(options.device), to_do):
-                print(f"  {note}")
+        device = _device(options, ray_options.from_arguments(options))
+        for note in _notes(options, device, [spec for spec, state in states.items() if state == "open"]):
+            print(f"  {note}")
     if count["open"] and is_submitted(options):
         sweep = _sweep(options, plan, plan.path(options.results), display=Display(), task=None)
         for line in rehearse(sweep, min(options.workers or DEFAULT_TASKS, count["open"])):
@@ -158,9 +157,9 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     return EXIT_OK
 
 
-def _notes(device: str, specs: Iterable[RunSpec]) -> list[str]:
-    """What is known beforehand of runs on this machine's device."""
-    slow = slow_bf16(specs, device)
+def _notes(options: argparse.Namespace, device: str, specs: Iterable[RunSpec]) -> list[str]:
+    """What is known beforehand of runs on this machine; of jobs elsewhere nothing is."""
+    slow = None if is_submitted(options) else slow_bf16(specs, device)
     return [f"note: {slow}"] if slow else []
 
 
@@ -249,11 +248,11 @@ def _known_of_prepared(plan: Plan, options: argparse.Namespace) -> list[str]:
     lines, root = [], cache_root(options.cache)
     for dataset, image_size in dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs):
         found = current(prepared_folders(root, dataset, image_size))
-        metas = [meta for folder in found if (meta := read_meta(folder)) is not None]
-        if len(metas) == 1:
-            lines += summary_lines(metas[0], found[0])
-        elif metas:
-            lines.append(f"{dataset}: {root} holds {len(metas)} preparations; the jobs' logs say which is used")
+        whole = [(meta, folder) for folder in found if (meta := read_meta(folder)) is not None]
+        if len(whole) == 1:
+            lines += summary_lines(*whole[0])
+        elif whole:
+            lines.append(f"{dataset}: {root} holds {len(whole)} preparations; the jobs' logs say which is used")
     return lines
 
 
