@@ -32,9 +32,10 @@ format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes the list of columns in docs/rows.md from agad/store/columns.py.
+# Writes what pages take from elsewhere: the columns of a row, numbers and tables of published rows.
 docs: $(ENVIRONMENT)
 	$(BIN)/python -m agad.store.rows_page docs/rows.md
+	$(BIN)/python -m analysis.prose README.md reproduction/README.md
 
 # Measures training and the sweep's and the report's own costs; see docs/benchmarks.md.
 bench: $(ENVIRONMENT)

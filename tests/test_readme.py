@@ -13,10 +13,9 @@ import pytest
 
 from agad.plan.plan import Plan, find_plan
 from agad.store.rows import ResultStore
-from analysis import curves
-from analysis.cells import read
-from analysis.tables import agreement, contrast, leakage
-from analysis.tables.table import plan_table
+from analysis.prose.__main__ import main as prose
+from analysis.prose.marks import marks
+from analysis.prose.tables import folders
 from sweeps.cli.arguments import plan_of
 from sweeps.cli.options import build_parser
 from tests.conftest import ROOT
@@ -131,61 +130,24 @@ def test_the_tree_names_each_folder_and_each_module_beside_them(package: str) ->
     assert package == "benchmarks" or modules - names_in(part) == set()
 
 
-GAMMA0 = ROOT / "reproduction" / "gamma0"
-PUBLISHED = {
-    "g": GAMMA0,
-    "c": ROOT / "reproduction" / "context",
-    "u": ROOT / "reproduction" / "unetpp",
-    "b": ROOT / "reproduction" / "bn_update",
-    "s": ROOT / "reproduction" / "seeds",
-}
-"""The first letter of a block's name in reproduction/README.md -> where its rows are."""
-
-
-def block(page: str, name: str) -> str:
-    """What stands between `<!-- name -->` and `<!-- end of name -->`."""
-    _, opening, rest = page.partition(f"<!-- {name} -->")
-    shown, closing, _ = rest.partition(f"<!-- end of {name} -->")
-    assert opening, name
-    assert closing, name
-    return shown.strip()
-
-
-def made_from_rows(results: Path) -> dict[str, str]:
-    """The tables of a published folder, by the name of their block."""
-    plan = find_plan(results)
-    cells, (means, classes) = read(results, Plan.load(plan)), plan_table(results, plan).sheets[:2]
-    sheets = {
-        "results": means,
-        "classes": classes,
-        "protocols": leakage.leakage_table(cells, curves.read(results, cells.runs["run_id"])),
-        "agreement": agreement.agreement_table(cells),
-        "contrast": contrast.contrast_table(cells),
-    }
-    return {name: sheet.to_markdown().strip() for name, sheet in sheets.items() if sheet is not None}
+FROM_ROWS = ["README.md", "reproduction/README.md"]
+"""Pages whose tables and numbers are marked as coming from rows (docs/extending.md)."""
+PUBLISHED = folders(ROOT / "reproduction")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["results", "protocols"])
-def test_the_results_are_those_of_the_published_rows(name: str) -> None:
-    """The README's tables are made from the rows in reproduction/, and from nothing else."""
-    assert block(README, name) == made_from_rows(GAMMA0)[name]
+def test_numbers_and_tables_are_those_of_the_published_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [str(ROOT / page) for page in FROM_ROWS]
+
+    assert prose([*pages, "--rows", str(ROOT / "reproduction"), "--check"]) == 0, capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_every_table_of_the_reproduction_is_made_from_its_rows() -> None:
-    page = (ROOT / "reproduction" / "README.md").read_text()
-    names = re.findall(r"<!-- ([a-z]_\w+) -->", page)
-    made = {letter: made_from_rows(results) for letter, results in PUBLISHED.items()}
-
-    assert {"g_protocols", "g_classes", "g_agreement"} <= set(names)
-    assert {"c_protocols", "c_contrast", "u_protocols", "b_contrast", "s_protocols"} <= set(names)
-    for name in names:
-        letter, _, kind = name.partition("_")
-        assert block(page, name) == made[letter][kind], name
+@pytest.mark.parametrize("page", FROM_ROWS)
+def test_pages_mark_what_comes_from_rows(page: str) -> None:
+    assert {mark.kind for mark in marks((ROOT / page).read_text())} == {"number", "table"}
 
 
-@pytest.mark.parametrize("results", PUBLISHED.values(), ids=PUBLISHED)
+@pytest.mark.parametrize("results", PUBLISHED, ids=lambda path: path.name)
 def test_published_runs_are_complete_and_of_clean_code(results: Path) -> None:
     rows = ResultStore(results).read(["run_id", "status", "git_clean", "git_commit"]).to_pylist()
     assert {row["run_id"] for row in rows} == set(Plan.load(find_plan(results)).run_ids)
@@ -198,7 +160,7 @@ LAUNCHES = re.findall(r"^    python sweeps/launch.py ((?:.*\\\n)*.*)", REPRODUCT
 
 
 def test_the_launches_of_the_reproduction_were_found() -> None:
-    assert len(LAUNCHES) == 8
+    assert len(LAUNCHES) == 9
 
 
 @pytest.mark.parametrize("number", range(len(LAUNCHES)))

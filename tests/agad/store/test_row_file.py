@@ -168,4 +168,4 @@ def test_published_rows_are_sound() -> None:
         store = ResultStore(folder.parent)
         assert store.read().num_rows > 0
         assert store.damaged == ()
-        assert len(store.unchecked) == 1
+        assert len(store.unchecked) <= 1

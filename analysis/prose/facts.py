@@ -1,0 +1,187 @@
+"""Facts: the answer to a short question about the rows of a results folder, as a number.
+
+A question is words: FOLDER MEASURE [ARGUMENT …] [FIELD=VALUE …]. The fields choose one row of the folder's table (see
+cells.Cells). AUROCs are in percent, gains in points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from scipy import stats as scipy_stats
+
+from agad.errors import AgadError, AnalysisError
+from agad.plan.plan import Plan, find_plan
+
+from .. import curves
+from ..cells import Cells, read
+from ..summary import class_averages
+from ..tables import agreement, contrast, leakage
+from ..tables.leakage import column
+
+CHANCE = 0.5
+"""AUROC of a detector that knows nothing."""
+
+
+class Facts:
+    """Answers questions about the results folders of one place; each is read once.
+
+    Attributes:
+        place: the folder that holds them.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.cells = cache(self._cells)
+
+    def _cells(self, folder: str) -> Cells:
+        results = self.place / folder
+        return read(results, Plan.load(find_plan(results)))
+
+    def number(self, question: str) -> float:
+        """The answer. AnalysisError, one line with the question, where there is none."""
+        words = question.split()
+        fields = dict(word.split("=", 1) for word in words if "=" in word)
+        folder, measure, *arguments = [word for word in words if "=" not in word] + [""] * (2 - len(words))
+        if measure not in MEASURES:
+            raise AnalysisError(f"`{question}`: {measure!r} is none of {', '.join(MEASURES)}")
+        try:
+            value = MEASURES[measure](self._one_row(folder, fields, measure), self.place / folder, *arguments)
+        except AgadError as error:
+            raise AnalysisError(f"`{question}`: {error}") from None
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise AnalysisError(f"`{question}` can't be answered: {error!r}") from error
+        if value is None or not np.isfinite(value):
+            raise AnalysisError(f"`{question}`: its rows have no such number")
+        return float(value)
+
+    def _one_row(self, folder: str, fields: dict[str, str], measure: str) -> Cells:
+        cells = self.cells(folder)
+
+        def fits(index: int) -> bool:
+            values = cells.rows[index]
+            return all(_text(values[name]) == value for name, value in fields.items())
+
+        found = cells.restrict(fits, folder)
+        if found is None:
+            raise AnalysisError("no row of the table has these values")
+        if len(found.rows) > 1 and measure != "contrast":
+            raise AnalysisError(f"{len(found.rows)} rows have these values; they differ in {', '.join(found.fields)}")
+        return found
+
+
+def _text(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _mean(cells: Cells, _: Path, protocol: str) -> float:
+    return 100 * float(class_averages(cells.runs, column(protocol)).loc[0])
+
+
+def _sd(cells: Cells, _: Path, protocol: str) -> float:
+    return 100 * float(_classes(cells, protocol).std(ddof=0))
+
+
+def _of_class(cells: Cells, _: Path, number: str, protocol: str) -> float:
+    means = cells.class_means(column(protocol))
+    return 100 * float(means.loc[means["class"] == int(number), "mean"].item())
+
+
+def _classes(cells: Cells, protocol: str) -> np.ndarray:
+    return cells.class_means(column(protocol))["mean"].to_numpy()
+
+
+def _above(cells: Cells, _: Path, protocol: str) -> float:
+    """Classes above chance."""
+    return float((_classes(cells, protocol) > CHANCE).sum())
+
+
+def _p_chance(cells: Cells, _: Path, protocol: str) -> float:
+    """Of a mean at chance: t over the classes."""
+    return float(scipy_stats.ttest_1samp(_classes(cells, protocol), CHANCE).pvalue)
+
+
+def _seed(cells: Cells, _: Path, seed: str, protocol: str) -> float:
+    """The mean over classes of one seed."""
+    runs = cells.runs[cells.runs["seed"] == int(seed)]
+    return 100 * float(class_averages(runs, column(protocol)).loc[0])
+
+
+def _best(cells: Cells, results: Path, protocol: str) -> float:
+    best = leakage.oracle(cells, curves.read(results, cells.runs["run_id"]))
+    return 100 * float(best[protocol].iloc[0])
+
+
+def _at(cells: Cells, results: Path, update: str, protocol: str) -> float:
+    """The mean over runs at a point of the curve."""
+    points = curves.read(results, cells.ok["run_id"])
+    here = points[(points["update"] == int(update)) & (points["protocol"] == protocol)]
+    return 100 * float(here["auroc"].mean())
+
+
+def _gain(over: str) -> Callable[..., float | None]:
+    def gain(cells: Cells, _: Path, part: str = "mean") -> float | None:
+        found = leakage.gains(cells, over)[0]
+        if part in ("low", "high"):
+            value = getattr(found.over_classes, part)
+            return None if value is None else 100 * value
+        return {"mean": 100 * found.mean.estimate, "up": found.up, "of": found.classes, "p": found.p_value}[part]
+
+    return gain
+
+
+def _rank(cells: Cells, _: Path, protocol: str, part: str = "") -> float:
+    names = {"": "spearman", "low": "spearman_low", "high": "spearman_high"}
+    return _agreement(cells, protocol, names[part])
+
+
+def _agreement(cells: Cells, protocol: str, name: str) -> float:
+    sheet = agreement.agreement_table(cells)
+    if sheet is None:
+        raise AnalysisError("the paper prints no such classes")
+    return float(sheet.data.loc[sheet.data["protocol"] == protocol, name].item())
+
+
+def _distance(cells: Cells, _: Path, protocol: str) -> float:
+    return _agreement(cells, protocol, "distance")
+
+
+def _contrast(cells: Cells, _: Path, protocol: str, part: str = "") -> float:
+    sheet = contrast.contrast_table(cells)
+    if sheet is None or len(sheet.data) != 1:
+        raise AnalysisError("these rows hold no pair, or several, that differs in one choice")
+    return 100 * float(sheet.data[f"{protocol}_{part}" if part else protocol].item())
+
+
+def _paper(cells: Cells, _: Path) -> float:
+    return float(cells.summary["paper_avg"].iloc[0])
+
+
+def _runs(cells: Cells, _: Path) -> float:
+    return float(len(cells.ok))
+
+
+MEASURES: dict[str, Callable[..., float | None]] = {
+    "mean": _mean,
+    "sd": _sd,
+    "class": _of_class,
+    "above": _above,
+    "p_chance": _p_chance,
+    "seed": _seed,
+    "best": _best,
+    "at": _at,
+    "order": _gain("batch_shuffled"),
+    "gain": _gain("eval"),
+    "rank": _rank,
+    "distance": _distance,
+    "contrast": _contrast,
+    "paper": _paper,
+    "runs": _runs,
+}
+"""`mean PROTOCOL`, `sd PROTOCOL` (among classes), `class NUMBER PROTOCOL`, `above PROTOCOL` (classes above 50),
+`p_chance PROTOCOL`, `seed NUMBER PROTOCOL`, `best PROTOCOL` (best of the curve), `at UPDATE PROTOCOL`; `order [PART]`
+and `gain [PART]`: normals first over shuffled and over eval (PART: low, high, up, of or p); `rank PROTOCOL [low|high]`;
+`distance PROTOCOL`; `contrast PROTOCOL [low|high]`; `paper`; `runs`."""

@@ -1,0 +1,124 @@
+"""Numbers and tables of Markdown pages are what their rows say, and stay so by a command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agad.errors import AnalysisError
+from agad.store.rows import ResultStore
+from analysis.prose.__main__ import main
+from analysis.prose.facts import Facts
+from analysis.prose.marks import MINUS, like, marks
+from tests.conftest import ROOT
+
+ROWS = ROOT / "reproduction"
+
+
+@pytest.fixture(scope="module")
+def facts() -> Facts:
+    return Facts(ROWS)
+
+
+def auroc(folder: str, name: str, **wanted: object) -> list[float]:
+    """Straight from the rows, in percent."""
+    rows = ResultStore(ROWS / folder).read([name, *wanted]).to_pylist()
+    return [100 * row[name] for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def test_means_gains_and_classes_are_those_of_the_rows(facts: Facts) -> None:
+    first, shuffled = (auroc("unetpp", f"auroc_batch_{name}") for name in ("normals_first", "shuffled"))
+
+    assert facts.number("unetpp mean batch_normals_first") == pytest.approx(np.mean(first))
+    assert facts.number("unetpp sd batch_normals_first") == pytest.approx(np.std(first))
+    assert facts.number("unetpp order") == pytest.approx(np.mean(first) - np.mean(shuffled))
+    assert facts.number("unetpp order up") == sum(a > b for a, b in zip(first, shuffled, strict=True))
+    assert facts.number("unetpp above batch_shuffled") == sum(value > 50 for value in shuffled)
+    (ship,) = auroc("gamma0", "auroc", dataset="cifar10", normal_class=8)
+    assert facts.number("gamma0 class 8 eval dataset=cifar10") == pytest.approx(ship)
+    assert facts.number("unetpp runs") == 10
+    assert facts.number("unetpp paper") == 98.3
+
+
+def test_the_curve_of_the_last_update_is_the_result(facts: Facts) -> None:
+    assert facts.number("unetpp at 800 eval") == pytest.approx(facts.number("unetpp mean eval"))
+    assert facts.number("unetpp best eval") > facts.number("unetpp mean eval")
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("gamma0 mean eval", "3 rows have these values; they differ in dataset"),
+        ("gamma0 mean eval dataset=svhn", "no row of the table has these values"),
+        ("gamma0 median eval", "'median' is none of mean, sd, class"),
+        ("gamma0", "'' is none of mean"),
+        ("nowhere mean eval", "nowhere"),
+        ("gamma0 mean eval color=red", "color"),
+        ("gamma0 mean batch17 dataset=cifar10", "batch17"),
+        ("seeds contrast eval", "no pair"),
+        ("unetpp at 3 eval", "no such number"),
+    ],
+)
+def test_a_question_without_an_answer_is_one_line(question: str, says: str, facts: Facts) -> None:
+    with pytest.raises(AnalysisError, match=re.escape(says)) as caught:
+        facts.number(question)
+
+    assert "\n" not in str(caught.value)
+    assert question in str(caught.value) or "nowhere" in question
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "shown"),
+    [
+        ("50.9", 58.12, "58.1"),
+        ("+27.0", -3.04, f"{MINUS}3.0"),
+        ("+27.0", -0.04, "0.0"),
+        (".90", 0.123, ".12"),
+        (f"{MINUS}.13", -0.2, f"{MINUS}.20"),
+        ("58", 57.6, "58"),
+        ("10", 9.0, "9"),
+        ("+1", 27.2, "+27"),
+    ],
+)
+def test_a_number_keeps_its_form(text: str, value: float, shown: str) -> None:
+    assert like(text, value) == shown
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "page.md"
+    path.write_text(
+        "It is 1.0<!--= unetpp mean eval -->, order +1<!--= unetpp order -->.\n\n"
+        "<!-- table: unetpp protocols -->\nold\n<!-- end of table -->\n"
+    )
+    return path
+
+
+def test_the_command_writes_and_checks(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page that says something else is found, left alone by --check, and right after the command."""
+    before = page.read_text()
+
+    assert main([str(page), "--rows", str(ROWS), "--check"]) == 1
+    assert page.read_text() == before
+    assert main([str(page), "--rows", str(ROWS)]) == 0
+    assert main([str(page), "--rows", str(ROWS), "--check"]) == 0
+    assert page.read_text().startswith("It is 55.5<!--= unetpp mean eval -->, order +35<!--= unetpp order -->.")
+    assert "| CIFAR-10 |" in page.read_text()
+    assert "something else" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "far <!--= unetpp mean eval -->",
+        "9.0 <!--= unetpp mean eval -->",
+        "<!-- table: unetpp protocols -->\nno end",
+    ],
+)
+def test_a_mark_that_marks_nothing_is_an_error(broken: str) -> None:
+    """Else a number would look checked that nobody checks."""
+    with pytest.raises(AnalysisError, match="marks are begun"):
+        marks(broken)
