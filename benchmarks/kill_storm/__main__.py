@@ -27,13 +27,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, metavar="N", help="how many (100)")
     parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="mean time between two kills (5)")
     parser.add_argument("--updates", type=int, default=100, metavar="N", help="of a run (100)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="at once (2)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the storm (0)")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep results and logs there (a temporary folder)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        storm = Storm(options.executor, folder, options.updates, options.every, random.Random(options.seed))
+        storm = Storm(
+            options.executor, folder, options.updates, options.every, random.Random(options.seed), options.workers
+        )
         storm.rage(options.kills)
     print(*storm.lines(), sep="\n")
     return 1 if storm.lost or storm.doubled or storm.other else 0

@@ -60,6 +60,7 @@ class Storm:
         updates: of a run.
         every: mean seconds between two kills.
         draw: what is killed, and when.
+        workers: that a sweep has at once.
         kills: made, by kind.
         found: those that found a checkpoint, by kind.
     """
@@ -69,6 +70,7 @@ class Storm:
     updates: int
     every: float
     draw: random.Random
+    workers: int = 2
     kills: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     runs: int = 0
@@ -127,7 +129,8 @@ class _Sweep:
     def _command(self) -> list[str]:
         changes = [*_SMALL, f"updates={self.storm.updates}", f"seed={self.seed}"]
         common = [word for change in changes for word in ("--set", change)]
-        common += ["--results", str(self.results), "--workers", "2", "--checkpoint-every", "2", "--lease", "10"]
+        common += ["--results", str(self.results), "--checkpoint-every", "2", "--lease", "10"]
+        common += ["--workers", str(self.storm.workers)]
         if self.storm.executor == "tune":
             cells = ["--select", "normal_class=0", "--select", "gamma=0", "--set", "validation=0.1", "--trials", "6"]
             cells += ["--sampler", "random"]
