@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agad.spec.run import canonical_text, run_id_of
-from agad.store.columns import COLUMNS, SPEC, Column
+from agad.store.column import Column
+from agad.store.columns import COLUMNS, SPEC
 
 IDENTITY = ("run_id", "semantics_version", *SPEC)
 """Columns that a run_id is checked with."""

@@ -14,7 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from agad import files
-from agad.store.columns import GROUPS, Column
+from agad.store.column import Column
+from agad.store.columns import GROUPS
 
 _START, _END = "<!-- columns -->\n", "<!-- end of columns -->\n"
 _WIDTH = 120

@@ -18,10 +18,11 @@ from typing import Any
 
 from agad import console, files
 from agad.errors import StoreError
-from agad.store.claims import DEFAULT_LEASE
+from agad.spec.run import RunOptions
+from agad.store.claims import DEFAULT_LEASE, Claim
 from agad.store.folder import ResultsFolder
 
-from .retry import RetryPolicy
+from .retry import RetryPolicy, first_checkpoint
 
 
 def _option(default: Any = dataclasses.MISSING, text: str = "", *, own: bool = False, **argument: Any) -> Any:
@@ -82,6 +83,21 @@ class WorkerOptions:
     def policy(self) -> RetryPolicy:
         """Which failed and pruned runs get another attempt."""
         return RetryPolicy(until_attempt=self.retry, keeps_pruned=self.keeps_pruned)
+
+    def of_run(self, claim: Claim) -> RunOptions:
+        """What the run of this claim is trained with."""
+        folder = ResultsFolder(Path(self.results))
+        return RunOptions(
+            device=self.device,
+            threads=self.threads,
+            data_root=self.data_folder,
+            cache=self.cache,
+            checkpoint_dir=str(folder.checkpoints),
+            checkpoint_every=self.checkpoint_every,
+            first_checkpoint=first_checkpoint(claim.deaths),
+            attempt=claim.generation,
+            weights_dir=str(folder.weights) if self.keep_weights else None,
+        )
 
     def path(self, folder: Path) -> Path:
         """Where `save` writes them, by a name that stands for their content."""

@@ -1,5 +1,7 @@
 """The data of a plan, prepared and compared with its runs, in a process of its own: it needs torch.
 
+OpenedData: those that a worker has opened.
+
 python -m sweeps.worker.prepare --plan results/plans/demo-….json [--data DIR] [--cache DIR] [--download]
 """
 
@@ -10,13 +12,18 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 
 from ..machine import processes, program
+from .options import WorkerOptions
 from .stopping import Stopping
+
+if TYPE_CHECKING:
+    from agad.data.prepared import Prepared
 
 
 def prepare(
@@ -71,6 +78,25 @@ def prepare_here(plan: Plan, data: str | None, cache: str | None, *, download: b
         split = one_class_split(opened[spec.dataset, spec.image_size], spec)
         batch_sizes(spec, len(split.normal))
     return lines
+
+
+class OpenedData:
+    """The prepared data sets of one worker, each opened once: an image tree is listed at every opening."""
+
+    def __init__(self, options: WorkerOptions) -> None:
+        self._options = options
+        self._opened: dict[tuple[str, int], Prepared] = {}
+
+    def open(self, spec: RunSpec) -> Prepared:
+        """The data set of a run. Raises DataError and OSError."""
+        from agad.data.prepared import open_prepared
+
+        key, options = (spec.dataset, spec.image_size), self._options
+        if key not in self._opened:
+            self._opened[key] = open_prepared(
+                *key, data_root=options.data_folder, cache=options.cache, verify=not options.verified
+            )
+        return self._opened[key]
 
 
 def _drawing(spec: RunSpec) -> RunSpec:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from agad.errors import AgadError
 from agad.plan.plan import Plan
-from agad.spec.run import RunOptions, RunSpec
+from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
@@ -25,12 +25,12 @@ from .growing import Judgement
 from .heartbeat import Heartbeat
 from .options import WorkerOptions
 from .picking import Picker
-from .retry import check_code, first_checkpoint
+from .prepare import OpenedData
+from .retry import check_code
 from .stopping import Bell, Stopping
 from .withheld import Withheld, is_suspicious
 
 if TYPE_CHECKING:
-    from agad.data.prepared import Prepared
     from agad.train.session import Member
 
 EXIT_NOTHING_LEFT = 0
@@ -68,7 +68,7 @@ class Worker:
         feed = self.picker.feed
         self._watchers = [one for one in (watcher, Judgement(feed).watch if feed else None) if one is not None]
         self._together = options.together  # fewer where memory has run out
-        self._data: dict[tuple[str, int], Prepared] = {}
+        self._data = OpenedData(options)
         self._withheld = Withheld(self._commit, self._give_back)
         self._columns = {
             "plan": self.plan.name,
@@ -183,8 +183,8 @@ class Worker:
     def _train(self, spec: RunSpec, claim: Claim) -> RunRecord:
         from agad.train import run
 
-        data = self._open_data(spec.dataset, spec.image_size)
-        return run.train(spec, self._run_options(claim), data=data, control=self._control(spec, claim))
+        data = self._data.open(spec)
+        return run.train(spec, self.options.of_run(claim), data=data, control=self._control(spec, claim))
 
     def _run_together(self, spec: RunSpec, claim: Claim) -> None:
         """Train this run, and others beside it in this process; as _run. A run that ends makes room for the next."""
@@ -198,8 +198,8 @@ class Worker:
             while picked is not None:
                 claims[picked[0].run_id] = picked[1]
                 self.heartbeat.hold(picked[1])
-                data = self._open_data(picked[0].dataset, picked[0].image_size)
-                yield Member(picked[0], self._run_options(picked[1]), data, self._control(*picked))
+                data = self._data.open(picked[0])
+                yield Member(picked[0], self.options.of_run(picked[1]), data, self._control(*picked))
                 picked = None if self.stopping.is_set() else self.picker.next()
 
         def ended(member: Member, outcome: RunRecord | Exception) -> None:
@@ -207,37 +207,10 @@ class Worker:
 
         try:
             with environment_faults():
-                self._together = crew.train_together(members(), self._run_options(claim), self._together, ended)
+                self._together = crew.train_together(members(), self.options.of_run(claim), self._together, ended)
         finally:
             for left in claims.values():
                 self._give_back(left)
-
-    def _open_data(self, dataset: str, image_size: int) -> Prepared:
-        """The prepared data set, opened once: an image tree is listed at every opening."""
-        from agad.data.prepared import open_prepared
-
-        key = (dataset, image_size)
-        if key not in self._data:
-            self._data[key] = open_prepared(
-                *key,
-                data_root=self.options.data_folder,
-                cache=self.options.cache,
-                verify=not self.options.verified,
-            )
-        return self._data[key]
-
-    def _run_options(self, claim: Claim) -> RunOptions:
-        return RunOptions(
-            device=self.options.device,
-            threads=self.options.threads,
-            data_root=self.options.data_folder,
-            cache=self.options.cache,
-            checkpoint_dir=str(self.store.folder.checkpoints),
-            checkpoint_every=self.options.checkpoint_every,
-            first_checkpoint=first_checkpoint(claim.deaths),
-            attempt=claim.generation,
-            weights_dir=str(self.store.folder.weights) if self.options.keep_weights else None,
-        )
 
     def _control(self, spec: RunSpec, claim: Claim) -> Control:
         def control(progress: Progress) -> Action:

@@ -6,31 +6,22 @@ submitit's checkpoints, time limits and results are not used. The rows are the r
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import re
 import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from agad.errors import AgadError
-
-from ...machine.program import search_path
 from ...progress.watch import Watch
 from ..sweep import Outcome, Sweep
 from . import queue
 from .commands import SlurmError, call, run
 from .ledger import Ledger, Submission, job_name
-from .options import DEFAULT_TASKS, SlurmOptions, check_path
-from .task import MARGIN
-
-if TYPE_CHECKING:
-    import submitit
+from .options import DEFAULT_TASKS, check_path
+from .sbatch import chunks, clean_environment, job_ids, max_array_size, script_text, submitit_executor
 
 _READ_EVERY = 2.0
 """Seconds between two readings of the sweep's files while following it."""
@@ -39,9 +30,6 @@ _SETTLING = 10.0
 _SUBMIT_LIMIT = re.compile(r"(Max|Grp)Submit", re.IGNORECASE)
 _UNCLEAR = re.compile(r"timed out|unable to contact|communication|did not answer|make sense", re.IGNORECASE)
 """Words of errors after which slurmctld may have taken the job all the same."""
-_ANSWER = re.compile(r"(?:Submitted batch job )?([0-9]+)(?:;\S+| on cluster \S+)?")
-_NOT_FOR_SBATCH = re.compile(r"(SLURM|SLURMD|SRUN|SUBMITIT|SBATCH)_.*")
-_FOR_SBATCH = {"SLURM_CONF"}
 
 
 def execute(sweep: Sweep) -> Outcome:
@@ -67,16 +55,16 @@ def execute(sweep: Sweep) -> Outcome:
 def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
     """The script that would be submitted, and what Slurm answers. Raises SlurmError where it is refused."""
     check_path(sweep.jobs.absolute(), "--results")
-    sizes = _chunks(tasks, _max_array_size())
-    executor = _executor(sweep.slurm, sweep.jobs, f"{job_name(sweep.plan.grid)}-TOKEN", arrays=len(sizes))
-    text = _script(executor, sizes[0])
+    sizes = chunks(tasks, max_array_size())
+    executor = submitit_executor(sweep.slurm, sweep.jobs, f"{job_name(sweep.plan.grid)}-TOKEN", arrays=len(sizes))
+    text = script_text(executor, sizes[0])
     with tempfile.TemporaryDirectory() as folder:
         yield f"{tasks} tasks in {len(sizes)} arrays of at most {sizes[0]}, each task running:"
         yield f"  {shlex.join(sweep.task)}"
         yield text
         script = Path(folder) / "script.sh"
         script.write_text(text)
-        with _clean_environment():
+        with clean_environment():
             yield "".join(run(["sbatch", "--test-only", str(script)])).strip()
 
 
@@ -115,11 +103,11 @@ class _Arrays:
             jobs = ", ".join(sorted({one.array for one in there}))
             self._sweep.display.say(f"{len(there)} tasks of this sweep are in the queue already (job {jobs}).")
         missing = wanted - len(there)
-        size = _max_array_size()
+        size = max_array_size()
         while missing > 0:
             tasks = min(missing, size)
             try:
-                job = self._submit(tasks, arrays=len(_chunks(wanted, size)))
+                job = self._submit(tasks, arrays=len(chunks(wanted, size)))
             except SlurmError as error:
                 if not _SUBMIT_LIMIT.search(str(error)):
                     raise
@@ -144,7 +132,9 @@ class _Arrays:
         entry = Submission.new(sweep.plan.grid, tasks, sweep.task, retries=bool(sweep.worker.retry))
         self.ledger.write(entry)
         try:
-            job = self._request(entry, _script(_executor(sweep.slurm, self.ledger.folder, entry.token, arrays), tasks))
+            job = self._request(
+                entry, script_text(submitit_executor(sweep.slurm, self.ledger.folder, entry.token, arrays), tasks)
+            )
         except SlurmError as error:
             found = self._find(entry) if _UNCLEAR.search(str(error)) else None
             if found is None:
@@ -162,7 +152,7 @@ class _Arrays:
         path = self.ledger.folder.absolute() / f"{entry.token}.sh"
         path.write_text(script, encoding="utf-8")
         try:
-            with _clean_environment():
+            with clean_environment():
                 answer = call(["sbatch", "--parsable", str(path)])
         finally:
             path.unlink(missing_ok=True)  # Slurm has a copy
@@ -231,76 +221,3 @@ def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
             if gone > 1:
                 return Outcome(error=f"no task of this sweep is left in the queue; their logs are in {sweep.logs}")
         time.sleep(_READ_EVERY)
-
-
-# -- submitit -----------------------------------------------------------------------------------------------------
-
-
-def _executor(options: SlurmOptions, folder: Path, token: str, arrays: int) -> submitit.SlurmExecutor:
-    """Submitit's executor with all of sbatch's options. Raises AgadError where submitit is not installed."""
-    try:
-        import submitit
-    except ImportError as error:
-        raise AgadError("--executor slurm needs submitit: pip install 'agad[slurm]', or use slurm/array.sh") from error
-    try:
-        executor = submitit.SlurmExecutor(folder)
-    except RuntimeError as error:
-        raise SlurmError("srun is not on the path: Slurm cannot be reached from this machine") from error
-    cpus = options.sbatch.get("cpus-per-task")
-    executor.update_parameters(
-        job_name=token,
-        time=None,  # submitit's own would be 5 minutes, and its wckey `submitit`
-        wckey=None,
-        array_parallelism=max(1, options.at_once // arrays) if options.at_once else sys.maxsize,
-        signal_delay_s=round(MARGIN),
-        stderr_to_stdout=True,
-        setup=_setup_lines(options),
-        # srun inside a job has not taken --cpus-per-task from it since Slurm 22.05.
-        srun_args=[f"--cpus-per-task={cpus}"] if cpus else None,
-        additional_parameters={"requeue": True, **options.sbatch},
-    )
-    return executor
-
-
-def _setup_lines(options: SlurmOptions) -> list[str]:
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in search_path().items()]
-    return [f"source {shlex.quote(str(options.setup))}", *lines] if options.setup else lines
-
-
-def _script(executor: submitit.SlurmExecutor, tasks: int) -> str:
-    """The text that submitit would hand to sbatch for that many tasks."""
-    if tasks > 1:
-        executor.parameters["map_count"] = tasks
-    return str(executor._make_submission_file_text(executor._submitit_command_str, ""))
-
-
-def job_ids(answer: str) -> set[str]:
-    """The ids of jobs that sbatch's answer names: lines of its own form, `777`, `777;cluster` or its sentence."""
-    return {found[1] for line in answer.splitlines() if (found := _ANSWER.fullmatch(line.strip()))}
-
-
-@contextlib.contextmanager
-def _clean_environment() -> Iterator[None]:
-    """Without the variables by which a surrounding job (salloc, srun) or a profile sets sbatch's options."""
-    dropped = {name: os.environ.pop(name) for name in list(os.environ) if _is_not_for_sbatch(name)}
-    try:
-        yield
-    finally:
-        os.environ.update(dropped)
-
-
-def _is_not_for_sbatch(name: str) -> bool:
-    return _NOT_FOR_SBATCH.fullmatch(name) is not None and name not in _FOR_SBATCH
-
-
-# -- arrays -------------------------------------------------------------------------------------------------------
-
-
-def _max_array_size() -> int:
-    """How many tasks an array may have here."""
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", call(["scontrol", "show", "config"]), re.MULTILINE)
-    return max(1, int(found[1])) if found else 1001  # Slurm's default
-
-
-def _chunks(tasks: int, size: int) -> list[int]:
-    return [min(size, tasks - start) for start in range(0, tasks, size)]

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from agad.store import columns, rows_page
-from agad.store.columns import COLUMNS, Column
+from agad.store.column import Column
+from agad.store.columns import COLUMNS
 from agad.store.row_file import FILE_METADATA
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA

@@ -27,11 +27,11 @@ from sweeps.cli.options import build_parser, read_shared_options, worker_options
 from sweeps.cli.retrying import runs_to_retry
 from sweeps.executors.slurm import queue
 from sweeps.executors.slurm.commands import SlurmError, call, complaint
-from sweeps.executors.slurm.executor import job_ids
 from sweeps.executors.slurm.job import Job, parse_time_left
 from sweeps.executors.slurm.ledger import Ledger, Submission, job_name
 from sweeps.executors.slurm.options import ARRAY_SCRIPT, _parse, array_defaults
 from sweeps.executors.slurm.queue import slurm_lines
+from sweeps.executors.slurm.sbatch import job_ids
 from sweeps.executors.slurm.task import MARGIN, REQUEUES_WITHOUT_PROGRESS, Task, margin, progress
 from sweeps.grids import load_grid
 from sweeps.worker.picking import Picker

@@ -1,23 +1,12 @@
-"""Kill a sweep's processes at random, hundreds of times, and see whether its rows are those of an undisturbed one.
-
-    python -m benchmarks.kill_storm --executor local --kills 100
-    python -m benchmarks.kill_storm --executor slurm --kills 50 --seed 1
-
-Real training of small runs on scikit-learn's digits. A command that was killed, or that gives up, is started again as
-it was. When all kills are made it is left alone until its plan is complete, and its rows are compared with those of
-the same runs, trained undisturbed. Prints a Markdown table; exit status 1 where a row is lost, doubled or another.
-Figures are in docs/reliability.md.
-"""
+"""Storm: sweeps whose processes are killed at random, and what became of their rows."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import itertools
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -31,7 +20,7 @@ from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, SPEC_COLUMNS
-from benchmarks.victims import (
+from benchmarks.kill_storm.victims import (
     Victim,
     held_claims,
     local_victims,
@@ -46,13 +35,13 @@ from sweeps.worker.growing import Feed
 
 _SMALL = ["image_size=16", "batch_size=16", "final_protocols=eval+eval_recal", "curve_protocols=eval"]
 _SLURM = ["--wait", "--slurm", "time=60", "--slurm", "cpus-per-task=1", "--slurm", "mem=3G", "--device", "cpu"]
-_KINDS = {
+KINDS = {
     "local": {"worker": 8, "launcher": 2},
     "tune": {"worker": 7, "launcher": 2, "coordinator": 2},
     "ray": {"actor": 12, "driver": 2, "raylet": 1, "gcs_server": 1},
     "slurm": {"worker": 10, "task": 4, "requeue": 2, "slurmstepd": 1, "launcher": 2},
 }
-"""How often each kind is killed, in shares."""
+"""Executor -> how often each kind of victim is killed, in shares."""
 _VICTIMS = {"local": local_victims, "tune": tune_victims, "ray": ray_victims, "slurm": slurm_victims}
 _SCIENCE = ["run_id", "status", *SPEC_COLUMNS, *RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
 _QUIET = 300.0
@@ -71,6 +60,7 @@ class Storm:
         updates: of a run.
         every: mean seconds between two kills.
         draw: what is killed, and when.
+        workers: that a sweep has at once.
         kills: made, by kind.
         found: those that found a checkpoint, by kind.
     """
@@ -80,6 +70,7 @@ class Storm:
     updates: int
     every: float
     draw: random.Random
+    workers: int = 2
     kills: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     runs: int = 0
@@ -138,7 +129,8 @@ class _Sweep:
     def _command(self) -> list[str]:
         changes = [*_SMALL, f"updates={self.storm.updates}", f"seed={self.seed}"]
         common = [word for change in changes for word in ("--set", change)]
-        common += ["--results", str(self.results), "--workers", "2", "--checkpoint-every", "2", "--lease", "10"]
+        common += ["--results", str(self.results), "--checkpoint-every", "2", "--lease", "10"]
+        common += ["--workers", str(self.storm.workers)]
         if self.storm.executor == "tune":
             cells = ["--select", "normal_class=0", "--select", "gamma=0", "--set", "validation=0.1", "--trials", "6"]
             cells += ["--sampler", "random"]
@@ -186,7 +178,7 @@ class _Sweep:
 
     def _kill_one(self) -> None:
         assert self._process is not None
-        storm, shares = self.storm, _KINDS[self.storm.executor]
+        storm, shares = self.storm, KINDS[self.storm.executor]
         victims: dict[str, list[Victim]] = {}
         for victim in _VICTIMS[storm.executor](self._process.pid, self.results):
             if victim.pid is None or victim.pid != self._process.pid or self._process.poll() is None:
@@ -226,26 +218,3 @@ def _tries(store: ResultStore) -> list[dict[str, Any]]:
 
 def _note(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kill_storm", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--executor", choices=_KINDS, default="local", help="under which the sweep runs (local)")
-    parser.add_argument("--kills", type=int, default=100, metavar="N", help="how many (100)")
-    parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="mean time between two kills (5)")
-    parser.add_argument("--updates", type=int, default=100, metavar="N", help="of a run (100)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the storm (0)")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="keep results and logs there (a temporary folder)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        storm = Storm(options.executor, folder, options.updates, options.every, random.Random(options.seed))
-        storm.rage(options.kills)
-    print(*storm.lines(), sep="\n")
-    return 1 if storm.lost or storm.doubled or storm.other else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

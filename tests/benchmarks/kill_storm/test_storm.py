@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from agad.store.rows import ResultStore
-from benchmarks import kill_storm
+from benchmarks.kill_storm import storm as kill_storm
 from tests.helpers.rows import record, spec
 
 SPECS = [spec(seed=seed) for seed in range(4)]

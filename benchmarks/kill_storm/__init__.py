@@ -1,0 +1,1 @@
+"""A storm of kills: `python -m benchmarks.kill_storm`."""
