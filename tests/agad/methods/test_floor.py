@@ -10,6 +10,7 @@ import torch
 
 from agad.errors import SpecError
 from agad.methods import method_of
+from agad.methods.floor import knn
 from agad.methods.floor.fitted import vectors
 from agad.methods.floor.principal import principal
 from agad.methods.method import TrainView
@@ -62,6 +63,18 @@ def test_nearest_neighbours_by_hand() -> None:
     assert made.score_vectors(bank, torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist() == [9.0, 25.0]
     three = method_of(spec_of("knn", neighbours=3), 1)
     assert three.score_vectors(bank, torch.zeros(1, 2)).tolist() == [25.0]
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-4, 0.0])
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_the_fast_search_finds_the_bits_of_the_exact_one(spread: float, k: int) -> None:
+    """Also among normals that lie closer together than a matrix product can tell, and that are all the same."""
+    generator = torch.Generator().manual_seed(k)
+    bank = 0.9 + spread * torch.randn(700, 300, generator=generator)
+    x = 0.9 + spread * torch.randn(70, 300, generator=generator)
+
+    assert torch.equal(knn._nearest(bank, x, k), knn._smallest(bank, x, k))
+    assert torch.equal(knn._nearest(bank, x[3:4], k), knn._smallest(bank, x, k)[3:4])
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(50, 6), (6, 50)])
