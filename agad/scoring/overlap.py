@@ -56,8 +56,8 @@ def overlap(data: Prepared) -> Iterator[ClassFacts]:
     sizes = complexity(data.test_images)
     for number, name in enumerate(data.class_names):
         is_anomaly = (data.test_labels != number).astype(np.int64)
-        shares = (float(share[is_anomaly == 0].mean()) for share in foreign)
-        yield ClassFacts(number, name, *shares, auroc(is_anomaly, sizes))
+        pixels, gcn = (float(share[is_anomaly == 0].mean()) for share in foreign)
+        yield ClassFacts(number, name, pixels, gcn, auroc(is_anomaly, sizes))
 
 
 def complexity(images: Tensor) -> NDArray[np.float64]:
@@ -77,7 +77,7 @@ def _foreign_share(data: Prepared, features: str) -> NDArray[np.float64]:
     bank, labels = _as_vectors(data.train_images, features), torch.from_numpy(data.train_labels)
     norms, own = bank.square().sum(1), torch.from_numpy(data.test_labels)
     parts = []
-    for images, classes in zip(data.test_images.split(_QUERIES), own.split(_QUERIES), strict=True):
+    for images, classes in zip(torch.split(data.test_images, _QUERIES), torch.split(own, _QUERIES), strict=True):
         distances = norms - 2 * _as_vectors(images, features) @ bank.T  # but for what is the same in a line
         nearest = labels[distances.topk(NEIGHBOURS, 1, largest=False).indices]
         parts.append((nearest != classes[:, None]).double().mean(1))

@@ -6,7 +6,7 @@ cells.Cells). AUROCs are in percent, gains in points.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -49,7 +49,9 @@ class Facts:
         if measure not in MEASURES:
             raise AnalysisError(f"`{question}`: {measure!r} is none of {', '.join(MEASURES)}")
         try:
-            value = MEASURES[measure](self._one_row(folder, fields, measure), self.place / folder, *arguments)
+            value = MEASURES[measure](
+                self.one_row(folder, fields, only=measure != "contrast"), self.place / folder, *arguments
+            )
         except AgadError as error:
             raise AnalysisError(f"`{question}`: {error}") from None
         except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -58,7 +60,11 @@ class Facts:
             raise AnalysisError(f"`{question}`: its rows have no such number")
         return float(value)
 
-    def _one_row(self, folder: str, fields: dict[str, str], measure: str) -> Cells:
+    def one_row(self, folder: str, fields: Mapping[str, str], *, only: bool = True) -> Cells:
+        """The cells of the only row of a folder's table with these values, or of all such rows.
+
+        AnalysisError where there is none, or several.
+        """
         cells = self.cells(folder)
 
         def fits(index: int) -> bool:
@@ -68,7 +74,7 @@ class Facts:
         found = cells.restrict(fits, folder)
         if found is None:
             raise AnalysisError("no row of the table has these values")
-        if len(found.rows) > 1 and measure != "contrast":
+        if only and len(found.rows) > 1:
             raise AnalysisError(f"{len(found.rows)} rows have these values; they differ in {', '.join(found.fields)}")
         return found
 

@@ -14,10 +14,16 @@ from ..tables import agreement, contrast, leakage
 from ..tables.sheet import Sheet
 from ..tables.table import plan_table
 from .facts import Facts
+from .overlap import overlap_table
 
 
 def table(facts: Facts, question: str) -> str:
-    """A table as Markdown: `FOLDER results|classes|protocols|agreement|contrast`, or `claims` of all folders."""
+    """A table as Markdown.
+
+    `FOLDER results|classes|protocols|agreement|contrast`; of all folders `claims`, `overlap DATASET`.
+    """
+    if question.startswith("overlap "):
+        return _overlap(facts, question.removeprefix("overlap ")).to_markdown()
     if question == "claims":
         return claims_table(folders(facts.place)).to_markdown()
     folder, _, name = question.partition(" ")
@@ -27,6 +33,31 @@ def table(facts: Facts, question: str) -> str:
     if sheet is None:
         raise AnalysisError(f"`{question}`: there are no rows for it")
     return sheet.to_markdown()
+
+
+_Row = tuple[str, dict[str, str], str]
+"""A folder, the fields that choose a row of it, and the column of AUROCs."""
+
+_BESIDE_OVERLAP: dict[str, _Row] = {
+    "nearest neighbours": ("floor", {"method": "knn", "features": "pixels"}, "auroc"),
+    "AGAD, recal": ("gamma0", {}, "auroc_eval_recal"),
+    "AGAD, eval": ("gamma0", {}, "auroc"),
+}
+_ALSO: dict[str, dict[str, _Row]] = {
+    "cifar10": {
+        "UNet++, recal": ("unetpp", {}, "auroc_eval_recal"),
+        "UNet++, normals first": ("unetpp", {}, "auroc_batch_normals_first"),
+    }
+}
+
+
+def _overlap(facts: Facts, dataset: str) -> Sheet:
+    wanted = _BESIDE_OVERLAP | _ALSO.get(dataset, {})
+    columns = [
+        (heading, facts.one_row(folder, {"dataset": dataset, **fields}), value)
+        for heading, (folder, fields, value) in wanted.items()
+    ]
+    return overlap_table(facts.place, dataset, columns)
 
 
 def folders(place: Path) -> list[Path]:

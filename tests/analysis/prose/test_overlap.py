@@ -1,0 +1,47 @@
+"""What is known of classes before training stands beside what detectors reached, class by class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agad.errors import AnalysisError
+from analysis.prose.facts import Facts
+from analysis.prose.overlap import FILE, known_of, overlap_table
+from tests.conftest import ROOT
+
+HEADER = "dataset,normal_class,class_name,overlap_pixels,overlap_gcn,auroc_complexity\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A class's overlap here is its AUROC of before, so both have one order."""
+    (tmp_path / FILE).parent.mkdir()
+    cells = Facts(ROOT / "reproduction").one_row("unetpp", {})
+    means = cells.class_means("auroc").set_index("class")["mean"]
+    lines = [f"cifar10,{number},class {number},{means[number]},0.5,{1 - means[number]}\n" for number in range(10)]
+    (tmp_path / FILE).write_text(HEADER + "".join(reversed(lines)))
+    return tmp_path
+
+
+def test_classes_stand_beside_their_aurocs_and_correlate(place: Path) -> None:
+    cells = Facts(ROOT / "reproduction").one_row("unetpp", {})
+    sheet = overlap_table(place, "cifar10", [("UNet++", cells, "auroc")])
+
+    assert [line[0] for line in sheet.lines[:2]] == ["class 0", "class 1"]
+    assert [line[1] == line[-1] for line in sheet.lines[:10]] == [True] * 10
+    assert sheet.lines[10][-1].startswith("+1.00")
+    assert sheet.lines[11][-1] == "—"
+    assert sheet.lines[12][-1].startswith("\N{MINUS SIGN}1.00")
+
+
+@pytest.mark.parametrize("text", [None, "", HEADER, "a,b\n1,2\n", HEADER + "cifar10,zero,x,1,1,1\n"])
+def test_a_file_without_the_data_set_is_one_line(text: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "overlap.csv"
+    if text is not None:
+        path.write_text(text)
+
+    with pytest.raises(AnalysisError, match=r"holds no overlap of cifar10") as caught:
+        known_of(path, "cifar10")
+    assert "\n" not in str(caught.value)
