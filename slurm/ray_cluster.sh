@@ -4,9 +4,10 @@
 #     sbatch --nodes=2 --cpus-per-task=16 --gpus-per-node=4 --time=8:00:00 slurm/ray_cluster.sh \
 #         --grid table2 --resources cpu=4,gpu=0.5 --results results
 #
-# The cluster ends with the job. Ports are free ones, the temporary folder is the job's own on each node, and a token that
-# only this job knows guards it: two jobs on one node, of one user or of two, do not meet. Two minutes before the time limit
-# workers write checkpoints; submitted again, the sweep goes on.
+# The cluster ends with the job. Ports are free ones, the temporary folder is the job's own on each node and closed to
+# other users, and a token that only this job knows guards it: two jobs on one node, of one user or of two, do not meet.
+# On one node everything listens on the loopback address alone; on several Ray can only listen on all interfaces. Two
+# minutes before the time limit workers write checkpoints; submitted again, the sweep goes on.
 #
 #SBATCH --job-name=agad-ray
 #SBATCH --ntasks-per-node=1
@@ -27,8 +28,10 @@ RAY_AUTH_TOKEN=$("$python" -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_TOKEN RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 RAY_worker_niceness=0
 unset RAY_ADDRESS
 
-# Sockets lie up to 64 characters below it, and a socket's path has 107 at most: /tmp, not a long $TMPDIR.
-folder=/tmp/agad-ray-$SLURM_JOB_ID-$(id -u)
+# Ray makes its folder writable for all users: it lies in one that only this user enters, with a name that nobody can
+# know before. Sockets lie up to 64 characters below it, and a socket's path has 107 at most: /tmp, not a long $TMPDIR.
+private=/tmp/agad-ray-$("$python" -c 'import secrets; print(secrets.token_hex(8))')
+folder=$private/r
 free_ports() {
     "$python" -c 'import socket, sys
 sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
@@ -37,9 +40,14 @@ print(*(one.getsockname()[1] for one in sockets))' "$1"
 }
 read -r gcs_port client_port agent_port <<< "$(free_ports 3)"
 head=$(hostname)
-address=$("$python" -c 'import ray; print(ray.util.get_node_ip_address())')
 cpus=${SLURM_CPUS_PER_TASK:-${SLURM_CPUS_ON_NODE:-1}}
 nodes=${SLURM_JOB_NUM_NODES:-1}
+if [ "$nodes" -eq 1 ]; then # without the variable Ray replaces a loopback address by the machine's own
+    export RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0
+    address=127.0.0.1
+else
+    address=$("$python" -c 'import ray; print(ray.util.get_node_ip_address())')
+fi
 common=(--block --temp-dir="$folder" --num-cpus="$cpus" --disable-usage-stats --object-store-memory=150000000
     --min-worker-port=0 --max-worker-port=0)
 client=() # Ray refuses the option where ray[client] is not installed, and takes port 10001 where it is
@@ -52,9 +60,13 @@ end() {
     trap - EXIT
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait "${pids[@]}" 2>/dev/null || true
-    srun --overlap --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 rm -rf "$folder" || true
+    srun --overlap --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 rm -rf "$private" || true
 }
 trap end EXIT
+
+# Not -p: a folder that is there is somebody else's.
+srun --overlap --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 mkdir -m 700 "$private" ||
+    fail "cannot make $private on each node"
 
 srun "${step[@]}" --nodes=1 --ntasks=1 --nodelist="${SLURMD_NODENAME:-$head}" \
     "$python" -m ray.scripts.scripts start --head --node-ip-address="$address" --port="$gcs_port" \

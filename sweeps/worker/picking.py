@@ -19,7 +19,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
 from .growing import Feed
-from .retry import DEATHS_UNTIL_FAILED, Deaths, RetryPolicy, check_code, count_deaths
+from .retry import Deaths, RetryPolicy, check_code, count_deaths
 
 _READ_A_PICK = 4
 """Files of the inbox, and claims of other workers, that a pick reads at most while other runs are free."""
@@ -271,7 +271,7 @@ class Picker:
             claim.withdraw()
             return None
         deaths = self._deaths(spec.run_id, [n for n in of_run if n > last_row])
-        if deaths.without_progress >= DEATHS_UNTIL_FAILED:
+        if deaths.are_too_many:
             self._commit_died(spec, claim, deaths.without_progress)
             return None
         claim.deaths = deaths.in_a_row + sum(one.failure_kind == "died" for one in tries)

@@ -14,6 +14,8 @@ from agad.store.provenance import code_digest
 
 DEATHS_UNTIL_FAILED = 3
 """Workers that may die on a run without a new checkpoint before it becomes a failed row."""
+_DEATHS_OF_ALL_UNTIL_FAILED = 12
+"""Likewise, those counted that went down with what they ran in: a run may be what takes a whole machine down."""
 
 _FIRST_CHECKPOINT = 10.0
 """Seconds until the first checkpoint of a run on which one worker has died."""
@@ -26,10 +28,17 @@ class Deaths:
     Attributes:
         in_a_row: all of them.
         without_progress: the latest of them that left no new checkpoint.
+        of_their_own: those of these that died alone, and not with their launcher, Ray's node or the machine.
     """
 
     in_a_row: int
     without_progress: int
+    of_their_own: int
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether the run itself seems to be what kills its workers."""
+        return self.of_their_own >= DEATHS_UNTIL_FAILED or self.without_progress >= _DEATHS_OF_ALL_UNTIL_FAILED
 
 
 def count_deaths(claims: Mapping[int, ClaimRecord | None], saved: Collection[int]) -> Deaths:
@@ -42,16 +51,18 @@ def count_deaths(claims: Mapping[int, ClaimRecord | None], saved: Collection[int
         claims: attempt -> its claim; None: torn.
         saved: the attempts of which there is a checkpoint.
     """
-    in_a_row, without_progress, furthest = 0, 0, 0
+    in_a_row, furthest = 0, 0
+    in_vain: list[bool] = []  # whether it died alone, of each without progress
     for attempt, record in sorted(claims.items()):
         reported = record.saved if record else 0
         if record is not None and record.released:
-            in_a_row = without_progress = 0
+            in_a_row, in_vain = 0, []
         else:
             in_a_row += 1
-            without_progress = 0 if attempt in saved or reported > furthest else without_progress + 1
+            alone = record is None or not record.owner.went_with_others()
+            in_vain = [] if attempt in saved or reported > furthest else [*in_vain, alone]
         furthest = max(furthest, reported)
-    return Deaths(in_a_row, without_progress)
+    return Deaths(in_a_row, len(in_vain), sum(in_vain))
 
 
 def first_checkpoint(deaths: int) -> float | None:

@@ -8,6 +8,7 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agad import files
 from agad.store.claims.owner import Owner
@@ -45,11 +46,15 @@ class ClaimRecord:
         """The inverse; None for a record that was torn by a crash, is being rewritten, or holds what no claim does."""
         try:
             values = json.loads(content)
-            known = {one.name: values[one.name] for one in dataclasses.fields(cls) if one.name in values}
-            record = cls(**{**known, "owner": Owner(**values["owner"])})  # another version may write more
+            record = cls(**{**_known(cls, values), "owner": Owner(**_known(Owner, values["owner"]))})
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
         return record if _is_sound(record) else None
+
+
+def _known(kind: type[ClaimRecord | Owner], values: dict[str, Any]) -> dict[str, Any]:
+    """Those of the values that this version knows: another may write more."""
+    return {one.name: values[one.name] for one in dataclasses.fields(kind) if one.name in values}
 
 
 def _is_sound(record: ClaimRecord) -> bool:
@@ -58,9 +63,11 @@ def _is_sound(record: ClaimRecord) -> bool:
     numbers = (record.counter, record.update, record.updates, record.saved)
     return (
         all(type(text) is str for text in (owner.worker, owner.host, owner.boot, owner.pid_namespace))
-        and (owner.pid_start is None or type(owner.pid_start) is str)
+        and all(start is None or type(start) is str for start in (owner.pid_start, owner.parent_start))
         and type(owner.pid) is int
         and owner.pid > 0  # others name groups of processes
+        and type(owner.parent) is int
+        and owner.parent >= 0
         and type(record.released) is bool
         and all(type(number) is int and 0 <= number < 2**63 for number in numbers)
     )

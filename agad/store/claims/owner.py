@@ -10,7 +10,18 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process, named so that others on the same host can see whether it is still there."""
+    """A process, named so that others on the same host can see whether it is still there.
+
+    Attributes:
+        worker: its name in messages and rows.
+        host: name of its machine.
+        boot: of that machine, since when it runs.
+        pid_namespace: in which `pid` counts.
+        pid: of the process.
+        pid_start: when it started: with the pid it names a process; None: not known.
+        parent: pid of what started it, a launcher or Ray's raylet; 0: not known.
+        parent_start: likewise.
+    """
 
     worker: str
     host: str
@@ -18,27 +29,45 @@ class Owner:
     pid_namespace: str
     pid: int
     pid_start: str | None
+    parent: int = 0
+    parent_start: str | None = None
 
     @classmethod
     def this_process(cls, worker: str) -> Owner:
         """The calling process; `worker` is its name in messages and rows."""
-        pid = os.getpid()
-        return cls(worker, socket.gethostname(), _boot_id(), _pid_namespace(), pid, _pid_start(pid))
+        pid, parent = os.getpid(), os.getppid()
+        here = socket.gethostname(), _boot_id(), _pid_namespace()
+        return cls(worker, *here, pid, _pid_start(pid), parent, _pid_start(parent))
 
     def is_gone(self) -> bool:
         """Whether this was a process of this host and boot that is no more; False where that cannot be known."""
-        here = (socket.gethostname(), _boot_id(), _pid_namespace())
-        if not all(here) or (self.host, self.boot, self.pid_namespace) != here:
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except (ProcessLookupError, OverflowError):  # no pid is that large
+        return self._is_of_this_boot() and _is_gone(self.pid, self.pid_start)
+
+    def went_with_others(self) -> bool:
+        """Whether what this process ran in is no more either: its parent, or the machine, which was started again.
+
+        Then its own work need not be what ended it. False where that cannot be known.
+        """
+        if self.host == socket.gethostname() and self.boot and _boot_id() not in ("", self.boot):
             return True
-        except PermissionError:
-            pass  # another user's process: it is there
-        start = _pid_start(self.pid)
-        # Where /proc hides other users' processes nothing can be read, and nothing is concluded.
-        return start is not None and start != self.pid_start
+        return self._is_of_this_boot() and self.parent > 1 and _is_gone(self.parent, self.parent_start)
+
+    def _is_of_this_boot(self) -> bool:
+        here = (socket.gethostname(), _boot_id(), _pid_namespace())
+        return all(here) and (self.host, self.boot, self.pid_namespace) == here
+
+
+def _is_gone(pid: int, started: str | None) -> bool:
+    """Whether the process of this machine that had the pid since then is no more."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):  # no pid is that large
+        return True
+    except PermissionError:
+        pass  # another user's process: it is there
+    start = _pid_start(pid)
+    # Where /proc hides other users' processes nothing can be read, and nothing is concluded.
+    return start is not None and start != started
 
 
 def _read_line(path: str) -> str:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agad.store.claims import ClaimRecord, Owner
-from sweeps.worker.retry import DEATHS_UNTIL_FAILED, Crashes, count_deaths, first_checkpoint
+from sweeps.worker.retry import DEATHS_UNTIL_FAILED, Crashes, Deaths, count_deaths, first_checkpoint
 
 OWNER = Owner.this_process("gone")
+SWEPT_AWAY = [
+    dataclasses.replace(OWNER, parent=2**22 + 1, parent_start="1"),  # no pid is that large
+    dataclasses.replace(OWNER, parent_start="another process had the pid"),
+    dataclasses.replace(OWNER, boot="an earlier one"),
+]
+"""Owners whose launcher, or machine, is no more."""
 
 
 def claims(ends: list[tuple[int, bool]]) -> dict[int, ClaimRecord | None]:
@@ -32,7 +40,9 @@ def claims(ends: list[tuple[int, bool]]) -> dict[int, ClaimRecord | None]:
 )
 def test_what_claims_report_is_progress(ends: list[tuple[int, bool]], deaths: int) -> None:
     """A worker that reported more than all before it had, or gave its run back, did not die in vain."""
-    assert count_deaths(claims(ends), ()).without_progress == deaths
+    counted = count_deaths(claims(ends), ())
+
+    assert (counted.without_progress, counted.of_their_own) == (deaths, deaths)
 
 
 @given(st.lists(st.booleans(), max_size=12))
@@ -47,7 +57,34 @@ def test_an_attempt_that_left_a_checkpoint_is_progress_though_it_never_reported_
 
 def test_a_torn_claim_is_a_death() -> None:
     """Its owner has reported nothing that can be read."""
-    assert count_deaths({1: None, 2: None}, ()).without_progress == 2
+    assert count_deaths({1: None, 2: None}, ()) == Deaths(2, 2, 2)
+
+
+@pytest.mark.parametrize("owner", SWEPT_AWAY)
+def test_a_worker_that_went_down_with_its_launcher_or_machine_is_not_counted_against_its_run(owner: Owner) -> None:
+    """Ray's driver, raylet and GCS take their actors with them: so often a run may meet that, but not for ever."""
+    swept = {attempt: ClaimRecord(owner) for attempt in range(1, 12)}
+    assert count_deaths(swept, ()) == Deaths(11, 11, 0)
+    assert not count_deaths(swept, ()).are_too_many
+
+    assert count_deaths({**swept, 12: ClaimRecord(owner)}, ()).are_too_many, "the run may be what takes all down"
+    own = {attempt: ClaimRecord(OWNER) for attempt in (12, 13, 14)}
+    assert count_deaths({**swept, **own}, (11,)) == Deaths(14, 3, 3)
+    assert count_deaths({**swept, **own}, (11,)).are_too_many
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        OWNER,  # its parent lives
+        dataclasses.replace(OWNER, host="elsewhere", parent=2**22 + 1),  # not seen from here
+        dataclasses.replace(OWNER, pid_namespace="other", parent=2**22 + 1),
+        dataclasses.replace(OWNER, parent=0, parent_start=None),  # of an older agad
+        dataclasses.replace(OWNER, parent=1, parent_start="0"),  # its launcher was gone already
+    ],
+)
+def test_where_nothing_shows_that_more_has_ended_a_death_counts(owner: Owner) -> None:
+    assert count_deaths(dict.fromkeys((1, 2, 3), ClaimRecord(owner)), ()).are_too_many
 
 
 def test_the_last_chance_of_a_run_has_its_checkpoint_at_once() -> None:
