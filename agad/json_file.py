@@ -36,7 +36,7 @@ def loads(text: str | bytes) -> dict[str, Any]:
     Raises ValueError, one line, where the text is no JSON object or its digest is not that of the rest.
     """
     text = text if isinstance(text, str) else text.decode()
-    content = json.loads(text)
+    content = parse(text)
     if not isinstance(content, dict):
         raise ValueError("it holds no object")
     if KEY in content:
@@ -48,6 +48,14 @@ def loads(text: str | bytes) -> dict[str, Any]:
             raise ValueError("it is not as it was written")
         del content[KEY]
     return content
+
+
+def parse(text: str | bytes) -> Any:
+    """What a JSON text of a file says. Raises ValueError, one line: also for brackets that are nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
 
 
 def _digest(text: str) -> str:

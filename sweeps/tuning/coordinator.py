@@ -14,11 +14,13 @@ from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
 
-from ..worker.growing import Feed, Verdicts
+from ..worker.growing import Feed, Verdicts, digest_of
 from ..worker.stopping import Stopping
+from .journal import WAY_OUT
 from .lease import Lease
 from .optimiser import Asked, Optimiser
 from .outcomes import Rows, TrialOutcome, intermediate, trial_outcome
+from .summary import runs_of
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two polls of the rows: short while trials end, longer while nothing happens."""
@@ -74,6 +76,7 @@ class Coordinator:
         self._settings = optimiser.settings
         self._running: dict[int, _Running] = {}
         self._withdrawn: set[str] = set(feed.verdicts().withdrawn)
+        self._compare()
         self._ended = optimiser.ended()
         self._best = optimiser.best()
         self._failures = 0
@@ -81,6 +84,26 @@ class Coordinator:
         self._write_verdicts()
         for asked in optimiser.running():
             self._take_up(asked)
+
+    def _compare(self) -> None:
+        """Compare the storage with what the study's folder knows, and make good what the folder lacks of it.
+
+        Raises StoreError where the storage lacks trials, as a journal does that was emptied or lost its last lines.
+        """
+        known = self._feed.known()
+        trials = {trial.number: (trial.state.name, runs_of(self._settings, trial)) for trial in self._optimiser.frozen()}
+        lost = [n for n, digests in known.items() if digest_of(trials.get(n, ("", ()))[1]) not in digests]
+        if lost:
+            way_out = "restore a backup of the database" if self._settings.database else WAY_OUT
+            raise StoreError(
+                f"the storage of study {self._settings.name} lacks {len(lost)} of {len(known)} trials that "
+                f"{self._feed.folder.trials} knows, the first is {min(lost)}: it was emptied or cut; {way_out}"
+            )
+        for number, (state, runs) in trials.items():
+            if state == "COMPLETE" and number not in known:
+                self._feed.add(number, runs)
+        ended_early = {s.run_id for state, runs in trials.values() if state in ("PRUNED", "FAIL") for s in runs}
+        self._withdrawn |= ended_early - {s.run_id for state, runs in trials.values() if state == "RUNNING" for s in runs}
 
     @property
     def ended(self) -> int:

@@ -1,5 +1,9 @@
 """The study's journal: Optuna's own file of operations, opened by the holder of the lease only.
 
+Each line that is appended here ends with a CRC-32 of the line and all before it, as one more key that Optuna passes
+over: a line that was changed, lost, doubled or moved is noticed. Lines before the first such one are an older agad's.
+That lines are missing at the end no checksum shows: trials that the study's folder knows do (coordinator.py).
+
 A process that is killed while it appends leaves half a line. Optuna then fails at the next append, and at every load
 from then on; so the half line is cut off before the journal is opened. No other process knows of that operation: it
 is made again.
@@ -9,13 +13,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agad import files
+from agad import files, json_file
 from agad.errors import StoreError
+
+WAY_OUT = "tune.py --rebuild makes it again from the rows"
+_KEY = "agad_crc"
+_CHECKED_LINE = re.compile(rb'(?P<line>\{.*),"' + _KEY.encode() + rb'":"(?P<crc>[0-9a-f]{8})"\}')
 
 
 def open_journal(path: Path, check: Callable[[], None]) -> Any:
@@ -30,36 +40,52 @@ def open_journal(path: Path, check: Callable[[], None]) -> Any:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    repair(path)
+    _, end = repair(path)
+
+    class Checked(JournalFileBackend):
+        """Optuna's file, with a CRC in every line that is appended."""
+
+        crc = end
+
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            check()  # the lease stands in for Optuna's own lock, which a killed process leaves for half a minute
+            lines, crc = _lines(logs, self.crc)
+            with path.open("ab") as file:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            self.crc = crc
+
     try:
-        # The lease stands in for Optuna's own lock, which a killed process leaves behind for half a minute.
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_LeaseAsLock(check)))  # type: ignore[arg-type]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged ({error}); tune.py --rebuild makes it again from the rows") from error
+        return JournalStorage(Checked(str(path)))
+    except Exception as error:  # Optuna raises nearly anything for lines that it cannot have written
+        if isinstance(error, OSError):
+            raise
+        raise StoreError(f"{path} is damaged ({type(error).__name__}: {error}); {WAY_OUT}") from error
 
 
-def repair(path: Path) -> int:
-    """Cut off a torn last line, durably; the number of bytes that were cut. The caller holds the lease.
+def repair(path: Path) -> tuple[int, int]:
+    """Cut off a torn last line, durably; the number of bytes that were cut, and the CRC-32 of what stays.
 
-    Raises StoreError, one line, where another line is damaged.
+    The caller holds the lease. Raises StoreError, one line, where another line is damaged.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return 0
+        return 0, 0
     whole = content[: content.rfind(b"\n") + 1]
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            json.loads(line)
-        except ValueError:
-            raise StoreError(
-                f"{path}: line {number} is damaged; tune.py --rebuild makes the journal again from the rows"
-            ) from None
+    crc, is_checked = 0, False
+    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
+        found = _CHECKED_LINE.fullmatch(line)
+        crc = zlib.crc32(line if found is None else found["line"], crc)
+        is_checked |= found is not None
+        if (int(found["crc"], 16) != crc) if found else (is_checked or not _is_operation(line)):
+            raise StoreError(f"{path}: line {number} is damaged, or lines before it are missing; {WAY_OUT}")
     torn = len(content) - len(whole)
     if torn:
         os.truncate(path, len(whole))
         files.sync(path)
-    return torn
+    return torn, crc
 
 
 def set_aside(path: Path) -> None:
@@ -68,15 +94,19 @@ def set_aside(path: Path) -> None:
         path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.old"))
 
 
-class _LeaseAsLock:
-    """The lock that Optuna's journal takes before it appends."""
+def _lines(logs: list[dict[str, Any]], crc: int) -> tuple[bytes, int]:
+    """The operations as lines, and the CRC-32 of the journal with them; `crc` is that of the journal before."""
+    lines = []
+    for log in logs:
+        line = json.dumps(log, separators=(",", ":")).encode()[:-1]
+        crc = zlib.crc32(line, crc)
+        lines.append(line + f',"{_KEY}":"{crc:08x}"}}\n'.encode())
+    return b"".join(lines), crc
 
-    def __init__(self, check: Callable[[], None]) -> None:
-        self._check = check
 
-    def acquire(self) -> bool:
-        self._check()
-        return True
-
-    def release(self) -> None:
-        """Nothing: the lease is held on."""
+def _is_operation(line: bytes) -> bool:
+    """Whether a line is one of those that Optuna writes, as far as its form shows."""
+    try:
+        return isinstance(json_file.parse(line), dict)
+    except ValueError:
+        return False

@@ -32,7 +32,7 @@ def summarise(optimiser: Optimiser, known: Mapping[str, RunOutcome]) -> Study:
     """
     settings = optimiser.settings
     frozen = optimiser.frozen()
-    runs = [_runs(settings, trial) for trial in frozen]
+    runs = [runs_of(settings, trial) for trial in frozen]
     trials = [_trial(settings, trial, specs, known) for trial, specs in zip(frozen, runs, strict=True)]
     complete = [trial for trial in trials if trial.state == "complete"]
     return Study(
@@ -90,8 +90,8 @@ def _values(settings: StudySettings, trial: Any) -> dict[str, Any]:
     return {axis.name: axis.value(trial.params[axis.name]) for axis in settings.axes if axis.name in trial.params}
 
 
-def _runs(settings: StudySettings, trial: Any) -> tuple[RunSpec, ...]:
-    """The trial's runs; none where its values are not all drawn, or no run can have them together."""
+def runs_of(settings: StudySettings, trial: Any) -> tuple[RunSpec, ...]:
+    """The runs of one of Optuna's trials; none where its values are not all drawn, or no run can have them together."""
     values = _values(settings, trial)
     try:
         return settings.runs(values) if len(values) == len(settings.axes) else ()

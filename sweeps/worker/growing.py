@@ -75,7 +75,7 @@ class Feed:
         specs = list(specs)
         text = json.dumps([{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in specs])
         # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
-        path = self.folder.trials / f"{number:06d}-{_digest(specs)}.json"
+        path = self.folder.trials / f"{number:06d}-{digest_of(specs)}.json"
         if not path.exists():
             files.create_atomically(path, lambda temporary: temporary.write_text(text))
 
@@ -85,6 +85,15 @@ class Feed:
         content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
         text = json_file.dumps(content)
         files.replace_atomically(self.folder.verdicts, lambda temporary: temporary.write_text(text))
+
+    def known(self) -> dict[int, set[str]]:
+        """Number -> digest of its runs (several where it was drawn again), of the trials that were added."""
+        found: dict[int, set[str]] = {}
+        for name in files.names(self.folder.trials):
+            number, _, digest = name.removesuffix(".json").partition("-")
+            if number.isdigit():
+                found.setdefault(int(number), set()).add(digest)
+        return found
 
     def points(self, run_id: str) -> dict[int, float]:
         """Update -> validation score of an unfinished run; empty where none was reported."""
@@ -147,8 +156,8 @@ class Feed:
     @staticmethod
     def _specs(path: Path) -> list[RunSpec]:
         try:
-            specs = [_spec(values) for values in json.loads(path.read_bytes())]
-            if path.stem.rpartition("-")[2] != _digest(specs):
+            specs = [_spec(values) for values in json_file.parse(path.read_bytes())]
+            if path.stem.rpartition("-")[2] != digest_of(specs):
                 raise SpecError("it holds other runs than its name stands for")
             return specs
         except OSError as error:
@@ -187,7 +196,8 @@ class Judgement:
         return spec.run_id in verdicts.withdrawn
 
 
-def _digest(specs: Iterable[RunSpec]) -> str:
+def digest_of(specs: Iterable[RunSpec]) -> str:
+    """Names the runs of a trial: 8 hexadecimal digits."""
     return hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
 
 
