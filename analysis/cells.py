@@ -7,7 +7,7 @@ seeds. Gaps stay visible: every run that a plan wants is counted, whatever becam
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,18 +20,17 @@ from agad.errors import AnalysisError, EmptyResultsError
 from agad.plan.plan import Plan, plan_files
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
+from agad.spec.run import RunSpec
 from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 
 from . import stats, table_rows
-from .load import open_store
+from .load import Results, Rows, open_store
 from .paper import numbers as paper
 from .paper.match import Match, find_match
 from .summary import AUROC_COLUMNS, HEADLINE, class_means, summarise
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from agad.store.rows import ResultStore
 
 RUN_COLUMNS = (
     *("run_id", "status", "attempt", "failure_kind", "failure_message", "failure_update", "data_digest"),
@@ -126,7 +125,7 @@ class Cells:
         )
 
 
-def read(results: str | Path | ResultStore, plan: Plan) -> Cells:
+def read(results: Results, plan: Plan) -> Cells:
     """Join a plan with the rows of a results folder. AnalysisError where those are of different data."""
     store = open_store(results)
     stored = store.read(columns=RUN_COLUMNS, run_ids=set(plan.run_ids)).to_pandas()
@@ -138,16 +137,20 @@ def read(results: str | Path | ResultStore, plan: Plan) -> Cells:
     return _cells(title, rows, runs, tables, damaged_files(store), plan.code or None, tunings)
 
 
-def read_all(results: str | Path | ResultStore) -> Cells:
-    """Everything in a results folder: the runs of all its plans, or of all its rows where it has no plan.
+def read_all(results: Results) -> Cells:
+    """Everything in some results folders: the runs of all plans, and all rows of a folder that has no plan.
 
     EmptyResultsError where there is neither, AnalysisError where the rows cannot share a table.
     """
     store = open_store(results)
-    plans = [Plan.load(path) for path in plan_files(store.path)]
+    plans_in = {path: [Plan.load(file) for file in plan_files(path)] for path in store.paths}
+    plans = [plan for of in plans_in.values() for plan in of]
     if plans:
-        specs = tuple(dict.fromkeys(spec for plan in plans for spec in plan.specs))
+        without = [path for path, of in plans_in.items() if not of]
+        planned = [spec for plan in plans for spec in plan.specs]
+        specs = tuple(dict.fromkeys((*planned, *_specs_of_rows(without))))
         title = " + ".join(dict.fromkeys(plan.title for plan in plans))
+        title = title if len(store.paths) == 1 else ", ".join(path.name for path in store.paths)
         tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
         return replace(read(store, Plan("all plans", (), (), specs)), title=title, tunings=tunings)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *RUN_COLUMNS))
@@ -155,8 +158,18 @@ def read_all(results: str | Path | ResultStore) -> Cells:
     damaged = damaged_files(store)
     if rows.num_rows == 0:
         torn = f" that can be read; {damaged[0]}" if damaged else ""
-        raise EmptyResultsError(f"{store.path}: no plan and no row{torn}")
-    return replace(of_rows(rows, str(store.path.name)), damaged=damaged)
+        raise EmptyResultsError(f"{store}: no plan and no row{torn}")
+    return replace(of_rows(rows, ", ".join(path.name for path in store.paths)), damaged=damaged)
+
+
+def _specs_of_rows(paths: Sequence[Path]) -> list[RunSpec]:
+    """The specs of all rows with a test score in some results folders."""
+    if not paths:
+        return []
+    rows = open_store(paths).read(columns=SPEC_COLUMNS).to_pylist()
+    # A field that is younger than the row is null there, and takes its default.
+    whole = [{name: of for name, of in row.items() if of is not None} for row in rows if row["evaluate_test"]]
+    return [RunSpec.from_dict(row) for row in whole]
 
 
 def of_rows(rows: pa.Table, title: str) -> Cells:
@@ -172,7 +185,7 @@ def of_rows(rows: pa.Table, title: str) -> Cells:
     return _cells(title, distinct, runs)
 
 
-def damaged_files(store: ResultStore) -> tuple[str, ...]:
+def damaged_files(store: Rows) -> tuple[str, ...]:
     """Files that the store's readings passed over, wholly or in part, and why."""
     return tuple(f"{damaged.path.name}: {damaged.reason}" for damaged in store.damaged)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,18 +11,16 @@ from numpy.typing import NDArray
 
 from agad.spec.run import EVAL_PROTOCOLS
 
-from .load import open_store
+from .load import Results, open_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from agad.store.rows import ResultStore
 
 TUKEY = 1.5
 """Interquartile ranges beyond the quartiles at which Figure 4 leaves scores out."""
 
 
-def read(results: str | Path | ResultStore, run_ids: Collection[str]) -> pd.DataFrame:
+def read(results: Results, run_ids: Collection[str]) -> pd.DataFrame:
     """The learning curves of some runs, one line per run, protocol and point.
 
     Returns:
@@ -54,7 +51,20 @@ def _flat(table: pa.Table, protocol: str) -> pd.DataFrame:
     return frame.dropna(subset=["auroc"])
 
 
-def read_scores(results: str | Path | ResultStore, run_ids: Collection[str]) -> dict[str, Scores]:
+def rough(points: pd.DataFrame) -> pd.Series[float]:
+    """(run_id, protocol) -> ups and downs of a curve beyond its net change, in AUROC.
+
+    0 where it only rises or only falls, NaN of fewer than 3 points: what UNet++'s are said to have less of (B.1).
+    """
+    return points.sort_values("update").groupby(["run_id", "protocol"])["auroc"].agg(_rough)
+
+
+def _rough(curve: pd.Series[float]) -> float:
+    steps = np.diff(curve.to_numpy(float))
+    return float(np.abs(steps).sum() - abs(steps.sum())) if len(steps) > 1 else float("nan")
+
+
+def read_scores(results: Results, run_ids: Collection[str]) -> dict[str, Scores]:
     """run_id -> headline scores of some runs that have them. 10,000 test images cost 60 kB a run."""
     columns = ["run_id", "test_label", "scores_eval"]
     table = open_store(results).read(columns=columns, run_ids=set(run_ids))
@@ -71,7 +81,7 @@ Scores = tuple[NDArray[np.int8], NDArray[np.float32]]
 """(N,) labels (0 normal, 1 anomalous) and (N,) scores, higher is more anomalous."""
 
 
-def read_known_split(results: str | Path | ResultStore, known: Mapping[str, int | list[int]]) -> pd.DataFrame:
+def read_known_split(results: Results, known: Mapping[str, int | list[int]]) -> pd.DataFrame:
     """AUROC against anomalies of the classes that are known and against those of all others.
 
     Args:

@@ -6,24 +6,80 @@ pandas is imported where a frame is made, so that reading a plan costs the stand
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from agad.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-    from agad.store.rows import ResultStore
+    from agad.store.rows import Damaged, ResultStore
+
+
+class Rows:
+    """The rows of one or several results folders; a run that is in several counts once.
+
+    Of several an ok row stands before a pruned before a failed one, then that of the folder named first.
+
+    Attributes:
+        paths: the folders.
+    """
+
+    def __init__(self, stores: Sequence[ResultStore]) -> None:
+        self._stores = tuple(stores)
+        self.paths = tuple(store.path for store in stores)
+
+    @property
+    def damaged(self) -> tuple[Damaged, ...]:
+        """Files that readings passed over, wholly or in part."""
+        return tuple(damaged for store in self._stores for damaged in store.damaged)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.paths))
+
+    def read(self, columns: Sequence[str] | None = None, run_ids: Collection[str] | None = None) -> pa.Table:
+        """The rows that count, one per run_id (see ResultStore.read)."""
+        if len(self._stores) == 1:
+            return self._stores[0].read(columns, run_ids)
+        import pyarrow as pa
+
+        parts = [
+            store.read(columns, of if run_ids is None else of & set(run_ids))
+            for store, of in zip(self._stores, self._owned, strict=True)
+        ]
+        return pa.concat_tables(parts)
+
+    @cached_property
+    def _owned(self) -> list[set[str]]:
+        """The runs that are taken from each folder."""
+        best: dict[str, tuple[int, int]] = {}
+        for number, store in enumerate(self._stores):
+            table = store.read(("run_id", "status"))
+            for run_id, status in zip(table["run_id"].to_pylist(), table["status"].to_pylist(), strict=True):
+                rank = (_RANK[status], number)
+                best[run_id] = min(best.get(run_id, rank), rank)
+        owned: list[set[str]] = [set() for _ in self._stores]
+        for run_id, (_, number) in best.items():
+            owned[number].add(run_id)
+        return owned
+
+
+_RANK = {"ok": 0, "pruned": 1, "failed": 2}
+
+Results: TypeAlias = "str | Path | ResultStore | Rows | Sequence[str | Path]"
+"""A results folder, a store that is open on one, or several folders whose rows are read as one."""
 
 
 def load_rows(
-    results: str | Path | ResultStore, *, columns: Sequence[str] | None = None, run_ids: Collection[str] | None = None
+    results: Results, *, columns: Sequence[str] | None = None, run_ids: Collection[str] | None = None
 ) -> pd.DataFrame:
     """The rows that count, one per run_id, as a frame; list columns hold Python lists or None.
 
     Args:
-        results: a results folder, or a store that is open on one.
+        results: see Results.
         columns: names of agad.store.schema.SCHEMA; None: all but curves and scores.
         run_ids: only these runs; None: all.
     """
@@ -31,12 +87,23 @@ def load_rows(
     return frame
 
 
-def open_store(results: str | Path | ResultStore) -> ResultStore:
-    """The store of a results folder; AnalysisError where there is no such folder."""
+def open_store(results: Results) -> Rows:
+    """The rows of results folders; AnalysisError where there is no such folder.
+
+    Among several, files are passed over, so that `reproduction/*` may be given.
+    """
     from agad.store.rows import ResultStore
 
-    if isinstance(results, ResultStore):
+    if isinstance(results, Rows):
         return results
-    if not Path(results).is_dir():
-        raise AnalysisError(f"{results}: there is no such results folder")
-    return ResultStore(results)
+    if isinstance(results, ResultStore):
+        return Rows([results])
+    paths = [Path(results)] if isinstance(results, (str, Path)) else [Path(path) for path in results]
+    if len(paths) > 1:
+        paths = [path for path in dict.fromkeys(paths) if not path.is_file()]
+    if not paths:
+        raise AnalysisError("no results folder among what was given")
+    for path in paths:
+        if not path.is_dir():
+            raise AnalysisError(f"{path}: there is no such results folder")
+    return Rows([ResultStore(path) for path in paths])

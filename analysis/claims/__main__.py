@@ -1,6 +1,6 @@
 """Print the paper's claims and what rows say of them.
 
-    python -m analysis.claims reproduction/* [--out FILE]
+    python -m analysis.claims reproduction/* [--short] [--out FILE]
 
 Files among the folders are passed over, so that a folder's README does no harm. Exit status: 0, 2 an error.
 """
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from agad import console
 
-from .table import claims_table
+from .short import short_claims
+from .table import claims_table, findings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,12 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Print the paper's claims and what rows say of them.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="results folder")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the numbers here too, as CSV")
+    parser.add_argument("--short", action="store_true", help="only what rows decide, and how much they do not")
     options = parser.parse_args(arguments)
     return console.run(lambda: _print(options))
 
 
 def _print(options: argparse.Namespace) -> int:
-    sheet = claims_table([folder for folder in options.folders if not folder.is_file()])
+    found = findings(options.folders)
+    sheet = short_claims(found) if options.short else claims_table(found)
     if options.out:
         options.out.write_text(sheet.to_csv(), encoding="utf-8")
     print(sheet.to_markdown())

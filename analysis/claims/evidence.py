@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from agad.errors import EmptyResultsError
 from agad.store.schema import SPEC_COLUMNS
@@ -18,9 +16,10 @@ from agad.store.schema import SPEC_COLUMNS
 from .. import cells as cells_of
 from .. import curves
 from ..cells import RUN_COLUMNS, Cells
-from ..load import open_store
+from ..load import Results, Rows, open_store
 from ..paper.numbers import SCORING_FIELDS
 from ..table_rows import seeds_shared
+from .claim import CLAIMS, Gains
 
 
 @dataclass(frozen=True)
@@ -50,52 +49,47 @@ def key_of(values: Mapping[str, Any], **other: Any) -> str:
     return json.dumps({name: of for name, of in {**values, **other}.items() if name not in SCORING_FIELDS})
 
 
-def read(folders: Sequence[str | Path]) -> tuple[Evidence, Cells]:
-    """The groups of all rows that are ok in some results folders, and their cells; a run counts once.
+def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evidence, Cells]:
+    """The groups of all rows that are ok in some results folders, and their cells.
 
-    Each run has, beside its AUROCs, `rough_PROTOCOL` (ups and downs of the curve, in AUROC) and `apart` (see _apart),
-    NaN where nothing was saved.
+    Args:
+        results: see load.Results.
+        run_ids: only these runs; None: all.
+
+    Each run has, beside its AUROCs, `rough_PROTOCOL` (see curves.rough) and `apart` (see _apart): NaN where nothing was
+    saved, or where no claim is about it.
 
     Raises:
         AnalysisError: no row, or rows that cannot share a table.
     """
     columns = ("semantics_version", "evaluate_test", *SPEC_COLUMNS, *RUN_COLUMNS)
-    tables, measures = [], []
-    seen: set[str] = set()
-    for folder in folders:
-        store = open_store(folder)
-        table = store.read(columns=tuple(dict.fromkeys(columns)))
-        new = [run_id not in seen for run_id in table["run_id"].to_pylist()]
-        table = table.filter(pa.array(new, pa.bool_()))
-        table = table.filter(table["evaluate_test"])
-        run_ids = set(table["run_id"].to_pylist())
-        seen |= run_ids
-        tables.append(table)
-        measures.append(_measures(folder, run_ids))
-    rows = pa.concat_tables(tables)
+    store = open_store(results)
+    rows = store.read(columns=tuple(dict.fromkeys(columns)), run_ids=run_ids)
+    rows = rows.filter(rows["evaluate_test"])
     if not rows.num_rows:
-        raise EmptyResultsError(f"{', '.join(map(str, folders))}: no row with a test score")
+        raise EmptyResultsError(f"{store}: no row with a test score")
     cells = cells_of.of_rows(rows, "claims")
-    runs = cells.ok.merge(pd.concat(measures), left_on="run_id", right_index=True, how="left")
+    runs = cells.ok.merge(_measures(store, cells), left_on="run_id", right_index=True, how="left")
     groups: dict[str, list[int]] = {}
     for index, values in enumerate(cells.rows):
         groups.setdefault(key_of(values), []).append(index)
     return {key: Group(cells.rows[of[0]], runs[runs["row"].isin(of)]) for key, of in groups.items()}, cells
 
 
-def _measures(folder: str | Path, run_ids: Collection[str]) -> pd.DataFrame:
-    """run_id -> `rough_PROTOCOL` and `apart`."""
-    points = curves.read(folder, run_ids).sort_values("update")
-    rough = points.groupby(["run_id", "protocol"])["auroc"].agg(_rough).unstack("protocol").add_prefix("rough_")
-    scores = curves.read_scores(folder, run_ids)
+def _measures(store: Rows, cells: Cells) -> pd.DataFrame:
+    """run_id -> `rough_PROTOCOL`, and `apart` of the runs that a claim about it is about: their scores are long."""
+    points = curves.read(store, set(cells.ok["run_id"]))
+    rough = curves.rough(points).unstack("protocol").add_prefix("rough_")
+    tests = [claim.test for claim in CLAIMS if isinstance(claim.test, Gains) and claim.test.measure == "apart"]
+    rows = [index for index, values in enumerate(cells.rows) if any(_is_about(test, values) for test in tests)]
+    scores = curves.read_scores(store, set(cells.ok.loc[cells.ok["row"].isin(rows), "run_id"]))
     apart = pd.Series({run_id: _apart(*of) for run_id, of in scores.items()}, name="apart", dtype=float)
     return rough.join(apart, how="outer")
 
 
-def _rough(curve: pd.Series[float]) -> float:
-    """How much a curve goes up and down beyond its net change; 0 where it only rises, NaN of fewer than 3 points."""
-    steps = np.diff(curve.to_numpy(float))
-    return float(np.abs(steps).sum() - abs(steps.sum())) if len(steps) > 1 else float("nan")
+def _is_about(test: Gains, values: Mapping[str, Any]) -> bool:
+    datasets, wanted = {dataset for dataset, _ in test.places}, (test.variant, test.baseline)
+    return values["dataset"] in datasets and values[test.name] in wanted
 
 
 def _apart(labels: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from agad.spec import datasets
 
+from ..load import Results
 from ..paper.numbers import CLASS_COUNTS
 from ..tables import formats
 from ..tables.formats import GAMMA, GAP
@@ -22,18 +22,25 @@ from .judge import NOT_TESTED, RESULTS, Effect, Finding, judge
 _MARKS = {True: "✓", False: "✗", None: ""}
 
 
-def claims_table(folders: Sequence[str | Path], claims: Sequence[Claim] = CLAIMS) -> Sheet:
-    """A line for each claim and each place where it was tested, one for all places where it was not.
+def findings(
+    results: Results, run_ids: Collection[str] | None = None, claims: Sequence[Claim] = CLAIMS
+) -> list[Finding]:
+    """What the rows say of each claim at each place.
 
     Args:
-        folders: results folders; a run that is in several counts once.
+        results: see load.Results.
+        run_ids: only these runs; None: all.
         claims: which.
 
     Raises:
         AnalysisError: no row, or rows that cannot share a table.
     """
-    evidence, _ = read(folders)
-    found = [finding for claim in claims for finding in judge(claim, evidence)]
+    evidence, _ = read(results, run_ids)
+    return [finding for claim in claims for finding in judge(claim, evidence)]
+
+
+def claims_table(found: Sequence[Finding]) -> Sheet:
+    """A line for each claim and each place where it was tested, one for all places where it was not."""
     return Sheet(
         name="claims",
         caption="The paper's claims, and what the rows say: gain in points of AUROC by evaluation protocol",
@@ -58,28 +65,36 @@ def _lines(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
             yield _line(finding)
     for claim, places in untested.items():
         rest = (GAP,) * len(PROTOCOLS)
-        yield (claim.name, claim.source, claim.size, _places(places), NOT_TESTED, *rest, "", "", "")
+        yield (claim.name, claim.source, claim.size, places_text(places), NOT_TESTED, *rest, "", "", "")
 
 
 def _line(finding: Finding) -> tuple[str, ...]:
     claim, effects = finding.claim, list(finding.effects.values())
-    where = _places([finding.place]) if finding.place else finding.words
-    texts = (_text(finding.effects.get(protocol)) for protocol in PROTOCOLS)
+    where = places_text([finding.place]) if finding.place else finding.words
+    texts = (effect_text(finding.effects.get(protocol)) for protocol in PROTOCOLS)
     over = "/".join(dict.fromkeys(effect.over for effect in effects))
-    n = ""
-    if effects and finding.place:
-        n = f"{effects[0].classes} of {CLASS_COUNTS[finding.place[0]]} × {effects[0].seeds}"
-    return (claim.name, claim.source, claim.size, where, finding.result, *texts, over, n, ", ".join(finding.settings))
+    rest = (over, n_text(finding), ", ".join(finding.settings))
+    return (claim.name, claim.source, claim.size, where, finding.result, *texts, *rest)
 
 
-def _places(places: Sequence[Place]) -> str:
+def n_text(finding: Finding) -> str:
+    """`8/10 × 3`: classes of the paper's, and seeds."""
+    effect = next(iter(finding.effects.values()), None)
+    if effect is None or finding.place is None:
+        return ""
+    return f"{effect.classes}/{CLASS_COUNTS[finding.place[0]]} × {effect.seeds}"
+
+
+def places_text(places: Sequence[Place]) -> str:
+    """`CIFAR-10 γ .01, .03; MNIST γ .00`."""
     shares: dict[str, list[str]] = {}
     for dataset, gamma in places:
         shares.setdefault(datasets.title(dataset), []).append(formats.gamma(gamma))
     return "; ".join(f"{dataset} {GAMMA} {', '.join(of)}" for dataset, of in shares.items())
 
 
-def _text(effect: Effect | None) -> str:
+def effect_text(effect: Effect | None) -> str:
+    """The gain in points, its interval and the mark of its outcome."""
     if effect is None:
         return GAP
     interval = effect.interval

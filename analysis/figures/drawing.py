@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK = "#26282c"
 PAPER_COLOUR = "#b07a2a"
-COLOURS = ("#2f6fb0", "#c2463f", "#3c8d5a", "#8a63a8", "#c98a1b")
-"""Blue, red, green, purple, ochre: readable on white and on dark, distinct for the colour-blind."""
+COLOURS = ("#4f73e9", "#ba3b36", "#0aa488", "#a63e98", "#999600")
+"""Blue, red, teal, magenta, olive: a contrast of 3 on white and on dark, and distinct for the colour-blind."""
+
+FAINT = "#7d868f"
+"""Lines of which there are many; a contrast of 3 on white and on dark, as transparency would not have."""
 
 MOST_PANELS = 20
 """More panels than this in one figure cannot be read."""
@@ -84,12 +88,21 @@ class Drawing:
         return self.to_svg()
 
 
+_TIP = "tip: "
+
+
+def say_on_hover(artist: Artist, text: str) -> None:
+    """Let the page say `text` where a reader points at a part of a drawing. Texts of a drawing must differ."""
+    artist.set_gid(_TIP + text)
+
+
 _PAGE_DPI = 112
 """Pixels of the page per inch: the figures' words are then as large as the tables'."""
 
 
 def _for_page(svg: str, alt: str, width: int) -> str:
     svg = svg[svg.index("<svg") :]
+    svg = re.sub(rf'<g id="{_TIP}([^"]*)">', r'<g class="tip"><title>\1</title>', svg)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     used = set(re.findall(r"(?:url\(#|href=\"#)([^\")]+)", svg))
     svg = re.sub(r' id="([^"]+)"', lambda match: match.group() if match.group(1) in used else "", svg)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -18,14 +17,11 @@ from agad.spec.catalogue import methods
 from agad.store.schema import RECONSTRUCTION_COLUMNS
 
 from ..cells import Cells
-from ..load import open_store
+from ..load import Results, open_store
 from ..tables import formats
 from ..tables.formats import GAMMA
 from .drawing import STYLE, Drawing
 from .rows import backbones_from, is_plain
-
-if TYPE_CHECKING:
-    from agad.store.rows import ResultStore
 
 Images = NDArray[np.uint8]
 
@@ -70,7 +66,7 @@ class Group:
     run_ids: Mapping[str, str]
 
 
-def read(results: str | Path | ResultStore, run_ids: Collection[str]) -> dict[str, Saved]:
+def read(results: Results, run_ids: Collection[str]) -> dict[str, Saved]:
     """run_id -> images, of the runs that saved some."""
     table = open_store(results).read(columns=["run_id", *RECONSTRUCTION_COLUMNS], run_ids=set(run_ids))
     found = {}

@@ -1,7 +1,9 @@
-"""The report's page: one HTML file that needs nothing else, made of page.html, page.css and the report's sections."""
+"""The report's page: one HTML file that needs nothing else, made of page.html, page.css, page.js and its sections."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,21 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ..figures.drawing import Drawing
+from ..tables.leakage import LABELS
 from ..tables.sheet import Sheet
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that stands large on the first screen.
+
+    Attributes:
+        value: as it is printed.
+        words: what it is.
+    """
+
+    value: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,8 @@ class Section:
         sheets: tables that are open.
         figures: drawings.
         folded: tables that open on a click.
+        numbers: large ones, below the open tables.
+        line: what is said in place of all that, in one line; empty: nothing.
     """
 
     anchor: str
@@ -31,17 +49,36 @@ class Section:
     sheets: tuple[Sheet, ...] = ()
     figures: tuple[Drawing, ...] = ()
     folded: tuple[Sheet, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    line: str = ""
 
 
-def render(title: str, lead: str, sections: list[Section]) -> str:
-    """The page as text. Everything but the tables' and figures' own markup is escaped."""
-    # S704: matplotlib escapes its text, Sheet its cells, and the style is our own.
+def render(title: str, lead: str, sections: list[Section], *, files: bool = True) -> str:
+    """The page as text. Everything but the tables' and figures' own markup is escaped.
+
+    Args:
+        title: of the page.
+        lead: what it is about, below the title.
+        sections: in order.
+        files: whether each table and figure has links to its files beside the page.
+    """
+    # S704: matplotlib escapes its text, Sheet its cells, and style and script are our own.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["table"] = lambda sheet, heading: Markup(sheet.to_html(heading))  # noqa: S704
     environment.filters["short"] = lambda sheet, heading: sheet.shown_caption(heading)
     environment.filters["svg"] = lambda drawing: Markup(drawing.to_svg())  # noqa: S704
+    script = "\n" + _text("page.js")
     template = environment.from_string(_text("page.html"))
-    return template.render(title=title, lead=lead, sections=sections, style=Markup("\n" + _text("page.css")))  # noqa: S704
+    return template.render(
+        title=title,
+        lead=lead,
+        sections=sections,
+        files=files,
+        protocols=list(LABELS.values()),
+        style=Markup("\n" + _text("page.css")),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
 
 
 def _text(name: str) -> str:

@@ -1,10 +1,10 @@
 """The report: one page with every table and figure that a results folder has, beside the paper's.
 
-    python analysis/report.py --results DIR [--grid NAME | --plan FILE] --out DIR
+    python analysis/report.py --results DIR [DIR ...] [--grid NAME | --plan FILE] --out DIR
 
 Writes OUT/index.html, which opens without a network, and OUT/tables/ (Markdown, LaTeX, CSV) and OUT/figures/ (PNG,
-PDF). Without --grid and --plan it covers all plans in DIR/plans, or all rows where there is none. Exit status: 0
-written, 2 an error.
+PDF); the page alone where OUT ends in .html. Without --grid and --plan it covers all plans in DIR/plans, or all rows
+where there is none; of several folders a run that is in several counts once. Exit status: 0 written, 2 an error.
 """
 
 from __future__ import annotations
@@ -13,28 +13,39 @@ import argparse
 import contextlib
 import gc
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agad import console
-from agad.errors import EmptyResultsError
+from agad.errors import AnalysisError, EmptyResultsError
 from agad.plan.plan import Plan, find_plan
 from agad.plan.study import read_studies
-from agad.store.rows import ResultStore
 
+from .. import stats
 from ..cells import Cells, read, read_all
-from ..load import open_store
+from ..load import Results, Rows, open_store
 from ..tables import footnotes
+from ..tables.margin import add_margin
 from .page import Section, render
 from .sections import section_of_study, sections_of_cells
 
 
-def write_report(results: str | Path, out: str | Path, plan: str | Path | None = None) -> Path:
-    """Write the report of a results folder, or of one plan in it; the path of the page.
+def write_report(
+    results: Results, out: str | Path, plan: str | Path | None = None, margin: float = stats.MARGIN
+) -> Path:
+    """Write the report of results folders, or of one plan in them; the path of the page.
 
-    AnalysisError, one line, where no honest report can be made.
+    Args:
+        results: see load.Results.
+        out: the folder of the report, or where it ends in .html the page, which then stands alone.
+        plan: a plan file; None: everything.
+        margin: within which a mean counts as the paper's, in percentage points.
+
+    Raises:
+        AnalysisError: one line, where no honest report can be made.
     """
     with _no_collector():
-        return _write_report(open_store(results), Path(out), plan)
+        return _write_report(open_store(results), Path(out), plan, margin)
 
 
 @contextlib.contextmanager
@@ -52,8 +63,9 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _write_report(store: ResultStore, target: Path, plan_file: str | Path | None) -> Path:
-    plan, studies = None if plan_file is None else Plan.load(plan_file), read_studies(store.path)
+def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margin: float) -> Path:
+    plan = None if plan_file is None else Plan.load(plan_file)
+    studies = tuple(study for path in store.paths for study in read_studies(path))
     if plan is not None:  # of the studies then only the one that the plan takes values from
         studies = tuple(study for study in studies if plan.tuned is not None and study.name == plan.tuned.study)
     try:
@@ -62,11 +74,14 @@ def _write_report(store: ResultStore, target: Path, plan_file: str | Path | None
         if not studies:
             raise
         cells = None
-    sections = [] if cells is None else sections_of_cells(store, cells)
+    sections = [] if cells is None else sections_of_cells(store, replace(cells, margin=margin))
     sections += map(section_of_study, studies)
-    _write_files(sections, target)
-    page = target / "index.html"
-    page.write_text(render("AGAD beside its paper", _lead(cells), sections), encoding="utf-8")
+    alone = target.suffix == ".html"
+    page = target if alone else target / "index.html"
+    if not alone:
+        _write_files(sections, target)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render("AGAD beside its paper", _lead(cells), sections, files=not alone), encoding="utf-8")
     return page
 
 
@@ -93,16 +108,24 @@ def _lead(cells: Cells | None) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(description="Write the report of a sweep.")
-    parser.add_argument("--results", required=True, metavar="DIR", help="results folder")
+    parser.add_argument("--results", required=True, nargs="+", type=console.path, metavar="DIR", help="results folder")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--plan", metavar="FILE", help="one plan only")
     which.add_argument("--grid", metavar="NAME", help="the plan of this grid in DIR/plans only")
-    parser.add_argument("--out", required=True, metavar="DIR", help="where the report is written")
+    parser.add_argument(
+        "--out", required=True, type=console.path, metavar="DIR", help="folder of the report, or a page's file: *.html"
+    )
+    add_margin(parser)
     options = parser.parse_args(arguments)
     return console.run(lambda: _write(options))
 
 
 def _write(options: argparse.Namespace) -> int:
-    plan = find_plan(options.results, options.grid) if options.grid else options.plan
-    print(write_report(options.results, options.out, plan))
+    store = open_store(options.results)
+    plan = options.plan
+    if options.grid:
+        if len(store.paths) > 1:
+            raise AnalysisError("--grid looks for the plan in one results folder; of several, name the file by --plan")
+        plan = find_plan(store.paths[0], options.grid)
+    print(write_report(store, options.out, plan, options.margin))
     return 0

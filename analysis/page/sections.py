@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from agad.plan.study import Study
-from agad.store.rows import ResultStore
 
 from .. import curves
 from ..cells import Cells, damaged_files
 from ..figures import reconstructions
 from ..figures.boxes import box_figures, box_rows
 from ..figures.curves import curve_figures
-from ..figures.leakage import leakage_figure
 from ..figures.studies import study_figures
+from ..load import Rows
 from ..paper import numbers as paper
 from ..studies import study_text, trials_table
 from ..table_rows import ONE_KNOWN
@@ -32,23 +31,24 @@ from ..tables.networks import networks
 from ..tables.sheet import Sheet
 from ..tables.table import cells_table, classes
 from ..tables.tuned import tuned_table
+from .first import first_screen
 from .page import Section
 from .provenance import failures, provenance
 
-_BEFORE_TABLE8 = ("coverage", "table1", "table2", "table3", "table4", "table5")
 
-
-def sections_of_cells(store: ResultStore, cells: Cells) -> list[Section]:
-    """All sections of some cells that have something to show."""
+def sections_of_cells(store: Rows, cells: Cells) -> list[Section]:
+    """All sections of some cells: the first screen, the paper's tables, more figures, coverage at the end."""
     trained = cells.of_task("train")
-    sections = _of_training(store, trained) if trained else []
-    if trained is None or cells.runs["parameters_g"].notna().any():
-        # Where the paper has it: behind Tables 1 to 5, before Table 9 and the figures.
-        before = [number for number, section in enumerate(sections) if section.anchor in _BEFORE_TABLE8]
-        table8 = Section("table8", paper.TITLES["table8"], sheets=(networks(cells),))
-        sections.insert(max(before, default=-1) + 1, table8)
+    ours = {} if trained is None else {table: our_tables(trained, table) for table in paper.TABLES if table != "table8"}
+    sections = [] if trained is None else [first_screen(store, trained)]
+    sections += _paper_tables(cells, ours)
+    sections += [] if trained is None else _of_training(store, trained, ours)
+    sections.append(failures(cells))
     # Scores and curves were read since: what was damaged in them is named too.
-    return [*sections, failures(cells), provenance(replace(cells, damaged=damaged_files(store)))]
+    sections.append(provenance(replace(cells, damaged=damaged_files(store))))
+    if any(ours.values()):
+        sections.append(Section("coverage", "Coverage", sheets=(coverage(ours),)))
+    return [section for section in sections if section != Section(section.anchor, section.title)]
 
 
 def section_of_study(study: Study) -> Section:
@@ -62,12 +62,21 @@ def section_of_study(study: Study) -> Section:
     )
 
 
-def _of_training(store: ResultStore, cells: Cells) -> list[Section]:
-    ours = {table: our_tables(cells, table) for table in paper.TABLES if table != "table8"}
+def _paper_tables(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> Iterator[Section]:
+    """In the paper's order, a line for each table of which there is nothing; none where all would be such lines."""
+    timed = cells.of_task("train") is None or bool(cells.runs["parameters_g"].notna().any())
+    for table in paper.TABLES if timed or any(ours.values()) else ():
+        if table == "table8" and timed:
+            yield Section(table, paper.TITLES[table], sheets=(networks(cells),))
+        elif ours.get(table):
+            yield _paper_table(table, ours[table])
+        elif any(ours.values()):
+            yield Section(table, paper.TITLES[table], line="no runs yet.")
+
+
+def _of_training(store: Rows, cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> list[Section]:
     points = curves.read(store, set(cells.runs["run_id"]))
-    sections = [
-        Section("coverage", "What there is", sheets=(coverage(ours),) if any(ours.values()) else ()),
-        *(_paper_table(table, found) for table, found in ours.items()),
+    return [
         _one_known(store, cells),
         _others(cells, ours),
         _tuned(store, cells),
@@ -76,7 +85,6 @@ def _of_training(store: ResultStore, cells: Cells) -> list[Section]:
         _boxes(store, cells),
         _reconstructions(store, cells),
     ]
-    return [section for section in sections if section.sheets or section.figures]
 
 
 def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
@@ -88,13 +96,10 @@ def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
         folded += [sheet for sheet in more if sheet is not None]
         if table not in ("table1", "table9"):  # which print the classes themselves
             folded += _renamed(classes(ours.cells), ours.name)
-    other = [
-        f"Not compared with the paper, as they leave this project's settings where the paper is silent: the runs with "
-        f"{', '.join(ours.settings)}."
-        for ours in found
-        if ours.settings
-    ]
-    return Section(table, paper.TITLES[table], words=tuple(other), sheets=tuple(sheets), folded=tuple(folded))
+    settings = "; or with ".join(", ".join(ours.settings) for ours in found if ours.settings)
+    silent = "Not compared with the paper, as they leave this project's settings where the paper is silent: runs with "
+    words = (f"{silent}{settings}.",) if settings else ()
+    return Section(table, paper.TITLES[table], words=words, sheets=tuple(sheets), folded=tuple(folded))
 
 
 def _renamed(sheets: Iterable[Sheet], prefix: str) -> tuple[Sheet, ...]:
@@ -102,7 +107,7 @@ def _renamed(sheets: Iterable[Sheet], prefix: str) -> tuple[Sheet, ...]:
     return tuple(replace(sheet, name=f"{prefix}-{sheet.name}") for sheet in sheets)
 
 
-def _one_known(store: ResultStore, cells: Cells) -> Section:
+def _one_known(store: Rows, cells: Cells) -> Section:
     part, sheet = known_part(cells), None
     if part is not None:
         known = dict(zip(part.ok["run_id"], part.ok["known"], strict=True))
@@ -121,7 +126,7 @@ def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> Section:
     return Section("others", "Runs that are in no table of the paper", sheets=sheets)
 
 
-def _tuned(store: ResultStore, cells: Cells) -> Section:
+def _tuned(store: Rows, cells: Cells) -> Section:
     """Default and tuned values side by side."""
     sheets = _there(*(tuned_table(store, tuning) for tuning in cells.tunings))
     return Section("tuned", "Tuned with labels, beside the defaults", sheets=sheets)
@@ -129,25 +134,25 @@ def _tuned(store: ResultStore, cells: Cells) -> Section:
 
 def _leakage(cells: Cells, points: pd.DataFrame) -> Section:
     anchor, title = "leakage", "Leakage: the order of the test set"
-    sheet, figure = leakage_table(cells, points), leakage_figure(cells)
-    if sheet is None or figure is None:
+    sheet = leakage_table(cells, points)
+    if sheet is None:
         return Section(anchor, title)
     words = (
         "The same trained weights, the same test images. Only where batch norm takes its statistics from, and the "
         "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
     )
-    folded = _there(sheet, contrast_table(cells))
-    return Section(anchor, title, words, _there(agreement_table(cells)), (figure,), folded)
+    folded = _there(contrast_table(cells))
+    return Section(anchor, title, words, (sheet, *_there(agreement_table(cells))), (), folded)
 
 
-def _boxes(store: ResultStore, cells: Cells) -> Section:
+def _boxes(store: Rows, cells: Cells) -> Section:
     rows = {row for pair in box_rows(cells).values() for row in pair}
     run_ids = set(cells.ok.loc[cells.ok["row"].isin(rows), "run_id"])
     drawn = tuple(box_figures(cells, curves.read_scores(store, run_ids))) if run_ids else ()
     return Section("boxes", "Scores by class (Figure 4)", figures=drawn)
 
 
-def _reconstructions(store: ResultStore, cells: Cells) -> Section:
+def _reconstructions(store: Rows, cells: Cells) -> Section:
     run_ids = {run_id for group in reconstructions.groups(cells) for run_id in group.run_ids.values()}
     drawn = tuple(reconstructions.drawings(cells, reconstructions.read(store, run_ids))) if run_ids else ()
     return Section("reconstructions", "Reconstructions (Figures 2 and 3)", figures=drawn)

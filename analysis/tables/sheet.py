@@ -10,13 +10,17 @@ from typing import Any
 
 import pandas as pd
 
+from . import latex
 from .formats import GAP
+from .kinds import CHECK, KEY, NOTE, OURS, PAPER
 
-KEY, OURS, PAPER, NOTE = "key", "ours", "paper", "note"
-"""What a column or a line holds: what it is about, numbers of ours, numbers of the paper, words."""
+__all__ = ["CHECK", "KEY", "NOTE", "OURS", "PAPER", "Sheet", "markdown_notes", "wrapped"]
 
-CHECK = "✓"
-"""A mark that is never left out as a repetition of the line above."""
+_LONG = 32
+"""Characters of a cell above which its words are set in several lines."""
+
+_BROAD = 128
+"""Characters of a line above which a table is printed across."""
 
 WIDTH = 118
 """Characters at which words are wrapped in Markdown; tables are as wide as they must be."""
@@ -34,6 +38,7 @@ class Sheet:
         lines: the text of each column; GAP where a number is missing.
         line_kinds: OURS or PAPER for each line; empty: all are OURS.
         notes: sentences below the table.
+        dataset: title of the data set that all of it is of; empty: of several, or its lines say so.
         data: the same at full precision, for CSV.
     """
 
@@ -44,6 +49,7 @@ class Sheet:
     lines: tuple[tuple[str, ...], ...]
     line_kinds: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    dataset: str = ""
     data: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def to_markdown(self) -> str:
@@ -66,21 +72,8 @@ class Sheet:
         return [tuple(cell.replace("|", r"\|") for cell in line) for line in self.lines]
 
     def to_latex(self) -> str:
-        """A booktabs table."""
-        align = "".join("l" if kind in (KEY, NOTE) else "r" for kind in self.kinds)
-        body = [
-            " & ".join(_latex_cell(cell, kind, line_kind) for cell, kind in zip(line, self.kinds, strict=True))
-            for line, line_kind in zip(self.lines, self.kinds_of_lines, strict=True)
-        ]
-        rows = "".join(f"    {line} \\\\\n" for line in body)
-        heading = " & ".join(_latex(column) for column in self.columns)
-        notes = "".join(f"  \\par\\footnotesize {_latex(note)}\n" for note in self.notes)
-        return (
-            "% needs \\usepackage{booktabs,amssymb}\n\\begin{table}\n  \\centering\n"
-            f"  \\caption{{{_latex(self.caption)}}}\n  \\label{{tab:{self.name}}}\n"
-            f"  \\begin{{tabular}}{{{align}}}\n    \\toprule\n    {heading} \\\\\n    \\midrule\n{rows}"
-            f"    \\bottomrule\n  \\end{{tabular}}\n{notes}\\end{{table}}\n"
-        )
+        """One or more booktabs tables, see latex.py."""
+        return latex.tables(self)
 
     def to_csv(self) -> str:
         """The numbers at full precision; empty where one is missing."""
@@ -111,10 +104,11 @@ class Sheet:
             body.append(f'<tr class="{line_kind}{first}">{cells}</tr>')
             above = line
         shown = self.shown_caption(heading)
-        caption = f"<caption>{html.escape(shown)}</caption>"
+        caption = f"<caption><span>{html.escape(shown)}</span></caption>"
         if not shown:  # for screen readers
             caption = f'<caption class="hidden">{html.escape(self.caption)}</caption>'
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        of = f' data-dataset="{html.escape(self.dataset)}"' if self.dataset else ""
+        return f"<table{of}>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
     def shown_caption(self, heading: str) -> str:
         """The caption without the words of the heading above; empty where none are left."""
@@ -126,6 +120,12 @@ class Sheet:
 
     def _repr_html_(self) -> str:
         return self.to_html()
+
+    @property
+    def is_broad(self) -> bool:
+        """Whether it is too wide for an upright sheet of paper."""
+        widths = (max(map(len, column)) for column in zip(self.columns, *self.lines, strict=True))
+        return sum(min(width, _LONG) + 2 for width in widths) > _BROAD
 
     @property
     def kinds_of_lines(self) -> tuple[str, ...]:
@@ -161,46 +161,6 @@ def _html_cell(line: tuple[str, ...], column: int, kind: str, *, again: bool) ->
     cell = line[column]
     hidden = kind == KEY and again and cell not in ("", CHECK)
     marks = [kind, *(["gap"] if cell == GAP else []), *(["again"] if hidden else [])]
+    marks += ["long"] if len(cell) > _LONG else []
     tag, scope = ("th", ' scope="row"') if column == 0 else ("td", "")
     return f'<{tag}{scope} class="{" ".join(marks)}">{html.escape(cell)}</{tag}>'
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "\N{GREEK SMALL LETTER GAMMA}": r"$\gamma$",
-    "λ": r"$\lambda$",
-    "√": r"$\surd$",
-    "\N{MINUS SIGN}": "$-$",
-    "—": "--",
-    "\N{EN DASH}": "--",
-    "≥": r"$\ge$",
-    "…": r"\ldots{}",
-    "†": r"\textdagger{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "²": "$^2$",
-    "⁰": "$^0$",
-    "⁶": "$^6$",
-    CHECK: r"\checkmark{}",
-}
-_LATEX |= {chr(0x2080 + digit): f"$_{digit}$" for digit in range(10)}
-
-
-def _latex_cell(cell: str, kind: str, line_kind: str) -> str:
-    """The cell's LaTeX; the paper's numbers in italics."""
-    of_paper = cell and kind != KEY and PAPER in (kind, line_kind)
-    return rf"\textit{{{_latex(cell)}}}" if of_paper else _latex(cell)
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)

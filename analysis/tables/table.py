@@ -1,6 +1,6 @@
 """The table of a plan: mean±SD as the paper forms it, the paper's number, what is missing, how it was made.
 
-    python -m analysis.tables --results DIR [--plan FILE | --grid NAME] [--out FILE]
+    python -m analysis.tables --results DIR [--plan FILE | --grid NAME] [--margin POINTS] [--out FILE]
 
 Exit status: 0 complete, 1 some runs failed or are missing, 2 an error.
 """
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -22,17 +22,15 @@ from agad.plan.plan import Plan, find_plan
 
 from .. import stats
 from ..cells import Cells, read
-from ..load import open_store
+from ..load import Results, open_store
 from ..summary import HEADLINE
 from . import footnotes, formats
 from .formats import GAP, RANGE
 from .keys import fewest_fields, heading, key_frame, key_texts
+from .margin import add_margin
 from .networks import networks
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes, wrapped
 from .tuned import tuned_table
-
-if TYPE_CHECKING:
-    from agad.store.rows import ResultStore
 
 CLASSES_PER_SHEET = 10
 """Classes side by side; more are continued in a further sheet, as the paper does."""
@@ -69,13 +67,13 @@ class Table:
         return self.to_markdown()
 
 
-def plan_table(results: str | Path | ResultStore, plan: Plan | str | Path) -> Table:
+def plan_table(results: Results, plan: Plan | str | Path, margin: float = stats.MARGIN) -> Table:
     """The table of a plan from the rows of a results folder.
 
     AnalysisError, one line, where the rows cannot share a table.
     """
     store = open_store(results)
-    cells = read(store, plan if isinstance(plan, Plan) else Plan.load(plan))
+    cells = replace(read(store, plan if isinstance(plan, Plan) else Plan.load(plan)), margin=margin)
     made = cells_table(cells)
     tuned = [sheet for sheet in (tuned_table(store, tuning) for tuning in cells.tunings) if sheet is not None]
     return replace(made, sheets=(*made.sheets, *tuned))
@@ -212,13 +210,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which.add_argument("--plan", metavar="FILE", help="plan file; default: the only one in DIR/plans")
     which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
     parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")
+    add_margin(parser)
     options = parser.parse_args(arguments)
     return console.run(lambda: _print(options))
 
 
 def _print(options: argparse.Namespace) -> int:
     plan = Plan.load(options.plan or find_plan(options.results, options.grid))
-    made = plan_table(options.results, plan)
+    made = plan_table(options.results, plan, options.margin)
     if options.out:
         Path(options.out).write_text(made.to_markdown(), encoding="utf-8")
     print(made.to_markdown())

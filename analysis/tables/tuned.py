@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -14,20 +14,17 @@ from agad.store.schema import SPEC_COLUMNS
 
 from .. import curves, stats
 from ..cells import Cells, read
+from ..load import Rows
 from ..summary import CELL
 from . import formats
 from .footnotes import tuned_sentence
 from .keys import fewest_fields, heading, key_text
 from .sheet import KEY, OURS, Sheet
 
-if TYPE_CHECKING:
-    from agad.store.rows import ResultStore
-
-
 _SCORES = {"AUROC": "auroc", "recal": "auroc_eval_recal", "seen": "seen", "unseen": "unseen"}
 
 
-def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
+def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
     """Test AUROC with the default and with the tuned values, and their difference run by run.
 
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
@@ -66,7 +63,7 @@ def tuned_table(store: ResultStore, tuning: Tuned) -> Sheet | None:
     )
 
 
-def _defaults(store: ResultStore, tuning: Tuned) -> Cells | None:
+def _defaults(store: Rows, tuning: Tuned) -> Cells | None:
     """The runs with the plan's own values, sorted into the rows of a table; None where none is ok.
 
     So in a row there is one run at most for each class, known anomaly class and seed.
@@ -78,7 +75,7 @@ def _defaults(store: ResultStore, tuning: Tuned) -> Cells | None:
     return read(store, Plan("", (), (), tuple(specs))) if specs else None
 
 
-def _pairs(store: ResultStore, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
+def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     """A line per pair of runs that are both ok: columns of _SCORES with _a (default) and _b (tuned)."""
     columns = ["run_id", "auroc", "auroc_eval_recal"]
     rows = store.read(["status", *columns], run_ids=set(tuning.default_runs)).to_pandas()

@@ -48,9 +48,19 @@ def report(demo, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def paper_cells(tmp_path_factory):
+def paper_results(tmp_path_factory) -> Path:
     """Light rows of few_of_the_paper, without curves and scores."""
     results = tmp_path_factory.mktemp("paper")
-    runs = few_of_the_paper()
-    commit_all(ResultStore(results), runs, drawn)
-    return read_all(results)
+    commit_all(ResultStore(results), few_of_the_paper(), drawn)
+    return results
+
+
+@pytest.fixture(scope="session")
+def paper_cells(paper_results):
+    return read_all(paper_results)
+
+
+@pytest.fixture(scope="session")
+def paper_report(paper_results, tmp_path_factory) -> Path:
+    """A page that stands alone."""
+    return write_report(paper_results, tmp_path_factory.mktemp("alone") / "page.html")

@@ -8,9 +8,11 @@ import sys
 import pytest
 
 from agad.errors import AnalysisError
+from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
-from analysis.load import load_rows
+from analysis.cells import read_all
+from analysis.load import load_rows, open_store
 from tests.helpers.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
 
 
@@ -55,3 +57,37 @@ def test_reading_a_plan_needs_the_light_modules_only():
     program = "import sys, analysis.load, agad.plan.plan; print(*sorted(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {name.partition(".")[0] for name in result.stdout.split()} & {"pandas", "matplotlib", "scipy"}
+
+
+def test_of_several_folders_a_run_counts_once_and_an_ok_row_before_a_failed_one(tmp_path):
+    """Whatever the order of the folders; each reading takes a run from the same folder."""
+    a, b = specs((0, 1), seeds=(0,))
+    first, second = (ResultStore(tmp_path / name) for name in ("first", "second"))
+    first.commit(failed_row(a))
+    second.commit(ok_row(a, 0.7))
+    first.commit(ok_row(b, 0.8))
+    second.commit(ok_row(b, 0.9))
+    for order, of_b in ((["first", "second"], 0.8), (["second", "first"], 0.9)):
+        rows = open_store([tmp_path / name for name in order])
+        for run_ids in (None, {a.run_id, b.run_id}):
+            found = rows.read(["run_id", "auroc"], run_ids).to_pylist()
+            assert {row["run_id"]: row["auroc"] for row in found} == {a.run_id: 0.7, b.run_id: of_b}
+    assert rows.read(["run_id"], {a.run_id}).num_rows == 1
+
+
+def test_files_among_several_folders_are_passed_over_and_a_missing_folder_is_not(tmp_path):
+    ResultStore(tmp_path / "results").commit(ok_row(specs((0,), seeds=(0,))[0], 0.5))
+    (tmp_path / "README.md").write_text("")
+    assert open_store(sorted(tmp_path.iterdir())).paths == (tmp_path / "results",)
+    with pytest.raises(AnalysisError, match="no such results folder"):
+        open_store([tmp_path / "results", tmp_path / "gone"])
+
+
+def test_a_folder_without_a_plan_beside_one_with_a_plan_is_read_too(tmp_path):
+    planned, other = specs((0, 1), seeds=(0,)), specs((0, 1), seeds=(0,), gamma=0.05)
+    commit_all(ResultStore(tmp_path / "planned"), planned[:1], drawn)
+    Plan("table2", (), (), tuple(planned)).save(tmp_path / "planned")
+    commit_all(ResultStore(tmp_path / "rows"), other, drawn)
+    cells = read_all([tmp_path / "planned", tmp_path / "rows"])
+    assert sorted(cells.summary["wanted"]) == [2, 2]
+    assert sorted(cells.summary["ok"]) == [1, 2]

@@ -48,6 +48,7 @@ def by_class(ours: OurTable) -> Iterator[Sheet]:
             notes=tuple(
                 note for note in (f"Classes: {legend}." if legend else "", *_by_class_notes(ours, rows)) if note
             ),
+            dataset=datasets.title(dataset),
             data=pd.DataFrame(data),
         )
 

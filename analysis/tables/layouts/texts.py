@@ -16,10 +16,6 @@ VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stat
 """Verdict -> the mark behind a number of ours."""
 
 STAR_LEGEND = "*: some classes have no run yet."
-MARK_LEGEND = (
-    "Behind a number of ours: = within the margin around the paper's (1 point unless set), ↑ above it, ↓ below it, ~ "
-    f"undecided, ? not enough runs for a verdict. {STAR_LEGEND}"
-)
 
 
 def datasets_of(ours: OurTable) -> list[str]:
@@ -65,11 +61,12 @@ def here_or_blank(row: PaperRow, line: Mapping[Any, Any] | None) -> str:
     return "" if row.avg is None and line is None else here(row, line)
 
 
-def value_and_range(line: Mapping[Any, Any] | None) -> str:
-    """Ours where one class is normal, `98.3 [97.9–98.6]`: mean over seeds and their range."""
+def value_and_range(row: PaperRow, line: Mapping[Any, Any] | None) -> str:
+    """Ours where one class is normal, `98.3 [97.9–98.6] =`: mean over seeds, their range, and the verdict's mark."""
     if line is None or formats.is_missing(line["avg"]):
         return GAP
-    return f"{formats.auroc(line['avg'])} [{formats.auroc(line['low'])}{formats.RANGE}{formats.auroc(line['high'])}]"
+    low, high = formats.auroc(line["low"]), formats.auroc(line["high"])
+    return f"{formats.auroc(line['avg'])} [{low}{formats.RANGE}{high}]{mark_of(row, line)}"
 
 
 def verdict_text(row: PaperRow, line: Mapping[Any, Any] | None) -> str:
@@ -97,7 +94,12 @@ def avg_sd_n(row: PaperRow, line: Mapping[str, Any] | None) -> tuple[str, str, s
 
 def mark_legend(ours: OurTable) -> str:
     """What the marks behind our numbers mean."""
-    return STAR_LEGEND if ours.settings else MARK_LEGEND
+    if ours.settings:
+        return STAR_LEGEND
+    return (
+        f"Behind a number of ours: = within ±{ours.cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ "
+        f"undecided, ? cannot be judged (one seed, or a class is missing). {STAR_LEGEND}"
+    )
 
 
 def record(row: PaperRow, line: Mapping[Any, Any] | None) -> dict[str, Any]:

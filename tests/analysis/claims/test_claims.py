@@ -12,8 +12,8 @@ from agad.spec.fields import json_defaults
 from analysis.claims.__main__ import main
 from analysis.claims.claim import CLAIMS, Beats, Claim, Gains
 from analysis.claims.evidence import Group, key_of
-from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, judge
-from analysis.claims.table import claims_table
+from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
+from analysis.claims.table import claims_table, findings
 from analysis.summary import AUROC_COLUMNS
 from tests.conftest import ROOT
 
@@ -37,10 +37,12 @@ def group(gains: dict[str, float], context: str, seeds: int = 1, classes: int = 
     return Group(values, runs)
 
 
+def judged(claim: Claim, *groups: Group) -> list[Finding]:
+    return judge(claim, {key_of(one.values): one for one in groups})
+
+
 def result_of(claim: Claim, on: Group, off: Group | None = None) -> str:
-    groups = [on] if off is None else [on, off]
-    found = judge(claim, {key_of(one.values): one for one in groups})
-    return found[0].result
+    return judged(claim, *([on] if off is None else [on, off]))[0].result
 
 
 ORDERED_GAIN = {"auroc_batch_normals_first": 0.2, "auroc_batch_class_sorted": 0.2}
@@ -103,7 +105,7 @@ def test_every_claim_names_places_of_the_paper():
 def test_claims_of_the_published_rows(capsys):
     """The numbers in the table are the rows': CIFAR-10's context in eval is the contrast that reproduction/ prints."""
     folders = sorted(path for path in (ROOT / "reproduction").iterdir() if path.is_dir())
-    data = claims_table(folders).data
+    data = claims_table(findings(folders)).data
     line = data[data["claim"].str.contains("few anomalies") & (data["dataset"] == "cifar10") & (data["gamma"] == 0)]
     assert line["eval"].round(1).tolist() == [-5.0]
     assert line["result"].tolist() == [UNDECIDED]

@@ -363,7 +363,7 @@ def test_latex_is_booktabs_with_everything_escaped():
 
 def test_html_marks_gaps_and_escapes():
     text = SHEET.to_html()
-    assert "<caption>100% &amp; more</caption>" in text
+    assert "<caption><span>100% &amp; more</span></caption>" in text
     assert '<td class="ours gap">—</td>' in text
     assert '<tr class="paper"><th scope="row"' in text
 

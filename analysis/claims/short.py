@@ -1,0 +1,66 @@
+"""The claims in short: those that rows decide, a line each, and how many they do not. For first screens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
+from .claim import Claim
+from .judge import NOT_TESTED, RESULTS, Finding
+from .table import claims_table, effect_text, n_text, places_text
+
+_SHOWN = {"eval": "eval", "batch_normals_first": "normals first"}
+_CLASSES_MISSING = "runs of a part of the classes only"
+
+
+def short_claims(found: Sequence[Finding]) -> Sheet:
+    """A line for each finding of all classes; below, in a line each, the claims that have fewer or no runs.
+
+    Args:
+        found: see table.findings.
+    """
+    tested = [finding for finding in found if finding.result != NOT_TESTED]
+    lines = [*map(_line, tested), *_rest(found)]
+    whole = claims_table(found)
+    return Sheet(
+        name="claims-short",
+        caption="What the paper claims, and what our rows say",
+        columns=("claim", "the paper says", "where", "our rows", *_SHOWN.values(), "n"),
+        kinds=(KEY, PAPER, NOTE, NOTE, OURS, OURS, NOTE),
+        lines=tuple(lines),
+        notes=(
+            f"{len({one.claim for one in found})} claims; of {len(found)} findings, one a claim and place, "
+            f"{', '.join(f'{sum(one.result == name for one in found)} {name}' for name in RESULTS)}.",
+            *_settings(tested),
+            "eval: each image scored alone, with running statistics; normals first: in batches of a test set that is "
+            "ordered by label. Gain in points of AUROC with its 95% interval; ✓, ✗: it, or the opposite, is borne out.",
+        ),
+        data=whole.data,
+    )
+
+
+def _settings(tested: Sequence[Finding]) -> Iterator[str]:
+    """In what the runs leave this project's settings, where they do."""
+    found = dict.fromkeys(name for finding in tested for name in finding.settings if "=" in name)
+    if found:
+        yield f"Among the runs are such with {', '.join(found)}."
+
+
+def _line(finding: Finding) -> tuple[str, ...]:
+    where = places_text([finding.place]) if finding.place else finding.words
+    effects = (effect_text(finding.effects.get(name)) if finding.place else "" for name in _SHOWN)
+    return (finding.claim.name, finding.claim.size, where, finding.result, *effects, n_text(finding))
+
+
+def _rest(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
+    """What is not tested: claims with runs of a part of the classes, and claims without a run at any place."""
+    decided = {finding.claim for finding in found if finding.result != NOT_TESTED}
+    some = {finding.claim for finding in found if finding.effects} - decided
+    none = {finding.claim for finding in found} - decided - some
+    for claims, why in ((some, _CLASSES_MISSING), (none, "no run")):
+        if claims:
+            yield (_count(claims), "", why, NOT_TESTED, "", "", "")
+
+
+def _count(claims: set[Claim]) -> str:
+    return f"{len(claims)} claims" if len(claims) > 1 else next(iter(claims)).name

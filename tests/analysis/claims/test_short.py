@@ -1,0 +1,30 @@
+"""The claims in short say no more and no less than the whole table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analysis.claims.claim import CLAIMS
+from analysis.claims.judge import HOLDS, NOT_TESTED, Finding
+from analysis.claims.short import short_claims
+from tests.analysis.claims.test_claims import CONTEXT, group, judged
+
+
+def test_each_claim_is_a_line_or_is_counted():
+    """Of three claims one has runs of all classes, one of a part, one none."""
+    decided = judged(CONTEXT, group({"": 0.1}, "on", 3), group({}, "off", 3))
+    partly = replace(CONTEXT, name="partly")
+    part = judged(partly, group({"": 0.1}, "on", 3, classes=4), group({}, "off", 3, classes=4))
+    none = [Finding(replace(CONTEXT, name="none"), ("cifar10", 0.0), (), {}, NOT_TESTED)]
+    sheet = short_claims([*decided, *part, *none])
+    assert [(line[0], line[2], line[3]) for line in sheet.lines] == [
+        ("context", "CIFAR-10 γ .00", HOLDS),
+        ("partly", "runs of a part of the classes only", NOT_TESTED),
+        ("none", "no run", NOT_TESTED),
+    ]
+    assert sheet.notes[0].startswith("3 claims; of 3 findings, one a claim and place, 1 holds")
+
+
+def test_nothing_run_is_one_line():
+    found = [Finding(claim, ("cifar10", 0.0), (), {}, NOT_TESTED) for claim in CLAIMS]
+    assert [line[:4] for line in short_claims(found).lines] == [(f"{len(CLAIMS)} claims", "", "no run", NOT_TESTED)]
