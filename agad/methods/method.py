@@ -18,14 +18,22 @@ class Group:
     Attributes:
         name: of the loss: `loss_<name>` in the curve.
         nets: names in Method.nets.
-        lr: Adam's learning rate.
+        lr: Adam's learning rate, before any step of it.
         betas: Adam's decay rates.
+        weight_decay: factor of the weights that is added to their gradients (L2, inside Adam).
+        lr_steps: updates, counted from 0, from which on the rate is a tenth of what it was.
     """
 
     name: str
     nets: tuple[str, ...]
     lr: float
     betas: tuple[float, float]
+    weight_decay: float = 0.0
+    lr_steps: tuple[int, ...] = ()
+
+    def rate(self, update: int) -> float:
+        """The learning rate of an update, counted from 0."""
+        return self.lr / 10.0 ** sum(step <= update for step in self.lr_steps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

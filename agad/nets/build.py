@@ -110,7 +110,7 @@ def _draw_torch(module: _Weighted, generator: torch.Generator) -> None:
 
 
 def _fill_batch_norm(norm: BatchNorm2d, generator: torch.Generator, init: str) -> None:
-    if init == "dcgan":
+    if init == "dcgan" and norm.affine:
         _normal(norm.weight, 1.0, generator)
     else:
         norm.weight.fill_(1.0)

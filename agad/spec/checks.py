@@ -73,8 +73,10 @@ def _check_evaluation(spec: SpecFields) -> None:
     missing = [p for p in spec.curve_protocols if p not in spec.final_protocols]
     if missing:
         raise SpecError(f"final_protocols must contain those of the curve; {', '.join(missing)} is missing")
-    if any(point < 1 for point in spec.curve) or list(spec.curve) != sorted(set(spec.curve)):
-        raise SpecError(f"curve={spec.curve} must rise, from 1 on")
+    for name in ("curve", "lr_steps"):
+        points = getattr(spec, name)
+        if any(point < 1 for point in points) or list(points) != sorted(set(points)):
+            raise SpecError(f"{name}={points} must rise, from 1 on")
 
 
 def _check_validation(spec: SpecFields) -> None:
@@ -101,7 +103,7 @@ def _check_method(spec: SpecFields) -> None:
         wanted = "1 or more" if method.gradient else "0: it trains nothing step by step"
         raise SpecError(f"updates={spec.updates} with {where}: take updates={wanted}")
     default = known_fields()["backbone"].default
-    if method.own_generator and spec.backbone != default:
+    if not {"backbone", "network"} & {*method.uses} and spec.backbone != default:
         raise SpecError(f"backbone={spec.backbone} with {where}: its nets are its own; take backbone={default}")
     if method.image_sizes and spec.image_size not in method.image_sizes:
         sizes = ", ".join(f"{size}x{size}" for size in method.image_sizes)

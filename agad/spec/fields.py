@@ -29,6 +29,7 @@ GROUPS = (
     "loss",
     "optimisation",
     "floor",
+    "rivals",
     "evaluation",
     "validation",
     "seed",
@@ -151,6 +152,18 @@ class SpecFields(Remembered):
     """What a vector is: pixel values, or each image's after global contrast normalisation."""
     neighbours: int = setting(2, "floor", positive=True, older=2)
     """Nearest training normals that `knn` adds up."""
+
+    # -- rivals ----------------------------------------------------------------------------------------------------
+    encoder: str = choice(
+        "rivals", "lenet_small", "lenet_medium", "lenet_large", "netd", older="lenet_small", title="encoder"
+    )
+    """Deep SVDD's and Deep SAD's nets for MNIST, Fashion-MNIST and CIFAR-10 (agad/nets/lenet.py), or AGAD's D."""
+    scaling: str = choice("rivals", "minus1_1", "unit", older="minus1_1", title="scaling")
+    """What such a net sees: pixels in [-1, 1], or in [0, 1]."""
+    weight_decay: float = setting(0.0, "rivals", at_least=0, older=0.0)
+    """L2 decay, added to the gradients inside Adam."""
+    lr_steps: tuple[int, ...] = setting((), "rivals", ordered=False, older=[])
+    """Updates, counted from 0, from which on the learning rate is a tenth of what it was."""
 
     # -- evaluation ----------------------------------------------------------------------------------------------
     curve: tuple[int, ...] = setting((50, 100, 200, 400, 800, 1200), "evaluation", scoring=True)

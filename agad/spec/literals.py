@@ -88,7 +88,12 @@ def record(kind: type[Record], where: str, values: Any, **known: Any) -> Record:
         else:
             wanted = str(declared[name].type).replace("tuple[", "list[").replace(", ...]", "]")
             raise SpecError(f"{where}: {name}={value!r} is not of type {wanted}")
-    missing = [name for name, one in declared.items() if one.default is dataclasses.MISSING and name not in values]
+    needed = [
+        name
+        for name, one in declared.items()
+        if one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+    ]
+    missing = [name for name in needed if name not in values]
     if missing:
         raise SpecError(f"{where} lacks {', '.join(missing)}")
     return kind(**entries)

@@ -77,7 +77,8 @@ class RunSpec(SpecFields):
         for name, value in self._formers_unused().items():
             if getattr(self, name) == value:
                 object.__setattr__(self, name, known_fields()[name].default)
-        object.__setattr__(self, "curve", tuple(point for point in self.curve if point < self.updates))
+        for name in ("curve", "lr_steps"):
+            object.__setattr__(self, name, tuple(point for point in getattr(self, name) if point < self.updates))
         method = methods().get(self.method)
         sensible = (method and method.protocols) or EVAL_PROTOCOLS
         readable = EVAL_PROTOCOLS if self.evaluate_test else VALIDATION_PROTOCOLS

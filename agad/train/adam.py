@@ -18,18 +18,21 @@ EPSILON = 1e-8
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) as torch.optim.Adam(..., fused=True) does it, without weight decay.
+    """Adam (Kingma and Ba 2015) as torch.optim.Adam(..., fused=True) does it.
 
     Attributes:
         parameters: the weights.
-        lr: learning rate.
+        lr: learning rate of the next step.
         betas: decay rates of the two moments.
+        weight_decay: factor of the weights that is added to their gradients.
         state: by weight `step`, `exp_avg` and `exp_avg_sq`; of those that had a gradient in some step.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float]) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float], weight_decay: float = 0.0
+    ) -> None:
         self.parameters = list(parameters)
-        self.lr, self.betas = lr, betas
+        self.lr, self.betas, self.weight_decay = lr, betas, weight_decay
         self.state: dict[Tensor, dict[str, Tensor]] = {}
 
     def zero_grad(self) -> None:
@@ -55,7 +58,7 @@ class Adam:
             beta1=self.betas[0],
             beta2=self.betas[1],
             lr=self.lr,
-            weight_decay=0.0,
+            weight_decay=self.weight_decay,
             eps=EPSILON,
             maximize=False,
         )

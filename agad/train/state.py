@@ -110,8 +110,14 @@ class Training:
         for net in self.method.nets.values():
             place(net, device)
         self.optimisers = {
-            group.name: Adam(self._parameters(group.nets), group.lr, group.betas) for group in self.method.groups
+            group.name: Adam(self._parameters(group.nets), group.lr, group.betas, group.weight_decay)
+            for group in self.method.groups
         }
+
+    def set_rates(self) -> None:
+        """Give each optimiser the learning rate of the update that is next."""
+        for group in self.method.groups:
+            self.optimisers[group.name].lr = group.rate(self.update)
 
     def batch(self) -> Tensor:
         """The images of the update that is next, normals first: (B, C, H, W) float32 in [-1, 1]."""

@@ -22,6 +22,7 @@ def update(training: Training) -> None:
     """
     losses = training.method.losses(forward(training, training.batch()))
     backward(training, losses)
+    training.set_rates()
     for optimiser in training.optimisers.values():
         optimiser.step()
         optimiser.zero_grad()  # at once: until the next backward pass gradients would only fragment the memory

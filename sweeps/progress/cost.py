@@ -15,17 +15,26 @@ _INFERENCE_UPDATES = 5
 
 
 def relative_cost(spec: RunSpec) -> float:
-    """Cost of the whole run in updates of the naive generator at batch 256 and 32x32."""
+    """Cost of the whole run in updates of the naive generator at batch 256 and 32x32.
+
+    Scoring counts for methods without updates, or nearly so, alone: beside training it is little.
+    """
     if spec.task == "inference":
         return cost_per_update(spec) * _INFERENCE_UPDATES
-    return cost_per_update(spec) * spec.updates
+    return cost_per_update(spec) * spec.updates + methods()[spec.method].fit_cost * _pixels(spec)
 
 
 def cost_per_update(spec: RunSpec) -> float:
     """Cost of one update, in the same unit."""
-    net = backbones()[spec.backbone].cost * methods()[spec.method].cost
+    method = methods()[spec.method]
+    net = backbones()[spec.backbone].cost * method.encoder_cost.get(spec.encoder, method.cost)
     passes = _WITHOUT_CONTEXT if spec.adversarial_context == "off" else 1.0
-    return net * (spec.batch_size / 256) * (spec.image_size / 32) ** 2 * passes
+    return net * (spec.batch_size / 256) * _pixels(spec) * passes
+
+
+def _pixels(spec: RunSpec) -> float:
+    """Pixels of an image, relative to 32x32."""
+    return (spec.image_size / 32) ** 2
 
 
 def measured_seconds(store: ResultStore, done: Iterable[RunSpec]) -> dict[RunSpec, float]:

@@ -14,6 +14,7 @@ OTHER_VALUES = {
     "recip_eps": 0.1, "updates": 7, "batch_size": 128, "min_anomalies": 16, "batch_mix": "separate",
     "anomaly_place": "appended", "lr": 0.1, "beta1": 0.9, "beta2": 0.9, "d_reset_threshold": 0.0,
     "precision": "bf16", "features": "gcn", "neighbours": 3,
+    "encoder": "netd", "scaling": "unit", "weight_decay": 0.1, "lr_steps": (2,),
     "curve": (1, 2), "curve_protocols": ("eval",), "final_protocols": ("eval", "eval_recal"),
     "eval_batch_size": 64, "eval_precision": "bf16", "validation": 0.2, "validation_anomalies": 7,
     "validation_anomaly_classes": (1, 2), "evaluate_test": False, "seed": 1, "seed_scope": "all_classes",
@@ -22,5 +23,6 @@ OTHER_VALUES = {
 NEEDED: dict[str, dict[str, Any]] = {
     **{name: {"validation": 0.1} for name in ("validation_anomalies", "validation_anomaly_classes", "evaluate_test")},
     **{name: {"method": "knn", "updates": 0} for name in ("features", "neighbours")},
+    **{name: {"method": "classifier", "gamma": 0.05} for name in ("encoder", "scaling", "weight_decay", "lr_steps")},
 }
 """What a field must go with."""

@@ -28,12 +28,24 @@ class BNMode(enum.Enum):
 
 
 class BNSet(nn.Module):
-    """One affine pair and one pair of running statistics, each of shape (channels,)."""
+    """One affine pair and one pair of running statistics, each of shape (channels,).
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels: of the images.
+        affine: whether the pair is trained; otherwise it stays 1 and 0.
+        eps: added to the variance.
+    """
+
+    def __init__(self, channels: int, *, affine: bool = True, eps: float = EPSILON) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
+        self.affine, self.eps = affine, eps
+        self.weight: Tensor
+        self.bias: Tensor
+        for name, value in (("weight", torch.ones(channels)), ("bias", torch.zeros(channels))):
+            if affine:
+                self.register_parameter(name, nn.Parameter(value))
+            else:
+                self.register_buffer(name, value)
         self.running_mean: Tensor
         self.running_var: Tensor
         self.register_buffer("running_mean", torch.zeros(channels))
@@ -50,10 +62,11 @@ class BatchNorm2d(BNSet):
     """Batch norm over (N, C, H, W) with a mode, and optionally an auxiliary set used in BNMode.AUX only.
 
     Inference uses the main set alone. A batch with one value per channel is allowed: it normalises to the bias.
+    Arguments as BNSet.
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels)
+    def __init__(self, channels: int, *, affine: bool = True, eps: float = EPSILON) -> None:
+        super().__init__(channels, affine=affine, eps=eps)
         self.aux: BNSet | None = None
         self.mode = BNMode.RUNNING
         self._images_seen = 0  # under RECAL, since start_recalibration
@@ -70,7 +83,7 @@ class BatchNorm2d(BNSet):
             case BNMode.BATCH:
                 return _normalise(x, self, None, None, 0.0)
             case BNMode.IMAGE:
-                return torch.instance_norm(x, self.weight, self.bias, None, None, True, 0.0, EPSILON, False)
+                return torch.instance_norm(x, self.weight, self.bias, None, None, True, 0.0, self.eps, False)
             case BNMode.RUNNING:
                 return self._with_running_statistics(x)
             case BNMode.AUX:
@@ -102,7 +115,7 @@ class BatchNorm2d(BNSet):
             # The backward pass reads them again, and a later UPDATE pass of the same step moves them in place
             # without raising their version: without the copy the gradient would be silently wrong.
             mean, var = mean.clone(), var.clone()
-        return torch.batch_norm(x, self.weight, self.bias, mean, var, False, 0.0, EPSILON, _cudnn(x))
+        return torch.batch_norm(x, self.weight, self.bias, mean, var, False, 0.0, self.eps, _cudnn(x))
 
 
 class BatchNormNet(nn.Module):
@@ -142,7 +155,7 @@ def bn_modes(net: BatchNormNet, modes: Sequence[BNMode]) -> Iterator[None]:
 def add_auxiliary(net: BatchNormNet) -> None:
     """Give every batch norm an auxiliary set (AdvProp); it starts as a copy of the main one, so nothing is drawn."""
     for norm in net.batch_norms:
-        norm.aux = BNSet(norm.weight.numel()).to(norm.weight.device)
+        norm.aux = BNSet(norm.weight.numel(), affine=norm.affine, eps=norm.eps).to(norm.weight.device)
         copy_main_to_auxiliary(norm)
 
 
@@ -156,7 +169,7 @@ def copy_main_to_auxiliary(norm: BatchNorm2d) -> None:
 
 def _normalise(x: Tensor, affine: BNSet, mean: Tensor | None, var: Tensor | None, momentum: float) -> Tensor:
     # torch.batch_norm and not F.batch_norm, which refuses one value per channel.
-    return torch.batch_norm(x, affine.weight, affine.bias, mean, var, True, momentum, EPSILON, _cudnn(x))
+    return torch.batch_norm(x, affine.weight, affine.bias, mean, var, True, momentum, affine.eps, _cudnn(x))
 
 
 def _cudnn(x: Tensor) -> bool:

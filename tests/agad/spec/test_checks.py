@@ -28,12 +28,12 @@ def test_ganomaly_takes_no_value_that_changes_nothing(name: str) -> None:
         RunSpec(**{"normal_class": 0, "method": "ganomaly", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
 
 
-FLOOR = {"features", "neighbours"}
-"""Refused with any method that has nets, whatever the task."""
+OWN = {"features", "neighbours", "encoder", "scaling", "weight_decay", "lr_steps"}
+"""Refused with the default method, whatever the task."""
 INFERENCE_USES = "task dataset image_size normal_class backbone naive_latent upsampling generator_norm seed"
 
 
-@pytest.mark.parametrize("name", sorted(set(OTHER_VALUES) - set(INFERENCE_USES.split()) - CHANGED - FLOOR))
+@pytest.mark.parametrize("name", sorted(set(OTHER_VALUES) - set(INFERENCE_USES.split()) - CHANGED - OWN))
 def test_inference_takes_no_value_that_changes_nothing(name: str) -> None:
     with pytest.raises(SpecError, match=f"{name} mean nothing with task=inference"):
         RunSpec(**{"normal_class": 0, "task": "inference", **NEEDED.get(name, {}), name: OTHER_VALUES[name]})
@@ -94,6 +94,8 @@ def test_inference_takes_the_net_and_its_images() -> None:
         ({"final_protocols": ("train",)}, "final_protocols='train' is not legal"),
         ({"method": "ganomaly", "gamma": 0.05}, "method=ganomaly: it knows no labelled anomalies; take gamma=0"),
         ({"method": "ganomaly", "backbone": "unet"}, "its nets are its own; take backbone=naive"),
+        ({"method": "knn", "updates": 0, "backbone": "unet"}, "its nets are its own; take backbone=naive"),
+        ({"method": "classifier", "gamma": 0.05, "lr_steps": (0,)}, "must rise"),
         ({"method": "ganomaly", "image_size": 64}, "image_size=64 with method=ganomaly: .* 32x32"),
         ({"naive_latent": "1x1", "image_size": 16}, "naive_latent=1x1 needs image_size 32 or more, not 16; take 2x2"),
         (

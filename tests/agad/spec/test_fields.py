@@ -37,6 +37,7 @@ PARAGRAPHS = """
     anomaly_weight reciprocal recip_eps
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
     features neighbours
+    encoder scaling weight_decay lr_steps
     curve curve_protocols final_protocols eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed seed_scope
 """
@@ -46,6 +47,10 @@ FIELDS = PARAGRAPHS.split()
 def test_the_surface_is_closed() -> None:
     """A knob is added here on purpose, with its entry in _ADDED_LATER if rows exist already."""
     assert list(field_names()) == FIELDS
+
+
+RIVALS = {"encoder": "lenet_small", "scaling": "minus1_1", "weight_decay": 0.0, "lr_steps": []}
+"""The fields that only rivals use, and what they are without."""
 
 
 def test_every_field_belongs_to_a_group() -> None:
@@ -63,6 +68,7 @@ def test_fields_added_later() -> None:
         "eval_precision": "fp32",
         "features": "pixels",
         "neighbours": 2,
+        **RIVALS,
         "seed_scope": "all_classes",
     }
 
@@ -97,9 +103,9 @@ def test_fields_unused_by_ganomaly() -> None:
         *("naive_latent", "upsampling", "generator_norm", "discriminator", "batch_norm", "advprop_scope", "bn_update"),
         *("lambda_adv", "lambda_con", "lambda_adcon", "lambda_lat", "adversarial_context", "latent_loss"),
         *("detach_pseudo", "anomaly_pair", "anomaly_weight", "reciprocal", "recip_eps", "min_anomalies", "batch_mix"),
-        *("anomaly_place", "features", "neighbours"),
+        *("anomaly_place", "features", "neighbours", *RIVALS),
     }
-    assert unused_by("agad") == ("features", "neighbours")
+    assert unused_by("agad") == ("features", "neighbours", *RIVALS)
 
 
 def test_fields_used_by_inference() -> None:
@@ -158,6 +164,7 @@ def test_columns_of_lists() -> None:
     assert {name: str(kind.value_type) for name, kind in columns.items() if "list" in str(kind)} == {
         "known_anomaly_classes": "int64",
         "validation_anomaly_classes": "int64",
+        "lr_steps": "int64",
         "curve": "int64",
         "curve_protocols": "string",
         "final_protocols": "string",

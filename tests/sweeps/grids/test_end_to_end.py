@@ -124,6 +124,11 @@ GRIDS = {
         select=[CLASS0, "dataset=mnist", "gamma=0.05", "known_anomaly_classes=1,2"],
         overrides=[],
     ),
+    "rivals_supervised": reduced(
+        2,
+        select=[CLASS0, "dataset=mnist", "gamma=0.05", "known_anomaly_classes=1,2"],
+        overrides=["updates=1"],
+    ),
     "full": reduced(
         7,
         "tables/others-averages.csv",

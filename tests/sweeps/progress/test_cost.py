@@ -19,6 +19,8 @@ AGAD = spec(updates=100, batch_size=256)
         ({"image_size": 64}, 400),
         ({"adversarial_context": "off"}, 60),
         ({"method": "ganomaly"}, 80),
+        ({"method": "classifier", "gamma": 0.05, "encoder": "netd"}, 13),
+        ({"method": "classifier", "gamma": 0.05, "encoder": "lenet_small"}, 2),
     ],
 )
 def test_cost_in_updates_of_the_naive_generator(changes: dict[str, object], cost: float) -> None:

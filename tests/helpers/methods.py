@@ -1,0 +1,47 @@
+"""A spec of each method for made_up(), and what it needs to tell digits apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agad.spec.catalogue import methods
+from agad.spec.run import RunSpec
+from tests.helpers.science import small
+
+SMALL: dict[str, dict[str, Any]] = {
+    "agad": {"image_size": 16},
+    "classifier": {"scaling": "unit", "weight_decay": 1e-3, "lr_steps": (2,), "lr": 1e-3},
+}
+"""Fields of a short run, where they are not those of `small`."""
+
+LEAN: dict[str, Any] = {"curve": (), "curve_protocols": ("eval",), "final_protocols": ("eval",)}
+"""One point, one protocol."""
+
+DIGITS: dict[str, dict[str, Any]] = {
+    "classifier": {"updates": 200, "batch_size": 64, "init": "torch", "lr": 1e-3, "min_anomalies": 8},
+}
+"""Of a rival's run on digits that is long enough to tell the digit 3 from the others."""
+
+
+def small_spec(method: str, **changes: Any) -> RunSpec:
+    """Three updates of twelve images of 32x32; none where the method makes none."""
+    facts = methods()[method]
+    base: dict[str, Any] = {
+        "method": method,
+        "image_size": 32,
+        "final_protocols": ("eval",),
+        "curve_protocols": ("eval",),
+    }
+    base["curve"] = ()
+    if facts.labels == "none":
+        base |= {"gamma": 0.0, "min_anomalies": 32}
+    if not facts.gradient:
+        base |= {"updates": 0, "batch_size": 256, "min_anomalies": 32}
+    return small(**(base | SMALL.get(method, {}) | changes))
+
+
+def digits_spec(method: str) -> RunSpec:
+    """The digit 3, at the last update under `eval` alone."""
+    facts = methods()[method]
+    base: dict[str, Any] = {"normal_class": 3, "method": method, "gamma": 0.05 if facts.labels == "must" else 0.0}
+    return RunSpec(**(base | LEAN | DIGITS[method]))
