@@ -72,10 +72,13 @@ def _evaluators(spec: RunSpec, data: Prepared, split: OneClassSplit, device: tor
 
 
 def _make_folders(options: RunOptions) -> None:
-    """Make the folders that the run writes to: now, and not at its end, when they may have been removed for good."""
+    """Make the folders that the run writes to: now, and not at its end, when they may have been removed for good.
+
+    Not their parents: a results folder that was removed must not come back empty. Raises OSError.
+    """
     for folder in (options.checkpoint_dir, options.weights_dir):
         if folder is not None:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            Path(folder).mkdir(exist_ok=True)
 
 
 def _of_validation(protocols: Iterable[str]) -> list[str]:

@@ -14,17 +14,20 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from agad import files
 from agad.errors import AgadError
 
+from .failures import LastingFault
 from .options import WorkerOptions
-from .worker import EXIT_ENVIRONMENT, Worker
+from .worker import EXIT_ENVIRONMENT, EXIT_LASTING, Worker
 
+_LINE = "%(asctime)s %(levelname)s %(message)s"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger("agad.worker")
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sweeps.worker", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--options", metavar="FILE", type=Path, required=True, help="what all workers of a sweep share")
@@ -32,18 +35,23 @@ def main() -> int:
         if option.metadata["own"]:
             kind = int if str(option.type).startswith("int") else str
             parser.add_argument(f"--{option.name}", type=kind, default=option.default, help=option.metadata["help"])
-    own = vars(parser.parse_args())
-    logging.basicConfig(
-        filename=own["log"], level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
+    own = vars(parser.parse_args(arguments))
+    logging.raiseExceptions = False  # a log that cannot be written is no traceback in front of what is wrong
     try:
+        logging.basicConfig(filename=own["log"], level=logging.INFO, format=_LINE, force=True)
         worker = Worker(WorkerOptions.load(own.pop("options"), **own))
         for number in STOP_SIGNALS:
             signal.signal(number, lambda n, _: worker.stopping.stop(f"it got {signal.Signals(n).name}"))
         return worker.work()
-    except AgadError as error:
+    except LastingFault as error:
         log.error("%s", error)  # one line, without a traceback
-        return EXIT_ENVIRONMENT
+        return EXIT_LASTING
+    except AgadError as error:
+        log.error("%s", error)
+    except OSError as error:
+        logging.basicConfig(stream=sys.stderr, format=_LINE)  # where it was the log that could not be opened
+        log.error("%s", files.error_line(error))
+    return EXIT_ENVIRONMENT
 
 
 if __name__ == "__main__":

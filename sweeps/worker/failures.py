@@ -29,6 +29,10 @@ class EnvironmentFault(AgadError):
     """Something is wrong with this machine, its data or its disks, and not with a run: the worker ends."""
 
 
+class LastingFault(EnvironmentFault):
+    """One that comes again however often a run is made: no worker need be started to see it again."""
+
+
 @contextlib.contextmanager
 def environment_faults() -> Iterator[None]:
     """Turn what is wrong with the environment into EnvironmentFault, one line; let the rest pass."""

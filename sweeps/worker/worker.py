@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agad.errors import AgadError
+from agad.errors import AgadError, is_out_of_memory
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
@@ -20,7 +20,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from agad.train.control import Action, Control, Interrupted, Progress
 
-from .failures import EnvironmentFault, environment_faults, failure_columns, is_environmental
+from .failures import EnvironmentFault, LastingFault, environment_faults, failure_columns, is_environmental
 from .growing import Judgement
 from .heartbeat import Heartbeat
 from .options import WorkerOptions
@@ -38,6 +38,8 @@ EXIT_STOPPED = 3
 """Stopped (signal, deadline, launcher gone) with runs left to do."""
 EXIT_ENVIRONMENT = 4
 """A fault of the environment, not of a run: the log's last line says which."""
+EXIT_LASTING = 5
+"""Likewise, of one that comes again however often a run is made."""
 
 _POLL_EVERY = 1.0
 """Seconds between two polls for an open run while other workers hold all of them."""
@@ -276,7 +278,8 @@ class Worker:
         except Exception as error:  # the run is done: made again, it would end here again
             log.exception("the row of run %s cannot be written", record.run_id)
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise EnvironmentFault(f"the row of run {record.run_id} cannot be written: {reason}") from error
+            kind = EnvironmentFault if is_out_of_memory(error) else LastingFault
+            raise kind(f"the row of run {record.run_id} cannot be written: {reason}") from error
         if not written:
             log.error("run %s: attempt %s has a row already; its checkpoints stay", record.run_id, record.attempt)
         elif record.status == "ok":

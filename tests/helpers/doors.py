@@ -36,7 +36,7 @@ def listening_addresses(pid: int) -> dict[str, set[str]]:
 
 def private_folders(pid: int) -> list[Folder]:
     """The folders of a launch's Ray files, as its processes have them on their command lines."""
-    found = {name for one in family(pid) for word in _command(one) for name in _RAY_FOLDER.findall(word)}
+    found = {name for one in family(pid) for word in command_of(one) for name in _RAY_FOLDER.findall(word)}
     return [Folder(Path(name), Path(name).stat().st_mode & 0o777) for name in sorted(found)]
 
 
@@ -75,7 +75,8 @@ def _name(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def _command(pid: int) -> list[str]:
+def command_of(pid: int) -> list[str]:
+    """A process's command line."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
     return []

@@ -13,7 +13,7 @@ from ...machine.memory import worker_bytes
 from ...progress.watch import Snapshot, Watch
 from ...worker.picking import Census
 from ...worker.retry import Crashes
-from ...worker.worker import EXIT_ENVIRONMENT, EXIT_NOTHING_LEFT
+from ...worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT
 from ..sweep import Outcome, Sweep
 from .processes import Exit, LocalWorkers
 
@@ -135,8 +135,8 @@ class _Supervisor:
             self._workers.start(max(0, min(self._wanted - self._workers.running, free)))
 
     def _note(self, ended: Exit) -> None:
-        if ended.code == EXIT_ENVIRONMENT:
-            self._note_fault(ended.name, ended.message.rpartition(" ERROR ")[2])
+        if ended.code in (EXIT_ENVIRONMENT, EXIT_LASTING):
+            self._note_fault(ended.name, ended.message.rpartition(" ERROR ")[2], lasts=ended.code == EXIT_LASTING)
         elif ended.code == -signal.SIGBUS:
             self._note_fault(
                 ended.name, "a file that it reads became shorter or unreadable (SIGBUS); see the data's disk"
@@ -150,9 +150,11 @@ class _Supervisor:
                 )
             self._start_due = time.monotonic() + min(60.0, 2.0 ** (self._crashes.in_a_row - 1))
 
-    def _note_fault(self, name: str, fault: str) -> None:
+    def _note_fault(self, name: str, fault: str, *, lasts: bool = False) -> None:
         """A fault of the environment may pass: workers are started again after a pause, a few times in a row."""
         self._sweep.display.say(f"Worker {name} ended: {fault}")
+        if lasts:
+            self._error = fault
         if time.monotonic() < self._start_due:
             return  # several workers met the same one
         if self._faults == len(_FAULT_PAUSES):

@@ -39,6 +39,10 @@ _TUNE_ENVIRONMENT = {
 }
 
 
+_PATIENCE_OWN, _PATIENCE = 60.0, 3600.0
+"""Seconds for which no node may have room: of a cluster of its own, whose nodes never come back, and of another."""
+
+
 def execute(sweep: Sweep) -> Outcome:
     """Run the sweep's open runs as Ray trials; returns when none is left, or none that this cluster can do."""
     return launch(sweep)
@@ -164,6 +168,15 @@ def _remove_all_but_tensorboard(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+class NoRoomError(AgadError):
+    """No node of the Ray cluster is left that can carry a run."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no node of the Ray cluster is left that can carry a run; the same command starts or finds others"
+        )
+
+
 class _Launch:
     """One call of Tune: its searcher, its folder, and its signal handlers."""
 
@@ -183,12 +196,17 @@ class _Launch:
             "judged": sweep.ray.scheduler is not None,
         }
         self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared)
+        self._room = room
+        self._had_room = time.monotonic()
 
     def run(self, trainable: Callable[[], type] | None = None) -> Outcome:
         """Tune over the open runs, to their end or a signal."""
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # PlanRuns reports it in one line
         with self._signals():
-            self._tuner(trainable).fit()
+            try:
+                self._tuner(trainable).fit()
+            except NoRoomError as error:
+                return Outcome(error=str(error))
         return Outcome(error=self._runs.error, stopped=self._stopped)
 
     def _tuner(self, trainable: Callable[[], type] | None) -> Any:
@@ -228,11 +246,16 @@ class _Launch:
 
         from .runs import Poll
 
-        poll = Poll(self._runs, self._stop_in_time)
+        poll = Poll(self._runs, self._check)
         return [poll, TBXLoggerCallback()] if self._sweep.ray.tensorboard else [poll]  # type: ignore[no-untyped-call]
 
-    def _stop_in_time(self) -> None:
-        """Stop where the sweep is to stop: its deadline is near."""
+    def _check(self) -> None:
+        """Stop where the sweep is to stop, its deadline near; raise NoRoomError where no node comes back."""
+        now = time.monotonic()
+        if self._room() > 0:
+            self._had_room = now
+        elif now - self._had_room > (_PATIENCE_OWN if self._sweep.ray.address is None else _PATIENCE):
+            raise NoRoomError  # Tune would wait for ever for a node that takes the run it has been given
         stopping = self._sweep.stopping
         if self._stopped is None and stopping.is_set():
             self._stopped = stopping.reason

@@ -82,6 +82,8 @@ class PlanRuns(Searcher):
         """Remember why a worker is about to raise."""
         if result.get("outcome") == "unfit":
             self._unfit[trial_id] = result["message"]
+            if result.get("lasts"):
+                self.error = result["message"]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A Ray trial has ended: its run is closed, or is found open at the next reading and given again."""

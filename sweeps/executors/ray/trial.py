@@ -16,6 +16,7 @@ from agad.spec.run import RunSpec
 from agad.store.schema import CURVE_COLUMNS, RunRecord
 from agad.train.control import CurvePoint, Progress
 
+from ...worker.failures import LastingFault
 from ...worker.options import WorkerOptions
 from ...worker.worker import Worker
 
@@ -60,7 +61,8 @@ class RunTrial(tune.Trainable):
             return self._run.next_result()
         except AgadError as error:  # reported first, raised at the next step: Tune ends the actor without its message
             self._unfit = error
-            return {"outcome": "unfit", "message": f"{os.uname().nodename}: {' '.join(str(error).split())}"}
+            message = f"{os.uname().nodename}: {' '.join(str(error).split())}"
+            return {"outcome": "unfit", "message": message, "lasts": isinstance(error, LastingFault)}
 
     def cleanup(self) -> None:
         """End this worker; a run that has not ended was pruned by a scheduler, or else is stopped."""

@@ -287,6 +287,14 @@ def test_abandoned_runs_write_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["checkpoint_dir", "weights_dir"])
+def test_a_results_folder_that_is_gone_does_not_come_back(tmp_path: Path, name: str):
+    """It was removed or renamed while the run began: an empty one in its place would have all done again."""
+    with pytest.raises(FileNotFoundError):
+        run(**{name: str(tmp_path / "results" / "inside")})
+    assert not (tmp_path / "results").exists()
+
+
 def test_stopping_without_a_checkpoint_folder_is_an_interruption_too():
     with pytest.raises(Interrupted):
         run(control=at(5, Action.STOP))

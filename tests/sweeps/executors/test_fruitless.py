@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,15 +14,16 @@ from sweeps.executors.local.processes import Exit
 from sweeps.executors.sweep import Sweep
 from sweeps.progress.display import Display
 from sweeps.worker.options import WorkerOptions
-from sweeps.worker.worker import EXIT_NOTHING_LEFT
+from sweeps.worker.worker import EXIT_LASTING, EXIT_NOTHING_LEFT
 
 
 class Fruitless:
-    """Workers that end at once, having found no run."""
+    """Workers that end at once, having found no run, or as they are told."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, code: int = EXIT_NOTHING_LEFT, message: str = "") -> None:
         self.started = 0
         self.running = 0
+        self._how = code, message
 
     def start(self, count: int) -> None:
         self.started += count
@@ -31,24 +31,38 @@ class Fruitless:
 
     def poll(self) -> list[Exit]:
         ended, self.running = self.running, 0
-        return [Exit(f"w{number}", EXIT_NOTHING_LEFT, "") for number in range(ended)]
+        return [Exit(f"w{number}", *self._how) for number in range(ended)]
 
     def stop(self, patience: float) -> None: ...
 
     def kill(self) -> None: ...
 
 
+def sweep_of(workers: Fruitless, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The error with which a sweep of two runs by such workers ends."""
+    monkeypatch.setattr(executor, "LocalWorkers", lambda *_: workers)
+    plan = Plan("mine", (), (), (RunSpec(normal_class=0), RunSpec(normal_class=1)), code_digest())
+    path = plan.save(folder)
+    with Display() as display:
+        worker = WorkerOptions(plan=str(path), results=str(folder))
+        outcome = executor.execute(Sweep(plan=plan, results=folder, worker=worker, workers=1, display=display))
+    assert outcome.error is not None
+    return outcome.error
+
+
 def test_a_sweep_whose_workers_find_nothing_ends_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They would be started for ever: seen where a plan's file was not the one that was launched."""
     workers = Fruitless()
-    monkeypatch.setattr(executor, "LocalWorkers", lambda *_: workers)
-    plan = Plan("mine", (), (), (RunSpec(normal_class=0), RunSpec(normal_class=1)), code_digest())
-    path = plan.save(tmp_path)
-    with Display() as display:
-        worker = WorkerOptions(plan=str(path), results=str(tmp_path))
-        outcome = executor.execute(Sweep(plan=plan, results=tmp_path, worker=worker, workers=1, display=display))
+    error = sweep_of(workers, tmp_path, monkeypatch)
 
-    assert outcome.error is not None
-    assert "find no run to make, though 2 are open" in outcome.error
-    assert "\n" not in outcome.error
+    assert "find no run to make, though 2 are open" in error
+    assert "\n" not in error
     assert workers.started == 5
+
+
+def test_a_fault_that_comes_again_ends_the_sweep_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another worker would train the run to its end, and end as this one."""
+    workers = Fruitless(EXIT_LASTING, "09:00:00 ERROR the row of run 01 cannot be written: ArrowInvalid: no")
+
+    assert sweep_of(workers, tmp_path, monkeypatch) == "the row of run 01 cannot be written: ArrowInvalid: no"
+    assert workers.started == 1

@@ -26,9 +26,11 @@ from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.machine import processes, program
-from sweeps.worker.failures import EnvironmentFault
+from sweeps.worker.__main__ import main as worker_main
+from sweeps.worker.failures import EnvironmentFault, LastingFault
 from sweeps.worker.options import WorkerOptions
-from sweeps.worker.worker import EXIT_ENVIRONMENT, EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker
+from sweeps.worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker
+from tests.helpers.cli import one_line
 from tests.helpers.rows import record, spec
 
 SPECS = tuple(spec(seed=seed) for seed in range(4))
@@ -159,6 +161,28 @@ def test_a_disk_that_is_full_when_the_row_is_committed(
         worker.work()
 
     assert (tmp_path / "checkpoints" / f"{SPECS[0].run_id}.1.pt").exists()
+    assert held(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"), [(ValueError("a list\nof what?"), LastingFault), (MemoryError(), EnvironmentFault)]
+)
+def test_a_row_that_cannot_be_written_is_a_fault_that_comes_again(
+    start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, fault: type
+) -> None:
+    """But for memory that did not suffice; the run is open, and no row of a failure says that it was its fault."""
+
+    def refuse(*_: object) -> bool:
+        raise error
+
+    worker = start(lambda *_: None)
+    monkeypatch.setattr(ResultStore, "commit", refuse)
+    with pytest.raises(EnvironmentFault, match=r"^the row of run [0-9a-f]+ cannot be written: \w+Error:.*$") as caught:
+        worker.work()
+
+    assert type(caught.value) is fault
+    monkeypatch.undo()
+    assert rows(tmp_path) == {}
     assert held(tmp_path) == []
 
 
@@ -479,3 +503,20 @@ def test_a_worker_process_reads_the_file_and_has_a_name_of_its_own(tmp_path: Pat
     done = worker_process(tmp_path / "none.json", "--log", str(log))
     assert done.returncode == EXIT_ENVIRONMENT
     assert "none.json: No such file" in log.read_text().strip().splitlines()[-1]
+
+
+def test_a_log_that_cannot_be_opened_and_a_lasting_fault_are_one_line_and_a_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What the launcher reads: a worker that ends by a traceback would count as one that died."""
+    options = WorkerOptions(plan="none.json", results=str(tmp_path)).save(tmp_path / "logs")
+    assert worker_main(["--options", str(options), "--log", str(tmp_path / "none" / "w.log")]) == EXIT_ENVIRONMENT
+    assert one_line(capfd.readouterr().err).endswith(f"ERROR {tmp_path}/none/w.log: No such file or directory")
+
+    def refuse(*_: object) -> None:
+        raise LastingFault("no such row")
+
+    monkeypatch.setattr(Worker, "__init__", refuse)
+    log = tmp_path / "w.log"
+    assert worker_main(["--options", str(options), "--log", str(log)]) == EXIT_LASTING
+    assert one_line(log.read_text()).endswith(" ERROR no such row")

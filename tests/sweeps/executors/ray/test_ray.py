@@ -31,7 +31,7 @@ from tests.helpers.cli import (
     start,
     wait_for,
 )
-from tests.helpers.doors import listening_addresses, private_folders
+from tests.helpers.doors import command_of, family, listening_addresses, private_folders
 from tests.helpers.holding import EVERY_UPDATE, HELD, checkpoints, hold, release, wait_until_held
 from tests.helpers.ray_nodes import TOKEN, Nodes, ray_nodes
 
@@ -170,6 +170,31 @@ def test_the_launcher_killed_takes_its_cluster_with_it_and_goes_on_when_started_
     assert done.returncode == 0, done.stderr
     assert numbers(tmp_path) == numbers(uninterrupted)
     assert ResultStore(tmp_path).read_tries().num_rows == 2
+
+
+def test_a_launch_whose_only_node_is_lost_before_its_actor_is_up_ends_and_goes_on_when_started_again(
+    tmp_path: Path, uninterrupted: Path
+) -> None:
+    """Tune waits for a node to give the run to, for ever: none comes to a cluster of its own."""
+    options = [*TWO, *RAY, "--workers", "1", "--results", str(tmp_path)]
+    launcher = start(*options)
+    raylets: list[int] = []
+
+    def has_raylet() -> bool:
+        assert launcher.poll() is None
+        raylets[:] = [
+            pid for pid in family(launcher.pid) if command_of(pid)[:1] and "raylet/raylet" in command_of(pid)[0]
+        ]
+        return bool(raylets) and next((tmp_path / "ray").glob("*/bell"), None) is not None
+
+    wait_for(has_raylet)
+    os.kill(raylets[0], signal.SIGKILL)
+    launcher.communicate(timeout=600)
+    assert launcher.returncode != 0
+    done = launch(*options)
+
+    assert done.returncode == 0, done.stderr
+    assert numbers(tmp_path) == numbers(uninterrupted)
 
 
 def test_a_cluster_of_its_own_listens_on_the_loopback_address_only_and_its_folder_is_private(tmp_path: Path) -> None:
