@@ -91,7 +91,9 @@ class Coordinator:
         Raises StoreError where the storage lacks trials, as a journal does that was emptied or lost its last lines.
         """
         known = self._feed.known()
-        trials = {trial.number: (trial.state.name, runs_of(self._settings, trial)) for trial in self._optimiser.frozen()}
+        trials = {
+            trial.number: (trial.state.name, runs_of(self._settings, trial)) for trial in self._optimiser.frozen()
+        }
         lost = [n for n, digests in known.items() if digest_of(trials.get(n, ("", ()))[1]) not in digests]
         if lost:
             way_out = "restore a backup of the database" if self._settings.database else WAY_OUT
@@ -103,7 +105,9 @@ class Coordinator:
             if state == "COMPLETE" and number not in known:
                 self._feed.add(number, runs)
         ended_early = {s.run_id for state, runs in trials.values() if state in ("PRUNED", "FAIL") for s in runs}
-        self._withdrawn |= ended_early - {s.run_id for state, runs in trials.values() if state == "RUNNING" for s in runs}
+        self._withdrawn |= ended_early - {
+            s.run_id for state, runs in trials.values() if state == "RUNNING" for s in runs
+        }
 
     @property
     def ended(self) -> int:
