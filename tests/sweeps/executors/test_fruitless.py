@@ -52,3 +52,31 @@ def test_a_sweep_whose_workers_find_nothing_ends_with_one_line(tmp_path: Path, m
     assert "find no run to make, though 2 are open" in outcome.error
     assert "\n" not in outcome.error
     assert workers.started == 5
+
+
+def test_a_results_folder_that_goes_away_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removed or renamed in mid-sweep: one line, and the folder does not come back empty to have all done again."""
+    monkeypatch.setattr(executor, "_FAILED_READINGS", 2)
+    monkeypatch.setattr(executor, "_READ_EVERY", 0.01)
+    results, moved = tmp_path / "results", tmp_path / "moved"
+
+    class Removed(Fruitless):
+        def start(self, count: int) -> None:
+            if count:
+                results.rename(moved)
+                self.running = 1
+
+        def poll(self) -> list[Exit]:
+            return []
+
+        def stop(self, patience: float) -> None:
+            self.running = 0
+
+    monkeypatch.setattr(executor, "LocalWorkers", lambda *_: Removed())
+    plan = Plan("mine", (), (), (RunSpec(normal_class=0),), code_digest())
+    worker = WorkerOptions(plan=str(plan.save(results)), results=str(results))
+    with Display() as display:
+        outcome = executor.execute(Sweep(plan=plan, results=results, worker=worker, workers=1, display=display))
+
+    assert outcome.error == f"{results}: the results folder is gone; was it removed or renamed?"
+    assert not results.exists()
