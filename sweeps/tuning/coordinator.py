@@ -26,6 +26,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two polls of the rows: short while trials end, longer while nothing happens."""
 _PAUSE_SHARE = 5
 """A poll takes a fifth of the time at most."""
+_STATES = ("RUNNING", "PRUNED", "FAIL")
+"""Optuna's states of trials whose runs are wanted, or wanted no more."""
 FAILURES_IN_A_ROW = 5
 """Trials that may fail one after the other, with none that is complete among them, before the study is stopped."""
 
@@ -104,10 +106,10 @@ class Coordinator:
         for number, (state, runs) in trials.items():
             if state == "COMPLETE" and number not in known:
                 self._feed.add(number, runs)
-        ended_early = {s.run_id for state, runs in trials.values() if state in ("PRUNED", "FAIL") for s in runs}
-        self._withdrawn |= ended_early - {
-            s.run_id for state, runs in trials.values() if state == "RUNNING" for s in runs
+        runs_in = {
+            name: {s.run_id for state, runs in trials.values() if state == name for s in runs} for name in _STATES
         }
+        self._withdrawn |= (runs_in["PRUNED"] | runs_in["FAIL"]) - runs_in["RUNNING"]
 
     @property
     def ended(self) -> int:
