@@ -1,19 +1,24 @@
-"""The frame that every command runs in: its exit status, errors of one line, and a reader that has gone."""
+"""The frame that every command runs in: its exit status, errors of one line, what a terminal must not be sent."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import io
 import os
+import re
 import select
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from agad import files
 from agad.errors import AgadError
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but tabs and line ends, and those that turn the direction of writing."""
 
 EXIT_OK, EXIT_INCOMPLETE, EXIT_ERROR = 0, 1, 2
 """Exit statuses of all commands: done; stopped early or something is missing; an error that the user can mend."""
@@ -32,6 +37,11 @@ def run(command: Callable[[], int], name: str = "", about: object = None, again:
         again: the command line that goes on where Ctrl-C has ended this one; empty: there is nothing to go on with.
     """
     replace_unprintable()
+    with contextlib.redirect_stdout(_plain(sys.stdout)), contextlib.redirect_stderr(_plain(sys.stderr)):
+        return _run(command, name, about, again)
+
+
+def _run(command: Callable[[], int], name: str, about: object, again: str) -> int:
     try:
         status = command()
         sys.stdout.flush()  # here, where a reader that has gone can still be caught
@@ -46,6 +56,36 @@ def run(command: Callable[[], int], name: str = "", about: object = None, again:
         print(f"{name + ': ' if name else ''}error: {line}", file=sys.stderr)
         return EXIT_ERROR
     return status
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal obeys: whoever names a file, class or study must not move the cursor.
+
+    Control characters are shown by their number; tabs and line ends stay.
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class _Plain:
+    """A stream that gets printable texts only."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        return self.stream.write(printable(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def _plain(stream: TextIO) -> TextIO:
+    return cast(TextIO, _Plain(raw(stream)))
+
+
+def raw(stream: TextIO) -> TextIO:
+    """The stream itself, for a program that draws on a terminal; its texts are to be `printable`."""
+    return stream.stream if isinstance(stream, _Plain) else stream
 
 
 def replace_unprintable() -> None:

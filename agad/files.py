@@ -45,6 +45,16 @@ def create_atomically(target: Path, write: Callable[[Path], object]) -> bool:
     return created
 
 
+def replace_text(target: Path, text: str) -> None:
+    """As replace_atomically, with a text, in UTF-8 whatever the locale."""
+    replace_atomically(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def create_text(target: Path, text: str) -> bool:
+    """As create_atomically, with a text, in UTF-8 whatever the locale."""
+    return create_atomically(target, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
 def _publish(target: Path, write: Callable[[Path], object], place: Callable[[Path], object]) -> None:
     temporary = temporary_beside(target)
     with naming(target):

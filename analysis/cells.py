@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from agad.errors import AnalysisError, EmptyResultsError
-from agad.plan.plan import Plan, plan_files
+from agad.plan.plan import Plan, load_plans, plan_files
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.spec.run import RunSpec
@@ -55,6 +55,7 @@ class Cells:
             AUROC_COLUMNS in [0, 1] and MEASURED_COLUMNS in ms (NaN unless ok), failure, provenance.
         tables: of the paper, in the order in which a row is looked up in them.
         damaged: files of the results folder that could not be read, as text.
+        unchecked: how many of its files of rows have no checksums.
         plan_code_digest: of the sources that made the plan; None if unknown.
         tunings: the studies that found values of some runs.
         margin: within which a mean counts as the paper's, in percentage points.
@@ -68,6 +69,7 @@ class Cells:
     plan_code_digest: str | None = None
     tunings: tuple[Tuned, ...] = ()
     margin: float = stats.MARGIN
+    unchecked: int = 0
 
     @cached_property
     def ok(self) -> pd.DataFrame:
@@ -134,7 +136,8 @@ def read(results: Results, plan: Plan) -> Cells:
     runs = wanted.merge(stored, on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
     tunings = () if plan.tuned is None else (plan.tuned,)
-    return _cells(title, rows, runs, tables, damaged_files(store), plan.code or None, tunings)
+    cells = _cells(title, rows, runs, tables, damaged_files(store), plan.code or None, tunings)
+    return replace(cells, unchecked=len(store.unchecked))
 
 
 def read_all(results: Results) -> Cells:
@@ -143,7 +146,9 @@ def read_all(results: Results) -> Cells:
     EmptyResultsError where there is neither, AnalysisError where the rows cannot share a table.
     """
     store = open_store(results)
-    plans_in = {path: [Plan.load(file) for file in plan_files(path)] for path in store.paths}
+    loaded = {path: load_plans(plan_files(path)) for path in store.paths}
+    plans_in = {path: [plan for _, plan in found] for path, (found, _) in loaded.items()}
+    unread = tuple(line for _, lines in loaded.values() for line in lines)
     plans = [plan for of in plans_in.values() for plan in of]
     if plans:
         without = [path for path, of in plans_in.items() if not of]
@@ -152,14 +157,16 @@ def read_all(results: Results) -> Cells:
         title = " + ".join(dict.fromkeys(plan.title for plan in plans))
         title = title if len(store.paths) == 1 else ", ".join(path.name for path in store.paths)
         tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
-        return replace(read(store, Plan("all plans", (), (), specs)), title=title, tunings=tunings)
+        cells = read(store, Plan("all plans", (), (), specs))
+        return replace(cells, title=title, tunings=tunings, damaged=(*unread, *cells.damaged))
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *RUN_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no test score
-    damaged = damaged_files(store)
+    damaged = (*unread, *damaged_files(store))
     if rows.num_rows == 0:
         torn = f" that can be read; {damaged[0]}" if damaged else ""
         raise EmptyResultsError(f"{store}: no plan and no row{torn}")
-    return replace(of_rows(rows, ", ".join(path.name for path in store.paths)), damaged=damaged)
+    title = ", ".join(path.name for path in store.paths)
+    return replace(of_rows(rows, title), damaged=damaged, unchecked=len(store.unchecked))
 
 
 def _specs_of_rows(paths: Sequence[Path]) -> list[RunSpec]:

@@ -37,6 +37,11 @@ class Rows:
         """Files that readings passed over, wholly or in part."""
         return tuple(damaged for store in self._stores for damaged in store.damaged)
 
+    @property
+    def unchecked(self) -> tuple[Path, ...]:
+        """Files without checksums, by an older agad."""
+        return tuple(path for store in self._stores for path in store.unchecked)
+
     def __str__(self) -> str:
         return ", ".join(map(str, self.paths))
 

@@ -32,8 +32,10 @@ class View:
 def studies_view(results: str | Path) -> View:
     """Each study of a results folder: what was done, its best trials, its pictures."""
     parts: list[str | Sheet | Drawing] = []
-    for study in read_studies(results):
+    studies, damaged = read_studies([Path(results)])
+    for study in studies:
         parts += [study_text(study), trials_table(study), *study_figures(study)]
+    parts += damaged
     return View(tuple(parts) or (f"There is no study in {results}; sweeps/tune.py makes one.",))
 
 

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(program: str, *arguments: str) -> list[float]:
     command = [sys.executable, "-c", program, *arguments]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own program
+    result = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8")  # noqa: S603 - our own program
     return [float(number) for number in result.stdout.split()]
 
 

@@ -80,6 +80,8 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
         checksum = meta.pop(_CHECKSUM, None)
         if (checksum is not None or not is_older(meta)) and checksum != _checksum(meta):  # older ones have none
             return None
+        if meta.get("folder", folder.name) != folder.name:  # another folder's content under this name
+            return None
         if all((folder / name).stat().st_size == size for name, size in meta["file_sizes"].items()):
             return meta
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -219,7 +219,7 @@ def _drop(folder: Path, *, is_lost: bool) -> None:
 def _prepare(dataset: str, image_size: int, source: Source, folder: Path, data_root: Path | None) -> None:
     content = source.read()
     with folders.new_folder(folder) as temporary:
-        write_prepared(content, temporary, dataset, image_size)
+        write_prepared(content, temporary, dataset, image_size, cached_as=folder.name)
         # The folder's name stands for the raw files as they were found, which a running download may have changed.
         if find_source(dataset, data_root).stamps != source.stamps:
             raise DataError(f"{dataset}: the raw data changed while they were being read; start again")

@@ -31,8 +31,10 @@ class _Written:
     damaged: list[Damaged] = field(default_factory=list)
 
 
-def write_prepared(content: Content, folder: Path, dataset: str, image_size: int) -> None:
+def write_prepared(content: Content, folder: Path, dataset: str, image_size: int, *, cached_as: str = "") -> None:
     """Write a data set's arrays, at image_size x image_size pixels, and meta.json into an existing folder.
+
+    `cached_as` is the name that the folder will have in the cache: under another one it is not read. Empty: any.
 
     Raises DataError for labels beyond the classes, images that are not uint8, a class or part without an undamaged
     image, OSError where the disk is full.
@@ -43,7 +45,8 @@ def write_prepared(content: Content, folder: Path, dataset: str, image_size: int
     written = {name: _write_part(folder, name, part, content.channels, image_size) for name, part in parts.items()}
     for name, part in written.items():
         _check_classes(dataset, name, parts[name].labels, part, content.class_names)
-    cache.write_meta(folder, _describe(content, written, dataset, image_size))
+    named = {"folder": cached_as} if cached_as else {}
+    cache.write_meta(folder, _describe(content, written, dataset, image_size) | named)
 
 
 def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: int) -> _Written:

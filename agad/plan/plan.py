@@ -100,8 +100,8 @@ class Plan:
         """Write the plan file and return its path; an existing file stays unless `replace`."""
         path = self.path(results)
         path.parent.mkdir(parents=True, exist_ok=True)
-        put = files.replace_atomically if replace else files.create_atomically
-        put(path, lambda temporary: temporary.write_text(self.to_json()))
+        put = files.replace_text if replace else files.create_text
+        put(path, self.to_json())
         return path
 
     @classmethod
@@ -178,6 +178,17 @@ def find_plan(results: str | Path, grid: str | None = None) -> Path:
     if fitting:
         raise StoreError(f"{folder}: more than one {which}; choose one by --plan: {names}")
     raise StoreError(f"{folder}: no {which}; " + (f"there are: {names}" if names else "a launch makes one"))
+
+
+def load_plans(paths: Iterable[Path]) -> tuple[list[tuple[Path, Plan]], tuple[str, ...]]:
+    """Those of the plan files that can be read; and a line for each that is damaged or of another agad."""
+    found, damaged = [], []
+    for path in paths:
+        try:
+            found.append((path, Plan.load(path)))
+        except StoreError as error:
+            damaged.append(str(error))
+    return found, tuple(damaged)
 
 
 def plan_grid(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,14 +86,20 @@ class Study:
     def save(self, folder: StudyFolder) -> None:
         """Write the summary, over what was there."""
         text = json_file.dumps({"study_version": STUDY_VERSION, **dataclasses.asdict(self)})
-        files.replace_atomically(folder.summary, lambda temporary: temporary.write_text(text))
+        files.replace_text(folder.summary, text)
 
 
-def read_studies(results: str | Path) -> tuple[Study, ...]:
-    """All studies of a results folder that have a summary, by name. Raises StoreError, one line, for a damaged one."""
-    folder = ResultsFolder(Path(results))
-    studies = [folder.study(name) for name in files.names(folder.studies)]
-    return tuple(read_study(study) for study in studies if study.summary.exists())
+def read_studies(paths: Iterable[Path]) -> tuple[tuple[Study, ...], tuple[str, ...]]:
+    """All studies of some results folders that have a summary, by name; and a line for each that is damaged."""
+    found, damaged = [], []
+    for folder in map(ResultsFolder, paths):
+        for name in files.names(folder.studies):
+            if folder.study(name).summary.exists():
+                try:
+                    found.append(read_study(folder.study(name)))
+                except StoreError as error:
+                    damaged.append(str(error))
+    return tuple(found), tuple(damaged)
 
 
 def read_study(folder: StudyFolder) -> Study:

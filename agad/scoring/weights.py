@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
 
-from agad.errors import DataError
+from agad.errors import DataError, SpecError
 from agad.methods import Method, method_of
-from agad.spec.run import SEMANTICS_VERSION, RunSpec
+from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec
 from agad.tensors.file import TensorFileError, load_tensors, save_tensors
 
 _CONTENT = {"spec", "channels", "data_digest", "nets"}
+_RUN_ID = re.compile(rf"[0-9a-f]{{{RUN_ID_LENGTH}}}")
 _OLDER_NETS = ("generator", "discriminator")
 """What files held in place of `nets` before methods named their own."""
 
@@ -78,8 +80,14 @@ def load_weights(path: str | Path) -> Weights:
         content["nets"] = {name: content.pop(name) for name in _OLDER_NETS}
     if content.keys() != _CONTENT:
         raise DataError(f"weights {path} cannot be read: it is not a file of saved weights")
-    values = content.pop("spec")
-    version = values.pop("semantics_version")
-    if version != SEMANTICS_VERSION:
+    try:
+        values = dict(content.pop("spec"))
+        version = values.pop("semantics_version")
+        spec = RunSpec.from_dict(values) if version == SEMANTICS_VERSION else None
+    except (SpecError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"weights {path} cannot be read: their spec is not one of this agad ({error})") from error
+    if spec is not None and _RUN_ID.fullmatch(Path(path).stem) and Path(path).stem != spec.run_id:
+        raise DataError(f"weights {path} are of run {spec.run_id}, and not of the one that the file is named after")
+    if spec is None != SEMANTICS_VERSION:
         raise DataError(f"weights {path} have semantics version {version}, this code has {SEMANTICS_VERSION}")
-    return Weights(spec=RunSpec.from_dict(values), **content)
+    return Weights(spec=spec, **content)

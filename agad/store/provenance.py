@@ -105,6 +105,8 @@ def _git(*arguments: str) -> str | None:
             env=environment,
             capture_output=True,
             text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=20,
             check=False,
         )

@@ -14,7 +14,10 @@ import torch
 from agad.files import replace_atomically
 
 # What torch.load raises for zips that are not torch's, or hold more than plain values.
-_FOREIGN = (OSError, RuntimeError, EOFError, LookupError, AttributeError, TypeError, pickle.UnpicklingError)
+_FOREIGN = (
+    *(OSError, RuntimeError, EOFError, LookupError, AttributeError, TypeError, ValueError, AssertionError),
+    pickle.UnpicklingError,
+)
 
 
 class TensorFileError(ValueError):
@@ -64,7 +67,9 @@ def _check_zip(file: io.BytesIO) -> None:
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
         file.seek(0)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # of damaged headers: zlib.error, UnicodeDecodeError, struct.error, OverflowError …
         raise TensorFileError("it is truncated or not a file of tensors") from error
     if damaged is not None:
         raise TensorFileError("it is damaged: a checksum is wrong")

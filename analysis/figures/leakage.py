@@ -46,6 +46,8 @@ def leakage_figure(cells: Cells) -> Drawing | None:
     if len(protocols) < 2:
         return None
     rows = [row for row in plain_rows(cells) if cells.summary["ok"].iloc[row]][:MOST_PANELS]
+    if not rows:
+        return None
     with mpl.rc_context(STYLE):
         named = len(rows) <= _MOST_NAMED
         layout = Panels(columns=4, width=3.4, height=2.6, bottom=0.75) if named else _SMALL

@@ -24,10 +24,15 @@ def is_plain(values: Mapping[str, Any]) -> bool:
 
 
 def plain_rows(cells: Cells) -> list[int]:
-    """Of each data set and backbone the row with the paper's main settings and the fewest anomalies."""
+    """Of each data set and backbone the row with the paper's main settings and the fewest anomalies.
+
+    A row that has a finished run comes before all that have none, as those of a plan that has just been made.
+    """
     found: dict[tuple[Any, ...], int] = {}
+    finished = set(cells.ok["row"])
     order = sorted(
-        range(len(cells.rows)), key=lambda index: (not is_plain(cells.rows[index]), cells.rows[index]["gamma"])
+        range(len(cells.rows)),
+        key=lambda index: (index not in finished, not is_plain(cells.rows[index]), cells.rows[index]["gamma"]),
     )
     for index in order:
         values = cells.rows[index]

@@ -65,14 +65,15 @@ def _no_collector() -> Iterator[None]:
 
 def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margin: float) -> Path:
     plan = None if plan_file is None else Plan.load(plan_file)
-    studies = tuple(study for path in store.paths for study in read_studies(path))
+    studies, damaged = read_studies(store.paths)
     if plan is not None:  # of the studies then only the one that the plan takes values from
         studies = tuple(study for study in studies if plan.tuned is not None and study.name == plan.tuned.study)
     try:
         cells = read_all(store) if plan is None else read(store, plan)
-    except EmptyResultsError:
+        cells = replace(cells, damaged=(*cells.damaged, *damaged))
+    except EmptyResultsError as error:
         if not studies:
-            raise
+            raise EmptyResultsError("; ".join((str(error), *damaged))) from None
         cells = None
     sections = [] if cells is None else sections_of_cells(store, replace(cells, margin=margin))
     sections += map(section_of_study, studies)
@@ -81,7 +82,8 @@ def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margi
     if not alone:
         _write_files(sections, target)
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render("AGAD beside its paper", _lead(cells), sections, files=not alone), encoding="utf-8")
+    text = render("AGAD beside its paper", _lead(cells, damaged), sections, files=not alone)
+    page.write_text(text, encoding="utf-8")
     return page
 
 
@@ -96,9 +98,9 @@ def _write_files(sections: Sequence[Section], target: Path) -> None:
             drawing.save(target / "figures")
 
 
-def _lead(cells: Cells | None) -> str:
+def _lead(cells: Cells | None, damaged: Sequence[str]) -> str:
     if cells is None:
-        return "Studies only: no run has a test score."
+        return " ".join(("Studies only: no run has a test score.", *(f"Passed over: {line}." for line in damaged)))
     return f"{cells.title}. {footnotes.coverage(cells, cells.summary)}"
 
 

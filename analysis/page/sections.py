@@ -45,7 +45,8 @@ def sections_of_cells(store: Rows, cells: Cells) -> list[Section]:
     sections += [] if trained is None else _of_training(store, trained, ours)
     sections.append(failures(cells))
     # Scores and curves were read since: what was damaged in them is named too.
-    sections.append(provenance(replace(cells, damaged=damaged_files(store))))
+    damaged = tuple(dict.fromkeys((*cells.damaged, *damaged_files(store))))
+    sections.append(provenance(replace(cells, damaged=damaged)))
     if any(ours.values()):
         sections.append(Section("coverage", "Coverage", sheets=(coverage(ours),)))
     return [section for section in sections if section != Section(section.anchor, section.title)]

@@ -125,6 +125,11 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     yield from _defaults(cells)
     yield from _assumptions(cells, summary)
     yield from _provenance(cells)
+    if cells.unchecked:
+        yield (
+            f"{cells.unchecked} {'file' if cells.unchecked == 1 else 'files'} of rows without checksums (of an older "
+            "agad): most damage to their numbers cannot be seen."
+        )
     for damaged in cells.damaged:
         yield f"Not readable and passed over: {damaged}."
 

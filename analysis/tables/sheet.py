@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from agad import console
+
 from . import latex
 from .formats import GAP
 from .kinds import CHECK, KEY, NOTE, OURS, PAPER
 
-__all__ = ["CHECK", "KEY", "NOTE", "OURS", "PAPER", "Sheet", "markdown_notes", "wrapped"]
+__all__ = ["CHECK", "KEY", "NOTE", "OURS", "PAPER", "Sheet", "markdown", "markdown_notes", "wrapped"]
 
 _LONG = 32
 """Characters of a cell above which its words are set in several lines."""
@@ -54,13 +57,14 @@ class Sheet:
 
     def to_markdown(self) -> str:
         """A Markdown table whose columns also line up as plain text."""
-        widths = [max(map(len, column)) for column in zip(self.columns, *self._escaped(), strict=True)]
+        columns, *lines = self._escaped()
+        widths = [max(map(len, column)) for column in zip(columns, *lines, strict=True)]
         ruler = [
             "-" * width if kind in (KEY, NOTE) else "-" * (width - 1) + ":"
             for width, kind in zip(widths, self.kinds, strict=True)
         ]
-        parts = [f"**{self.caption}**", ""]
-        for line in (self.columns, ruler, *self._escaped()):
+        parts = [f"**{markdown(self.caption)}**", ""]
+        for line in (columns, ruler, *lines):
             cells = [
                 cell.ljust(width) if kind in (KEY, NOTE) else cell.rjust(width)
                 for cell, width, kind in zip(line, widths, self.kinds, strict=True)
@@ -69,7 +73,8 @@ class Sheet:
         return "\n".join(parts) + "\n" + (f"\n{markdown_notes(self.notes)}" if self.notes else "")
 
     def _escaped(self) -> list[tuple[str, ...]]:
-        return [tuple(cell.replace("|", r"\|") for cell in line) for line in self.lines]
+        """The headings and the lines as cells of a Markdown table."""
+        return [tuple(markdown(cell).replace("|", r"\|") for cell in line) for line in (self.columns, *self.lines)]
 
     def to_latex(self) -> str:
         """One or more booktabs tables, see latex.py."""
@@ -149,7 +154,13 @@ def _is_number(text: str) -> bool:
 
 def markdown_notes(notes: Sequence[str]) -> str:
     """The notes as a list, wrapped for a terminal."""
-    return "".join(wrapped(note, first="- ", others="  ") + "\n" for note in notes)
+    return "".join(wrapped(markdown(note), first="- ", others="  ") + "\n" for note in notes)
+
+
+def markdown(text: str) -> str:
+    """A text in one line of Markdown in which no name, of a class or a file, becomes HTML or a link."""
+    line = console.printable(" ".join(text.splitlines()))
+    return re.sub(r"<(?=[A-Za-z/!?])", r"\<", line).replace("](", r"]\(")
 
 
 def wrapped(text: str, *, first: str = "", others: str = "") -> str:

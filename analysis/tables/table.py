@@ -29,7 +29,7 @@ from .formats import GAP, RANGE
 from .keys import fewest_fields, heading, key_frame, key_texts
 from .margin import add_margin
 from .networks import networks
-from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown_notes, wrapped
+from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown, markdown_notes, wrapped
 from .tuned import tuned_table
 
 CLASSES_PER_SHEET = 10
@@ -58,7 +58,7 @@ class Table:
 
     def to_markdown(self) -> str:
         """All of it, for the terminal and for a file."""
-        parts = [f"# {self.title}\n", *(f"{wrapped(text)}\n" for text in self.opening)]
+        parts = [f"# {markdown(self.title)}\n", *(f"{wrapped(markdown(text))}\n" for text in self.opening)]
         parts += [sheet.to_markdown() for sheet in self.sheets]
         parts += [markdown_notes(self.notes)] if self.notes else []
         return "\n".join(parts)

@@ -43,7 +43,7 @@ KINDS = {
 }
 """Executor -> how often each kind of victim is killed, in shares."""
 _VICTIMS = {"local": local_victims, "tune": tune_victims, "ray": ray_victims, "slurm": slurm_victims}
-_SCIENCE = ["run_id", "status", *SPEC_COLUMNS, *RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
+SCIENCE = ["run_id", "status", *SPEC_COLUMNS, *RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
 _QUIET = 300.0
 """Seconds without any claimed run after which a sweep counts as hanging."""
 _LAUNCHES = 20
@@ -94,7 +94,7 @@ class Storm:
         stormy = ResultStore(sweep.results)
         ok = Counter(row["run_id"] for row in _tries(stormy) if row["status"] == "ok")
         quiet = ResultStore(_undisturbed(self.folder / f"quiet-{sweep.seed}", specs))
-        rows, expected = ({row["run_id"]: row for row in store.read(_SCIENCE).to_pylist()} for store in (stormy, quiet))
+        rows, expected = ({row["run_id"]: row for row in store.read(SCIENCE).to_pylist()} for store in (stormy, quiet))
         self.runs += len(specs)
         self.failed += sum(row["status"] == "failed" for row in _tries(stormy))
         self.lost += sum(not ok[spec.run_id] for spec in specs)

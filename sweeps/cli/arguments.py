@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from agad import console
-from agad.errors import AgadError
+from agad.errors import AgadError, StoreError
 from agad.plan.grid import grid_name
 from agad.plan.make import make_plan
-from agad.plan.plan import Plan, plan_files, plan_grid
+from agad.plan.plan import Plan, load_plans, plan_files, plan_grid
 
 from ..grids import grid_names, load_grid
 from ..tuning.summary import tuned_by
@@ -78,10 +78,13 @@ def launched_plan(options: argparse.Namespace) -> Plan:
     if options.plan is None and options.grid is not None and options.grid not in grid_names():
         name = grid_name(options.grid)
         paths = [path for path in plan_files(options.results) if plan_grid(path) == name]
-        for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
-            if _is_meant(plan := Plan.load(path), options):
+        plans, damaged = load_plans(paths)
+        for path, plan in sorted(plans, key=lambda found: found[0].stat().st_mtime, reverse=True):
+            if _is_meant(plan, options):
                 options.plan = path  # what goes on with it needs no file either
                 return plan
+        if damaged:  # it may be the one that is meant
+            raise StoreError(damaged[0])
     return plan_of(options)
 
 

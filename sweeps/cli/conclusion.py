@@ -80,7 +80,7 @@ def _print_table(sweep: Sweep, path: Path) -> None:
         markdown = tables.plan_table(sweep.results, path).to_markdown()
         print(markdown)
         ResultsFolder(sweep.results).make(target.parent)
-        files.replace_atomically(target, lambda temporary: temporary.write_text(markdown + "\n"))
+        files.replace_text(target, markdown + "\n")
     except (AgadError, OSError) as error:
         say(f"{program.title('launch')}: no table: {' '.join(str(error).split())}")
     else:

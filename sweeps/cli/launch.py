@@ -93,6 +93,8 @@ def _main(options: argparse.Namespace) -> int:
             settle_code(sweep.picker(), allow_change=options.allow_code_change)
             if not is_submitted(options) or not _are_prepared(plan, options):
                 worker = sweep.worker
+                names = ", ".join(dict.fromkeys(spec.dataset for spec in plan.specs))
+                say(f"{len(plan.specs)} runs of {plan.grid} in {options.results}; checking the data of {names} ...")
                 known = prepare(path, worker.data_folder, worker.cache, download=False, stopping=sweep.stopping)
             else:
                 known = _known_of_prepared(plan, options)

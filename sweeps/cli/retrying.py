@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 
+from agad import json_file
 from agad.errors import StoreError
 from agad.store.rows import ResultStore
 
@@ -23,9 +23,9 @@ def runs_to_retry(options: argparse.Namespace, task: Task | None) -> Mapping[str
     failed = dict(RetryPolicy.retrying(ResultStore(options.results).tries()).until_attempt)
     if task is None:
         return failed
-    path = task.once("retry.json", json.dumps(failed))  # settled by an array's first task, not again at a requeue
+    path = task.once("retry.json", json_file.dumps(failed))  # settled by an array's first task, not again at a requeue
     try:
-        settled: dict[str, int] = json.loads(path.read_text())
+        settled: dict[str, int] = json_file.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read which failed runs get another attempt: {path}: {error}") from error
     return settled

@@ -65,11 +65,12 @@ def _main(options: argparse.Namespace) -> int:
         print(f"  slurm: {line}")
     for one in damaged:
         print(f"  skipped {one.path}: {one.reason}")
-    for torn in sorted(picker.board.torn):
+    is_growing = picker.is_growing()
+    for torn in sorted(picker.board.torn | (picker.feed.torn if picker.feed else set())):
         print(f"  skipped {torn}: no claim")
     if unchecked:
         print(f"  {len(unchecked)} files of rows have no checksums (of an older agad); the next launch adds them")
-    if picker.is_growing():
+    if is_growing:
         print("  its coordinator is running and may add runs")
     elif len(snapshot.census.done) == len(picker.specs):
         return 0

@@ -54,7 +54,9 @@ def _gpu_names() -> _Names:
     if command is None:
         return _Names()
     try:
-        done = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - fixed words, no shell
+            [command, "-L"], capture_output=True, encoding="utf-8", errors="replace", timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return _Names()
     if done.returncode:
@@ -104,7 +106,7 @@ def _available_bytes() -> int | None:
 
 def _free_bytes() -> int | None:
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not on macOS
         return None
     kilobytes = next((int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")), 0)

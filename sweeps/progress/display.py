@@ -9,11 +9,18 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
+
+from agad import console
 
 from .watch import Snapshot, describe, summary
 
 _LINE_EVERY = 30.0
 """Seconds between two lines of progress where the output is not a terminal."""
+
+
+_NARROWEST_BAR, _TEXT_WIDTH = 6, 64
+"""Columns of a bar at least, and those that the text beside it mostly needs."""
 
 
 class Display:
@@ -26,8 +33,10 @@ class Display:
         self._known: set[str] | None = None
 
     def __enter__(self) -> Display:
-        self._console = Console(stderr=True, highlight=False)
-        if self._console.is_terminal:
+        # Whatever FORCE_COLOR says: a file is not drawn on. NO_COLOR is heeded by rich.
+        stream = console.raw(sys.stderr)
+        self._console = Console(file=stream, highlight=False, emoji=False)
+        if stream.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(console=self._console, refresh_per_second=4, transient=True)
             self._live.__enter__()
         return self
@@ -40,14 +49,15 @@ class Display:
     def say(self, line: str) -> None:
         """Print a line above the progress."""
         if self._console is not None:
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(console.printable(line), markup=False, soft_wrap=True)
         else:
             print(line, file=sys.stderr)
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the sweep as it is now."""
         if self._live is not None:
-            self._live.update(self._drawing(snapshot))
+            assert self._console is not None
+            self._live.update(self._drawing(snapshot, self._console.width))
             return
         ended = {*snapshot.census.done, *snapshot.census.failed}
         if time.monotonic() >= self._line_due or (
@@ -58,13 +68,17 @@ class Display:
         self._known = ended
 
     @staticmethod
-    def _drawing(snapshot: Snapshot) -> RenderableType:
+    def _drawing(snapshot: Snapshot, width: int) -> RenderableType:
         ended = len(snapshot.census.done) + len(snapshot.census.failed)
         grid = Table.grid(padding=(0, 1))
-        grid.add_row(ProgressBar(total=max(snapshot.total, 1), completed=ended, width=40), summary(snapshot))
+        grid.add_column()
+        grid.add_column(no_wrap=True, overflow="ellipsis")  # a line for a run, however narrow the terminal
+        bar = max(_NARROWEST_BAR, min(40, width - _TEXT_WIDTH))
+        grid.add_row(ProgressBar(total=max(snapshot.total, 1), completed=ended, width=bar), summary(snapshot))
         for one in sorted(snapshot.running, key=lambda r: r.record.owner.worker)[:12]:
-            share = ProgressBar(total=max(one.record.updates, 1), completed=one.record.update, width=40)
-            grid.add_row(share, f"{describe(one.spec)}: update {one.record.update}/{one.spec.updates}")
+            share = ProgressBar(total=max(one.record.updates, 1), completed=one.record.update, width=bar)
+            text = f"{describe(one.spec)}: update {one.record.update}/{one.spec.updates}"
+            grid.add_row(share, Text(console.printable(text)))
         if len(snapshot.running) > 12:
             grid.add_row("", f"and {len(snapshot.running) - 12} more")
         return grid

@@ -26,6 +26,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two polls of the rows: short while trials end, longer while nothing happens."""
 _PAUSE_SHARE = 5
 """A poll takes a fifth of the time at most."""
+_STATES = ("RUNNING", "PRUNED", "FAIL")
+"""Optuna's states of trials whose runs are wanted, or wanted no more."""
 FAILURES_IN_A_ROW = 5
 """Trials that may fail one after the other, with none that is complete among them, before the study is stopped."""
 
@@ -91,7 +93,9 @@ class Coordinator:
         Raises StoreError where the storage lacks trials, as a journal does that was emptied or lost its last lines.
         """
         known = self._feed.known()
-        trials = {trial.number: (trial.state.name, runs_of(self._settings, trial)) for trial in self._optimiser.frozen()}
+        trials = {
+            trial.number: (trial.state.name, runs_of(self._settings, trial)) for trial in self._optimiser.frozen()
+        }
         lost = [n for n, digests in known.items() if digest_of(trials.get(n, ("", ()))[1]) not in digests]
         if lost:
             way_out = "restore a backup of the database" if self._settings.database else WAY_OUT
@@ -102,8 +106,10 @@ class Coordinator:
         for number, (state, runs) in trials.items():
             if state == "COMPLETE" and number not in known:
                 self._feed.add(number, runs)
-        ended_early = {s.run_id for state, runs in trials.values() if state in ("PRUNED", "FAIL") for s in runs}
-        self._withdrawn |= ended_early - {s.run_id for state, runs in trials.values() if state == "RUNNING" for s in runs}
+        runs_in = {
+            name: {s.run_id for state, runs in trials.values() if state == name for s in runs} for name in _STATES
+        }
+        self._withdrawn |= (runs_in["PRUNED"] | runs_in["FAIL"]) - runs_in["RUNNING"]
 
     @property
     def ended(self) -> int:

@@ -80,8 +80,10 @@ class Lease:
             if now is not None and (_is_here(now.owner) or (first is not None and now.counter != first.counter)):
                 raise AgadError(self._refusal(now))
             if not has_said:
+                damaged = f"; its claim {min(self._board.torn)} is damaged" if self._board.torn else ""
                 self._say(
-                    f"Waiting to see whether study {self._name} still has a coordinator ({self._board.lease:.0f} s)."
+                    f"Waiting to see whether study {self._name} still has a coordinator "
+                    f"({self._board.lease:.0f} s){damaged}."
                 )
                 has_said = True
             if self._stopping.is_set():

@@ -76,7 +76,7 @@ class StudySettings:
         """Write them where none are yet; those that count. Raises AgadError where another search has that name."""
         folder.path.mkdir(parents=True, exist_ok=True)  # a study's first act, as a plan's file is a launch's
         text = json_file.dumps(self._content(), indent=1)
-        if files.create_atomically(folder.settings, lambda temporary: temporary.write_text(text)):
+        if files.create_text(folder.settings, text):
             return self
         there = load_settings(folder)
         check_same(there, self)

@@ -77,14 +77,13 @@ class Feed:
         # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
         path = self.folder.trials / f"{number:06d}-{digest_of(specs)}.json"
         if not path.exists():
-            files.create_atomically(path, lambda temporary: temporary.write_text(text))
+            files.create_text(path, text)
 
     def write(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
         self.folder.make(self.folder.path)
         content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
-        text = json_file.dumps(content)
-        files.replace_atomically(self.folder.verdicts, lambda temporary: temporary.write_text(text))
+        files.replace_text(self.folder.verdicts, json_file.dumps(content))
 
     def known(self) -> dict[int, set[str]]:
         """Number -> digest of its runs (several where it was drawn again), of the trials that were added."""
@@ -118,6 +117,11 @@ class Feed:
         generations = self._board.generations().get(COORDINATOR, [])
         return bool(generations) and self._board.is_held(COORDINATOR, generations[-1])
 
+    @property
+    def torn(self) -> set[Path]:
+        """Files in place of the coordinator's claim that are none; each counts as held until a lease has passed."""
+        return self._board.torn
+
     def fresh(self) -> list[RunSpec]:
         """The runs that were added since this was called last, in the order of their trials. One listing."""
         found: list[RunSpec] = []
@@ -150,8 +154,7 @@ class Feed:
         """Report the points of an unfinished run: those of an earlier worker stay."""
         known = {str(update): score for update, score in {**self.points(run_id), **points}.items()}
         self.folder.make(self.folder.points)
-        text = json_file.dumps(known)
-        files.replace_atomically(self.folder.points / f"{run_id}.json", lambda temporary: temporary.write_text(text))
+        files.replace_text(self.folder.points / f"{run_id}.json", json_file.dumps(known))
 
     @staticmethod
     def _specs(path: Path) -> list[RunSpec]:

@@ -108,14 +108,14 @@ class WorkerOptions:
         path = self.path(folder.absolute())
         ResultsFolder(Path(self.results)).make(folder.absolute())
         if not path.is_file() or path.read_bytes() != self._text.encode():
-            files.replace_atomically(path, lambda temporary: temporary.write_text(self._text))
+            files.replace_text(path, self._text)
         return path
 
     @classmethod
     def load(cls, path: Path, **own: Any) -> WorkerOptions:
         """Read the file, and add what is one worker's own. Raises StoreError."""
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             if path.name != _file_name(text):
                 raise ValueError("its content is not what its name stands for")
             return cls(**json.loads(text), **own)

@@ -39,7 +39,12 @@ def prepare(
     command += ["--download"] if download else []
     with processes.without_warnings():
         process = subprocess.Popen(  # noqa: S603 - our own module, arguments passed as a list
-            command, env=processes.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env=processes.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
         )
     with process:
         output, messages = _wait(process, stopping or Stopping())

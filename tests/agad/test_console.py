@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import errno
+import io
 import os
+import pwd
+import re
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agad import console
+from agad import console, files
+from agad.data.cache import cache_root
 from agad.errors import DataError
+from sweeps.cli.options import build_parser
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -58,3 +70,76 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     with os.fdopen(write_end, "w") as closed:
         result = subprocess.run([sys.executable, "-c", program], stdout=closed, stderr=subprocess.PIPE, check=False)
     assert (result.returncode, result.stderr) == (console.EXIT_INCOMPLETE, b"")
+
+
+def test_an_interrupted_command_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also before anything has begun: the command line is known from the start."""
+    assert console.run(raising(KeyboardInterrupt()), again="launch.py --grid demo") == console.EXIT_INCOMPLETE
+    assert capsys.readouterr().err == "Interrupted. Go on with:\n  launch.py --grid demo\n"
+
+
+@pytest.mark.parametrize("number", [errno.ESHUTDOWN, errno.EPIPE])
+def test_only_the_own_output_s_reader_can_leave(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python calls ESHUTDOWN of a file server BrokenPipeError, and a file may be a pipe: both are errors, and said."""
+    error = OSError(number, os.strerror(number), "results/claims")
+    assert isinstance(error, BrokenPipeError)
+    assert console.run(raising(error)) == console.EXIT_ERROR
+    assert capsys.readouterr().err == f"error: results/claims: {os.strerror(number)}\n"
+
+
+def test_a_full_disk_is_named_with_what_is_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Although the error of a write names no file."""
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert console.run(lambda: files.replace_atomically(tmp_path / "row", full) or 0) == console.EXIT_ERROR
+    line = capsys.readouterr().err
+    assert re.fullmatch(rf"error: {tmp_path}/row: No space left on device \([0-9,]+ bytes are free there\)\n", line)
+
+
+@given(st.text())
+def test_no_text_moves_a_terminal_s_cursor(text: str) -> None:
+    """What is printed, on either stream, has no control character but line ends and tabs, and is else as it was."""
+    out, err = io.StringIO(), io.StringIO()
+
+    def command() -> int:
+        for stream in (sys.stdout, sys.stderr):
+            stream.write(text + "\n")
+        return 0
+
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        assert console.run(command) == 0
+    assert out.getvalue() == err.getvalue() == console.printable(text) + "\n"
+    assert not [c for c in out.getvalue() if unicodedata.category(c) == "Cc" and c not in "\t\n"]
+    if text.isprintable():
+        assert out.getvalue() == text + "\n"
+
+
+def test_escape_sequences_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are visible, and an error line stays one line."""
+    assert console.run(raising(DataError("class \x1b[2J\u202eevil\r\n not there"))) == console.EXIT_ERROR
+    assert capsys.readouterr().err == "error: class \\x1b[2J\\u202eevil not there\n"
+
+
+def test_a_home_folder_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without $HOME and an entry of this user: the message names the ways to choose a folder."""
+    for name in ("HOME", "AGAD_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(DataError, match=r"no home folder is known .* by --cache or \$AGAD_CACHE"):
+        cache_root(None)
+    with pytest.raises(argparse.ArgumentTypeError, match="no home folder is known"):
+        console.path("~/results")
+
+
+def test_a_tilde_is_the_home_folder_in_every_option(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shell expands it in `--results ~/x` and not in `--results=~/x`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    words = [f"--{name}=~/x" for name in ("results", "data", "cache", "plan", "slurm-setup")]
+    options = vars(build_parser().parse_args(words))
+    assert {str(options[name]) for name in ("results", "data", "cache", "plan", "slurm_setup")} == {f"{tmp_path}/x"}

@@ -135,7 +135,7 @@ def test_a_tuned_table_says_that_labels_had_a_part(tuned: Path) -> None:
 
 
 def test_the_study_s_trials_and_pictures(study: Path) -> None:
-    (one,) = read_studies(study)
+    (one,), _ = read_studies([study])
     sheet = trials_table(one)
     names = [drawing.name for drawing in study_figures(one)]
 

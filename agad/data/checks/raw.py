@@ -30,8 +30,8 @@ def content_digest(stamps: Sequence[Stamp], cache: Path) -> str:
     """
     record = cache / "raw" / signature(stamps)
     with contextlib.suppress(OSError, ValueError):
-        known = record.read_text(encoding="ascii").strip()
-        if re.fullmatch("[0-9a-f]{64}", known):
+        known, _, seal = record.read_text(encoding="ascii").strip().partition(" ")
+        if re.fullmatch("[0-9a-f]{64}", known) and seal == _seal(record.name, known):
             return known
     started = time.time_ns()
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -41,13 +41,18 @@ def content_digest(stamps: Sequence[Stamp], cache: Path) -> str:
     if all(file.ctime_ns < started - _SETTLED_SECONDS * 1e9 for file in stamps):
         with contextlib.suppress(OSError):
             record.parent.mkdir(parents=True, exist_ok=True)
-            files.replace_atomically(record, lambda path: path.write_text(found + "\n", encoding="ascii"))
+            files.replace_text(record, f"{found} {_seal(record.name, found)}\n")
     return found
 
 
 def signature(stamps: Sequence[Stamp]) -> str:
     """24 hexadecimal digits over all that is known of the files without reading them."""
     return hashlib.sha256(json.dumps([file[:-1] for file in stamps]).encode()).hexdigest()[:24]
+
+
+def _seal(name: str, digest: str) -> str:
+    """By which a record is known to be whole, and to be of these files. One without it is made again."""
+    return hashlib.sha256(f"{name} {digest}".encode()).hexdigest()[:16]
 
 
 def _file_digest(path: str) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import threading
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from agad import files
 from agad.store.claims.owner import Owner
 
+_CRC = "crc"
 _RECORD_BYTES = 1024
 """A record is padded to one size, so that rewriting it in place never leaves the tail of a longer one."""
 
@@ -39,15 +41,19 @@ class ClaimRecord:
 
     def to_bytes(self) -> bytes:
         """The record as JSON, padded to one size."""
-        return json.dumps(dataclasses.asdict(self)).encode().ljust(_RECORD_BYTES) + b"\n"
+        values = dataclasses.asdict(self)
+        return json.dumps({**values, _CRC: _crc(values)}).encode().ljust(_RECORD_BYTES) + b"\n"
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ClaimRecord | None:
         """The inverse; None for a record that was torn by a crash, is being rewritten, or holds what no claim does."""
         try:
-            values = json.loads(content)
+            values = json.loads(content.partition(b"\n")[0])
+            crc = values.pop(_CRC, None)
+            if crc not in (None, _crc(values)):  # an older agad's has none
+                return None
             record = cls(**{**_known(cls, values), "owner": Owner(**_known(Owner, values["owner"]))})
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         return record if _is_sound(record) else None
 
@@ -55,6 +61,10 @@ class ClaimRecord:
 def _known(kind: type[ClaimRecord | Owner], values: dict[str, Any]) -> dict[str, Any]:
     """Those of the values that this version knows: another may write more."""
     return {one.name: values[one.name] for one in dataclasses.fields(kind) if one.name in values}
+
+
+def _crc(values: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(values).encode())
 
 
 def _is_sound(record: ClaimRecord) -> bool:

@@ -72,7 +72,7 @@ def _is_gone(pid: int, started: str | None) -> bool:
 
 def _read_line(path: str) -> str:
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
 

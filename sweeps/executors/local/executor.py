@@ -69,6 +69,7 @@ class _Supervisor:
         self._faults = 0
         self._ended_runs = 0
         self._fruitless = 0
+        self._has_started = False
         self._idle_since: float | None = None
         self._failed_readings = 0
 
@@ -132,7 +133,12 @@ class _Supervisor:
     def _start_missing(self, free: int) -> None:
         """Start workers for runs that no worker holds: at first, and when a worker here or elsewhere has died."""
         if self._error is None and time.monotonic() >= self._start_due:
-            self._workers.start(max(0, min(self._wanted - self._workers.running, free)))
+            missing = max(0, min(self._wanted - self._workers.running, free))
+            if missing and not self._has_started:
+                self._has_started = True
+                which = "1 worker" if missing == 1 else f"{missing} workers"
+                self._sweep.display.say(f"Starting {which} ({self._sweep.worker.device}); logs in {self._sweep.logs}")
+            self._workers.start(missing)
 
     def _note(self, ended: Exit) -> None:
         if ended.code in (EXIT_ENVIRONMENT, EXIT_LASTING):

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agad import json_file
 from agad.errors import AgadError
 from agad.store.claims import Owner
 
@@ -192,7 +193,7 @@ def _temporary_folder() -> Iterator[Path]:
     _remove_abandoned(root)
     folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=root))
     owner = dataclasses.asdict(Owner.this_process("launcher"))
-    (folder / _OWNER_FILE).write_text(json.dumps(owner))
+    (folder / _OWNER_FILE).write_text(json.dumps(owner), encoding="utf-8")
     try:
         yield folder / _RAYS_OWN
     finally:
@@ -205,8 +206,8 @@ def _remove_abandoned(root: Path) -> None:
         try:
             if folder.lstat().st_uid != os.getuid():
                 continue  # another user's, who may have put anything there
-            owner = Owner(**json.loads((folder / _OWNER_FILE).read_text()))
+            is_gone = Owner(**json_file.parse((folder / _OWNER_FILE).read_bytes())).is_gone()
         except (OSError, ValueError, TypeError):
             continue  # one that is being created
-        if owner.is_gone():
+        if is_gone:
             shutil.rmtree(folder, ignore_errors=True)

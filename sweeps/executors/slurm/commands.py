@@ -35,7 +35,12 @@ def run(command: Sequence[str], *, timeout: float = _TIMEOUT) -> tuple[str, str]
         )
     try:
         done = subprocess.run(  # noqa: S603 - a list, no shell
-            [path, *command[1:]], capture_output=True, text=True, errors="replace", timeout=timeout, check=False
+            [path, *command[1:]],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise SlurmError(f"{name} did not answer within {timeout:.0f} s; is slurmctld up?") from error

@@ -63,7 +63,7 @@ def rehearse(sweep: Sweep, tasks: int) -> Iterator[str]:
         yield f"  {shlex.join(sweep.task)}"
         yield text
         script = Path(folder) / "script.sh"
-        script.write_text(text)
+        script.write_text(text, encoding="utf-8")
         with clean_environment():
             yield "".join(run(["sbatch", "--test-only", str(script)])).strip()
 
@@ -78,7 +78,10 @@ class _Arrays:
 
     def settle(self) -> None:
         """Find the jobs that a launch requested and was killed before noting; what Slurm does not know is removed."""
-        for entry in self.ledger.entries():
+        entries = self.ledger.entries()
+        for line in self.ledger.damaged:
+            self._sweep.display.say(f"{line}; its tasks in the queue, if any, are not counted (see squeue --me)")
+        for entry in entries:
             if entry.job is not None:
                 continue
             job = self._find(entry)

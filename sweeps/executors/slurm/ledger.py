@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from agad import files
+from agad import files, json_file
 from agad.errors import AgadError
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
 
 from ...worker.heartbeat import Heartbeat
 from ...worker.stopping import Stopping
+
+_Read = TypeVar("_Read")
 
 _LOCK_LEASE, _LOCK_BEAT = 30.0, 5.0
 """Seconds: the silence after which a launch of another host counts as dead, and between two signs of life."""
@@ -64,36 +66,51 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._damaged: dict[Path, str] = {}
+
+    @property
+    def damaged(self) -> list[str]:
+        """A line for each file that the latest reading passed over."""
+        return [f"passed over {path}: {reason}" for path, reason in sorted(self._damaged.items())]
 
     def write(self, submission: Submission) -> None:
         """Write it, over what stood there for its token."""
         self._make()
-        text = json.dumps(dataclasses.asdict(submission))
-        path = self.folder / f"{submission.token}.json"
-        files.replace_atomically(path, lambda temporary: temporary.write_text(text))
+        files.replace_text(self._path(submission), json_file.dumps(dataclasses.asdict(submission)))
 
     def remove(self, submission: Submission) -> None:
         """Remove it: Slurm does not know it."""
-        (self.folder / f"{submission.token}.json").unlink(missing_ok=True)
+        self._path(submission).unlink(missing_ok=True)
 
     def entries(self) -> list[Submission]:
-        """All submissions."""
-        found = []
-        for path in sorted(self.folder.glob("agad-*.json")):
-            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-                values = json.loads(path.read_text())
-                found.append(Submission(**{**values, "command": tuple(values["command"])}))
-        return found
+        """All submissions that can be read; the others are `damaged`."""
+        return list(self._read("agad-*.json", _submission))
 
     def note(self, job: str, name: str) -> None:
         """Record a job that has begun to work on the sweep, whoever submitted it."""
         self._make()
-        files.create_atomically(self.folder / f"job-{job}", lambda temporary: temporary.write_text(name))
+        files.create_text(self.folder / f"job-{job}.json", json_file.dumps({"job": job, "name": name}))
 
     def jobs(self) -> dict[str, str]:
         """Id -> name of all jobs that have worked, or were to work, on the sweep."""
-        found = {path.name.removeprefix("job-"): path.read_text() for path in self.folder.glob("job-*")}
+        found = dict(self._read("job-*", _job))
         return found | {entry.job: entry.token for entry in self.entries() if entry.job is not None}
+
+    def _path(self, submission: Submission) -> Path:
+        return self.folder / f"{submission.token}.json"
+
+    def _read(self, pattern: str, read: Callable[[Path], _Read]) -> Iterator[_Read]:
+        """What the files hold; notes those that are damaged: a job of theirs may be submitted once more."""
+        for path in sorted(self.folder.glob(pattern)):
+            try:
+                yield read(path)
+                self._damaged.pop(path, None)
+            except FileNotFoundError:
+                continue  # another launch has removed it
+            except OSError as error:
+                self._damaged[path] = error.strerror or type(error).__name__
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                self._damaged[path] = str(error) if isinstance(error, ValueError) else "it is damaged"
 
     def _make(self) -> None:
         """Make the folder, which is `slurm/PLAN` in a results folder. Raises StoreError where that has gone."""
@@ -124,6 +141,26 @@ class Ledger:
             for generation in board.generations().get(_LOCK, []):
                 if generation < claim.generation:  # the newest stays: generations must only rise
                     (board.folder / f"{_LOCK}.{generation}").unlink(missing_ok=True)
+
+
+def _submission(path: Path) -> Submission:
+    values = json_file.loads(path.read_bytes())
+    found = Submission(**{**values, "command": tuple(map(str, values["command"]))})
+    if f"{found.token}.json" != path.name or not (found.job is None or str(found.job).isdigit()):
+        raise ValueError("it is no submission of this name")
+    return found
+
+
+def _job(path: Path) -> tuple[str, str]:
+    """Id and name of a job; an older agad's file holds nothing but the name."""
+    job = path.name.removeprefix("job-").removesuffix(".json")
+    if path.suffix != ".json":
+        values = {"job": job, "name": path.read_text(encoding="utf-8")}
+    else:
+        values = json_file.loads(path.read_bytes())
+    if values["job"] != job or not job.isdigit():
+        raise ValueError("it is no job of this name")
+    return job, str(values["name"])
 
 
 _LOCK = "0"

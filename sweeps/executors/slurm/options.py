@@ -84,7 +84,7 @@ def slurm_options(options: argparse.Namespace) -> SlurmOptions:
     """The options of a command line. Raises AgadError for one that cannot be given."""
     given = dict(_parse(text) for text in options.slurm)
     replaced = {_INSTEAD[key] for key in given if key in _INSTEAD}
-    defaults = array_defaults(ARRAY_SCRIPT.read_text().splitlines())
+    defaults = array_defaults(ARRAY_SCRIPT.read_text(encoding="utf-8").splitlines())
     sbatch = {**{key: value for key, value in defaults.items() if key not in replaced}, **given}
     return SlurmOptions(
         sbatch={key: value for key, value in sbatch.items() if value != ""},

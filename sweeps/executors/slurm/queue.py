@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agad import files
+from agad import files, json_file
 
 from .commands import SlurmError, call
 from .ledger import Ledger
@@ -88,9 +87,8 @@ def read_seldom(folder: Path) -> tuple[list[Queued], float]:
             saved["tasks"] = [dataclasses.asdict(one) for one in read(_STATUS_TIMEOUT)]
         except SlurmError as error:
             saved["error"] = str(error)
-        text = json.dumps(saved)
         with contextlib.suppress(OSError):  # a results folder that can only be read
-            files.replace_atomically(path, lambda temporary: temporary.write_text(text))
+            files.replace_text(path, json_file.dumps(saved))
     if saved["error"]:
         raise SlurmError(saved["error"])
     return [Queued(**entry) for entry in saved["tasks"]], abs(time.time() - saved["time"])
@@ -99,7 +97,8 @@ def read_seldom(folder: Path) -> tuple[list[Queued], float]:
 def _saved(path: Path) -> dict[str, Any] | None:
     """The last answer, if it is young enough. Its age is by this machine's clock, or another's that is close to it."""
     try:
-        saved: dict[str, Any] = json.loads(path.read_text())
+        saved = json_file.loads(path.read_bytes())
+        saved["error"]
         young = abs(time.time() - saved["time"]) < SQUEUE_EVERY
         [Queued(**entry) for entry in saved["tasks"]]
     except (OSError, ValueError, TypeError, KeyError):
@@ -122,7 +121,9 @@ def slurm_lines(folder: Path) -> Iterator[str]:
     Args:
         folder: folder of the sweep's files about its jobs.
     """
-    jobs = Ledger(folder).jobs()
+    ledger = Ledger(folder)
+    jobs = ledger.jobs()
+    yield from ledger.damaged
     if not jobs:
         return
     try:

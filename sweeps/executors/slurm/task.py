@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -11,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from agad import files
+from agad import files, json_file
 from agad.errors import AgadError, DeviceError
 from agad.store.folder import ResultsFolder
 
@@ -168,7 +167,7 @@ class Task:
     def once(self, name: str, text: str) -> Path:
         """A file of this job's array with this text, or with that of the task that came first; its path."""
         path = self._folder / f"{self.job.array}-{name}"
-        files.create_atomically(path, lambda temporary: temporary.write_text(text))
+        files.create_text(path, text)
         return path
 
     def _requeues_without_progress(self, picker: Picker) -> int:
@@ -176,12 +175,12 @@ class Task:
         path = self._folder / f"requeues-{self.job.name}.json"
         now = list(progress(picker))
         try:
-            before = json.loads(path.read_text())
-        except (OSError, ValueError):
-            before = {"progress": [-1, -1], "without": 0}
-        without = 0 if now > before["progress"] else before["without"] + 1
-        text = json.dumps({"progress": now, "without": without})
-        files.replace_atomically(path, lambda temporary: temporary.write_text(text))
+            saved = json_file.loads(path.read_bytes())
+            before, without = list(map(int, saved["progress"])), int(saved["without"])
+        except (OSError, ValueError, KeyError, TypeError):  # the first requeue, or one whose record is damaged
+            before, without = [-1, -1], 0
+        without = 0 if now > before else without + 1
+        files.replace_text(path, json_file.dumps({"progress": now, "without": without}))
         return without
 
 

@@ -13,7 +13,9 @@ import time
 import pytest
 
 from agad.data.cache import cache_root, new_folder, prepared_folders, read_meta
+from agad.data.checks.raw import content_digest
 from agad.data.prepared import open_prepared
+from agad.data.source import Stamp
 from agad.errors import DataError
 from tests.conftest import ROOT
 from tests.helpers.opening import write_npz
@@ -107,11 +109,11 @@ import sys, pathlib, time
 from agad.data import prepared
 go = pathlib.Path(sys.argv[3])
 inner = prepared.write_prepared
-def wait_then_prepare(*arguments):
+def wait_then_prepare(*arguments, **named):
     go.with_suffix(f".{sys.argv[4]}").touch()
     while not go.exists():
         time.sleep(0.01)
-    inner(*arguments)
+    inner(*arguments, **named)
 prepared.write_prepared = wait_then_prepare
 print(prepared.open_prepared("npz:some", 16, data_root=sys.argv[1], cache=sys.argv[2]).digest)
 """
@@ -183,3 +185,24 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(places):
     assert out.startswith("cannot write the cache of prepared data")
     assert out.count("\n") == 1
     assert {path.parent.name for path in places["cache"].rglob("*") if path.is_file()} <= {"raw"}  # digests of files
+
+
+def test_a_folder_under_another_one_s_name_is_not_taken_for_it(places):
+    """Its arrays agree with its own digest: only the name that it was prepared under shows the mix-up."""
+    first = open_prepared("npz:some", 8, **places)
+    other = first.folder.with_name(f"{first.folder.name[:-12]}{'0' * 12}")
+    shutil.copytree(first.folder, other)
+    assert read_meta(first.folder) is not None
+    assert read_meta(other) is None
+
+
+def test_a_record_of_raw_files_stands_for_these_files_alone(tmp_path):
+    """A digest that was changed, or is another record's, is made again."""
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(b"pixels")
+    stamps = [Stamp("raw.bin", size=6, mtime_ns=1, ctime_ns=1, inode=1, path=str(raw))]
+    found = content_digest(stamps, tmp_path / "cache")
+    (record,) = (tmp_path / "cache" / "raw").iterdir()
+    for text in (record.read_text().replace(found[0], "0" if found[0] != "0" else "1", 1), found, "", "x"):
+        record.write_text(text)
+        assert content_digest(stamps, tmp_path / "cache") == found

@@ -15,7 +15,7 @@ from agad.methods import Method, build_generator, method_of
 from agad.methods.agad import Agad
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNMode, bn_mode
 from agad.scoring.evaluate import Evaluator, score_weights
-from agad.scoring.weights import Weights, main_state, save_weights
+from agad.scoring.weights import Weights, load_weights, main_state, save_weights
 from agad.spec.run import EVAL_PROTOCOLS
 from tests.helpers.science import CPU, OPTIONS, made_up, small, with_images
 
@@ -277,3 +277,12 @@ def test_unreadable_weights_are_a_data_error_of_one_line(tmp_path: Path):
         with pytest.raises(DataError, match="cannot be read") as caught:
             score_weights(bad, options=OPTIONS, data=made_up())
         assert "\n" not in str(caught.value)
+
+
+def test_weights_under_another_run_s_name_are_refused(tmp_path: Path):
+    """As after a mix-up of files; a name that is no run_id may be any."""
+    path = with_saved_weights(tmp_path)
+    other = path.rename(tmp_path / f"{small(seed=9).run_id}.pt")
+    with pytest.raises(DataError, match=f"are of run {small().run_id}, and not of the one"):
+        load_weights(other)
+    assert load_weights(other.rename(tmp_path / "detector.pt")).spec == small()

@@ -17,12 +17,17 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from agad.plan.plan import Plan
+from agad.store.folder import ResultsFolder
+from agad.store.row_file import FILE_METADATA
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA_VERSION
 from analysis.page.report import main, write_report
 from analysis.tables.layouts.layouts import paper_sheets
 from analysis.tables.layouts.ours import our_tables
 from analysis.tables.networks import networks
+from analysis.tables.sheet import KEY, Sheet
+from analysis.tables.table import plan_table
 from benchmarks import synthetic
 from tests.analysis.conftest import digits
 from tests.conftest import ROOT
@@ -291,3 +296,61 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(demo, tmp_path, capsy
     assert main(["--results", str(demo), "--out", str(tmp_path / "file")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
+
+
+@pytest.mark.slow
+def test_a_plan_without_a_finished_run_beside_one_with(tmp_path):
+    """Whichever of the two comes first among the rows: figures show the one that has runs."""
+    for changed in (41, 39):
+        results = tmp_path / str(changed)
+        synthetic.write(results, digits())
+        for specs_ in (digits(), [spec.replace(updates=changed) for spec in digits()]):
+            Plan("demo", (f"updates={specs_[0].updates}",), (), tuple(specs_)).save(results)
+        page = (write_report(results, results / "out")).read_text(encoding="utf-8")
+        assert "Not complete: 18 of 36 runs are ok; 18 missing." in page
+        assert (results / "out" / "figures" / "leakage.png").is_file()
+
+
+def test_a_damaged_plan_or_study_does_not_end_the_report_for_the_others(tmp_path):
+    """Both are named; the runs of the plan that can be read are shown."""
+    (spec,) = specs((0,), seeds=(0,))
+    ResultStore(tmp_path).commit(ok_row(spec, 0.5))
+    Plan("mine", (), (), (spec,)).save(tmp_path)
+    other = Plan("other", (), (), (spec.replace(seed=1),)).save(tmp_path)
+    other.write_text(other.read_text().replace('"seed": 1', '"seed": 2'))
+    summary = ResultsFolder(tmp_path).study("s").summary
+    summary.parent.mkdir(parents=True)
+    summary.write_text("{")
+    page = write_report(tmp_path, tmp_path / "out").read_text(encoding="utf-8")
+
+    assert "Complete: all 1 runs are ok." in page
+    assert f"{other.name}: not a plan file, or a damaged one" in page
+    assert "summary.json is damaged; tune.py --rebuild makes it again from the rows" in page
+
+
+def test_rows_without_checksums_are_said(tmp_path):
+    """As status.py says it: most damage to their numbers cannot be seen."""
+    (spec,) = specs((0,), seeds=(0,))
+    store = ResultStore(tmp_path)
+    store.base.mkdir()
+    pq.write_table(ok_row(spec, 0.5).to_table().replace_schema_metadata(FILE_METADATA), store.base / "rows-1.parquet")
+    said = "1 file of rows without checksums (of an older agad)"
+
+    assert said in write_report(tmp_path, tmp_path / "out").read_text(encoding="utf-8")
+    plan = Plan("mine", (), (), (spec,)).save(tmp_path)
+    assert said in " ".join(plan_table(tmp_path, plan).to_markdown().split())
+    store.compact()
+    assert said not in " ".join(plan_table(tmp_path, plan).to_markdown().split())
+
+
+def test_names_are_no_markup_and_move_no_cursor():
+    """Of a class, a file or a message: HTML and links of Markdown, escape sequences, a cell's end."""
+    name = "<img src=x onerror=alert(1)> [x](javascript:y) \x1b[2Ja|b\nc <.001"
+    sheet = Sheet("s", name, ("h",), (KEY,), ((name,),), notes=(name,))
+    text = sheet.to_markdown()
+    assert "<img" not in text.replace("\\<img", "")
+    assert "](" not in text
+    assert "\x1b" not in text
+    assert "<.001" in text
+    assert "a\\|b c" in text.splitlines()[4]
+    assert "<img" not in sheet.to_html()

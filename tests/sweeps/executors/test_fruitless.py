@@ -66,3 +66,31 @@ def test_a_fault_that_comes_again_ends_the_sweep_at_once(tmp_path: Path, monkeyp
 
     assert sweep_of(workers, tmp_path, monkeypatch) == "the row of run 01 cannot be written: ArrowInvalid: no"
     assert workers.started == 1
+
+
+def test_a_results_folder_that_goes_away_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removed or renamed in mid-sweep: one line, and the folder does not come back empty to have all done again."""
+    monkeypatch.setattr(executor, "_FAILED_READINGS", 2)
+    monkeypatch.setattr(executor, "_READ_EVERY", 0.01)
+    results, moved = tmp_path / "results", tmp_path / "moved"
+
+    class Removed(Fruitless):
+        def start(self, count: int) -> None:
+            if count:
+                results.rename(moved)
+                self.running = 1
+
+        def poll(self) -> list[Exit]:
+            return []
+
+        def stop(self, patience: float) -> None:
+            self.running = 0
+
+    monkeypatch.setattr(executor, "LocalWorkers", lambda *_: Removed())
+    plan = Plan("mine", (), (), (RunSpec(normal_class=0),), code_digest())
+    worker = WorkerOptions(plan=str(plan.save(results)), results=str(results))
+    with Display() as display:
+        outcome = executor.execute(Sweep(plan=plan, results=results, worker=worker, workers=1, display=display))
+
+    assert outcome.error == f"{results}: the results folder is gone; was it removed or renamed?"
+    assert not results.exists()

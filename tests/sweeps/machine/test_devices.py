@@ -88,6 +88,6 @@ def test_a_job_s_share_counts(monkeypatch):
 
 def test_where_memory_is_not_told_cores_count(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    monkeypatch.setattr(Path, "read_text", lambda *_: (_ for _ in ()).throw(FileNotFoundError()))
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError()))
 
     assert default_workers("cpu", 1, 100 * GIB) == 3

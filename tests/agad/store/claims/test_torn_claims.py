@@ -50,6 +50,22 @@ def test_any_value_in_any_field_is_a_claim_or_torn(field: str, value: Any) -> No
         assert type(record.owner.pid) is type(record.saved) is type(record.update) is int
 
 
+@given(byte=st.integers(0, 10**6), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_no_other_claim(byte: int, bit: int) -> None:
+    """Whatever it hits: the claim is torn, or what it was."""
+    written = ClaimRecord(Owner.this_process("them"), update=3, updates=7, saved=2)
+    content = bytearray(written.to_bytes())
+    content[byte % len(content)] ^= 1 << bit
+
+    assert ClaimRecord.from_bytes(bytes(content)) in (None, written)
+
+
+def test_a_claim_of_an_older_agad_is_read() -> None:
+    """It has no checksum."""
+    written = ClaimRecord(Owner.this_process("them"), update=3)
+    assert ClaimRecord.from_bytes(json.dumps(dataclasses.asdict(written)).encode()) == written
+
+
 @given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_a_claim_or_torn(content: bytes) -> None:
     """Reading never raises."""
