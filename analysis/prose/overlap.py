@@ -17,8 +17,8 @@ from ..cells import Cells
 from ..tables import formats
 from ..tables.sheet import KEY, OURS, Sheet
 
-FILE = "overlap/overlap.csv"
-"""Below the folder of published results folders."""
+FILE = "overlap.csv"
+"""Beside the published results folders."""
 
 MEASURES = {"overlap_pixels": "overlap", "overlap_gcn": "overlap, gcn", "auroc_complexity": "complexity"}
 

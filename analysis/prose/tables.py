@@ -9,7 +9,8 @@ from agad.errors import AnalysisError
 from agad.plan.plan import find_plan
 
 from .. import curves
-from ..claims.table import claims_table
+from ..claims.short import short_claims
+from ..claims.table import claims_table, findings
 from ..tables import agreement, contrast, leakage
 from ..tables.sheet import Sheet
 from ..tables.table import plan_table
@@ -20,20 +21,25 @@ from .overlap import overlap_table
 def table(facts: Facts, question: str) -> str:
     """A table as Markdown.
 
-    `FOLDER results|classes|protocols|agreement|contrast`; of all folders `claims`, `overlap DATASET`.
+    `FOLDER results|classes|protocols|agreement|contrast`; of all folders `claims`, `claims short`, `overlap DATASET`.
     """
     if question.startswith("overlap "):
         return _overlap(facts, question.removeprefix("overlap ")).to_markdown()
-    if question == "claims":
-        return claims_table(folders(facts.place)).to_markdown()
+    if question in _OF_CLAIMS:
+        return _OF_CLAIMS[question](findings(folders(facts.place))).to_markdown()
     folder, _, name = question.partition(" ")
     if name not in _OF_FOLDER:
-        raise AnalysisError(f"`{question}`: a table is `claims`, or FOLDER and one of {', '.join(_OF_FOLDER)}")
+        raise AnalysisError(
+            f"`{question}`: a table is one of {', '.join(_OF_CLAIMS)}, overlap DATASET, "
+            f"or FOLDER and one of {', '.join(_OF_FOLDER)}"
+        )
     sheet = _OF_FOLDER[name](facts, folder)
     if sheet is None:
         raise AnalysisError(f"`{question}`: there are no rows for it")
     return sheet.to_markdown()
 
+
+_OF_CLAIMS = {"claims": claims_table, "claims short": short_claims}
 
 _Row = tuple[str, dict[str, str], str]
 """A folder, the fields that choose a row of it, and the column of AUROCs."""

@@ -17,7 +17,6 @@ HEADER = "dataset,normal_class,class_name,overlap_pixels,overlap_gcn,auroc_compl
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A class's overlap here is its AUROC of before, so both have one order."""
-    (tmp_path / FILE).parent.mkdir()
     cells = Facts(ROOT / "reproduction").one_row("unetpp", {})
     means = cells.class_means("auroc").set_index("class")["mean"]
     lines = [f"cifar10,{number},class {number},{means[number]},0.5,{1 - means[number]}\n" for number in range(10)]
