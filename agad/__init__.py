@@ -19,6 +19,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
 if TYPE_CHECKING:
+    from agad.auditing.audit import audit
     from agad.scoring.evaluate import score_weights
     from agad.scoring.weights import load_weights
     from agad.train.run import train
@@ -29,13 +30,18 @@ __all__ = [
     "RunOptions",
     "RunRecord",
     "RunSpec",
+    "audit",
     "grid",
     "load_weights",
     "score_weights",
     "train",
 ]
 
-_HEAVY = {"load_weights": "agad.scoring.weights", "score_weights": "agad.scoring.evaluate"}
+_HEAVY = {
+    "audit": "agad.auditing.audit",
+    "load_weights": "agad.scoring.weights",
+    "score_weights": "agad.scoring.evaluate",
+}
 
 
 def __getattr__(name: str) -> Any:

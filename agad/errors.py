@@ -34,6 +34,10 @@ class EmptyResultsError(AnalysisError):
     """A results folder that holds no plan, no row and no study."""
 
 
+class AuditError(AgadError):
+    """A score function, a model or images that no audit can be made of."""
+
+
 class NonFiniteLoss(AgadError):
     """The loss or a weight became NaN or infinite: the run has failed, and would fail again.
 

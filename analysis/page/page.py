@@ -53,7 +53,7 @@ class Section:
     line: str = ""
 
 
-def render(title: str, lead: str, sections: list[Section], *, files: bool = True) -> str:
+def render(title: str, lead: str, sections: list[Section], *, files: bool = True, paper: bool = True) -> str:
     """The page as text. Everything but the tables' and figures' own markup is escaped.
 
     Args:
@@ -61,6 +61,7 @@ def render(title: str, lead: str, sections: list[Section], *, files: bool = True
         lead: what it is about, below the title.
         sections: in order.
         files: whether each table and figure has links to its files beside the page.
+        paper: whether a legend tells our numbers from the paper's.
     """
     # S704: matplotlib escapes its text, Sheet its cells, and style and script are our own.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -74,6 +75,7 @@ def render(title: str, lead: str, sections: list[Section], *, files: bool = True
         lead=lead,
         sections=sections,
         files=files,
+        paper=paper,
         protocols=list(LABELS.values()),
         style=Markup("\n" + _text("page.css")),  # noqa: S704
         script=Markup(script),  # noqa: S704

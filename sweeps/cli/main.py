@@ -15,6 +15,7 @@ COMMANDS = {
     "tune": "tune loss weights by a validation score",
     "report": "write every table and figure as one page",
     "tables": "print the table of a plan",
+    "audit": "say what of any detector's AUROC rests on the order of its test set",
     "publish": "copy a plan and its rows, without scores, to store beside code",
     "slurm-script": "print the batch script with which sbatch runs a sweep",
 }

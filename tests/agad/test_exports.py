@@ -10,7 +10,17 @@ import pytest
 import agad
 from tests.conftest import ROOT
 
-EXPORTED = ["ResultStore", "RunOptions", "RunRecord", "RunSpec", "grid", "load_weights", "score_weights", "train"]
+EXPORTED = [
+    "ResultStore",
+    "RunOptions",
+    "RunRecord",
+    "RunSpec",
+    "audit",
+    "grid",
+    "load_weights",
+    "score_weights",
+    "train",
+]
 
 
 def in_a_new_process(code: str) -> str:

@@ -1,0 +1,228 @@
+"""audit(): what of a detector's AUROC depends on which other test images are scored with an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from agad.auditing.answer import answer, worth
+from agad.auditing.behaviour import Behaviour, behaviour
+from agad.auditing.curve import curve_finding
+from agad.auditing.findings import (
+    behaviour_findings,
+    below_half_finding,
+    constant_finding,
+    skipped_finding,
+)
+from agad.auditing.inputs import TestSet, training_findings
+from agad.auditing.intervals import Placements
+from agad.auditing.model.norms import Norms
+from agad.auditing.model.scorer import Scorer, Scores
+from agad.auditing.model.watch import Watch
+from agad.auditing.probes import Prober, are_tied
+from agad.auditing.protocols import Progress, Protocols, Scored
+from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Audit, Finding, points
+from agad.errors import AuditError
+from agad.tensors.seeding import seed_of
+
+BATCH, SIZES, SHUFFLES = 64, (16, 256), 5
+"""Defaults: images in a batch, further sizes, shuffled orders."""
+
+
+def _nothing(_: str) -> None:
+    """The default of `progress`."""
+
+
+def audit(
+    score: Callable[[Any], Any],
+    images: Any,
+    labels: Any,
+    *,
+    classes: Any = None,
+    batch_size: int | None = BATCH,
+    sizes: Sequence[int] = SIZES,
+    shuffles: int = SHUFFLES,
+    train_images: Any = None,
+    curve: Sequence[float] | None = None,
+    reported: float | None = None,
+    limit: int | None = None,
+    progress: Progress = _nothing,
+) -> Audit:
+    """Audit a detector: score its test set under every evaluation protocol, and say what its AUROC rests on.
+
+    The model is found by itself: every module that `score` calls. At the end its parameters, buffers, modes and plain
+    attributes, and the global random generators, are as they were.
+
+    Args:
+        score: from a batch, `images[positions]`, to one number an image, higher for anomalies.
+        images: the test set in its own order: a tensor, an array or a list, N long.
+        labels: (N,) 0 normal, 1 anomalous.
+        classes: (N,) class indices, for the protocol class by class; None: it is left out.
+        batch_size: images in a batch, as in your evaluation; None: `score` takes any number of images and makes its own
+            batches, for example to normalise scores over the test set.
+        sizes: further batch sizes under which the order is shuffled.
+        shuffles: number of shuffled orders for each size.
+        train_images: training images, for the protocol `eval_recal` and to find test images among them.
+        curve: AUROC on the test set after each epoch, in [0, 1].
+        reported: the AUROC that was published, in [0, 1].
+        limit: at most this many images, chosen at random; None: all.
+        progress: is given one line for each protocol.
+
+    Raises:
+        AuditError: one line, for images and labels that no AUROC can be computed of, and for a score function that
+            raises, or returns other than one finite number an image, on the test set as it is given.
+    """
+    test = TestSet.of(images, labels, classes)
+    if not callable(score):
+        raise AuditError(f"the score function is {type(score).__name__}, which cannot be called")
+    for name, value in (
+        ("batch_size", batch_size),
+        ("shuffles", shuffles),
+        ("limit", limit),
+        *(("sizes", s) for s in sizes),
+    ):
+        if value is not None and value < 1:
+            raise AuditError(f"{name} must be at least 1, not {value}")
+    generator = np.random.default_rng(seed_of("audit", "images"))
+    if limit is not None and limit < len(test.labels):
+        test = test.part(limit, generator)
+    with Watch() as watch:
+        auditor = _Auditor(
+            score, test, watch, batch=batch_size, sizes=sizes, shuffles=shuffles, progress=progress, generator=generator
+        )
+        return auditor.run(train_images, curve, reported)
+
+
+class _Auditor:
+    """One audit, from the test set as it is given to the answer."""
+
+    def __init__(
+        self, score: Callable[[Any], Any], test: TestSet, watch: Watch, *, batch: int | None, sizes: Sequence[int],
+        shuffles: int, progress: Progress, generator: np.random.Generator,
+    ) -> None:  # fmt: skip
+        count = len(test.labels)
+        self._batch = None if batch is None else min(batch, count)
+        self._sizes = [] if batch is None else sorted({min(size, count) for size in sizes} - {self._batch})
+        self._scorer = Scorer(score, test.images, self._batch)
+        self._test, self._watch, self._shuffles, self._progress = test, watch, shuffles, progress
+        self._prober = Prober(self._scorer, test.labels, watch.restore, generator)
+
+    def run(self, train_images: Any, curve: Sequence[float] | None, reported: float | None) -> Audit:
+        given = self._scorer.all(np.arange(len(self._test.labels)), self._batch)
+        changed = tuple(self._watch.changed())
+        found = behaviour(self._prober, self._watch, changed)
+        norms = Norms(self._watch.batch_norms())
+        protocols = Protocols(
+            self._scorer, self._test, self._watch, norms, shuffles=self._shuffles, progress=self._progress
+        )
+        first = protocols.placed("as_given", self._batch, [given], independent=_is_independent(found, self._batch))
+        scored = [first, *self._others(protocols, norms, found, train_images)]
+        differences = worth(scored, self._batch)
+        auroc = first.line.auroc
+        assert auroc is not None, "scores as given are finite"
+        findings = [
+            *behaviour_findings(found, self._watch, self._test, first.line),
+            self._leaked(train_images, given),
+            curve_finding(curve, reported, auroc.value),
+            *_there(constant_finding(found), below_half_finding(auroc)),
+            *_skipped(norms, found, train_images),
+        ]
+        severities = [WRONG, WARNING, FINE, UNKNOWN]
+        return Audit(
+            sentence=answer(found, first.line, differences, whole=self._batch is None),
+            auroc=auroc,
+            depends=None if not found.is_repeatable else not first.line.independent,
+            findings=tuple(sorted(findings, key=lambda finding: severities.index(finding.severity))),
+            lines=tuple(one.line for one in scored),
+            worth=differences,
+            facts=self._facts(found, norms),
+        )
+
+    def _others(self, protocols: Protocols, norms: Norms, found: Behaviour, train_images: Any) -> Iterator[Scored]:
+        """The other protocols: the code's own with other orders, and with forced statistics where there are any."""
+        independent = _is_independent(found, self._batch)
+        is_forced_the_same = len(norms) > 0 and len(self._watch.in_batch_mode()) == len(norms) and found.is_repeatable
+        is_forced_the_same = is_forced_the_same and not (found.is_random or found.history)
+        if independent:
+            yield protocols.scored("as_is_shuffled", self._batch, independent=True)
+        elif not is_forced_the_same:
+            yield from self._orders(protocols, "as_is")
+            if self._batch not in (None, 1) and not found.history:
+                yield protocols.scored("as_is_one", 1, independent=found.is_repeatable)
+        if not len(norms):
+            return
+        for protocol in self._single_images(protocols, norms, train_images):
+            batch = 1 if protocol == "batch1" else self._batch
+            alone = protocol == "batch1" or protocols.is_independent(protocol, self._prober, found)
+            stateless = found.is_repeatable and not (found.history and not changed_by_norms(found))
+            yield protocols.scored(protocol, batch, independent=alone and stateless)
+        yield from self._orders(protocols, "batch")
+        for size in self._sizes:
+            yield protocols.scored("batch_shuffled", size)
+
+    def _orders(self, protocols: Protocols, prefix: str) -> Iterator[Scored]:
+        yield protocols.scored(f"{prefix}_shuffled", self._batch)
+        yield protocols.scored(f"{prefix}_normals_first", self._batch)
+        if self._test.classes is not None:
+            yield protocols.scored(f"{prefix}_class_sorted", self._batch)
+
+    def _single_images(self, protocols: Protocols, norms: Norms, train_images: Any) -> Iterator[str]:
+        """The protocols of agad's under which batch norm makes no score depend on other test images."""
+        if norms.have_running:
+            yield "eval"
+        if train_images is not None and protocols.estimate(train_images, self._batch):
+            yield "eval_recal"
+        if self._batch is not None:
+            yield "batch1"
+
+    def _leaked(self, train_images: Any, given: Scores) -> Finding:
+        where, finding = training_findings(self._test, train_images)
+        if where is None or not where.any():
+            return finding
+        kept = self._test.labels[~where]
+        if len(np.unique(kept)) < 2:
+            return finding
+        without = Placements.of(kept, given[~where]).estimate().value
+        return Finding(
+            finding.kind, finding.severity, f"{finding.sentence} Without them the AUROC is {points(without)}."
+        )
+
+    def _facts(self, found: Behaviour, norms: Norms) -> dict[str, Any]:
+        return {
+            "images": len(self._test.labels),
+            "anomalies": int(self._test.labels.sum()),
+            "batch": self._batch,
+            "shuffles": self._shuffles,
+            "batch_norms": len(norms),
+            "batch_norms_in_batch_mode": len(self._watch.in_batch_mode()),
+            "modules": len(self._watch.seen),
+            "spread": found.spread,
+            "noise": found.noise,
+            "tolerance": found.tolerance,
+        }
+
+
+def changed_by_norms(found: Behaviour) -> bool:
+    """Whether what scoring changes is the batch norms' own statistics alone, which forced ones never move."""
+    return bool(found.changed) and all(
+        name.endswith(("running_mean", "running_var", "num_batches_tracked")) for name in found.changed
+    )
+
+
+def _is_independent(found: Behaviour, batch: int | None) -> bool:
+    """Whether the AUROC as given rests on no other test image."""
+    tied = are_tied([found.composition, found.position, found.size], whole=batch is None)
+    return found.is_repeatable and not (tied or found.history)
+
+
+def _there(*findings: Finding | None) -> list[Finding]:
+    return [finding for finding in findings if finding is not None]
+
+
+def _skipped(norms: Norms, found: Behaviour, train_images: Any) -> Iterator[Finding]:
+    if len(norms) and train_images is None:
+        yield skipped_finding("No training images were given, so statistics were not re-estimated on them.")
+    if not len(norms) and found.composition:
+        yield skipped_finding("No batch norm layer was seen in a call, so its statistics could not be varied.")

@@ -1,0 +1,132 @@
+"""Test sets in files, as an audit's score function receives them."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agad.data.names import split_part
+from agad.data.prepared import open_prepared
+from agad.errors import AuditError, DataError, suggestion
+
+_BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
+def read_data(text: str, normal: str | None, image_size: int | None, data_root: Path) -> dict[str, Any]:
+    """The arguments images, labels, classes and train_images of agad.audit.
+
+    Args:
+        text: a file .npz with `images` and `labels`, or `test_images` and `test_labels` and the same for training; a
+            folder with a folder for each class, in train/ and test/ or not; or the name of a data set of agad's.
+        normal: name or number of the normal class; None: labels are 0 and 1 already.
+        image_size: height and width to which the images of folders and of agad's data sets are resized.
+        data_root: where agad's data sets are looked for.
+
+    Images of bytes become float32 tensors (N, C, H, W) in [0, 1]; other arrays stay as they are, as tensors. Training
+    images are those of the normal class. Raises AuditError or DataError, one line, for what cannot be read.
+    """
+    path = Path(text).expanduser()
+    if path.suffix == ".npz":
+        return _of_npz(path, normal)
+    if image_size is None:
+        raise AuditError(f"--data {text}: give --image-size, the size that your model takes")
+    if not path.is_dir():
+        return _of_prepared(text, normal, image_size, data_root)
+    found = _of_prepared(f"folder:{path.resolve().name}", normal, image_size, path.resolve().parent)
+    if not any(split_part(part.name) for part in path.iterdir() if part.is_dir()):
+        found["images"] = torch.cat([found["images"], found.pop("unsplit_images")])
+        found["classes"] = np.concatenate([found["classes"], found.pop("unsplit_classes")])
+        found["labels"] = (found["classes"] != found.pop("normal")).astype(np.int64)
+        del found["train_images"]
+    return {name: found[name] for name in ("images", "labels", "classes", "train_images") if name in found}
+
+
+def _of_prepared(name: str, normal: str | None, image_size: int, data_root: Path) -> dict[str, Any]:
+    data = open_prepared(name, image_size, data_root=data_root)
+    number = _class_number(normal, data.class_names, name)
+    return {
+        "images": _scaled(data.test_images),
+        "labels": (data.test_labels != number).astype(np.int64),
+        "classes": data.test_labels,
+        "train_images": _scaled(data.train_images[torch.from_numpy(data.train_labels == number)]),
+        "unsplit_images": _scaled(data.train_images),
+        "unsplit_classes": data.train_labels,
+        "normal": number,
+    }
+
+
+def _class_number(normal: str | None, names: tuple[str, ...], what: str) -> int:
+    if normal is None:
+        raise AuditError(f"--data {what}: say by --normal which class is normal: {', '.join(names)}")
+    if normal in names:
+        return names.index(normal)
+    if normal.isdecimal() and int(normal) < len(names):
+        return int(normal)
+    raise AuditError(f"--data {what} has no class {normal!r}; {suggestion(normal, names, 'its classes')}")
+
+
+def _of_npz(path: Path, normal: str | None) -> dict[str, Any]:
+    arrays = _arrays(path)
+    prefix = "test_" if "test_images" in arrays else ""
+    missing = [name for name in (f"{prefix}images", f"{prefix}labels") if name not in arrays]
+    if missing:
+        raise AuditError(
+            f"{path} lacks {' and '.join(missing)}; it needs images and labels, or test_images and test_labels, and "
+            f"has: {', '.join(arrays) or 'nothing'}"
+        )
+    labels = arrays[f"{prefix}labels"]
+    found: dict[str, Any] = {"images": _tensor(path, arrays[f"{prefix}images"]), "labels": labels}
+    if "classes" in arrays:
+        found["classes"] = arrays["classes"]
+    train = arrays.get("train_images")
+    if normal is not None:
+        if not normal.lstrip("-").isdecimal():
+            raise AuditError(f"--normal {normal}: the classes of {path} are numbers")
+        found["classes"], found["labels"] = labels, (labels != int(normal)).astype(np.int64)
+    if train is not None and "train_labels" in arrays:
+        of_train = arrays["train_labels"].reshape(-1)
+        if len(of_train) != len(train):
+            raise AuditError(f"{path}: {len(train)} train_images, but {len(of_train)} train_labels")
+        train = train[of_train == (0 if normal is None else int(normal))]
+    if train is not None and len(train):
+        found["train_images"] = _tensor(path, train)
+    return found
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an npz file; no pickles, which could run code."""
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} is not an npz file")
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except _BROKEN as error:
+        if "allow_pickle" in str(error):
+            raise DataError(f"{path} holds pickled Python objects, which are not read; save plain numbers") from None
+        raise DataError(f"{path} cannot be read as npz: {' '.join(str(error).split())[:120]}") from None
+
+
+def _tensor(path: Path, images: NDArray[np.generic]) -> Tensor:
+    if images.dtype.kind not in "iufb":
+        raise AuditError(f"{path}: images are {images.dtype}; they must be numbers")
+    if images.dtype != np.uint8:
+        return torch.from_numpy(np.ascontiguousarray(images))
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and images.shape[3] in (1, 3) and images.shape[1] not in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    return _scaled(torch.from_numpy(np.ascontiguousarray(images)))
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.to(torch.float32).div_(255)

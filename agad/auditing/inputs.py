@@ -1,0 +1,135 @@
+"""The images and labels of an audit: checked, and searched for images that occur twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Finding
+from agad.errors import AuditError
+
+_FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TestSet:
+    """Images with their labels.
+
+    Attributes:
+        images: a tensor, an array or a list; N images.
+        labels: (N,) int64, 0 normal, 1 anomalous; both occur.
+        classes: (N,) int64 or None: what the set is sorted by under `class_sorted`.
+    """
+
+    __test__ = False  # no class of tests, whatever it is called
+    images: Any
+    labels: NDArray[np.int64]
+    classes: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, images: Any, labels: Any, classes: Any = None) -> TestSet:
+        """Check them; AuditError, one line, for what no AUROC can be computed of."""
+        count = count_images(images, "images")
+        if count == 0:
+            raise AuditError("there are no images to audit")
+        found = _whole_numbers(labels, count, "labels")
+        values = set(np.unique(found).tolist())
+        if not values <= {0, 1}:
+            raise AuditError(
+                f"labels must be 0 (normal) and 1 (anomalous); these have {len(values)} values, among them "
+                f"{max(values)}: give `labels != normal_class`"
+            )
+        if len(values) < _FEWEST:
+            raise AuditError(f"all {count} labels are {values.pop()}; an AUROC needs normal and anomalous images")
+        return cls(images, found, None if classes is None else _whole_numbers(classes, count, "classes"))
+
+    def part(self, count: int, generator: np.random.Generator) -> TestSet:
+        """A random part of `count` images in their own order, with both labels in their shares."""
+        kept: list[Any] = []
+        for label in (0, 1):
+            of_label = np.flatnonzero(self.labels == label)
+            share = max(1, round(count * len(of_label) / len(self.labels)))
+            kept.append(generator.permutation(of_label)[:share])
+        chosen = np.sort(np.concatenate(kept))
+        return TestSet(
+            take(self.images, chosen), self.labels[chosen], None if self.classes is None else self.classes[chosen]
+        )
+
+
+def count_images(images: Any, what: str) -> int:
+    """The number of images; AuditError where it has none."""
+    try:
+        return len(images)
+    except TypeError:
+        raise AuditError(f"{what} are {type(images).__name__}; give a tensor, an array or a list of images") from None
+
+
+def take(images: Any, positions: NDArray[np.int64]) -> Any:
+    """The images at positions, of the same kind."""
+    if isinstance(images, torch.Tensor):
+        return images[torch.from_numpy(positions).to(images.device)]
+    return images[positions] if isinstance(images, np.ndarray) else [images[position] for position in positions]
+
+
+def _whole_numbers(values: Any, count: int, what: str) -> NDArray[np.int64]:
+    found = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    found = found.reshape(-1) if found.ndim == 2 and found.shape[1] == 1 else found
+    if found.ndim != 1 or len(found) != count:
+        raise AuditError(f"there are {count} images, but {what} of shape {found.shape}; give one for each image")
+    if found.dtype.kind not in "iubf" or not np.array_equal(found, np.round(found.astype(np.float64))):
+        raise AuditError(f"{what} are {found.dtype}; they must be whole numbers")
+    return found.astype(np.int64)
+
+
+def is_ordered(labels: NDArray[np.int64]) -> bool:
+    """Whether labels stand in blocks: ten times fewer changes from image to image than a shuffled set has."""
+    share = labels.mean()
+    expected = 2 * share * (1 - share) * (len(labels) - 1)
+    return bool(expected >= 10 and np.count_nonzero(np.diff(labels)) < expected / 10)
+
+
+def _hashes(images: Any) -> Iterator[bytes]:
+    for image in images:
+        array = image.detach().cpu() if isinstance(image, torch.Tensor) else image
+        array = np.ascontiguousarray(array)
+        yield hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).digest()
+
+
+def leaked(test: Any, train: Any) -> NDArray[np.bool_]:
+    """(N,) whether each test image is, byte for byte, a training image."""
+    known = set(_hashes(train))
+    return np.fromiter((image in known for image in _hashes(test)), dtype=bool)
+
+
+def training_findings(
+    test: TestSet, train: Any, without: Sequence[str] = ()
+) -> tuple[NDArray[np.bool_] | None, Finding]:
+    """Which test images are training images, with the finding; `without`: what the AUROC is without them."""
+    kind = "test_in_training"
+    if train is None:
+        return None, Finding(kind, UNKNOWN, "No training images were given, so test images among them were not sought.")
+    first = [
+        np.asarray(of[0].detach().cpu() if isinstance(of[0], torch.Tensor) else of[0]) for of in (test.images, train)
+    ]
+    if first[0].dtype != first[1].dtype or first[0].shape != first[1].shape or first[0].dtype.kind not in "iubf":
+        return None, Finding(
+            kind, UNKNOWN, "Training and test images are not arrays of one kind and cannot be compared."
+        )
+    where = leaked(test.images, train)
+    if not where.any():
+        return where, Finding(
+            kind, FINE, f"None of the test images is, pixel for pixel, one of {len(train)} for training."
+        )
+    normal = int((test.labels[where] == 0).sum())
+    sentence = (
+        f"{int(where.sum())} of {len(where)} test images are training images, pixel for pixel: {normal} normal, "
+        f"{int(where.sum()) - normal} anomalous."
+    )
+    severity = WRONG if where.mean() > 0.01 else WARNING
+    return where, Finding(kind, severity, " ".join([sentence, *without]))

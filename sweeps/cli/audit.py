@@ -1,0 +1,113 @@
+"""Audit any detector: what of its AUROC rests on the order and the make-up of its test batches?
+
+    agad audit MODEL.py:load [--data DATA --normal CLASS] [--out DIR]
+
+MODEL.py is executed; its function returns a score function (a batch to one number an image, higher for anomalies), or
+a dict with it and the test set. Writes DIR/index.html and DIR/audit.json. Exit status: 0 written, 2 an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agad import console
+from agad.auditing.result import FINE, LABELS, UNKNOWN, Audit, points
+from agad.errors import AuditError
+
+from ..machine import program
+from .arguments import Parser
+
+TITLE = "agad audit"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    return console.run(lambda: _audit(options), TITLE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(TITLE, __doc__)
+    parser.add_argument("model", metavar="MODEL.py:load", help="the file and its function; without a name: load")
+    what = parser.add_argument_group("test set, where load does not return it")
+    what.add_argument(
+        "--data", metavar="DATA",
+        help="a file .npz (images, labels), a folder with a folder for each class, or a data set of agad's",
+    )  # fmt: skip
+    what.add_argument(
+        "--normal", metavar="CLASS", help="the normal class, by name or number; without: labels are 0 and 1"
+    )
+    what.add_argument("--image-size", metavar="N", type=int, help="pixels, for folders and agad's data sets")
+    what.add_argument("--limit", metavar="N", type=int, help="at most this many test images, chosen at random")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--batch-size", metavar="N", type=int, help="images in a batch, as in your evaluation (default: 64)"
+    )
+    how.add_argument("--whole", action="store_true", help="the score function takes the whole test set at once")
+    how.add_argument("--sizes", metavar="N", type=int, nargs="+", help="further batch sizes (default: 16 256)")
+    how.add_argument("--shuffles", metavar="N", type=int, help="shuffled orders for each size (default: 5)")
+    how.add_argument("--reported", metavar="AUROC", type=float, help="the AUROC that was published, from 0 to 1")
+    parser.add_argument("--out", metavar="DIR", type=console.path, default=Path("audit"), help="default: audit")
+    return parser
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from agad.auditing.audit import audit
+    from agad.auditing.model.file import load_subject
+
+    subject = {**load_subject(options.model), **_data(options)}
+    for name in ("images", "labels"):
+        if name not in subject:
+            raise AuditError(
+                f"there are no {name}: give --data, or let the function return a dict with images and labels"
+            )
+    for name in ("sizes", "shuffles", "limit", "reported", "batch_size"):
+        if getattr(options, name) is not None:
+            subject[name] = getattr(options, name)
+    if options.whole:
+        subject["batch_size"] = None
+    found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    page = _write(found, options.model, options.out)
+    for line in _lines(found):
+        print(line)
+    print(f"\n{page}")
+    return 0
+
+
+def _data(options: argparse.Namespace) -> dict[str, Any]:
+    if options.data is None:
+        if options.normal is not None:
+            raise AuditError("--normal needs --data")
+        return {}
+    from agad.auditing.data import read_data
+
+    root = Path(os.environ.get("AGAD_DATA", "data"))
+    return read_data(options.data, options.normal, options.image_size, root)
+
+
+def _lines(found: Audit) -> list[str]:
+    """What is printed: the answer, what is amiss, the AUROCs."""
+    lines = [found.sentence, ""]
+    lines += [f"{one.severity}: {one.sentence}" for one in found.findings if one.severity not in (FINE, UNKNOWN)]
+    lines += ["", f"{'AUROC':>6}  {'batch':>5}  protocol"]
+    for line in found.lines:
+        value, batch = points(line.auroc.value) if line.auroc else "-", "all" if line.batch is None else line.batch
+        lines.append(f"{value:>6}  {batch:>5}  {LABELS[line.protocol]}")
+    return lines
+
+
+def _write(found: Audit, model: str, out: Path) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "audit.json").write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+    page: Path = program.analysis("page.audit").write_audit(found, model, out)
+    return page
+
+
+if __name__ == "__main__":
+    sys.exit(main())

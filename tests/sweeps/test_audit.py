@@ -1,0 +1,99 @@
+"""`agad audit`: from a file of anybody's to a page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sweeps.cli.audit import main
+from tests.conftest import ROOT
+from tests.helpers.detectors import LABELS, images
+
+MODEL = """
+from tests.helpers.detectors import Net, LABELS, CLASSES, images
+
+def load():
+    return Net()
+
+def whole():
+    return {"score": Net().eval(), "images": images(), "labels": LABELS, "classes": CLASSES, "reported": 0.5,
+            "curve": [0.5, 0.4]}
+
+def raises():
+    raise OSError("no weights here")
+"""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    (tmp_path / "model.py").write_text(MODEL)
+    return str(tmp_path / "model.py")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    np.savez(tmp_path / "data.npz", images=images().numpy(), labels=LABELS)
+    return str(tmp_path / "data.npz")
+
+
+def test_a_model_with_data_becomes_a_page_and_numbers(model, data, tmp_path, capsys):
+    quick = ["--batch-size", "16", "--sizes", "8", "--shuffles", "2"]
+    assert main([model, "--data", data, "--out", str(tmp_path / "out"), *quick]) == 0
+    shown = capsys.readouterr()
+
+    assert shown.out.startswith("An image's score depends on which other test images are in its batch; ")
+    assert "wrong: 2 of 2 batch norms" in shown.out
+    assert str(tmp_path / "out" / "index.html") in shown.out
+    assert "running statistics, batches of 16: AUROC" in shown.err
+    numbers = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert {line["batch"] for line in numbers["lines"]} == {1, 8, 16}
+
+
+def test_a_function_may_bring_everything(model, tmp_path, capsys):
+    assert main([f"{model}:whole", "--whole", "--limit", "30", "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+
+    assert shown.startswith("No image's score depends on the other test images")
+    assert "best of 2 epochs" in shown
+    facts = json.loads((tmp_path / "out" / "audit.json").read_text())["facts"]
+    assert (facts["images"], facts["batch"]) == (30, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "there are no images: give --data"),
+        (["--normal", "3"], "--normal needs --data"),
+        (["--data", "gone.npz"], "there is no file gone.npz"),
+        (["--data", "DATA", "--shuffles", "0"], "shuffles must be at least 1"),
+    ],
+)
+def test_what_cannot_be_audited_is_one_line(model, data, arguments, message, capsys):
+    words = [data if word == "DATA" else word for word in arguments]
+    assert main([model, *words]) == 2
+    error = capsys.readouterr().err
+
+    assert error.startswith("agad audit: error: ")
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_load_that_raises_is_one_line(model, tmp_path, capsys):
+    assert main([f"{model}:raises", "--out", str(tmp_path / "out")]) == 2
+    assert "raises() of" in (error := capsys.readouterr().err)
+    assert "OSError: no weights here" in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_agad_audit_is_a_command(model, data, tmp_path):
+    command = [sys.executable, "-m", "sweeps.cli.main", "audit", model, "--data", data, "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "index.html").is_file()
