@@ -11,7 +11,7 @@ from torch import Tensor
 from agad.methods import build_generator
 from agad.methods.method import Group, Method
 from agad.nets.build import build_discriminator, initialise
-from agad.nets.layers.batchnorm import add_auxiliary
+from agad.nets.layers.batchnorm import BatchNormNet, add_auxiliary
 from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
 
@@ -38,7 +38,7 @@ class AdversarialMethod(Method):
         self.d_resets = 0
         self.recip_max: dict[str, float] = {}
         self.generator = build_generator(spec, channels, generator_key(spec))
-        self.discriminator = build_discriminator(spec, channels, self._discriminator_key())
+        self.discriminator = self.build_discriminator(channels, self._discriminator_key())
         if "advprop" in spec.batch_norm:
             add_auxiliary(self.generator)
             if spec.advprop_scope == "g+d":
@@ -47,6 +47,10 @@ class AdversarialMethod(Method):
         betas = (spec.beta1, spec.beta2)
         groups = (Group("d", ("discriminator",), spec.lr, betas), Group("g", ("generator",), spec.lr, betas))
         super().__init__(nets, groups)
+
+    def build_discriminator(self, channels: int, key: torch.Generator) -> BatchNormNet:
+        """D with weights drawn from a key: AGAD's, unless a method has its own."""
+        return build_discriminator(self.spec, channels, key)
 
     def after_update(self, terms: Mapping[str, float]) -> None:
         """Algorithm 1, lines 12 and 13: initialise D again where its loss has vanished."""

@@ -12,7 +12,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.nets.layers.recomputation import recomputed
 from agad.spec.run import RunSpec
@@ -42,7 +41,7 @@ class Pass:
         parts: list[Tensor] = [run(part) for part in self._parts(net, images, n_normal)]
         return _join(parts)
 
-    def discriminate(self, net: Discriminator, images: Tensor, n_normal: int) -> tuple[Tensor, Tensor]:
+    def discriminate(self, net: BatchNormNet, images: Tensor, n_normal: int) -> tuple[Tensor, Tensor]:
         """D of `images`: logits (N,) and features z; otherwise as `generate`."""
         parts: list[tuple[Tensor, Tensor]] = [net(part) for part in self._parts(net, images, n_normal)]
         return _join([logits for logits, _ in parts]), _join([z for _, z in parts])

@@ -18,6 +18,7 @@ LEAN: dict[str, Any] = {"curve": (), "curve_protocols": ("eval",), "final_protoc
 """One point, one protocol."""
 
 DIGITS: dict[str, dict[str, Any]] = {
+    "skip_ganomaly": {"updates": 60, "batch_size": 32},
     "classifier": {"updates": 200, "batch_size": 64, "init": "torch", "lr": 1e-3, "min_anomalies": 8},
 }
 """Of a rival's run on digits that is long enough to tell the digit 3 from the others."""

@@ -35,6 +35,7 @@ def test_names() -> None:
     assert backbone_names() == ("naive", "unet", "unetpp")
     assert method_names() == (
         *("agad", "classifier", "ganomaly", "isolation_forest", "knn", "logistic", "mahalanobis", "ocsvm", "pca"),
+        "skip_ganomaly",
     )
 
 
