@@ -31,6 +31,7 @@ METHOD = {
     "title": "AGAD",
     "cost": 1.0,
     "labels": "may",
+    "captured": True,
     "uses": ["network", "batch norm", "loss weight", "loss", "optimisation"],
 }
 

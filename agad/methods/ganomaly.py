@@ -24,6 +24,7 @@ METHOD = {
     "cost": 0.8,  # its one pass through a larger generator beside AGAD's two; measured on one CPU core
     "labels": "none",
     "image_sizes": [32],
+    "captured": True,
     "uses": ["init", "batch_size", "lr", "beta1", "beta2", "d_reset_threshold", "precision"],
 }
 

@@ -37,7 +37,7 @@ from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.scoring.auroc import auroc
 from agad.scoring.weights import load_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
-from agad.tensors.device import autocast, open_device, place, settings
+from agad.tensors.device import autocast, open_device, place, rounding, settings
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
 
@@ -51,6 +51,9 @@ _MODES = {
 }
 
 Scores = NDArray[np.float32]
+
+_FULL_PASS = 2**20
+"""Pixels of a batch that keeps a GPU busy: 1,024 images of 32x32."""
 
 
 def _nothing() -> None:
@@ -69,7 +72,7 @@ class Evaluator:
         test_class: (N,) class indices of these images.
         test_label: (N,) 0 normal, 1 anomalous.
         batch: images in a batch when scoring.
-        precision: precision of the forward passes, `fp32` or `bf16`.
+        precision: precision of the forward passes, `fp32`, `tf32` or `bf16`.
     """
 
     normals: ImagePool
@@ -86,7 +89,7 @@ class Evaluator:
         """The evaluator of a run's test set."""
         everything = np.arange(len(split.test_label))
         return cls(
-            test=ImagePool(data.test_images, everything, device),
+            test=ImagePool(data.test_images, everything, device, spec.precision),
             test_class=split.test_class,
             test_label=split.test_label,
             **_common(spec, data, split, device),
@@ -96,7 +99,7 @@ class Evaluator:
     def of_validation(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
         """The evaluator of a run's validation images, which are training images; for VALIDATION_PROTOCOLS."""
         return cls(
-            test=ImagePool(data.train_images, split.validation, device),
+            test=ImagePool(data.train_images, split.validation, device, spec.precision),
             test_class=data.train_labels[split.validation],
             test_label=split.validation_label,
             **_common(spec, data, split, device),
@@ -111,9 +114,9 @@ class Evaluator:
         if protocol == "eval_recal":
             method = self._recalibrated(method, tick)
         scores = torch.empty(len(self.test), device=self.test.device)
-        with _all_in(method, _MODES[protocol]), self._autocast():
+        with _all_in(method, _MODES[protocol]), self._precision():
             fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick))
-            for positions in torch.split(self._order(protocol), self.batch):
+            for positions in torch.split(self._order(protocol), self._batch_of(protocol)):
                 tick()
                 x = self.test.take(positions)
                 found = method.scores(x, fitted, positions)
@@ -129,7 +132,7 @@ class Evaluator:
     def reconstructions(self, method: Method, positions: Tensor) -> tuple[Tensor, Tensor | None]:
         """Test images at `positions` (K,) and their x_hat under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
         x = self.test.take(positions)
-        with _all_in(method, _MODES["eval"]), self._autocast():
+        with _all_in(method, _MODES["eval"]), self._precision():
             x_hat = method.reconstruct(x)
         return x, None if x_hat is None else x_hat.float()
 
@@ -137,8 +140,17 @@ class Evaluator:
         """Area under the ROC curve of the scores, in [0, 1]."""
         return auroc(self.test_label, scores)
 
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        return autocast(self.test.device, self.precision)
+    @contextlib.contextmanager
+    def _precision(self) -> Iterator[None]:
+        with rounding(self.test.device, self.precision), autocast(self.test.device, self.precision):
+            yield
+
+    def _batch_of(self, protocol: str) -> int:
+        """Images in a batch: on a GPU as many as keep it busy, where no image's score depends on the others."""
+        if self.test.device.type == "cpu" or _MODES[protocol] is BNMode.BATCH:
+            return self.batch
+        height, width = self.test.size
+        return max(self.batch, _FULL_PASS // (height * width))
 
     def _order(self, protocol: str) -> Tensor:
         """The order in which a protocol scores the test images: a permutation, (N,) int64."""
@@ -160,7 +172,7 @@ class Evaluator:
             for norm in net.batch_norms:
                 norm.start_recalibration()
         order = torch.randperm(len(self.normals), generator=seeded("evaluation", "eval_recal"))
-        with _all_in(method, BNMode.RECAL), self._autocast():
+        with _all_in(method, BNMode.RECAL), self._precision():
             # Nearly equal batches, so that no small remainder adds a noisy variance of its own.
             for positions in order.tensor_split(-(-len(order) // self.recal_batch)):
                 tick()
@@ -184,8 +196,8 @@ def _all_in(method: Method, mode: BNMode) -> Iterator[None]:
 def _common(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Any]:
     """The attributes that both evaluators of a run share."""
     return {
-        "normals": ImagePool(data.train_images, split.normal, device),
-        "anomalies": ImagePool(data.train_images, split.anomaly, device),
+        "normals": ImagePool(data.train_images, split.normal, device, spec.precision),
+        "anomalies": ImagePool(data.train_images, split.anomaly, device, spec.precision),
         "recal_batch": min(spec.batch_size, len(split.normal)),
         "batch": spec.eval_batch_size,
         "precision": spec.eval_precision,
@@ -225,6 +237,6 @@ def score_weights(
     evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
     method = weights.build_method()
     for net in method.nets.values():
-        place(net, device)
+        place(net, device, spec.precision)
     with settings(device, options.threads):
         return {protocol: evaluator.scores(method, protocol) for protocol in protocols}

@@ -78,6 +78,8 @@ class Method:
         gradient: whether it makes updates; if not, `updates` must be 0.
         protocols: the evaluation protocols under which its scores differ; empty: all.
         image_sizes: those that its nets take; empty: all.
+        captured: whether its update may be captured as a CUDA graph: it reads no value back to the host, draws nothing
+            at random, changes nothing but nets and Adam's moments, and does the same operations in every update.
         own_generator: whether it builds its own generator; `backbone` must then be at its default.
     """
 
@@ -92,6 +94,7 @@ class Method:
     gradient: bool = True
     protocols: tuple[str, ...] = ()
     image_sizes: tuple[int, ...] = ()
+    captured: bool = False
     own_generator: bool = False
 
     def __post_init__(self) -> None:

@@ -144,8 +144,10 @@ class SpecFields(Remembered):
     """Adam's decay of the squared gradient's running mean."""
     d_reset_threshold: float = setting(1e-5, "optimisation", at_least=0)
     """The discriminator's weights are drawn again when L_d falls below it (delta of Algorithm 1); 0: never."""
-    precision: str = choice("optimisation", "fp32", "bf16")
-    """Of the forward passes in training. Losses and reductions are always fp32."""
+    precision: str = choice("optimisation", "fp32", "tf32", "bf16")
+    """Of the forward passes in training. Losses and reductions are always fp32. `tf32`: as fp32, but a GPU may round
+    the factors of products to TF32, also in backward passes: the default of the paper's PyTorch 1.10. On the CPU it is
+    fp32."""
 
     # -- methods without nets ------------------------------------------------------------------------------------
     features: str = choice("floor", "pixels", "gcn", older="pixels", title="features")
@@ -176,8 +178,8 @@ class SpecFields(Remembered):
     """Protocols scored at the last update, the curve's among them."""
     eval_batch_size: int = setting(256, "evaluation", positive=True, scoring=True)
     """Images in a batch when scoring; it changes scores under the batch_* protocols only."""
-    eval_precision: str = choice("evaluation", "fp32", "bf16", older="fp32")
-    """Of the forward passes when scoring. The distances of images are always fp32."""
+    eval_precision: str = choice("evaluation", "fp32", "tf32", "bf16", older="fp32")
+    """Of the forward passes when scoring, as `precision`. The distances of images are always fp32."""
 
     # -- validation ----------------------------------------------------------------------------------------------
     validation: float = setting(0.0, "validation", at_least=0, below=1, older=0.0)

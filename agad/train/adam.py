@@ -72,9 +72,11 @@ class Adam:
         """Take over copies of what state_dict gave, torch.optim.Adam's too.
 
         Moments come to the layout of their weights. Saved ones keep that of the device which wrote them, and the fused
-        update walks through memory: in another layout they would silently be those of other weights.
+        update walks through memory: in another layout they would silently be those of other weights. Moments that are
+        there are overwritten where they lie: a captured update reads them there.
         """
-        self.state = {}
+        for position in {*range(len(self.parameters))} - {*saved["state"]}:
+            self.state.pop(self.parameters[position], None)
         for position, values in saved["state"].items():
             parameter = self.parameters[position]
             state = self._state_of(parameter)

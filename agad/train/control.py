@@ -1,10 +1,18 @@
-"""What a run reports while it is made, and what it is to do: Progress, and the Action of a control function."""
+"""What a run is asked for (Member), what it reports meanwhile (Progress), and what it is then to do (Action)."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agad.errors import DataError
+from agad.spec.run import RunOptions, RunSpec
+
+if TYPE_CHECKING:
+    from agad.data.prepared import Prepared
 
 
 class Action(enum.Enum):
@@ -55,6 +63,39 @@ class Progress:
 
 
 Control = Callable[[Progress], Action]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A run that is to be made; the arguments of `train`."""
+
+    spec: RunSpec
+    options: RunOptions
+    data: Prepared | None = None
+    control: Control | None = None
+
+    def make_folders(self) -> None:
+        """Make the folders that the run writes to: now, and not at its end, when they may have been removed for good.
+
+        Not their parents: a results folder that was removed must not come back empty. Raises OSError.
+        """
+        for folder in (self.options.checkpoint_dir, self.options.weights_dir):
+            if folder is not None:
+                Path(folder).mkdir(exist_ok=True)
+
+    def open_data(self) -> Prepared:
+        """The spec's data: opened, or compared with the spec where they are open already. Raises DataError."""
+        from agad.data.prepared import open_prepared  # late: who only watches a run needs no torch
+
+        spec, options, data = self.spec, self.options, self.data
+        if data is None:
+            data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+        if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
+            raise DataError(
+                f"the data are {data.dataset} at {data.image_size} pixels, "
+                f"the spec wants {spec.dataset} at {spec.image_size}"
+            )
+        return data
 
 
 class Interrupted(Exception):

@@ -7,9 +7,9 @@ import torch
 from agad.scoring.inference import measure_inference
 from agad.store.schema import RunRecord
 from agad.tensors.device import peak_memory_bytes, reset_peak_memory
-from agad.train.control import Action, Interrupted, Progress
+from agad.train.control import Action, Interrupted, Member, Progress
+from agad.train.pace import Clock
 from agad.train.row import data_columns, now, provenance_columns
-from agad.train.session import Clock, Member
 
 
 def inference_record(member: Member, device: torch.device) -> RunRecord:

@@ -1,4 +1,4 @@
-"""Pace: when the next checkpoint of a run is due."""
+"""Time in a run: Clock, where it went; Pace, when the next checkpoint is due."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ class Pace:
         """A checkpoint was written, which took so many seconds: at first no more time goes into them than into runs."""
         self._interval = min(self._every, max(2 * self._interval, _SECOND_AFTER, seconds))
         self._since = self._clock()
+
+
+class Clock:
+    """Seconds since it was last read."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last call, or since it was made."""
+        read = time.perf_counter()
+        lap, self._last = read - self._last, read
+        return lap

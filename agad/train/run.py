@@ -6,9 +6,10 @@ from agad.data.prepared import Prepared
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.schema import RunRecord
 from agad.tensors.device import open_device, reset_peak_memory, settings
-from agad.train.control import Action, Control, CurvePoint, Interrupted, Progress, Pruned
+from agad.tensors.lane import Lane
+from agad.train.control import Action, Control, CurvePoint, Interrupted, Member, Progress, Pruned
 from agad.train.inference import inference_record
-from agad.train.session import Member, Session
+from agad.train.session import Session
 
 __all__ = ["Action", "Control", "CurvePoint", "Interrupted", "Progress", "train"]
 
@@ -42,15 +43,18 @@ def train(
     """
     member = Member(spec, options or RunOptions(), data, control)
     device = open_device(member.options.device)
-    with settings(device, member.options.threads):
+    lane = Lane(device)
+    with settings(device, member.options.threads), lane.active():
         reset_peak_memory(device)
         if spec.task == "inference":
             return inference_record(member, device)
-        session = Session(member, device)
+        session = Session(member, device, lane)
         session.resume()
         try:
             for _ in session.run():
                 pass  # each step is one update, with the scoring and the checkpoint that are due before it
+            return session.record()
         except Pruned:
             return session.pruned_record()
-        return session.record()
+        finally:
+            session.close()

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from agad.data.prepared import Prepared, open_prepared
+from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit, one_class_split
-from agad.errors import DataError, NonFiniteLoss
+from agad.errors import NonFiniteLoss
 from agad.scoring.evaluate import Evaluator, Scores
 from agad.scoring.reconstructions import reconstruction_columns
 from agad.scoring.weights import Weights, main_state, save_weights
-from agad.spec.run import VALIDATION_PROTOCOLS, RunOptions, RunSpec
+from agad.spec.run import VALIDATION_PROTOCOLS, RunSpec
 from agad.store.schema import RunRecord
 from agad.tensors.device import peak_memory_bytes
+from agad.tensors.lane import Lane
+from agad.tensors.precision import say_once
 from agad.train.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
-from agad.train.control import Action, Control, CurvePoint, Interrupted, Progress, Pruned
-from agad.train.pace import Pace
+from agad.train.control import Action, CurvePoint, Interrupted, Member, Progress, Pruned
+from agad.train.graph.updater import Updater, updater_of
+from agad.train.pace import Clock, Pace
 from agad.train.row import (
     TEST,
     VALIDATION,
@@ -36,29 +38,6 @@ from agad.train.row import (
     size_columns,
 )
 from agad.train.state import Training
-from agad.train.update import update
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Member:
-    """A run that is to be made; the arguments of `train`."""
-
-    spec: RunSpec
-    options: RunOptions
-    data: Prepared | None = None
-    control: Control | None = None
-
-    def open_data(self) -> Prepared:
-        """The spec's data: opened, or compared with the spec where they are open already. Raises DataError."""
-        spec, options, data = self.spec, self.options, self.data
-        if data is None:
-            data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
-        if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
-            raise DataError(
-                f"the data are {data.dataset} at {data.image_size} pixels, "
-                f"the spec wants {spec.dataset} at {spec.image_size}"
-            )
-        return data
 
 
 def _evaluators(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> dict[str, Evaluator]:
@@ -71,34 +50,35 @@ def _evaluators(spec: RunSpec, data: Prepared, split: OneClassSplit, device: tor
     return found
 
 
-def _make_folders(options: RunOptions) -> None:
-    """Make the folders that the run writes to: now, and not at its end, when they may have been removed for good.
-
-    Not their parents: a results folder that was removed must not come back empty. Raises OSError.
-    """
-    for folder in (options.checkpoint_dir, options.weights_dir):
-        if folder is not None:
-            Path(folder).mkdir(exist_ok=True)
-
-
 def _of_validation(protocols: Iterable[str]) -> list[str]:
     return [protocol for protocol in protocols if protocol in VALIDATION_PROTOCOLS]
 
 
 class Session:
-    """One attempt at a run.
+    """One attempt at a run. All of its methods are called while its lane is active.
+
+    Args:
+        member: the run.
+        device: where it is made.
+        lane: its own on the device.
+        beside: whether other runs advance in this process.
 
     Attributes:
         training: the run between two updates.
         together: the most runs, this one included, that have advanced in one process at once.
+        lane: as above.
     """
 
-    def __init__(self, member: Member, device: torch.device) -> None:
+    def __init__(
+        self, member: Member, device: torch.device, lane: Lane, beside: Callable[[], bool] = lambda: False
+    ) -> None:
         self._started_at = now()
-        _make_folders(member.options)
+        member.make_folders()
         data, spec = member.open_data(), member.spec
+        say_once(spec, member.options.device)
         self._spec, self._options, self._device, self._data = spec, member.options, device, data
         self._control = member.control
+        self.lane, self._beside = lane, beside
         self._split = one_class_split(data, spec)
         self.training = Training(spec, data, self._split, device)
         self._evaluators = _evaluators(spec, data, self._split, device)
@@ -106,6 +86,8 @@ class Session:
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
         self._resumes = 0
+        self._updater: Updater | None = None
+        self._is_whole = True  # false in the midst of an update
         self.together = 1
         self._peak = 0
         self._clock = Clock()
@@ -126,10 +108,10 @@ class Session:
                 path.unlink(missing_ok=True)
 
     def run(self) -> Iterator[None]:
-        """Go to the last update, scoring each point of the curve when it is reached; yields after each update.
+        """Go to the last update, scoring each point of the curve when it is reached; yields within each update.
 
-        Raises Interrupted and Pruned as control wishes, and what training raises. No checkpoint is written at a yield:
-        other runs of this process take their turn there.
+        Raises Interrupted and Pruned as control wishes, and what training raises. At a yield the device works on the
+        update, and other runs of this process take their turn.
         """
         points = set(self._spec.curve_points)
         self._clock.lap()
@@ -140,10 +122,31 @@ class Session:
             if done == self._spec.updates:
                 return
             self._boundary("train")
-            update(self.training)
+            updater = self._open_updater()
+            self._is_whole = False
+            updater.launch()
             self._charge("train")
             yield
             self._clock.lap()  # other runs' turns count for nothing
+            updater.finish()
+            self._is_whole = True
+            self._charge("train")
+
+    def rescue(self) -> None:
+        """Write a checkpoint of a run that ended for lack of memory, unless that was in the midst of an update."""
+        if self._is_whole:
+            self._save()
+
+    def close(self) -> None:
+        """Give back what the run holds on the device beside its tensors."""
+        if self._updater is not None:
+            self._updater.close()
+
+    def _open_updater(self) -> Updater:
+        if self._updater is None:
+            eager = self._options.eager
+            self._updater = updater_of(self.training, self.lane, eager=eager, beside=self._beside)
+        return self._updater
 
     def record(self) -> RunRecord:
         """The row of the finished run; saves the weights first where there is a folder for them."""
@@ -291,16 +294,3 @@ class Session:
             nets={name: main_state(net) for name, net in training.method.nets.items()},
         )
         return save_weights(Path(self._options.weights_dir), weights).name
-
-
-class Clock:
-    """Seconds since it was last read."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-
-    def lap(self) -> float:
-        """Seconds since the last call, or since it was made."""
-        read = time.perf_counter()
-        lap, self._last = read - self._last, read
-        return lap

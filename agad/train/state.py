@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,23 +105,44 @@ class Training:
         self.terms: dict[str, float] = {}
         self.batches = Batches(spec, len(split.normal), len(split.anomaly))
         indices: NDArray[np.int64] = np.concatenate([split.normal, split.anomaly])
-        self._images = ImagePool(data.train_images, indices, device)
+        self._images = ImagePool(data.train_images, indices, device, spec.precision)
         self.method = method_of(spec, data.channels)
         for net in self.method.nets.values():
-            place(net, device)
+            place(net, device, spec.precision)
         self.optimisers = {
             group.name: Adam(self._parameters(group.nets), group.lr, group.betas, group.weight_decay)
             for group in self.method.groups
         }
 
+    def rates(self) -> dict[str, float]:
+        """Learning rates of the update that is next, by Group.name."""
+        return {group.name: group.rate(self.update) for group in self.method.groups}
+
     def set_rates(self) -> None:
         """Give each optimiser the learning rate of the update that is next."""
-        for group in self.method.groups:
-            self.optimisers[group.name].lr = group.rate(self.update)
+        for name, rate in self.rates().items():
+            self.optimisers[name].lr = rate
 
     def batch(self) -> Tensor:
         """The images of the update that is next, normals first: (B, C, H, W) float32 in [-1, 1]."""
-        return self._images.take(self.batches.positions(self.update))
+        return self.gather(self.stage())
+
+    def stage(self) -> Tensor:
+        """Which images `batch` returns, for `gather`: (B,) int64 on the device."""
+        return self._images.stage(self.batches.positions(self.update))
+
+    def gather(self, index: Tensor) -> Tensor:
+        """The staged images, as `batch` returns them; work for the device alone."""
+        return self._images.gather(index)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that an update changes: weights, running statistics, Adam's moments. They stay where they lie."""
+        for net in self.method.nets.values():
+            yield from net.parameters()
+            yield from net.buffers()
+        for optimiser in self.optimisers.values():
+            for moments in optimiser.state.values():
+                yield from moments.values()
 
     def nets_outside(self, group: str) -> list[nn.Module]:
         """The nets that a group does not move."""

@@ -1,8 +1,13 @@
-"""The update: lines 2 to 13 of Algorithm 1, for one run."""
+"""The update: lines 2 to 13 of Algorithm 1, for one run.
+
+`compute` is what the device does, and reads nothing back; `end` is what the host decides by its outcome. Between the
+two other runs can take their turn (agad/train/graph/updater.py).
+"""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,8 +15,21 @@ from torch import Tensor
 
 from agad.methods import Losses
 from agad.nets.layers.convolution import frozen
-from agad.tensors.device import autocast
+from agad.tensors.device import autocast, rounding
 from agad.train.state import Training
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """Losses and terms of an update, on the device.
+
+    Attributes:
+        names: `loss_<group>` of each loss, then the terms.
+        values: (len(names),).
+    """
+
+    names: tuple[str, ...]
+    values: Tensor
 
 
 def update(training: Training) -> None:
@@ -20,13 +38,31 @@ def update(training: Training) -> None:
     Raises NonFiniteLoss where a loss is not finite; the training's state is of no use then, nor after any other
     error.
     """
-    losses = training.method.losses(forward(training, training.batch()))
-    backward(training, losses)
+    end(training, compute(training, training.batch()))
+
+
+def compute(training: Training, x: Tensor) -> Computed:
+    """Move all weights by a batch x, (B, C, H, W) in [-1, 1].
+
+    No value of a tensor is read by the host, and nothing but `training.tensors()` changes.
+    """
+    with rounding(x.device, training.spec.precision):
+        losses = training.method.losses(forward(training, x))
+        backward(training, losses)
     training.set_rates()
     for optimiser in training.optimisers.values():
         optimiser.step()
         optimiser.zero_grad()  # at once: until the next backward pass gradients would only fragment the memory
-    training.end_update(_to_host(losses))
+    named = {**{f"loss_{name}": loss for name, loss in losses.by_group.items()}, **losses.terms}
+    return Computed(tuple(named), torch.stack([value.detach() for value in named.values()]))
+
+
+def end(training: Training, computed: Computed) -> None:
+    """Count the update that was computed; may reset D. Raises NonFiniteLoss.
+
+    All values come in one transfer: the next update must not begin before a reset of D is decided.
+    """
+    training.end_update(dict(zip(computed.names, computed.values.tolist(), strict=True)))
 
 
 def forward(training: Training, x: Tensor) -> Any:
@@ -51,10 +87,3 @@ def backward(training: Training, losses: Losses) -> None:
                     held.enter_context(frozen(net))
             parameters = training.optimisers[name].parameters
             torch.autograd.backward([loss], retain_graph=number < len(moving), inputs=parameters)
-
-
-def _to_host(losses: Losses) -> dict[str, float]:
-    """All losses and terms in one transfer: the next update must not begin before a reset of D is decided."""
-    named = {**{f"loss_{name}": loss for name, loss in losses.by_group.items()}, **losses.terms}
-    values = torch.stack([value.detach() for value in named.values()]).tolist()
-    return dict(zip(named, values, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 from agad.spec.fields import CELL_FIELDS, former_values, json_defaults
 
-from .numbers import SCORING_FIELDS, STATED_DEFAULTS, STATED_EXCEPTIONS, PaperRow, rows
+from .numbers import OWN_CHOICES, SCORING_FIELDS, STATED_DEFAULTS, STATED_EXCEPTIONS, PaperRow, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +54,6 @@ def _silent_differences(row: PaperRow, values: Mapping[str, Any]) -> tuple[str, 
     return tuple(
         f"{name}={value}"
         for name, value in values.items()
-        if name not in skipped and value not in (defaults[name], former.get(name, defaults[name]))
+        if name not in skipped
+        and value not in (defaults[name], former.get(name, defaults[name]), *OWN_CHOICES.get(name, ()))
     )

@@ -129,6 +129,9 @@ that are neither here nor in a row's own fields are what the paper is silent on.
 STATED_EXCEPTIONS: Mapping[str, Mapping[str, tuple[Any, ...]]] = {"table3": {"batch_size": (256, 64)}}
 """Values that count as a table's own, beside the paper's: at 128x128 a batch of 256 does not fit an A40."""
 
+OWN_CHOICES: Mapping[str, tuple[Any, ...]] = {"precision": ("tf32",), "eval_precision": ("tf32",)}
+"""Field of RunSpec that the paper is silent on -> values that are its own all the same: PyTorch 1.10's on an A40."""
+
 BASELINES = {"adversarial_context": "off", "batch_norm": "shared", "backbone": "naive"}
 """Field of RunSpec -> the value that the paper's tables compare the others with."""
 

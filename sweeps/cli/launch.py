@@ -28,6 +28,7 @@ from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
+from agad.tensors import precision
 
 from ..executors.ray import options as ray_options
 from ..executors.ray.options import RayOptions
@@ -37,12 +38,12 @@ from ..executors.slurm.task import Task, margin
 from ..executors.sweep import Outcome, Sweep, load_executor
 from ..grids import grid_names, load_grid
 from ..machine import program
-from ..machine.bf16 import slow_bf16
 from ..machine.devices import default_workers, resolve_device, visible_gpus
 from ..machine.memory import worker_bytes
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
+from ..worker.options import AUTO
 from ..worker.picking import settle_code
 from ..worker.prepare import prepare
 from ..worker.retry import RetryPolicy
@@ -161,8 +162,7 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
 
 def _notes(options: argparse.Namespace, device: str, specs: Iterable[RunSpec]) -> list[str]:
     """What is known beforehand of runs on this machine; of jobs elsewhere nothing is."""
-    slow = None if is_submitted(options) else slow_bf16(specs, device)
-    return [f"note: {slow}"] if slow else []
+    return [] if is_submitted(options) else [f"note: {line}" for line in precision.notes(specs, device)]
 
 
 def _forecast(options: argparse.Namespace, store: ResultStore, states: Mapping[RunSpec, str]) -> str:
@@ -217,9 +217,9 @@ def _check_together(options: argparse.Namespace, device: str) -> None:
     """Refuse several runs in one process where that saves no time."""
     if options.together == 1:
         return
-    if options.executor == "ray":
-        raise AgadError("--together is for the other executors: a Ray trial is one run; take --resources gpu=0.25")
-    if device == "cpu":
+    if options.scheduler is not None:
+        raise AgadError("--together is not for --scheduler, which judges one run at a time; take --resources gpu=0.25")
+    if device == "cpu" and options.together != AUTO:
         raise AgadError(
             f"--together {options.together} on the CPU would only make runs take turns on one core; "
             "start more processes by --workers"

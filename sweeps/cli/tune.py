@@ -45,6 +45,8 @@ from ..worker.stopping import Stopping
 from .arguments import Parser, positive, say
 from .options import build_parser as build_launch_parser
 
+_TOGETHER_AUTO = 4
+"""Trials proposed at once for each worker that measures how many runs it advances at once."""
 _NOT_PASSED_ON = {
     "grid", "plan", "list_grids", "seeds", "select", "set", "set_from_study", "retry_failed", "dry_run", "prepare_data",
     "slurm_task", "options", "parent", "wait", "scheduler",
@@ -166,7 +168,7 @@ def _work(call: _Call, search: Search, lease: Lease, stopping: Stopping, workers
         lease,
         stopping,
         trials=own.trials,
-        workers=workers * launch.together,
+        workers=workers * (launch.together or _TOGETHER_AUTO),
         launch=None if own.no_launch else [*call.rest, *_launch_arguments(launch, plan, workers)],
     )
     return _conclude(search.folder, is_complete=is_complete)

@@ -15,6 +15,9 @@ _PIXELS = 2**18
 _LARGE = 0.55
 """Of a large batch whose activations are recomputed this share, and as many GiB beside it (agad/nets/layers)."""
 
+_ON_CPU = {"tf32": "fp32"}
+"""What a precision is on the CPU, where it is another one."""
+
 
 def worker_bytes(specs: Iterable[RunSpec]) -> int:
     """Bytes that a worker needs for the largest of the runs: the upper end of what was measured for its backbone."""
@@ -28,8 +31,8 @@ def _shape(spec: RunSpec) -> tuple[str, str, str, int, int]:
 
 def _run_bytes(backbone: str, precision: str, eval_precision: str, trained: int, scored: int) -> int:
     memory = backbones()[backbone].memory
-    training = memory.training[precision] * trained / _PIXELS
+    training = memory.training[_ON_CPU.get(precision, precision)] * trained / _PIXELS
     if memory.recomputed:
         training = min(training, _LARGE + _LARGE * training)
-    scoring = memory.scoring[eval_precision] * scored / _PIXELS
+    scoring = memory.scoring[_ON_CPU.get(eval_precision, eval_precision)] * scored / _PIXELS
     return int(_GIB * (_BASE + max(training, scoring)))

@@ -7,6 +7,7 @@ log, device, launcher) is not in the file.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import hashlib
 import json
@@ -33,6 +34,18 @@ def _option(default: Any = dataclasses.MISSING, text: str = "", *, own: bool = F
     return dataclasses.field(default=default, metadata={"help": text, "own": own, "argument": argument})
 
 
+AUTO = 0
+"""Of WorkerOptions.together: the number is measured."""
+
+
+def _together(text: str) -> int:
+    if text == "auto":
+        return AUTO
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number of 1 or more nor auto")
+    return int(text)
+
+
 def _folder(text: str) -> str:
     return str(console.path(text))
 
@@ -49,7 +62,13 @@ class WorkerOptions:
     device: str = _option("cpu", "what runs are trained on (auto: CUDA where there is a GPU, else the CPU)", own=True,
                           choices=("auto", "cpu", "cuda"))  # fmt: skip
     threads: int = _option(1, "torch threads per worker (1)", metavar="N", least=1)
-    together: int = _option(1, "runs that advance at once in a worker on a GPU (1)", metavar="N", least=1)
+    together: int = _option(
+        1, "runs that advance at once in a worker on a GPU; auto: as many as are fastest there, measured (1)",
+        metavar="N|auto", type=_together,
+    )  # fmt: skip
+    eager: bool = _option(
+        False, "on a GPU launch each operation by itself, and capture no update as a CUDA graph", action="store_true"
+    )
     checkpoint_every: float = _option(300.0, "seconds between checkpoints of a run (300)", metavar="SECONDS", least=0)
     lease: float = _option(
         DEFAULT_LEASE, f"seconds of silence after which a worker of another host counts as dead ({DEFAULT_LEASE:.0f})",
@@ -97,6 +116,7 @@ class WorkerOptions:
             first_checkpoint=first_checkpoint(claim.deaths),
             attempt=claim.generation,
             weights_dir=str(folder.weights) if self.keep_weights else None,
+            eager=self.eager,
         )
 
     def path(self, folder: Path) -> Path:

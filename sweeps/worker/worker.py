@@ -20,10 +20,11 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from agad.train.control import Action, Control, Interrupted, Progress
 
+from ..machine.together import settled_size
 from .failures import EnvironmentFault, LastingFault, environment_faults, failure_columns, is_environmental
 from .growing import Judgement
 from .heartbeat import Heartbeat
-from .options import WorkerOptions
+from .options import AUTO, WorkerOptions
 from .picking import Picker
 from .prepare import OpenedData
 from .retry import check_code
@@ -31,7 +32,7 @@ from .stopping import Bell, Stopping
 from .withheld import Withheld, is_suspicious
 
 if TYPE_CHECKING:
-    from agad.train.session import Member
+    from agad.train.control import Member
 
 EXIT_NOTHING_LEFT = 0
 EXIT_STOPPED = 3
@@ -69,7 +70,7 @@ class Worker:
         self.picker = Picker(self.plan, self.store, board, options.policy)
         feed = self.picker.feed
         self._watchers = [one for one in (watcher, Judgement(feed).watch if feed else None) if one is not None]
-        self._together = options.together  # fewer where memory has run out
+        self._together = options.together  # AUTO until it is measured; fewer where memory has run out
         self._data = OpenedData(options)
         self._withheld = Withheld(self._commit, self._give_back)
         self._columns = {
@@ -88,10 +89,7 @@ class Worker:
                 picked = self._pick()
                 if picked is None:
                     break
-                if self._together == 1:
-                    self._run(*picked)
-                else:
-                    self._run_together(*picked)
+                self._run(*picked)
             self._settle_withheld()
         finally:
             self.close()
@@ -174,6 +172,8 @@ class Worker:
     def _run(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
         """Train, and commit or withhold the row; its record. Raises EnvironmentFault; then the claim is given back."""
         self.heartbeat.hold(claim)
+        if self._together != 1:
+            return self._run_together(spec, claim)
         outcome: RunRecord | Exception
         try:
             self.store.folder.make(self.store.folder.checkpoints)
@@ -188,12 +188,13 @@ class Worker:
         data = self._data.open(spec)
         return run.train(spec, self.options.of_run(claim), data=data, control=self._control(spec, claim))
 
-    def _run_together(self, spec: RunSpec, claim: Claim) -> None:
-        """Train this run, and others beside it in this process; as _run. A run that ends makes room for the next."""
+    def _run_together(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
+        """As _run, with others of the plan beside it in this process; one that ends makes room for the next."""
         from agad.train import crew
-        from agad.train.session import Member
+        from agad.train.control import Member
 
-        claims: dict[str, Claim] = {}
+        claims = {spec.run_id: claim}
+        own: RunRecord | None = None
 
         def members() -> Iterator[Member]:
             picked: tuple[RunSpec, Claim] | None = (spec, claim)
@@ -205,14 +206,20 @@ class Worker:
                 picked = None if self.stopping.is_set() else self.picker.next()
 
         def ended(member: Member, outcome: RunRecord | Exception) -> None:
-            self._settle(member.spec, claims.pop(member.spec.run_id), outcome)
+            nonlocal own
+            record = self._settle(member.spec, claims.pop(member.spec.run_id), outcome)
+            own = record if member.spec == spec else own
 
         try:
             with environment_faults():
-                self._together = crew.train_together(members(), self.options.of_run(claim), self._together, ended)
+                options = self.options.of_run(claim)
+                if self._together == AUTO:
+                    self._together = settled_size(self.plan.specs, options, self._data.open)
+                self._together = crew.train_together(members(), options, self._together, ended)
         finally:
             for left in claims.values():
                 self._give_back(left)
+        return own
 
     def _control(self, spec: RunSpec, claim: Claim) -> Control:
         def control(progress: Progress) -> Action:

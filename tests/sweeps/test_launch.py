@@ -362,7 +362,7 @@ def test_several_runs_together_on_the_cpu_are_refused(tmp_path: Path) -> None:
 OPTIONS = {
     "--grid", "--plan", "--list-grids", "--seeds", "--select", "--set", "--retry-failed", "--dry-run",
     "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--together",
-    "--device",    "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
+    "--device", "--eager", "--checkpoint-every", "--lease", "--keep-weights", "--allow-code-change", "--help",
     "--address", "--resources", "--tensorboard", "--dashboard-host", "--scheduler", "--metric", "--grace",
     "--deadline", "--slurm", "--slurm-at-once", "--slurm-setup", "--wait", "--set-from-study",
 }  # fmt: skip

@@ -14,10 +14,16 @@ from agad.errors import DataError, NonFiniteLoss
 from agad.scoring.evaluate import Evaluator
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
+from agad.tensors.lane import Lane
+from agad.train import session
 from agad.train.adam import Adam
+from agad.train.checkpoint import find_checkpoint
+from agad.train.control import Member
 from agad.train.crew import train_together
+from agad.train.graph.captured import Captured
 from agad.train.run import Action, Interrupted, Progress, train
-from agad.train.session import Member
+from agad.train.state import Training
+from tests.helpers.capture import Played
 from tests.helpers.science import made_up, small
 
 SPECS = [small(seed=0, updates=3), small(seed=1, updates=5, gamma=0.4), small(seed=2, updates=4, backbone="unet")]
@@ -136,3 +142,51 @@ def test_a_run_that_memory_interrupted_lets_half_as_many_go_on(monkeypatch: pyte
     specs = [small(seed=seed, updates=2) for seed in range(4)]
     source = (Member(spec, RunOptions(threads=1), data) for spec in specs)
     assert train_together(source, RunOptions(threads=1), 4, lambda *_: None) == 2
+
+
+@pytest.mark.slow
+def test_what_a_run_has_done_before_memory_ran_out_in_scoring_is_saved(
+    monkeypatch: pytest.MonkeyPatch, data: Prepared, tmp_path: Path
+) -> None:
+    """So nothing of it is made twice; what was left in the midst of an update is not saved."""
+    before, calls = Evaluator.scores, iter(range(100))
+
+    def run_out(self: Evaluator, *arguments: Any) -> Any:
+        if next(calls) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return before(self, *arguments)
+
+    monkeypatch.setattr(Evaluator, "scores", run_out)
+    options = RunOptions(threads=1, checkpoint_dir=str(tmp_path))
+    ends = made(SPECS[:2], data, 2, options)
+    (left,) = [run_id for run_id, outcome in ends.items() if isinstance(outcome, Interrupted)]
+    (spec,) = [spec for spec in SPECS if spec.run_id == left]
+    checkpoint, _ = find_checkpoint(tmp_path, spec, data.digest)
+    assert checkpoint is not None
+    assert checkpoint.update == 1
+
+
+@pytest.mark.slow
+def test_captured_updates_take_turns_with_the_bits_of_runs_alone(
+    monkeypatch: pytest.MonkeyPatch, data: Prepared, alone: dict[str, RunRecord], tmp_path: Path
+) -> None:
+    """Recorded by a stand-in for CUDA; interrupted after two updates, and resumed. Recordings are closed at the end."""
+    recordings: list[Played] = []
+
+    def make(training: Training, lane: Lane, **_: Any) -> Captured:
+        def record(function: Any, _: Lane) -> Played:
+            recordings.append(Played(training, function))
+            return recordings[-1]
+
+        return Captured(training, lane, record)
+
+    def stop(progress: Progress) -> Action:
+        return Action.STOP if progress.update == 2 and progress.phase == "train" else Action.CONTINUE
+
+    monkeypatch.setattr(session, "updater_of", make)
+    options = RunOptions(threads=1, checkpoint_dir=str(tmp_path))
+    assert all(isinstance(end, Interrupted) for end in made(SPECS, data, 3, options, stop).values())
+    for run_id, record in made(SPECS, data, 2, options).items():
+        assert_same_bits(record, alone[run_id])
+    assert len(recordings) == 2 * len(SPECS)
+    assert not any(one.is_open for one in recordings)

@@ -110,6 +110,14 @@ def test_a_cell_finds_its_row_whatever_its_class_seed_and_curve():
     assert (match.row.avg, match.row.sd, match.differences) == (99.8, 0.25, ())
 
 
+@pytest.mark.parametrize(("precision", "differences"), [("tf32", ()), ("bf16", ("precision=bf16",))])
+def test_tf32_is_what_the_paper_s_own_pytorch_did(precision: str, differences: tuple[str, ...]) -> None:
+    spec = RunSpec(dataset="cifar10", normal_class=3, backbone="unetpp", gamma=0.05, precision=precision)
+    match = found(spec, "table2")
+    assert match is not None
+    assert match.differences == differences
+
+
 @pytest.mark.parametrize(
     "change",
     [

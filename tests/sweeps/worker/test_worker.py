@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import errno
 import os
@@ -18,6 +19,7 @@ import torch
 
 import agad.train.crew
 import agad.train.run
+import sweeps.worker.worker
 from agad.errors import DataError, DeviceError, NonFiniteLoss, StoreError
 from agad.plan.plan import Plan
 from agad.spec.run import RunOptions, RunSpec
@@ -28,7 +30,7 @@ from agad.store.schema import RunRecord
 from sweeps.machine import processes, program
 from sweeps.worker.__main__ import main as worker_main
 from sweeps.worker.failures import EnvironmentFault, LastingFault
-from sweeps.worker.options import WorkerOptions
+from sweeps.worker.options import AUTO, WorkerOptions, command_line_options
 from sweeps.worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker
 from tests.helpers.cli import one_line
 from tests.helpers.rows import record, spec
@@ -451,6 +453,66 @@ def test_a_fault_of_the_environment_in_one_of_several_runs_gives_every_claim_bac
         worker.work()
     assert rows(tmp_path) == {}
     assert held(tmp_path) == []
+
+
+def test_a_run_that_is_chosen_has_others_of_the_plan_beside_it(
+    start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under Ray: what is returned is the record of the chosen run, and one worker serves a GPU to the plan's end."""
+
+    def train_together(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
+        for member in members:
+            ended(member, record(member.spec, member.options.attempt))
+        return size
+
+    worker = start(lambda *_: None, together=2)
+    monkeypatch.setattr(agad.train.crew, "train_together", train_together)
+    chosen = worker.plan.specs[2]
+    made = worker.make(chosen.run_id)
+    assert made is not None
+    assert made.spec == chosen
+    assert rows(tmp_path) == dict.fromkeys(range(4), ("ok", None))
+    assert held(tmp_path) == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_how_many_runs_together_is_measured_once(
+    fails: bool, start: Callable[..., Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where measuring meets a fault of the environment, the claim that is held already is given back."""
+    sizes: list[int] = []
+
+    def train_together(members: Any, _: RunOptions, size: int, ended: Callable[..., None]) -> int:
+        sizes.append(size)
+        member = next(members)
+        ended(member, record(member.spec, member.options.attempt))
+        return size
+
+    def settled_size(*_: object) -> int:
+        if fails:
+            raise DeviceError("the GPU is gone")
+        assert not sizes
+        return 3
+
+    worker = start(lambda *_: None, together=AUTO)
+    monkeypatch.setattr(agad.train.crew, "train_together", train_together)
+    monkeypatch.setattr(sweeps.worker.worker, "settled_size", settled_size)
+    if fails:
+        with pytest.raises(EnvironmentFault, match="the GPU is gone"):
+            worker.work()
+    else:
+        assert worker.work() == EXIT_NOTHING_LEFT
+        assert sizes == [3, 3, 3, 3]
+    assert held(tmp_path) == []
+
+
+@pytest.mark.parametrize(("text", "expected"), [("auto", AUTO), ("1", 1), ("16", 16)])
+def test_together_is_a_number_or_auto(text: str, expected: int) -> None:
+    convert = command_line_options()["together"].metadata["argument"]["type"]
+    assert convert(text) == expected
+    for wrong in ("0", "-1", "", "two", "1.5"):
+        with pytest.raises(argparse.ArgumentTypeError, match="neither a whole number of 1 or more nor auto"):
+            convert(wrong)
 
 
 def test_options_go_to_workers_as_one_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agad.spec.run import RunSpec
-from sweeps.machine.bf16 import slow_bf16
+from agad.tensors.precision import notes, slow_bf16
 
 PLAIN = RunSpec(normal_class=0)
 AVX2 = "processor\t: 0\nflags\t\t: fpu sse2 avx2\n"
@@ -40,3 +40,12 @@ def test_it_is_said_where_the_instruction_is_missing_and_only_there(
 
 def test_where_nothing_is_known_nothing_is_said(tmp_path: Path) -> None:
     assert slow_bf16([PLAIN.replace(precision="bf16")], "cpu", tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(("field", "device", "count"), [
+    ("precision", "cpu", 1), ("eval_precision", "cpu", 1), ("precision", "cuda", 0), ("eval_precision", "cuda:1", 0),
+])  # fmt: skip
+def test_that_tf32_is_fp32_on_the_cpu_is_one_line(field: str, device: str, count: int) -> None:
+    found = notes([PLAIN, PLAIN.replace(**{field: "tf32"})], device)
+    assert len(found) == count
+    assert all("tf32 is fp32" in line and "\n" not in line for line in found)

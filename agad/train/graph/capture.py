@@ -1,0 +1,53 @@
+"""Capture: what a function does on a GPU, recorded once as a CUDA graph and repeated at the price of one launch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from agad.tensors.lane import Lane
+
+
+class Recording(Protocol):
+    """A recorded function.
+
+    Attributes:
+        out: what it returns; each replay overwrites it.
+    """
+
+    out: Tensor | None
+
+    def replay(self) -> None:
+        """Do it again, on the tensors that it read and wrote when it was recorded."""
+
+    def close(self) -> None:
+        """Give its memory back; it cannot be replayed any more."""
+
+
+class Graph:
+    """A Recording by CUDA. Recording executes nothing on the device.
+
+    Args:
+        function: reads no value back to the host and draws no random numbers; all that it reads outlives this. It must
+            have been called on the lane before, for what torch sets up at a first call cannot be captured.
+        lane: where it is recorded and replayed.
+    """
+
+    def __init__(self, function: Callable[[], Tensor], lane: Lane) -> None:
+        self._graph = torch.cuda.CUDAGraph()
+        # thread_local: what other threads do meanwhile (heartbeats, Ray) is no part of it, and does not break it.
+        with torch.cuda.graph(self._graph, stream=lane.stream, capture_error_mode="thread_local"):
+            self.out: Tensor | None = function()
+
+    def replay(self) -> None:
+        """As Recording."""
+        self._graph.replay()
+
+    def close(self) -> None:
+        """As Recording. A graph's memory serves nothing else until the cache is emptied."""
+        self.out = None
+        self._graph.reset()
+        torch.cuda.empty_cache()

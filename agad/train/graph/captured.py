@@ -1,0 +1,110 @@
+"""Captured: the update of a run as a recording, which is used only after it has repeated eager updates bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from agad.tensors.lane import Lane
+from agad.train.graph.capture import Graph, Recording
+from agad.train.state import Training
+from agad.train.update import Computed, compute, end
+
+_COMPARED = 2
+"""Eager updates that a new recording repeats: the second one's losses show weights, moments and statistics too."""
+
+Record = Callable[[Callable[[], Tensor], Lane], Recording]
+
+
+class CaptureError(RuntimeError):
+    """A recording that does not do what it recorded."""
+
+
+class Captured:
+    """The updates of one run, each a replay. As agad.train.graph.updater.Updater.
+
+    The recording reads and writes the tensors of `training`, which therefore stay where they lie: a reset of D and a
+    checkpoint that is loaded overwrite them.
+
+    Args:
+        training: between two updates; afterwards it is as it was.
+        lane: the run's.
+        record: makes the recording; tests have one without a GPU.
+
+    Raises:
+        CaptureError: its replays differ from eager updates.
+        RuntimeError: torch or CUDA cannot capture it, or memory runs out.
+    """
+
+    def __init__(self, training: Training, lane: Lane, record: Record = Graph) -> None:
+        self._training, self._lane, self._record = training, lane, record
+        self._index = training.stage()
+        self._names: tuple[str, ...] = ()
+        self._rates = training.rates()
+        self._recording = self._recorded()
+
+    def launch(self) -> None:
+        """Begin the next update; where its learning rate is another one, it is recorded again. Raises as above."""
+        if self._training.rates() != self._rates:
+            self._recording.close()
+            self._rates = self._training.rates()
+            self._recording = self._recorded()
+        self._index.copy_(self._training.stage(), non_blocking=True)
+        self._recording.replay()
+
+    def finish(self) -> None:
+        """Wait for it, and count it. Raises NonFiniteLoss."""
+        assert self._recording.out is not None
+        end(self._training, Computed(self._names, self._recording.out))
+
+    def close(self) -> None:
+        """Give the recording's memory back."""
+        self._recording.close()
+
+    def _recorded(self) -> Recording:
+        before = _Snapshot(self._training)
+        recording: Recording | None = None
+        try:
+            expected = torch.stack([self._compute().clone() for _ in range(_COMPARED)])
+            before.restore()
+            recording = self._record(self._compute, self._lane)
+            found = torch.stack([_replayed(recording).clone() for _ in range(_COMPARED)])
+            if expected.cpu().numpy().tobytes() != found.cpu().numpy().tobytes():
+                raise CaptureError("its losses are not those of the eager update")
+        except BaseException:
+            if recording is not None:
+                recording.close()
+            raise
+        finally:
+            before.restore()
+        return recording
+
+    def _compute(self) -> Tensor:
+        computed = compute(self._training, self._training.gather(self._index))
+        self._names = computed.names
+        return computed.values
+
+
+def _replayed(recording: Recording) -> Tensor:
+    recording.replay()
+    assert recording.out is not None
+    return recording.out
+
+
+class _Snapshot:
+    """All that updates of a training change, as it was. Moments that did not exist were as good as 0."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._before = {id(tensor): tensor.detach().clone() for tensor in training.tensors()}
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        for tensor in self._training.tensors():
+            saved = self._before.get(id(tensor))
+            if saved is None:
+                tensor.zero_()
+            else:
+                tensor.copy_(saved)

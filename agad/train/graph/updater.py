@@ -1,0 +1,87 @@
+"""Updater: how the updates of a run are made. One begins all that the device does, and later ends it on the host."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+
+from agad.errors import is_out_of_memory
+from agad.spec.catalogue import methods
+from agad.tensors.lane import Lane
+from agad.train.graph.captured import Captured
+from agad.train.state import Training
+from agad.train.update import Computed, compute, end
+
+_LOG = logging.getLogger(__name__)
+
+
+class Updater(Protocol):
+    """The updates of one run. Both kinds make the same bits."""
+
+    def launch(self) -> None:
+        """Begin the next update; other runs can take their turn while the device works."""
+
+    def finish(self) -> None:
+        """Wait for it, count it, reset D where that is due. Raises NonFiniteLoss."""
+
+    def close(self) -> None:
+        """Give back what it holds on the device."""
+
+
+class Eager:
+    """Each operation is launched from Python. On the CPU `launch` does all the work."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._computed: Computed | None = None
+
+    def launch(self) -> None:
+        """As Updater."""
+        self._computed = compute(self._training, self._training.batch())
+
+    def finish(self) -> None:
+        """As Updater."""
+        computed, self._computed = self._computed, None
+        assert computed is not None, "launch comes first"
+        end(self._training, computed)
+
+    def close(self) -> None:
+        """As Updater."""
+
+
+def updater_of(training: Training, lane: Lane, *, eager: bool, beside: Callable[[], bool]) -> Updater:
+    """How this run's updates are made: captured on a GPU, where its method's file says that it can be.
+
+    Where capture fails, updates are eager, and the log says why, once for each reason.
+
+    Args:
+        training: between two updates.
+        lane: the run's, and active.
+        eager: whether to capture nothing.
+        beside: whether other runs share the device. If memory runs out beside them, the error is raised: fewer runs
+            are then faster than eager updates.
+    """
+    if eager or lane.stream is None or not methods()[training.spec.method].captured:
+        return Eager(training)
+    try:
+        return Captured(training, lane)
+    except RuntimeError as error:
+        if _is_short_of_memory(error) and beside():
+            raise torch.OutOfMemoryError(str(error)) from error
+        _say_once(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    torch.cuda.empty_cache()
+    return Eager(training)
+
+
+def _is_short_of_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out, also in a capture, whose end then raises an error of its own."""
+    return error is not None and (is_out_of_memory(error) or _is_short_of_memory(error.__context__))
+
+
+@functools.cache
+def _say_once(reason: str) -> None:
+    _LOG.warning("the update was not captured as a CUDA graph (%s): updates are eager, with the same numbers", reason)
