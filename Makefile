@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENVIRONMENT := .venv/.made
 
-.PHONY: demo test test-fast test-gpu check format docs bench bench-gpu clean
+.PHONY: demo test test-fast test-gpu check format audit docs bench bench-gpu clean
 .DELETE_ON_ERROR:
 
 demo: $(ENVIRONMENT)
@@ -39,6 +39,11 @@ check: $(ENVIRONMENT)
 format: $(ENVIRONMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Known vulnerabilities of the dependencies, looked up on the network; its exit status: see .ci/audit.
+audit: $(ENVIRONMENT)
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python .ci/audit
 
 # Writes what pages take from elsewhere: the columns of a row, numbers and tables of published rows.
 docs: $(ENVIRONMENT)
