@@ -1,31 +1,16 @@
-"""Damage files of a results folder and of the cache, hundreds of times, and see whether the commands notice.
-
-    python -m benchmarks.mutations --number 600 --seed 0
-
-Each time one file of a small sweep, its study or its cache is damaged (benchmarks/mutants.py), and the commands that
-read such a file run in this process: status, tables, what the report reads, the launch that goes on, the study that
-goes on, the reader of weights. Their output and what they end with (rows, study, weights) are compared with those of
-an undamaged copy. Prints a Markdown table by kind of file; exit status 1 where damage was used without a
-word, or a traceback came. Figures are in docs/reliability.md.
-"""
+"""Laboratory: damages one file of a specimen after the other, and compares what commands show and leave."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import io
 import logging
-import os
 import random
 import re
 import signal
-import sys
-import tempfile
-import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,11 +21,12 @@ from agad.scoring.weights import load_weights
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 from analysis.cells import damaged_files, read_all
+from analysis.load import open_store
 from analysis.studies import study_text, trials_table
 from analysis.tables import table
-from benchmarks import mutants, specimen
-from benchmarks.kill_storm import SCIENCE
-from benchmarks.specimen import KINDS, STUDY, Specimen
+from benchmarks.kill_storm.storm import SCIENCE
+from benchmarks.mutations import mutants, specimen
+from benchmarks.mutations.specimen import KINDS, STUDY, Specimen
 from sweeps.cli import launch, status, tune
 from sweeps.tuning.summary import tuned_by
 from sweeps.worker.options import WorkerOptions
@@ -78,8 +64,8 @@ class Seen:
     crashed: str = ""
 
 
-class _Hanging(BaseException):
-    """A command did not end."""
+class HangingError(BaseException):
+    """A command did not end; raised by the handler of SIGALRM."""
 
 
 def observe(copy: Specimen, commands: dict[str, Callable[[], int]]) -> Seen:
@@ -94,7 +80,7 @@ def observe(copy: Specimen, commands: dict[str, Callable[[], int]]) -> Seen:
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), specimen.in_process():
                 code = console.run(command)
-        except (Exception, SystemExit, _Hanging):  # noqa: BLE001 - what is looked for
+        except (Exception, SystemExit, HangingError):  # noqa: BLE001 - what is looked for
             seen.crashed = seen.crashed or f"{name}: {traceback.format_exc()}"
             code = -1
         finally:
@@ -134,8 +120,8 @@ def _everything(copy: Specimen) -> Iterator[str]:
     store = ResultStore(copy.path)
     yield table.cells_table(read_all(store)).to_markdown()
     yield str(store.read(SCIENCE).num_rows)
-    yield from damaged_files(store)
-    studies, damaged = read_studies(copy.path)
+    yield from damaged_files(open_store(store))
+    studies, damaged = read_studies([copy.path])
     yield from (f"{study_text(study)}\n{trials_table(study).to_markdown()}" for study in studies)
     yield from damaged
 
@@ -220,60 +206,3 @@ class Laboratory:
             return None
         seen = self._observe(kind)
         return f"{path.relative_to(self.copy.path)}: {name}", judge(seen, sound, path.name), seen
-
-
-def run(
-    laboratory: Laboratory, number: int, note: Callable[[str], object], kinds: Iterable[str] = KINDS
-) -> dict[str, Counter[str]]:
-    """So many mutations, the kinds by turns; kind -> how often each outcome."""
-    counts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
-    while sum(each.total() for each in counts.values()) < number:
-        kind = min(counts, key=lambda name: counts[name].total())
-        result = laboratory.damage(kind)
-        if result is None:
-            continue
-        what, outcome, seen = result
-        counts[kind][outcome] += 1
-        if not sum(each.total() for each in counts.values()) % 50:
-            note(f"{time.strftime('%H:%M:%S')} {sum(counts.values(), Counter())}")
-        if outcome in (SILENT, TRACEBACK):
-            differing = {c: [x for x in of if x not in laboratory.sound(kind).lines[c]] for c, of in seen.lines.items()}
-            note(f"{outcome}: {what}\n{seen.crashed or {c: of for c, of in differing.items() if of}}")
-    return counts
-
-
-def lines(counts: dict[str, Counter[str]]) -> Iterator[str]:
-    """The table."""
-    yield f"| kind of file | mutations | {' | '.join(OUTCOMES)} |"
-    yield f"|---|--:|{'--:|' * len(OUTCOMES)}"
-    for kind, of in {**counts, "all": sum(counts.values(), Counter())}.items():
-        yield f"| {kind} | {of.total()} | {' | '.join(str(of[outcome]) for outcome in OUTCOMES)} |"
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _hang(*_: object) -> None:
-    raise _Hanging
-
-
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.mutations", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--number", type=int, default=600, metavar="N", help="how many (600)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is damaged, and how (0)")
-    parser.add_argument("--kind", choices=KINDS, action="append", help="only files of this kind")
-    options = parser.parse_args()
-    signal.signal(signal.SIGALRM, _hang)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        counts = run(Laboratory(Path(folder), options.seed), options.number, _note, options.kind or KINDS)
-    print(*lines(counts), sep="\n")
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-    return 1 if any(of[SILENT] + of[TRACEBACK] for of in counts.values()) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -65,7 +65,7 @@ KINDS = {
     "prepared: arrays": ("cache/*px-*/*.npy", KILLED),
     "record of raw files": ("cache/raw/*", KILLED),
 }
-"""Kind of file -> where its files are in a specimen, and the commands that read them (mutations.py)."""
+"""Kind of file -> where its files are in a specimen, and the commands that read them (laboratory.py)."""
 
 
 _TASK = Queued("71", "0", "agad-demo-71", "RUNNING", "None", "n1", 0)

@@ -1,0 +1,1 @@
+"""Damaged files of results folders and caches, and what the commands make of them."""
