@@ -23,6 +23,7 @@ from tests.helpers.cli import (
     SMALL,
     children,
     claims,
+    error_line,
     is_running,
     launch,
     launch_here,
@@ -266,6 +267,7 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_truncated_data_are_one_line(tmp_path: Path) -> None:
+    """After the one that says at once what is being done."""
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
@@ -274,7 +276,9 @@ def test_truncated_data_are_one_line(tmp_path: Path) -> None:
     done = launch_here("--grid", "table2", *select, "--data", str(tmp_path / "data"), "--results", str(tmp_path / "r"))
 
     assert done.returncode == 2
-    assert "ubyte" in one_line(done.stderr)
+    assert "ubyte" in error_line(done.stderr)
+    first, _ = done.stderr.splitlines()
+    assert first.endswith(f" runs of table2 in {tmp_path / 'r'}; checking the data of mnist ...")
 
 
 @pytest.fixture
