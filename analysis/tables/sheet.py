@@ -11,8 +11,7 @@ from typing import Any
 import pandas as pd
 
 from . import latex
-from .formats import GAP
-from .kinds import CHECK, KEY, NOTE, OURS, PAPER
+from .formats import CHECK, GAP, KEY, NOTE, OURS, PAPER
 
 __all__ = ["CHECK", "KEY", "NOTE", "OURS", "PAPER", "Sheet", "markdown_notes", "wrapped"]
 
