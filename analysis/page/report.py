@@ -25,7 +25,6 @@ from .. import stats
 from ..cells import Cells, read, read_all
 from ..load import Results, Rows, open_store
 from ..tables import footnotes
-from ..tables.margin import add_margin
 from .page import Section, render
 from .sections import section_of_study, sections_of_cells
 
@@ -117,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", required=True, type=console.path, metavar="DIR", help="folder of the report, or a page's file: *.html"
     )
-    add_margin(parser)
+    stats.add_margin(parser)
     options = parser.parse_args(arguments)
     return console.run(lambda: _write(options))
 

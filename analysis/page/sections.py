@@ -26,6 +26,7 @@ from ..tables.layouts.coverage import coverage
 from ..tables.layouts.layouts import paper_sheets
 from ..tables.layouts.one_known import known_part, one_known
 from ..tables.layouts.ours import OurTable, matches, our_tables
+from ..tables.layouts.verdicts import verdict_table
 from ..tables.leakage import leakage_table
 from ..tables.networks import networks
 from ..tables.sheet import Sheet
@@ -119,6 +120,7 @@ def _one_known(store: Rows, cells: Cells) -> Section:
 def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> Section:
     """Cells that are in no table of the paper."""
     in_paper = {index for table in ours for index, match in enumerate(matches(cells, table)) if match}
+    in_paper |= {rival.row for tables in ours.values() for table in tables for rival in table.rivals}
     others = cells.restrict(
         lambda index: index not in in_paper and cells.rows[index]["known_anomaly_classes"] != ONE_KNOWN,
         "Cells outside the paper",
@@ -143,7 +145,7 @@ def _leakage(cells: Cells, points: pd.DataFrame) -> Section:
         "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
     )
     folded = _there(contrast_table(cells))
-    return Section(anchor, title, words, (sheet, *_there(agreement_table(cells))), (), folded)
+    return Section(anchor, title, words, (sheet, *_there(verdict_table(cells), agreement_table(cells))), (), folded)
 
 
 def _boxes(store: Rows, cells: Cells) -> Section:

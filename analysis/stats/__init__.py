@@ -5,6 +5,7 @@ from .crossed import Interval as Interval
 from .crossed import class_interval as class_interval
 from .crossed import mean_interval as mean_interval
 from .crossed import sd_interval as sd_interval
+from .margin import add_margin as add_margin
 from .paired import PairedComparison as PairedComparison
 from .paired import paired as paired
 from .paired import sign_test as sign_test

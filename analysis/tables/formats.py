@@ -11,6 +11,12 @@ GAMMA = "\N{GREEK SMALL LETTER GAMMA}"
 
 RANGE = "\N{EN DASH}"
 
+KEY, OURS, PAPER, NOTE = "key", "ours", "paper", "note"
+"""What a column or a line holds: what it is about, numbers of ours, numbers of the paper, words."""
+
+CHECK = "✓"
+"""A mark that is never left out as a repetition of the line above."""
+
 
 def auroc(value: float | None) -> str:
     """An AUROC in [0, 1] as percent to .1, rounded half to even, but never up to 100.0.

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .kinds import CHECK, KEY, NOTE, OURS, PAPER
+from .formats import CHECK, KEY, NOTE, OURS, PAPER
 
 if TYPE_CHECKING:
     from .sheet import Sheet
@@ -36,9 +36,8 @@ def tables(sheet: Sheet) -> str:
     widths = [_width(sheet, column) for column in range(len(sheet.columns))]
     parts = list(_parts([_height(line, widths) for line in sheet.lines]))
     texts = [_table(sheet, part, widths, is_last=part is parts[-1]) for part in parts]
-    return "% needs \\usepackage{booktabs,amssymb,graphicx}\n" + "\\clearpage\n".join(
-        texts
-    )  # LaTeX holds 52 floats at most
+    # LaTeX keeps 52 floats at most waiting.
+    return "% needs \\usepackage{booktabs,amssymb,graphicx}\n" + "\\clearpage\n".join(texts)
 
 
 def _width(sheet: Sheet, column: int) -> float:

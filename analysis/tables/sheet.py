@@ -14,8 +14,7 @@ import pandas as pd
 from agad import console
 
 from . import latex
-from .formats import GAP
-from .kinds import CHECK, KEY, NOTE, OURS, PAPER
+from .formats import CHECK, GAP, KEY, NOTE, OURS, PAPER
 
 __all__ = ["CHECK", "KEY", "NOTE", "OURS", "PAPER", "Sheet", "markdown", "markdown_notes", "wrapped"]
 

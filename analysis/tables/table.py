@@ -27,7 +27,7 @@ from ..summary import HEADLINE
 from . import footnotes, formats
 from .formats import GAP, RANGE
 from .keys import fewest_fields, heading, key_frame, key_texts
-from .margin import add_margin
+from .layouts.verdicts import verdict_table
 from .networks import networks
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown, markdown_notes, wrapped
 from .tuned import tuned_table
@@ -82,7 +82,10 @@ def plan_table(results: Results, plan: Plan | str | Path, margin: float = stats.
 def cells_table(cells: Cells) -> Table:
     """The table of cells that have been read: AUROCs of those that train, times of those that are timed."""
     trained, timed = cells.of_task("train"), cells.of_task("inference")
-    sheets = (averages(trained, trained.summary), *classes(trained)) if trained else ()
+    sheets: tuple[Sheet, ...] = ()
+    if trained:
+        verdicts = verdict_table(trained)
+        sheets = (averages(trained, trained.summary), *classes(trained), *((verdicts,) if verdicts else ()))
     return Table(
         title=cells.title,
         sheets=(*sheets, networks(timed)) if timed else sheets,
@@ -210,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which.add_argument("--plan", metavar="FILE", help="plan file; default: the only one in DIR/plans")
     which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
     parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")
-    add_margin(parser)
+    stats.add_margin(parser)
     options = parser.parse_args(arguments)
     return console.run(lambda: _print(options))
 

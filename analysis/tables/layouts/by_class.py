@@ -36,6 +36,15 @@ def by_class(ours: OurTable) -> Iterator[Sheet]:
                 percent = {c: 100 * mean for c, mean in means.items()}
                 avg, sd = (100 * line["avg"], 100 * line["sd_classes"]) if line else (None, None)
                 data.append(_class_record(row, "here", percent, avg, sd))
+        for rival in ours.rivals:
+            if rival.dataset == dataset:
+                texts = [formats.auroc(rival.means.get(c)) for c in range(len(rows[0].classes))]
+                average, sd, _ = avg_sd_n(rows[0], rival.line)
+                lines.append((rival.name, "here", *texts, average, sd, f"{rival.line['ok']}/{rival.line['wanted']}"))
+                kinds.append(OURS)
+                percent = {c: 100 * mean for c, mean in rival.means.items()}
+                ends = (100 * rival.line[name] for name in ("avg", "sd_classes"))
+                data.append(_class_record(rows[0], "here", percent, *ends) | {"method": rival.name})
         names = datasets.DATASETS[dataset].class_names
         legend = ", ".join(f"{c} {name}" for c, name in enumerate(names) if name != str(c))
         yield Sheet(
@@ -58,6 +67,8 @@ def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow]) -> Iterator[str]:
     if any(row.origin == paper.RERUN for row in rows):
         yield "(rerun): run by AGAD's authors; other methods are borrowed."
     yield mark_legend(ours)
+    if any(rival.dataset == rows[0].dataset for rival in ours.rivals):
+        yield "here: run by this project, under eval; AGAD's own line above the others."
     for row in rows:
         if row.is_own and row.avg is not None:
             yield from _standings(ours, row)

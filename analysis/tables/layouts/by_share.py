@@ -10,6 +10,7 @@ import pandas as pd
 from agad.spec import datasets
 
 from ...paper import numbers as paper
+from ...paper.numbers import PaperRow
 from ...paper.remarks import remarks, standing
 from .. import formats
 from ..formats import GAMMA, GAP
@@ -33,20 +34,27 @@ _OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly cla
 """Ruff et al. 2020, section 5."""
 
 
+_OWN_COLUMNS = ("AGAD, paper", "AGAD, here", "diff", "verdict", "n")
+
+
 def by_method(ours: OurTable) -> Iterator[Sheet]:
     """Table 2: a line per share of anomalies, the borrowed methods beside."""
     lines, data = [], []
     methods = list(dict.fromkeys(row.method for row in paper.rows("table2") if not row.is_own))
+    names = list(dict.fromkeys(rival.name for rival in ours.rivals if rival.dataset in datasets_of(ours)))
+    columns = [*methods, *(name for name in names if name not in methods)]
     for row in paper.rows("table2"):
         if not row.is_own or row.dataset not in datasets_of(ours):
             continue
-        borrowed = [paper.paper_row("table2", row.dataset, row.gamma, method) for method in methods]
         line = ours.line_of(row)
+        run = {
+            rival.name: rival.line for rival in ours.rivals if (rival.dataset, rival.gamma) == (row.dataset, row.gamma)
+        }
         lines.append(
             (
                 datasets.title(row.dataset),
                 formats.gamma(row.gamma),
-                *(printed(other) for other in borrowed),
+                *(text for name in columns for text in _method_texts(row, name, run, methods, names)),
                 printed(row),
                 here(row, line, mark=False),
                 formats.difference(line["difference"]) if line and has_all(row, line) else GAP,
@@ -54,21 +62,47 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
                 count_text(row, line),
             )
         )
-        data.append(record(row, line))
+        data.append({**record(row, line), **{f"{name} here": of["avg"] for name, of in run.items()}})
+    headings = [
+        (kind, text)
+        for name in columns
+        for kind, text, there in ((PAPER, f"{name}†", name in methods), (OURS, f"{name}, here", name in names))
+        if there
+    ]
     yield Sheet(
         name=ours.name,
         caption=ours.title,
-        columns=("dataset", GAMMA, *(f"{m}†" for m in methods), "AGAD, paper", "AGAD, here", "diff", "verdict", "n"),
-        kinds=(KEY, KEY, *[PAPER] * (len(methods) + 1), OURS, OURS, NOTE, OURS),
+        columns=(
+            "dataset",
+            GAMMA,
+            *(text for _, text in headings),
+            "AGAD, paper",
+            "AGAD, here",
+            "diff",
+            "verdict",
+            "n",
+        ),
+        kinds=(KEY, KEY, *(kind for kind, _ in headings), PAPER, OURS, OURS, NOTE, OURS),
         lines=tuple(lines),
         notes=(
             f"AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own). {STAR_LEGEND}",
             _OTHER_PROTOCOL,
+            *(("here: run by this project, under eval, with anomalies from all other classes.",) if names else ()),
             *_standings(ours),
             *_remarks(ours),
         ),
         data=pd.DataFrame(data),
     )
+
+
+def _method_texts(
+    row: PaperRow, name: str, run: Mapping[str, Mapping[str, Any]], printed_names: list[str], names: list[str]
+) -> Iterator[str]:
+    """A method's columns of a line: as the paper prints it where it does, as run here where some line has it."""
+    if name in printed_names:
+        yield printed(paper.paper_row("table2", row.dataset, row.gamma, name))
+    if name in names:
+        yield here(row, run.get(name), mark=False)
 
 
 def _standings(ours: OurTable) -> Iterator[str]:

@@ -19,6 +19,7 @@ from ...paper import numbers as paper
 from ...paper.match import Match, find_match
 from ...paper.numbers import PaperRow
 from ...table_rows import mixed_defaults
+from .rivals import Rival, rivals
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class OurTable:
         settings: `field=value` where the cells leave the project's settings, or have those of earlier versions.
         cells: those cells.
         summary: their numbers (see summary.summarise).
+        rivals: other methods that were run here.
     """
 
     table: str
     settings: tuple[str, ...]
     cells: Cells
     summary: pd.DataFrame
+    rivals: tuple[Rival, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,13 +86,14 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
             if rival is None or ok.get(index, 0) > ok.get(rival, 0):
                 of_setting[number] = index
     found = []
+    beside = rivals(cells, table)
     for settings in sorted(chosen, key=lambda names: (len(names), names)):
         part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))
         if part:
             summary = _verdicts_on_whole_rows(part, part.summary)
             if settings:
                 summary[["verdict", "difference", "half_width"]] = None
-            found.append(OurTable(table, settings, part, summary))
+            found.append(OurTable(table, settings, part, summary, beside))
     return found
 
 

@@ -262,7 +262,7 @@ def test_rows_are_told_apart_by_what_differs_and_by_nothing_else(tmp_path):
 def test_many_classes_are_continued_in_a_second_sheet(tmp_path):
     runs = specs(range(20), seeds=(0,), dataset="cifar100", backbone="unetpp")
     commit_all(ResultStore(tmp_path), runs, lambda spec: 0.9)
-    _, first, second = plan_table(tmp_path, view(runs)).sheets
+    first, second = plan_table(tmp_path, view(runs)).sheets[1:3]
     assert first.columns[-10:] == tuple(map(str, range(10)))
     assert second.columns[-10:] == tuple(map(str, range(10, 20)))
     assert second.lines[1][3:] == ("99.9", "99.1", "99.9", "86.4", "96.9", "61.7", "99.0", "99.8", "86.5", "99.7")
@@ -351,8 +351,8 @@ def test_markdown_lines_up():
 def test_latex_is_booktabs_with_everything_escaped():
     text = SHEET.to_latex()
     assert r"\caption{100\% \& more}" in text
-    assert r"    a\_b & .05 & 98.3$\pm$0.10 \\" in text
-    assert r"    a|b & .05 & \textit{--} \\" in text  # the paper's numbers in italics
+    assert r"    a\_b & .05 & 98.3$\pm$0.10 \tabularnewline" in text
+    assert r"    a$|$b & .05 & \textit{--} \tabularnewline" in text  # the paper's numbers in italics
     assert [rule for rule in (r"\toprule", r"\midrule", r"\bottomrule") if rule in text] == [
         r"\toprule",
         r"\midrule",

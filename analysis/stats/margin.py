@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 
-from .. import stats
-from ..paper.numbers import ROUNDING
+from .verdicts import MARGIN
+
+_LEAST = 0.1
+"""Points: a digit that the paper prints. Within less its rounding alone would decide."""
 
 
 def add_margin(parser: argparse.ArgumentParser) -> None:
@@ -14,18 +16,18 @@ def add_margin(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--margin",
         type=_points,
-        default=stats.MARGIN,
+        default=MARGIN,
         metavar="POINTS",
-        help=f"points of AUROC within which a mean counts as the paper's (default: {stats.MARGIN:g})",
+        help=f"points of AUROC within which a mean counts as the paper's (default: {MARGIN:g})",
     )
 
 
 def _points(text: str) -> float:
-    """A number of points; ArgumentTypeError where it is none, or not above the paper's rounding."""
+    """A number of points; ArgumentTypeError where it is none, or none that can be meant."""
     try:
         points = float(text)
     except ValueError:
         points = math.nan
-    if not ROUNDING < points < 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of points between {ROUNDING:g} and 100")
+    if not _LEAST <= points < 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of points between {_LEAST:g} and 100")
     return points

@@ -1,0 +1,88 @@
+"""Rivals: other methods that were run here, which stand in Tables 1 and 2 beside what the paper prints or borrows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agad.spec import catalogue
+from agad.spec.fields import LEADING_FIELDS
+
+from ...cells import Cells
+from ...paper import numbers as paper
+from ..keys import key_text
+
+TABLES = ("table1", "table2")
+"""Tables of the paper that compare methods."""
+
+_METHOD = "method"
+
+
+@dataclass(frozen=True, eq=False)
+class Rival:
+    """A method that was run here, on one data set at one share of anomalies.
+
+    Attributes:
+        name: its title, with the settings that tell it from other rows of the method.
+        row: index into the cells.
+        dataset: as in RunSpec.
+        gamma: share of anomalies in training.
+        line: its numbers (see summary.summarise).
+        means: class -> mean over seeds in [0, 1].
+    """
+
+    name: str
+    row: int
+    dataset: str
+    gamma: float
+    line: Mapping[str, Any]
+    means: Mapping[int, float]
+
+
+def rivals(cells: Cells, table: str) -> tuple[Rival, ...]:
+    """The rows of other methods that fit a line of a table of the paper, by name; none where it compares no methods.
+
+    Anomalies in training come from all other classes, as in AGAD's own rows: those of one known class at a time are in
+    a table of their own.
+    """
+    if table not in TABLES:
+        return ()
+    places = {(row.dataset, row.gamma) for row in paper.rows(table)}
+    rows = [
+        index
+        for index, values in enumerate(cells.rows)
+        if values[_METHOD] != "agad"
+        and (values["dataset"], values["gamma"]) in places
+        and values["protocol"] == "one_vs_rest"
+        and not values["known_anomaly_classes"]
+        and cells.summary["ok"].iloc[index]
+    ]
+    return tuple(sorted((_rival(cells, index, rows) for index in rows), key=lambda rival: rival.name))
+
+
+def _rival(cells: Cells, index: int, rows: list[int]) -> Rival:
+    values, means = cells.rows[index], cells.class_means()
+    means = means[means["row"] == index]
+    return Rival(
+        " ".join((_title(values[_METHOD]), *_settings(cells, index, rows))),
+        index,
+        values["dataset"],
+        values["gamma"],
+        {**{str(name): of for name, of in cells.summary.iloc[index].items()}, "verdict": None},
+        {int(c): float(mean) for c, mean in zip(means["class"], means["mean"], strict=True)},
+    )
+
+
+def _settings(cells: Cells, index: int, rows: list[int]) -> Iterator[str]:
+    """In what a row differs from others of its method, `(gcn)`."""
+    same = [cells.rows[row] for row in rows if cells.rows[row][_METHOD] == cells.rows[index][_METHOD]]
+    names = [name for name in cells.fields if name not in (*LEADING_FIELDS, _METHOD)]
+    told = [name for name in names if len({key_text(name, values[name]) for values in same}) > 1]
+    if told:
+        yield f"({', '.join(key_text(name, cells.rows[index][name]) for name in told)})"
+
+
+def _title(method: str) -> str:
+    known = catalogue.methods()
+    return known[method].title if method in known else method

@@ -1,0 +1,64 @@
+"""Verdicts: ours beside the paper's under every evaluation protocol, as the paper does not say how it scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ...cells import Cells
+from ...summary import beside_paper
+from .. import formats
+from ..formats import GAP, KEY, OURS, PAPER
+from ..keys import fewest_fields, heading, key_texts
+from ..leakage import LABELS, column, scored
+from ..sheet import Sheet
+from .texts import VERDICT_MARKS
+
+
+def verdict_table(cells: Cells) -> Sheet | None:
+    """Difference from the paper's mean and verdict, by row and protocol; None under one protocol, or of no such row.
+
+    p is corrected (Holm) for the rows of the same table of the paper under the same protocol.
+    """
+    protocols = scored(cells)
+    if len(protocols) < 2:
+        return None
+    found = {
+        protocol: beside_paper(cells.runs, cells.matches, cells.shared, column(protocol), cells.margin)
+        for protocol in protocols
+    }
+    compared = found["eval"] if "eval" in found else next(iter(found.values()))
+    fields, lines, data = fewest_fields(cells), [], []
+    for index in compared.index[compared["verdict"].notna()]:
+        key = key_texts(fields, cells.rows[index])
+        texts = [_text(of["difference"].iloc[index], of["verdict"].iloc[index]) for of in found.values()]
+        lines.append((*key, f"{compared['paper_avg'].iloc[index]:.1f}", *texts))
+        record: dict[str, Any] = dict(zip(fields, key, strict=True))
+        record["paper_avg"] = compared["paper_avg"].iloc[index]
+        for protocol, of in found.items():
+            names = ("difference", "half_width", "p_value", "verdict")
+            record |= {f"{protocol}_{name}": of[name].iloc[index] for name in names}
+        data.append(record)
+    if not lines:
+        return None
+    return Sheet(
+        name="verdicts",
+        caption="Ours minus the paper's under every evaluation protocol: points of AUROC, and the verdict",
+        columns=(*map(heading, fields), "paper", *(LABELS[protocol] for protocol in protocols)),
+        kinds=(KEY,) * len(fields) + (PAPER,) + (OURS,) * len(protocols),
+        lines=tuple(lines),
+        notes=(
+            f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (one "
+            "seed, or a class is missing): from the 95% interval over seeds, the paper's rounding included, corrected "
+            "(Holm) for the rows of the same table under the same protocol. The paper does not say under which "
+            "protocol its numbers stand; under by class and normals first the test set is ordered by label.",
+        ),
+        data=pd.DataFrame(data),
+    )
+
+
+def _text(difference: float | None, verdict: str | None) -> str:
+    if verdict is None or formats.is_missing(difference):
+        return GAP
+    return f"{formats.difference(difference)} {VERDICT_MARKS[verdict]}"

@@ -1,0 +1,62 @@
+"""Other methods that were run here stand in Tables 1 and 2 beside what the paper borrows."""
+
+from __future__ import annotations
+
+import pytest
+
+from agad.store.rows import ResultStore
+from analysis.cells import read_all
+from analysis.page.report import write_report
+from analysis.tables.layouts.layouts import paper_sheets
+from analysis.tables.layouts.ours import our_tables
+from analysis.tables.layouts.rivals import rivals
+from tests.helpers.analysis_rows import commit_all, specs
+
+
+@pytest.fixture
+def results(tmp_path):
+    """AGAD's naive generator on MNIST, nearest neighbours on two kinds of features, a classifier with labels."""
+    commit_all(ResultStore(tmp_path), [*specs(), *specs(gamma=0.05)], lambda spec: 0.9)
+    for features, auroc in (("pixels", 0.95), ("gcn", 0.97)):
+        runs = specs(seeds=(0,), method="knn", features=features, updates=0)
+        commit_all(ResultStore(tmp_path), runs, lambda spec, auroc=auroc: auroc)
+    commit_all(ResultStore(tmp_path), specs(seeds=(0,), method="logistic", gamma=0.05, updates=0), lambda spec: 0.8)
+    known = [
+        s for c in (1, 2) for s in specs((0,), method="logistic", gamma=0.05, updates=0, known_anomaly_classes=(c,))
+    ]
+    commit_all(ResultStore(tmp_path), known, lambda spec: 0.6)
+    return tmp_path
+
+
+def test_table_1_has_a_line_for_each_method_run_here(results):
+    (table,) = our_tables(read_all(results), "table1")
+    (sheet,) = paper_sheets(table)
+    ours = [line for line in sheet.lines if line[1] == "here"]
+    assert [(line[0], line[2], line[-3], line[-1]) for line in ours] == [
+        ("AGAD", "90.0", "90.0 ↓", "30/30"),
+        ("nearest neighbours (gcn)", "97.0", "97.0", "10/10"),
+        ("nearest neighbours (pixels)", "95.0", "95.0", "10/10"),
+    ]
+    assert "gcn" in sheet.to_csv()
+
+
+def test_table_2_has_printed_columns_and_columns_run_here(results):
+    (table,) = our_tables(read_all(results), "table2")
+    (sheet,) = paper_sheets(table)
+    lines = {line[1]: dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines}
+    assert lines[".00"]["nearest neighbours (gcn), here"] == "97.0±0.00"
+    assert lines[".05"]["nearest neighbours (gcn), here"] == "—"
+    assert lines[".05"]["logistic regression, here"] == "80.0±0.00"
+    assert lines[".05"]["Deep SAD†"] == "96.7±2.3"
+
+
+def test_a_method_that_knows_one_class_at_a_time_is_no_rival_of_rows_that_know_all(results):
+    cells = read_all(results)
+    assert {rival.name for rival in rivals(cells, "table2") if rival.gamma} == {"logistic regression"}
+    assert rivals(cells, "table9") == ()
+
+
+def test_what_stands_in_the_papers_tables_is_not_listed_as_outside_of_it(results, tmp_path):
+    page = write_report(results, tmp_path / "page.html").read_text()
+    assert 'id="others"' not in page
+    assert page.count("nearest neighbours (gcn)") > 1
