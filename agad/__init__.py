@@ -20,6 +20,7 @@ from agad.store.schema import RunRecord
 
 if TYPE_CHECKING:
     from agad.auditing.audit import audit
+    from agad.detector import load_detector
     from agad.scoring.evaluate import score_weights
     from agad.scoring.weights import load_weights
     from agad.train.run import train
@@ -32,6 +33,7 @@ __all__ = [
     "RunSpec",
     "audit",
     "grid",
+    "load_detector",
     "load_weights",
     "score_weights",
     "train",
@@ -39,6 +41,7 @@ __all__ = [
 
 _HEAVY = {
     "audit": "agad.auditing.audit",
+    "load_detector": "agad.detector",
     "load_weights": "agad.scoring.weights",
     "score_weights": "agad.scoring.evaluate",
 }

@@ -75,7 +75,7 @@ def decode(path: str, name: str, levels: Levels | None = None) -> Pixels | Damag
     try:
         with Image.open(path, formats=_formats()) as image:
             image.load()
-            return _pixels(image, levels or Levels())
+            return pixels_of(image, levels)
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"{path}: {error.strerror}") from None
@@ -138,7 +138,9 @@ def fit(pixels: Pixels, size: int, channels: int) -> Pixels:
     return fitted[None] if channels == 1 else np.ascontiguousarray(fitted.transpose(2, 0, 1))
 
 
-def _pixels(image: Image.Image, levels: Levels) -> Pixels:
+def pixels_of(image: Image.Image, levels: Levels | None = None) -> Pixels:
+    """The pixels of an image of Pillow's, (H, W) grey or (H, W, 3) RGB, as in `decode`; ValueError: no known range."""
+    levels = levels or Levels()
     # Pillow scales PGM files of more than 8 bits to 0..65535, in mode I.
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
         deep = np.asarray(image).astype(np.uint16)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from agad.errors import SpecError
 from agad.plan.grid import Grid
 from agad.plan.plan import Plan
 from agad.plan.tuned import Tuned
+from agad.spec.class_names import ClassNames, known_class_names, parse_classes
 from agad.spec.counts import check_counts
-from agad.spec.run import RunSpec, parse_value
+from agad.spec.run import RunSpec, parse_value, spec_field
 from agad.store.provenance import code_digest
 
 MOST_SEEDS = 10_000
@@ -26,6 +28,7 @@ def make_plan(
     select: Sequence[str] = (),
     overrides: Sequence[str] = (),
     tuned: Tuned | None = None,
+    names: ClassNames = known_class_names,
 ) -> tuple[Plan, int]:
     """The grid's runs, selected, then overridden; and how many collapsed because overrides made them equal.
 
@@ -35,6 +38,7 @@ def make_plan(
         select: `field=value[,value...]`, all of which a run must match.
         overrides: `field=value`; of a field that is no list also `field=value,value`: each run once with each value.
         tuned: values that every run takes over from a study, after the overrides.
+        names: of the classes of a data set: `normal_class=good` is the index of that class in each run's own data set.
 
     Raises SpecError for an unknown field or value, an empty selection, too many seeds, and a run that no data set can
     give.
@@ -44,10 +48,10 @@ def make_plan(
         raise SpecError(f"--seeds {count} is too many: a plan has at most {MOST_SEEDS} seeds of each cell")
     specs = [cell.replace(seed=seed) for seed in range(count) for cell in grid.cells]
     for condition in select:
-        specs = _matching(specs, condition)
+        specs = _matching(specs, condition, names)
     if not specs:
         raise SpecError(f"no run of {grid.name} matches {' and '.join(select) or 'no seed'}; see --dry-run without it")
-    overridden = _overridden(specs, overrides)
+    overridden = _overridden(specs, overrides, names)
     final = [spec.replace(**tuned.values) for spec in overridden] if tuned else overridden
     for spec in final:
         check_counts(spec)
@@ -60,23 +64,44 @@ def make_plan(
     return plan, len(final) - len(distinct)
 
 
-def _matching(specs: list[RunSpec], condition: str) -> list[RunSpec]:
+def _matching(specs: list[RunSpec], condition: str, names: ClassNames) -> list[RunSpec]:
     name, _, text = condition.partition("=")
-    values = [parse_value(name, part) for part in text.split(",")]
-    matching = [spec for spec in specs if getattr(spec, name) in values]
+    wanted: dict[str, list[Any]] = {
+        dataset: [parse_classes(name, part, dataset, names) for part in text.split(",")]
+        for dataset in dict.fromkeys(spec.dataset for spec in specs)
+    }
+    matching = [spec for spec in specs if getattr(spec, name) in wanted[spec.dataset]]
     if specs and not matching:
         there = sorted({str(getattr(spec, name)) for spec in specs})
         raise SpecError(f"--select {condition} matches no run; {name} is one of: {', '.join(there)}")
     return matching
 
 
-def _overridden(specs: list[RunSpec], overrides: Sequence[str]) -> list[RunSpec]:
+def _overridden(specs: list[RunSpec], overrides: Sequence[str], names: ClassNames) -> list[RunSpec]:
     """Each spec with every combination of the values; seed 0 of all still comes before seed 1 of any."""
     if not overrides:
         return specs
     values = dict(_parse_override(specs[0], text) for text in overrides)
     changes = [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
-    return sorted((spec.replace(**change) for spec in specs for change in changes), key=lambda spec: spec.seed)
+    changed = (_changed(spec, change, names) for spec in specs for change in changes)
+    return sorted(changed, key=lambda spec: spec.seed)
+
+
+def _changed(spec: RunSpec, change: dict[str, Any], names: ClassNames) -> RunSpec:
+    """The spec with the change; what is a class's name until here is its index in the data set of the result."""
+    dataset = change.get("dataset", spec.dataset)
+    found = {
+        name: parse_classes(name, value.text, dataset, names) if isinstance(value, _Classes) else value
+        for name, value in change.items()
+    }
+    return spec.replace(**found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Classes:
+    """Classes as the user has written them."""
+
+    text: str
 
 
 def _parse_override(example: RunSpec, text: str) -> tuple[str, list[Any]]:
@@ -84,4 +109,5 @@ def _parse_override(example: RunSpec, text: str) -> tuple[str, list[Any]]:
     if not equals:
         raise SpecError(f"--set {text!r} is not FIELD=VALUE")
     is_list = isinstance(getattr(example, name, None), tuple)  # whose own values are joined by commas
-    return name, [parse_value(name, part) for part in ([value] if is_list else value.split(","))]
+    parse = _Classes if spec_field(name).setting.is_class else partial(parse_value, name)
+    return name, [parse(part) for part in ([value] if is_list else value.split(","))]

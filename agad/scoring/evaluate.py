@@ -136,6 +136,11 @@ class Evaluator:
             x_hat = method.reconstruct(x)
         return x, None if x_hat is None else x_hat.float()
 
+    @property
+    def has_both_labels(self) -> bool:
+        """Whether there are normals and anomalies, without which there is no AUROC."""
+        return 0 < int(self.test_label.sum()) < len(self.test_label)
+
     def auroc(self, scores: Scores) -> float:
         """Area under the ROC curve of the scores, in [0, 1]."""
         return auroc(self.test_label, scores)

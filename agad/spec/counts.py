@@ -52,7 +52,8 @@ def roles(spec: RunSpec, train_counts: Sequence[int]) -> Roles:
     """The classes' roles in a run on a data set with `train_counts` training images per class.
 
     Raises SpecError, one line, for a class that does not exist or has no training image, and for more anomalies than
-    the known anomaly classes have, or none at gamma > 0; likewise for the images of a validation.
+    the known anomaly classes have, or none at gamma > 0; likewise for the images of a validation. Where no anomalous
+    class has a training image, a validation is of normals alone.
     """
     classes = range(len(train_counts))
     for index in (spec.target_class, *spec.known_anomaly_classes, *spec.validation_anomaly_classes):
@@ -100,8 +101,10 @@ def _validation(
     if held_out == 0:
         raise SpecError(f"{spec.dataset}: validation={spec.validation} of {normals} normals holds out none; raise it")
     classes = spec.validation_anomaly_classes or tuple(c for c in anomalous if train_counts[c])
-    if not classes:
-        raise SpecError(f"{spec.dataset} has no training image of an anomalous class, which a validation needs")
+    if not classes and spec.validation_anomalies:
+        raise SpecError(f"{spec.dataset} has no training image of an anomalous class for validation_anomalies")
+    if not classes:  # normals alone: enough for a detector's threshold; there is no AUROC
+        return held_out, {}
     share, rest = divmod(spec.validation_anomalies or held_out, len(classes))
     wanted = {c: share + (index < rest) for index, c in enumerate(classes)}
     for c, count in wanted.items():

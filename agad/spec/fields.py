@@ -59,13 +59,15 @@ class SpecFields(Remembered):
     """Height and width in pixels: a multiple of 16."""
     protocol: str = choice("data", "one_vs_rest", "leave_one_out", stated=True)
     """`one_vs_rest`: one class is normal; `leave_one_out`: one class is anomalous, all others are normal."""
-    normal_class: int | None = setting(None, "data", timed=True, within_row=True)
+    normal_class: int | None = setting(None, "data", timed=True, within_row=True, is_class=True)
     """The normal class under one_vs_rest."""
-    abnormal_class: int | None = setting(None, "data", within_row=True)
+    abnormal_class: int | None = setting(None, "data", within_row=True, is_class=True)
     """The anomalous class under leave_one_out."""
     gamma: float = setting(0.0, "data", at_least=0, below=1, leads=True, title="γ")
     """Share of anomalies in the training data, a / (n + a), as the paper defines it; in [0, 1)."""
-    known_anomaly_classes: tuple[int, ...] = setting((), "data", ordered=False, stated=True, title="known")
+    known_anomaly_classes: tuple[int, ...] = setting(
+        (), "data", ordered=False, stated=True, title="known", is_class=True
+    )
     """Classes that training anomalies are drawn from; empty: all anomalous classes."""
     known_anomaly_draw: int = setting(0, "data", at_least=0, stated=True)
     """k > 0: only k of those classes, drawn again for each seed."""
@@ -186,7 +188,7 @@ class SpecFields(Remembered):
     """Share of the training normals that are held out for a validation score and not trained on; in [0, 1)."""
     validation_anomalies: int = setting(0, "validation", at_least=0, older=0)
     """Labelled anomalies of the training split that are set apart for it; 0: as many as normals are held out."""
-    validation_anomaly_classes: tuple[int, ...] = setting((), "validation", ordered=False, older=[])
+    validation_anomaly_classes: tuple[int, ...] = setting((), "validation", ordered=False, older=[], is_class=True)
     """Classes that those come from, in equal numbers; empty: all anomalous classes with training images."""
     evaluate_test: bool = setting(True, "evaluation", older=True)
     """False: no test image is read, and the row has validation scores alone."""

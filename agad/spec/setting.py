@@ -41,6 +41,7 @@ class Setting:
         scoring: whether it decides which scores are computed and when, while the headline AUROC stays the same.
         stated: whether the paper states the default (section 4.2), so that a run with another value is not the paper's.
         title: heading of its column in tables; empty: its name.
+        is_class: whether a number of it is the index of a class, which may be given by the class's name.
     """
 
     group: str
@@ -59,6 +60,7 @@ class Setting:
     scoring: bool = False
     stated: bool = False
     title: str = ""
+    is_class: bool = False
 
     @property
     def legal(self) -> tuple[str, ...]:

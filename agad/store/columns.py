@@ -109,6 +109,7 @@ DATA = {
         "Images, training and test, whose prepared pixels equal those of one of another class.", "images"
     ),
     "class_names": Column(pa.list_(_STR), "Name of each class, by its index."),
+    "class_name": _text("Name of normal_class, or under leave_one_out of abnormal_class."),
     "data_notes": Column(pa.list_(_STR), "What else a reader must know of the data, a sentence each."),
 }
 

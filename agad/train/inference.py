@@ -28,7 +28,7 @@ def inference_record(member: Member, device: torch.device) -> RunRecord:
 
     values = {
         **measure_inference(spec, data, device, check_control),
-        **data_columns(data),
+        **data_columns(data, spec),
         **provenance_columns(device, data.digest),
         "train_seconds": 0.0,
         "eval_seconds": clock.lap(),

@@ -95,14 +95,15 @@ def score_columns(split: OneClassSplit, scores: Mapping[str, Scores]) -> dict[st
     return columns
 
 
-def data_columns(data: Prepared) -> dict[str, Any]:
+def data_columns(data: Prepared, spec: RunSpec) -> dict[str, Any]:
     """What is known of the data, for whoever reads the row; null where nothing is (data in memory)."""
-    known = data.duplicates
+    known, names, target = data.duplicates, data.class_names, spec.target_class
     return {
         "images_damaged": len(data.damaged) if known else None,
         "images_leaked": known.get("test_in_train"),
         "images_across_classes": known.get("across_classes"),
-        "class_names": list(data.class_names),
+        "class_names": list(names),
+        "class_name": names[target] if target < len(names) else None,  # task=inference splits no data
         "data_notes": list(data.notes) if known else None,
     }
 

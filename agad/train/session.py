@@ -181,7 +181,9 @@ class Session:
         for part, evaluator in self._evaluators.items():
             point[part] = {}
             for protocol in protocols if part == TEST else _of_validation(protocols):
-                point[part][protocol] = evaluator.auroc(self._scored(part, protocol))
+                scores = self._scored(part, protocol)
+                if evaluator.has_both_labels:
+                    point[part][protocol] = evaluator.auroc(scores)
                 self._charge("eval")
         self._curve.append({TEST: {}, VALIDATION: {}, **point})
         if not last:
@@ -268,7 +270,7 @@ class Session:
         return {
             **size_columns(self.training, self._split, self._evaluators),
             **curve_columns(self._spec, self._curve),
-            **data_columns(self._data),
+            **data_columns(self._data, self._spec),
             **provenance_columns(self._device, self._data.digest),
             "together": self.together,
             "train_seconds": self._seconds["train"],

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +15,7 @@ from agad.errors import AgadError, StoreError
 from agad.plan.grid import grid_name
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan, load_plans, plan_files, plan_grid
+from agad.spec.class_names import ClassNames
 
 from ..grids import grid_names, load_grid
 from ..tuning.summary import tuned_by
@@ -112,12 +116,27 @@ def plan_of(options: argparse.Namespace) -> Plan:
         raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}; or a file of your own")
     grid = load_grid(options.grid)
     tuned = None if options.set_from_study is None else tuned_by(options.results, options.set_from_study)
-    plan, collapsed = make_plan(grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned)
+    plan, collapsed = make_plan(
+        grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned, names=_names(options)
+    )
     if tuned is not None:
         options.set_from_study = f"{tuned.study}:{tuned.trial}"  # what is printed from here on means this trial
     if collapsed:
         say(f"{collapsed} runs became equal to others by --set; each is made once.")
     return plan
+
+
+def _names(options: argparse.Namespace) -> ClassNames:
+    """The names of classes; of a data set of the user's own they are read where its raw files are."""
+
+    @functools.cache
+    def names(dataset: str) -> Sequence[str]:
+        from agad.data.class_names import class_names  # numpy and Pillow, which planning does without otherwise
+
+        folder = getattr(options, "data", None) or os.environ.get("AGAD_DATA") or "data"
+        return class_names(dataset, console.path(folder))
+
+    return names
 
 
 def plan_arguments(options: argparse.Namespace) -> list[str]:

@@ -10,6 +10,9 @@ from agad import __version__
 from ..machine import program
 
 COMMANDS = {
+    "fit": "train a detector on a folder of images",
+    "score": "score images by a detector, with heat maps",
+    "export": "write a detector as ONNX",
     "launch": "run a grid: one row of Parquet per run, a mean±SD table at the end",
     "status": "show what is done, running, failed and missing",
     "tune": "tune loss weights by a validation score",
@@ -21,6 +24,8 @@ COMMANDS = {
 }
 """Command -> what it does."""
 
+_DETECTOR = {"fit": "fitting", "score": "scoring", "export": "exporting"}
+"""Command -> module of ..detector."""
 _MODULES = {"report": "page.report", "tables": "tables.table", "publish": "publish"}
 """Command -> module of the analysis."""
 
@@ -40,7 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     if name == "slurm-script":
         return _slurm_script(rest)
     sys.argv = [f"agad {name}", *rest]
-    module = program.analysis(_MODULES[name]) if name in _MODULES else importlib.import_module(f".{name}", __package__)
+    if name in _MODULES:
+        module = program.analysis(_MODULES[name])
+    else:
+        where = f"..detector.{_DETECTOR[name]}" if name in _DETECTOR else f".{name}"
+        module = importlib.import_module(where, __package__)
     status: int = module.main(rest)
     return status
 

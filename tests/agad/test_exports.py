@@ -17,6 +17,7 @@ EXPORTED = [
     "RunSpec",
     "audit",
     "grid",
+    "load_detector",
     "load_weights",
     "score_weights",
     "train",

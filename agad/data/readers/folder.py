@@ -17,6 +17,11 @@ PREFIXES = {
     "folder:": {"layout": "NAME/train/CLASS/ and NAME/test/CLASS/, or NAME/CLASS/,", "order": 2},
 }
 
+
+class OneClassError(DataError):
+    """A tree of fewer than two classes: nothing in it is anomalous."""
+
+
 TEST_SHARE = 5
 """Of a tree without train/ and test/, a fifth of each class, rounded down but at least one image, is for testing."""
 
@@ -38,16 +43,16 @@ def find(dataset: str, root: Path) -> Source:
         raise SourceAbsentError(missing(top, NotADirectoryError(errno.ENOTDIR, "there is no such folder")))
     tree = Tree(top, root)
     notes: list[str] = []
-    folders = _without_masks(tree, tree.top, notes)
-    parts = _parts(top, folders, notes)
+    folders = without_masks(tree, tree.top, notes)
+    parts = split_folders(top, folders, notes)
     names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders)
     if len(names) < 2:
-        raise DataError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")
+        raise OneClassError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")
     notes += [f"class {printable(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
     return tree_source(train, test, names, None, (*tree.notes(), *notes))
 
 
-def _without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
+def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
     """The folders in a folder of the tree, but those of masks."""
     folders = subfolders(folder)
     names = [path.name for path in folders]
@@ -58,7 +63,7 @@ def _without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
     return [path for path in folders if path not in masks]
 
 
-def _parts(top: Path, folders: list[Path], notes: list[str]) -> dict[str, Path]:
+def split_folders(top: Path, folders: list[Path], notes: list[str]) -> dict[str, Path]:
     """`train` and `test` -> the folder; empty where the tree is not split."""
     found: dict[str, Path] = {}
     for path in folders:
@@ -89,10 +94,11 @@ def _parts(top: Path, folders: list[Path], notes: list[str]) -> dict[str, Path]:
 def _split_tree(
     tree: Tree, folders: dict[str, Path], notes: list[str]
 ) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
-    classes = {part: _without_masks(tree, folder, notes) for part, folder in folders.items()}
+    classes = {part: without_masks(tree, folder, notes) for part, folder in folders.items()}
     for part, found in classes.items():
         if not found:
-            raise DataError(f"{folders[part]} has no class folders")
+            kind = DataError if any(classes.values()) else OneClassError
+            raise kind(f"{folders[part]} has no class folders")
     parts = {part: {path.name: tree.images(path) for path in found} for part, found in classes.items()}
     names = sorted(parts["train"].keys() | parts["test"].keys(), key=natural)
     train, test = ([parts[part].get(name, []) for name in names] for part in ("train", "test"))
@@ -100,20 +106,28 @@ def _split_tree(
 
 
 def _one_tree(tree: Tree, folders: list[Path]) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
-    names, train, test = [], [], []
+    names: list[str] = []
+    train: list[list[ImageFile]] = []
+    test: list[list[ImageFile]] = []
     _check_wrapped(tree.top, folders)
     for path in folders:
         images = tree.images(path)
         if len(images) < 2:
             raise DataError(f"{path} has one image: too few to train and test on")
-        # Of the class's name only, so that renaming the data set or adding a class moves no image.
-        seed = hashlib.sha256(f"test images of class {path.name}".encode(errors="surrogateescape")).digest()
-        order = np.argsort(np.random.PCG64(int.from_bytes(seed, "big")).random_raw(len(images)), kind="stable")
-        chosen = set(order[: max(1, len(images) // TEST_SHARE)].tolist())
         names.append(path.name)
-        test.append([image for index, image in enumerate(images) if index in chosen])
-        train.append([image for index, image in enumerate(images) if index not in chosen])
+        for part, drawn in zip((train, test), drawn_split(images, path.name), strict=True):
+            part.append(drawn)
     return tuple(names), train, test
+
+
+def drawn_split(images: list[ImageFile], class_name: str) -> tuple[list[ImageFile], list[ImageFile]]:
+    """The training images and the test images of a class that is not split: a fixed draw."""
+    # Of the class's name only, so that renaming the data set or adding a class moves no image.
+    seed = hashlib.sha256(f"test images of class {class_name}".encode(errors="surrogateescape")).digest()
+    order = np.argsort(np.random.PCG64(int.from_bytes(seed, "big")).random_raw(len(images)), kind="stable")
+    chosen = set(order[: max(1, len(images) // TEST_SHARE)].tolist())
+    train = [image for index, image in enumerate(images) if index not in chosen]
+    return train, [image for index, image in enumerate(images) if index in chosen]
 
 
 def _check_wrapped(top: Path, folders: list[Path]) -> None:

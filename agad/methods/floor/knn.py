@@ -42,6 +42,8 @@ class Knn(FittedMethod):
     def score_vectors(self, fitted: Tensor, x: Tensor) -> Tensor:
         """(B,)."""
         k = min(self.spec.neighbours, len(fitted))
+        if torch.jit.is_tracing():  # an exported graph has no branches
+            return _smallest(fitted, x, k).sum(1)
         parts = [_nearest(fitted, part, k) for part in torch.split(x, _QUERIES)]
         return torch.cat(parts).sum(1) if parts else x.new_zeros(0)
 
@@ -69,8 +71,9 @@ def _nearest(bank: Tensor, x: Tensor, k: int) -> Tensor:
 
 def _smallest(bank: Tensor, x: Tensor, k: int) -> Tensor:
     """(B, k), by comparison with the whole bank, a part at a time."""
-    nearest = torch.full((len(x), k), torch.inf, device=x.device)
+    nearest = torch.empty_like(x[:, :0])  # of x and not of its length, which an exported graph would keep
     for part in torch.split(bank, _BANK):
         distances = torch.cdist(x, part, compute_mode="donot_use_mm_for_euclid_dist").square()
-        nearest = torch.cat([nearest, distances], 1).topk(k, 1, largest=False).values
+        found = torch.cat([nearest, distances], 1)
+        nearest = found.topk(min(k, found.shape[1]), 1, largest=False).values
     return nearest

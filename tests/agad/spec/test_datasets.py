@@ -18,7 +18,7 @@ _ENTRY = {"title": "A", "class_names": ["x", "y"], "train_counts": None, "channe
 
 def test_lists_have_one_order():
     names = "digits, mnist, fashion_mnist, cifar10, cifar100, alzheimer, chest_xray, lung_histopathology, retinal_oct"
-    assert datasets.legal_names() == f"{names}, npz:NAME, folder:NAME"
+    assert datasets.legal_names() == f"{names}, npz:NAME, folder:NAME, normals:NAME"
 
 
 def test_every_data_set_has_a_name_and_a_count_for_each_class():
@@ -35,7 +35,7 @@ def test_the_documentation_lists_every_data_set_and_every_key():
     assert [name for name in (*names, *keys) if f"\n| `{name}` |" not in text] == []
 
 
-@pytest.mark.parametrize("name", ["npz:own", "folder:own-1.0"])
+@pytest.mark.parametrize("name", ["npz:own", "folder:own-1.0", "normals:own"])
 def test_names_of_the_user_s_own_data_sets(name):
     facts = datasets.facts_of(name)
     assert isinstance(facts, datasets.PrefixFacts)

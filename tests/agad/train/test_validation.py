@@ -79,7 +79,7 @@ def test_the_validation_depends_on_the_seed_and_not_on_gamma() -> None:
 @pytest.mark.parametrize(
     ("counts", "changes", "message"),
     [
-        ([100, 0, 0], {"validation": 0.1}, "no training image of an anomalous class"),
+        ([100, 0, 0], {"validation": 0.1, "validation_anomalies": 5}, "no training image of an anomalous class"),
         ([100, 50, 50], {"validation": 0.1, "validation_anomaly_classes": (7,)}, "class 7 does not exist"),
         ([100, 3, 50], {"validation": 0.1}, "asks for 5 anomalies of class 1, which has 3"),
         ([100, 50, 50], {"validation": 0.001}, "holds out none"),

@@ -1,0 +1,60 @@
+"""What people score: paths, images of Pillow's and arrays, as pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agad.data.image import decode, pixels_of
+from agad.data.source import Damaged, Pixels
+from agad.errors import DataError
+
+Images = str | Path | Image.Image | NDArray[Any] | Iterable[Any]
+"""One image or several: a path, an image of Pillow's, an array; or any iterable of these.
+
+An array is uint8: (H, W) or (H, W, 3) is one image, (N, H, W), (N, H, W, 1) or (N, H, W, 3) are several. Of three
+axes the last one decides: 3 means one image in colour.
+"""
+
+
+def each_pixels(images: Images) -> Iterator[Pixels]:
+    """The pixels of each image, (H, W) grey or (H, W, 3) RGB. Raises DataError, one line, for what is no image."""
+    if isinstance(images, str | Path):
+        found = decode(str(images), str(images))
+        if isinstance(found, Damaged):
+            raise DataError(f"{found.name} cannot be read: {found.reason}")
+        yield found
+    elif isinstance(images, Image.Image):
+        try:
+            yield pixels_of(images)
+        except (OSError, ValueError) as error:
+            raise DataError(f"the image cannot be read: {' '.join(str(error).split())}") from None
+    elif isinstance(images, np.ndarray):
+        yield from _of_array(images)
+    elif isinstance(images, Iterable):
+        for image in images:
+            yield from each_pixels(image)
+    else:
+        raise DataError(f"{type(images).__name__} is no image; give a path, an image of Pillow's or an array of uint8")
+
+
+def _of_array(array: NDArray[Any]) -> Iterator[Pixels]:
+    if array.dtype != np.uint8:
+        raise DataError(f"the pixels are {array.dtype}; give uint8, 0 to 255: the detector does its own scaling")
+    is_colour = array.shape[-1:] == (3,)
+    if array.ndim == 2 or (array.ndim == 3 and is_colour):
+        several = array[None]
+    elif array.ndim == 3 or (array.ndim == 4 and is_colour):
+        several = array
+    elif array.ndim == 4 and array.shape[-1] == 1:
+        several = array[..., 0]
+    else:
+        raise DataError(f"an array of shape {array.shape} is no image; give (H, W), (H, W, 3) or (N, H, W[, 3])")
+    if 0 in several.shape[1:]:
+        raise DataError(f"an array of shape {array.shape} holds no pixels")
+    yield from several

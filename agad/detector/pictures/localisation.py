@@ -1,0 +1,120 @@
+"""How well heat maps find what masks mark: pixel AUROC and per-region overlap (Bergmann et al. 2020, 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agad.data.image import SUFFIXES, decode
+from agad.data.source import Damaged
+from agad.errors import DataError
+
+LARGEST = 256
+"""Masks are compared at their own size, or at this many pixels of the longer side where they are larger."""
+RATE_LIMIT = 0.3
+"""Per-region overlap is averaged over false positive rates up to this, as in MVTec AD's own evaluation."""
+
+_BINS, _TOP = 1 << 14, 2.0
+"""Heat is counted in bins of equal width over [0, 2]: images need not stay in memory."""
+
+_GROUND_TRUTH = "ground_truth"
+
+
+@dataclass(slots=True)
+class Localisation:
+    """Counts over images with masks.
+
+    Attributes:
+        images: number of images, normal ones included.
+        regions: number of connected regions (8 neighbours) in all masks.
+    """
+
+    images: int = 0
+    regions: int = 0
+    _clear: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_BINS))
+    _marked: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_BINS))
+    _by_region: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_BINS))
+
+    def add(self, heat: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+        """A map (S, S) and its mask (H, W); the map is stretched to the mask, bilinearly."""
+        from scipy.ndimage import label
+
+        size = (mask.shape[1], mask.shape[0])
+        stretched = np.asarray(Image.fromarray(heat).resize(size, Image.Resampling.BILINEAR))
+        bins = np.clip(stretched * (_BINS / _TOP), 0, _BINS - 1).astype(np.int64)
+        self.images += 1
+        self._clear += np.bincount(bins[~mask], minlength=_BINS)
+        self._marked += np.bincount(bins[mask], minlength=_BINS)
+        numbered, count = label(mask, np.ones((3, 3)))
+        for region in range(1, count + 1):
+            inside = bins[numbered == region]
+            self._by_region += np.bincount(inside, minlength=_BINS) / len(inside)
+        self.regions += count
+
+    def pixel_auroc(self) -> float | None:
+        """Area under the ROC curve of single pixels, ties counted half; None without marked or clear pixels."""
+        if not self._clear.sum() or not self._marked.sum():
+            return None
+        rates, hits = _falling(self._clear), _falling(self._marked)
+        return float(np.trapezoid(hits, rates))
+
+    def region_overlap(self) -> float | None:
+        """Mean share of a region that is found, averaged over false positive rates from 0 to RATE_LIMIT; in [0, 1]."""
+        if not self._clear.sum() or not self.regions:
+            return None
+        rates, found = _falling(self._clear), _falling(self._by_region)
+        grid = np.append(rates[rates < RATE_LIMIT], RATE_LIMIT)
+        overlap = np.append(found[rates < RATE_LIMIT], np.interp(RATE_LIMIT, rates, found))
+        return float(np.trapezoid(overlap, grid) / RATE_LIMIT)
+
+
+def _falling(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares at or above a threshold that falls through the bins, from 0 to 1."""
+    shares: NDArray[np.float64] = np.append(0.0, np.cumsum(counts[::-1])) / counts.sum()
+    return shares
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """The masks beside a test folder: MVTec AD's `ground_truth/KIND/NAME_mask.png` for `test/KIND/NAME.png`."""
+
+    def of(self, path: str) -> NDArray[np.bool_] | None:
+        """The mask of an image (H, W), all clear where its kind has none; None where no mask belongs to it.
+
+        Raises DataError for a mask that cannot be read.
+        """
+        image = Path(path).absolute()
+        kind = image.parent.name
+        truth = image.parent.parent.parent / _GROUND_TRUTH
+        if not truth.is_dir():
+            return None
+        if not (truth / kind).is_dir():
+            return np.zeros(_bounded(_size(path)), bool)
+        for stem in (f"{image.stem}_mask", image.stem):
+            for suffix in sorted(SUFFIXES):
+                if (found := truth / kind / f"{stem}{suffix}").is_file():
+                    return _mask(found)
+        return None
+
+
+def _mask(path: Path) -> NDArray[np.bool_]:
+    pixels = decode(str(path), str(path))
+    if isinstance(pixels, Damaged):
+        raise DataError(f"the mask {path} cannot be read: {pixels.reason}")
+    marked = Image.fromarray((pixels.max(2) if pixels.ndim == 3 else pixels) > 0)
+    height, width = _bounded(pixels.shape[:2])
+    return np.asarray(marked.convert("L").resize((width, height), Image.Resampling.BOX)) >= 128
+
+
+def _size(path: str) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.height, image.width
+
+
+def _bounded(shape: tuple[int, ...]) -> tuple[int, int]:
+    factor = min(1.0, LARGEST / max(shape))
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))

@@ -1,0 +1,140 @@
+"""The heat maps of a folder: a PNG and an array for each image, and one page with the worst and the most ordinary."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agad import files
+from agad.data.source import Pixels
+from agad.detector.detector import Detector
+from agad.detector.files import Scored
+from agad.detector.pictures.heatmap import overlay, shown
+from agad.detector.pictures.localisation import Localisation, Masks
+
+SHOWN = 24
+"""Images of either end on the page."""
+_THUMBNAIL = 160
+
+_STYLE = (
+    "body{font:15px/1.4 sans-serif;margin:2em;max-width:75em;color:#222}h2{font-size:1.1em;margin-top:2em}"
+    "figure{display:inline-block;margin:0 1em 1em 0;vertical-align:top;width:21em}"
+    "figcaption{font-size:.8em;overflow-wrap:anywhere}img{width:10em;height:10em;object-fit:contain;background:#eee}"
+    ".anomalous{color:#b00}p{margin:.2em 0}"
+)
+
+
+@dataclass(slots=True)
+class HeatmapFolder:
+    """Where the heat maps of a scoring go. Names are numbered in the order of the files.
+
+    Attributes:
+        folder: `NAME.png` overlays and `NAME.npy` maps, (S, S) float32; `index.html`, the page.
+        localisation: what the masks beside the images say.
+    """
+
+    detector: Detector
+    folder: Path
+    localisation: Localisation = field(default_factory=Localisation)
+    _count: int = 0
+    _pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    _kept: dict[bool, list[tuple[float, str]]] = field(default_factory=lambda: {True: [], False: []})
+
+    def add(
+        self, paths: Sequence[str], images: Sequence[Pixels], scores: Sequence[float], maps: NDArray[np.float32]
+    ) -> None:
+        """Write a chunk of files. Raises OSError where the disk is full, DataError for a mask that cannot be read."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scale, masks = 2 * (self.detector.content.heat or 0), Masks()
+        for path, pixels, score, heat in zip(paths, images, scores, maps, strict=True):
+            self._count += 1
+            name = f"{self._count:05d}-{_plain(Path(path).stem)}"
+            laid = overlay(pixels, heat, scale)
+            files.replace_atomically(self.folder / f"{name}.png", partial(_save_image, laid))
+            files.replace_atomically(self.folder / f"{name}.npy", partial(_save_map, heat))
+            self._keep(path, score, pixels, laid)
+            if (mask := masks.of(path)) is not None:
+                self.localisation.add(heat, mask)
+
+    def _keep(self, path: str, score: float, pixels: Pixels, laid: Image.Image) -> None:
+        """Remember the pictures of the SHOWN highest and lowest scores seen so far."""
+        dropped = set()
+        for is_worst, kept in self._kept.items():
+            heapq.heappush(kept, (score if is_worst else -score, path))
+            if len(kept) > SHOWN:
+                dropped.add(heapq.heappop(kept)[1])
+        self._pictures[path] = (_thumbnail(shown(pixels)), _thumbnail(laid))
+        for gone in dropped - {one for kept in self._kept.values() for _, one in kept}:
+            self._pictures.pop(gone, None)
+
+    def write_page(self, rows: Sequence[Scored], title: str, facts: Sequence[str]) -> Path:
+        """`index.html`: one file that needs no network; the page's path."""
+        of = {row.path: row for row in rows}
+        worst = [of[path] for _, path in sorted(self._kept[True], reverse=True)]
+        ordinary = [of[path] for _, path in sorted(self._kept[False], reverse=True)]
+        damaged = [row for row in rows if row.score is None]
+        parts = [
+            f"<h1>{html.escape(title)}</h1>",
+            *(f"<p>{html.escape(fact)}</p>" for fact in facts),
+            "<p>Left the image, right its heat map: yellow, then red where the reconstruction differs most; "
+            "one scale of colours for all images.</p>",
+            self._section("Highest scores", worst),
+            self._section("Lowest scores: the most ordinary images", ordinary),
+        ]
+        if damaged:
+            items = "".join(f"<li>{_shown_path(row.path)}: {html.escape(row.reason)}</li>" for row in damaged)
+            parts.append(f"<h2>Damaged files, not scored</h2><ul>{items}</ul>")
+        page = (
+            f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+            f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.folder / "index.html"
+        files.replace_atomically(target, lambda path: path.write_text(page, encoding="utf-8", errors="replace"))
+        return target
+
+    def _section(self, heading: str, rows: Sequence[Scored]) -> str:
+        return f"<h2>{heading}</h2>" + "".join(self._figure(row) for row in rows)
+
+    def _figure(self, row: Scored) -> str:
+        images = "".join(
+            f'<img alt="{what}" src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
+            for what, picture in zip(("image", "heat map"), self._pictures[row.path], strict=True)
+        )
+        words = f"score {row.score:.4g}, percentile {row.percentile:.4g}, {row.verdict}"
+        caption = f'<figcaption class="{row.verdict}">{_shown_path(row.path)}<br>{words}</figcaption>'
+        return f"<figure>{images}{caption}</figure>"
+
+
+def _shown_path(path: str) -> str:
+    return html.escape(path.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)[:80]
+
+
+def _save_image(image: Image.Image, target: Path) -> None:
+    image.save(target, "PNG")
+
+
+def _save_map(heat: NDArray[np.float32], target: Path) -> None:
+    with target.open("wb") as file:
+        np.save(file, heat)
+
+
+def _thumbnail(image: Image.Image) -> bytes:
+    small, text = image.copy(), io.BytesIO()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    small.save(text, "PNG")
+    return text.getvalue()

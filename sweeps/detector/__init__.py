@@ -1,0 +1,1 @@
+"""The commands of detectors: fit, score, export."""

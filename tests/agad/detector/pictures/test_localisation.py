@@ -1,0 +1,112 @@
+"""Pixel AUROC and per-region overlap against slow, plain computations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import label
+from sklearn.metrics import roc_auc_score
+
+from agad.detector.pictures.localisation import RATE_LIMIT, Localisation, Masks
+from agad.errors import DataError
+from tests.helpers.raw_data import fill
+
+
+def counted(maps: np.ndarray, masks: np.ndarray) -> Localisation:
+    found = Localisation()
+    for heat, mask in zip(maps, masks, strict=True):
+        found.add(heat, mask)
+    return found
+
+
+@pytest.fixture
+def cases() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    masks = np.zeros((4, 24, 24), bool)
+    masks[1, 2:8, 3:6] = masks[1, 15:18, 15:22] = masks[2, 10:20, 10:12] = True
+    maps = rng.gamma(2, 0.1, masks.shape) + 0.25 * masks
+    return maps.clip(0, 1.99).astype(np.float32), masks
+
+
+def test_pixel_auroc_is_that_of_all_pixels(cases) -> None:
+    maps, masks = cases
+
+    assert counted(maps, masks).pixel_auroc() == pytest.approx(roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-3)
+
+
+def test_region_overlap_is_the_mean_over_regions_up_to_the_limit(cases) -> None:
+    """The definition, threshold by threshold."""
+    maps, masks = cases
+    regions = [(index, part == n) for index, mask in enumerate(masks) for part, k in [label(mask, np.ones((3, 3)))]
+               for n in range(1, k + 1)]  # fmt: skip
+    curve = []
+    for threshold in np.linspace(2, 0, 4001):
+        rate = (maps[~masks] >= threshold).mean()
+        curve.append((rate, np.mean([(maps[index][inside] >= threshold).mean() for index, inside in regions])))
+    rates, overlap = np.array(curve).T
+    grid = np.linspace(0, RATE_LIMIT, 3001)
+    expected = np.trapezoid(np.interp(grid, rates, overlap), grid) / RATE_LIMIT
+    found = counted(maps, masks)
+
+    assert found.regions == len(regions) == 3
+    assert found.region_overlap() == pytest.approx(expected, abs=5e-3)
+
+
+def test_a_map_that_is_the_mask_finds_all_and_a_flat_one_nothing(cases) -> None:
+    _, masks = cases
+    perfect, flat = counted(masks.astype(np.float32), masks), counted(np.zeros(masks.shape, np.float32), masks)
+
+    assert (perfect.pixel_auroc(), perfect.region_overlap()) == pytest.approx((1.0, 1.0))
+    assert flat.pixel_auroc() == pytest.approx(0.5)
+    assert flat.region_overlap() == pytest.approx(RATE_LIMIT / 2)
+
+
+def test_without_anything_marked_there_is_no_number() -> None:
+    nothing = counted(np.zeros((2, 4, 4), np.float32), np.zeros((2, 4, 4), bool))
+
+    assert (nothing.pixel_auroc(), nothing.region_overlap()) == (None, None)
+    assert (Localisation().pixel_auroc(), Localisation().region_overlap()) == (None, None)
+
+
+@pytest.fixture
+def bottle(tmp_path: Path) -> Path:
+    """MVTec AD's layout; one image of `cut` has no mask."""
+    fill(tmp_path / "test" / "good", 1, 0)
+    fill(tmp_path / "test" / "cut", 3, 10)
+    (tmp_path / "ground_truth" / "cut").mkdir(parents=True)
+    mask = Image.fromarray((np.arange(63).reshape(7, 9) > 40).astype(np.uint8) * 255)
+    mask.save(tmp_path / "ground_truth" / "cut" / "00010_mask.png")
+    mask.resize((900, 700)).save(tmp_path / "ground_truth" / "cut" / "00011.png")
+    return tmp_path
+
+
+def test_masks_are_found_beside_the_test_folder(bottle: Path) -> None:
+    """Clear for kinds without masks, none where one is missing; large ones are made smaller."""
+    masks = Masks()
+    found = masks.of(str(bottle / "test" / "cut" / "00010.png"))
+
+    assert found is not None
+    assert np.array_equal(found, np.arange(63).reshape(7, 9) > 40)
+    good = masks.of(str(bottle / "test" / "good" / "00000.png"))
+    assert good is not None
+    assert good.shape == (7, 9)
+    assert not good.any()
+    large = masks.of(str(bottle / "test" / "cut" / "00011.png"))
+    assert large is not None
+    assert large.shape == (199, 256)
+    assert masks.of(str(bottle / "test" / "cut" / "00012.png")) is None
+
+
+def test_elsewhere_there_are_no_masks(tmp_path: Path) -> None:
+    fill(tmp_path / "a" / "b", 1, 0)
+
+    assert Masks().of(str(tmp_path / "a" / "b" / "00000.png")) is None
+
+
+def test_a_damaged_mask_is_one_clear_line(bottle: Path) -> None:
+    (bottle / "ground_truth" / "cut" / "00010_mask.png").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"the mask .*00010_mask\.png cannot be read: not an image"):
+        Masks().of(str(bottle / "test" / "cut" / "00010.png"))

@@ -1,0 +1,68 @@
+"""ONNX: the same scores as torch's, for batches of any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agad.detector import export
+from agad.detector.export import export_onnx
+from agad.errors import AgadError, SpecError
+from tests.helpers.own_detectors import SIZE, data, detector, fitted, noise
+
+
+def exported(method: str, target: Path, mode: str = "L"):
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="pip install 'agad[onnx]'")
+    import onnxruntime
+
+    export_onnx(detector(method, mode), target)
+    return onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize(("method", "mode"), [("agad", "L"), ("agad", "RGB"), ("knn", "L"), ("pca", "L")])
+@pytest.mark.slow
+def test_scores_are_torch_s_for_any_batch(method: str, mode: str, tmp_path: Path) -> None:
+    session = exported(method, tmp_path / "one.onnx", mode)
+    one = detector(method, mode)
+    for count in (1, 2, 70):
+        images = noise(count) if mode == "L" else np.repeat(noise(count)[..., None], 3, 3)
+        pixels = images[:, None] if mode == "L" else images.transpose(0, 3, 1, 2)
+        found = session.run(["score"], {"pixels": np.ascontiguousarray(pixels)})[0]
+        assert found == pytest.approx(one.score(images), rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_error_maps_and_what_the_file_says(tmp_path: Path) -> None:
+    session = exported("agad", tmp_path / "one.onnx")
+    known = session.get_modelmeta().custom_metadata_map
+    error = session.run(["error"], {"pixels": noise(3)[:, None]})[0]
+
+    assert error == pytest.approx(detector().heatmap(noise(3), smoothing=0), abs=1e-4)
+    assert f"resize to {SIZE}x{SIZE}" in known["preparation"]
+    assert "folder:parts" in known["detector"]
+
+
+@pytest.mark.slow
+def test_other_scores_than_torch_s_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing is written."""
+    exported("knn", tmp_path / "good.onnx")
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    with pytest.raises(SpecError, match="ONNX gives other scores than torch"):
+        export_onnx(detector("knn"), tmp_path / "one.onnx")
+    assert not (tmp_path / "one.onnx").exists()
+
+
+def test_without_the_packages_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_NEEDED", ("no_such_package_of_onnx",))
+    with pytest.raises(AgadError, match=r"pip install 'agad\[onnx\]'"):
+        export_onnx(detector("knn"), tmp_path / "one.onnx")
+
+
+def test_bf16_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "_NEEDED", ())
+    one = fitted(data(), 1, {"method": "knn", "eval_precision": "bf16"})
+    with pytest.raises(SpecError, match="fit it with fp32"):
+        export_onnx(one, tmp_path / "one.onnx")

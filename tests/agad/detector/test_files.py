@@ -1,0 +1,131 @@
+"""Scoring of files: a row for each, damaged ones named, and nothing that a spreadsheet would execute."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agad.detector.files import ANOMALOUS, COLUMNS, DAMAGED, files_at, notes_on, scored, to_csv
+from agad.errors import DataError
+from tests.helpers.own_detectors import detector, noise
+from tests.helpers.raw_data import fill, picture
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """More files than are decoded at once, of several formats, three of them damaged."""
+    fill(tmp_path / "in" / "deeper", 70, 0)
+    fill(tmp_path / "in", 3, 100, "RGB", ".jpg")
+    (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "deeper" / "00000.png").read_bytes()[:40])
+    (tmp_path / "in" / "empty.bmp").touch()
+    (tmp_path / "in" / "words.png").write_text("no image")
+    return tmp_path / "in"
+
+
+def test_every_file_has_a_row_in_order_and_damaged_ones_a_reason(folder: Path) -> None:
+    files, notes = files_at([folder])
+    rows = list(scored(detector(), files, 0.0))
+    damaged = {Path(row.path).name: row.reason for row in rows if row.verdict == DAMAGED}
+
+    assert [row.path for row in rows] == files == sorted(files)
+    assert notes == ()
+    assert sorted(damaged) == ["cut.png", "empty.bmp", "words.png"]
+    assert all(damaged.values())
+    sound = [row for row in rows if row.score is not None]
+    assert np.array_equal([row.score for row in sound], detector().score([row.path for row in sound]))
+    assert {row.verdict for row in sound} == {ANOMALOUS}
+
+
+def test_verdict_and_percentile_follow_the_score(folder: Path) -> None:
+    """A score equal to the threshold is normal; the percentile is that of the held-out normals."""
+    one = detector()
+    files = files_at([folder / "deeper"])[0]
+    middle = float(np.median(one.score(files)))
+    for row in scored(one, files, middle):
+        assert row.score is not None
+        assert (row.verdict == ANOMALOUS) == (row.score > middle)
+        assert row.percentile == one.percentile(np.array([row.score]))[0]
+
+
+def test_only_damaged_files(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+
+    assert [row.verdict for row in scored(detector(), [str(tmp_path / "a.png")], 0.0)] == [DAMAGED]
+
+
+def test_a_file_that_cannot_be_opened_does_not_stop_the_others(folder: Path) -> None:
+    files = files_at([folder])[0]
+    (folder / "deeper" / "00003.png").unlink()
+    rows = list(scored(detector(), files, 0.0))
+
+    assert len(rows) == len(files)
+    assert [row.reason for row in rows if row.path.endswith("00003.png")] == ["No such file or directory"]
+
+
+def test_the_csv_can_be_read_back_and_holds_no_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [
+        "=HYPERLINK(1).png",
+        "+a.png",
+        "-a.png",
+        "@a.png",
+        'quote",comma.png',
+        "line\nbreak.png",
+        "ü.png",
+        "\ta.png",
+    ]
+    for name in names:
+        picture(1).save(name)
+    (tmp_path / "broken.png").touch()
+    rows = list(scored(detector(), [*names, "broken.png"], 0.0))
+    read = list(csv.reader(io.StringIO(to_csv(rows))))
+
+    assert tuple(read[0]) == COLUMNS
+    assert [Path(line[0]) for line in read[1:]] == [Path(name) for name in (*names, "broken.png")]
+    assert not [line for line in read if line[0].lstrip()[:1] in tuple("=+-@")]
+    assert [float(line[1]) for line in read[1:-1]] == [row.score for row in rows[:-1]]
+    assert read[-1][1:3] == ["", ""]
+    assert read[-1][3].startswith("damaged: ")
+
+
+def test_masks_are_left_out_with_a_note(tmp_path: Path) -> None:
+    fill(tmp_path / "a", 2, 0)
+    fill(tmp_path / "masks", 2, 10)
+
+    assert len(files_at([tmp_path])[0]) == 2
+    assert "masks" in files_at([tmp_path])[1][0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda top: None, "there is no such file or folder"),
+        (lambda top: top.mkdir(), "has no images"),
+        (lambda top: [fill(top / part / "good", 1, 0) for part in ("train", "test")], "split into test and train"),
+    ],
+)
+def test_paths_that_cannot_be_scored(make, message: str, tmp_path: Path) -> None:
+    make(tmp_path / "top")
+    with pytest.raises(DataError, match=message) as caught:
+        files_at([tmp_path / "top"])
+    assert "\n" not in str(caught.value)
+
+
+def test_differences_from_the_training_images_are_noted(tmp_path: Path) -> None:
+    Image.fromarray(noise(1, 4)[0]).save(tmp_path / "tiny.png")
+    picture(1, "RGB", (40, 40)).save(tmp_path / "colour.png")
+    grey = list(scored(detector(), [str(tmp_path / "tiny.png"), str(tmp_path / "colour.png")], 0.0))
+    coloured = list(scored(detector("agad", "RGB"), [row.path for row in grey], 0.0))
+
+    assert notes_on(detector(), grey) == [
+        "1 of 2 images are in colour, the detector's are grey: converted",
+        "1 of 2 images are smaller than 16x16: enlarged",
+    ]
+    assert notes_on(detector("agad", "RGB"), coloured)[0].startswith(
+        "1 of 2 images are grey, the detector's are in colour"
+    )

@@ -1,0 +1,160 @@
+"""agad fit, score and export from their command lines."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import agad
+from agad.store.rows import ResultStore
+from sweeps.cli.main import main
+from tests.helpers.raw_data import fill
+
+LEAN = ["--image-size", "16", "--updates", "2", "--set", "batch_size=8", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MVTec AD's layout, and the detector of a fit."""
+    top = tmp_path_factory.mktemp("own")
+    fill(top / "bottle" / "train" / "good", 40, 0)
+    fill(top / "bottle" / "test" / "good", 6, 100)
+    fill(top / "bottle" / "test" / "cut", 4, 200)
+    fill(top / "bottle" / "ground_truth" / "cut", 0, 0)
+    for number in range(200, 204):
+        mask = np.zeros((7, 9), np.uint8)
+        mask[2:4, 2:6] = 255
+        from PIL import Image
+
+        Image.fromarray(mask).save(top / "bottle" / "ground_truth" / "cut" / f"{number:05d}_mask.png")
+    assert fit(top) == 0
+    return top
+
+
+def fit(top: Path, *more: str) -> int:
+    arguments = ["fit", str(top / "bottle"), "--results", str(top / "results"), "--out", str(top / "bottle.agad")]
+    return main([*arguments, *LEAN, *more])
+
+
+@pytest.mark.slow
+def test_fit_says_what_it_read_and_found(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Again: the weights that are there are used, the row stays one, and the numbers are the same."""
+    assert fit(place) == 0
+    said = capsys.readouterr()
+
+    assert "classes (training+test): 0 cut 0+4, 1 good 40+6" in said.err
+    assert "left out: by its name it holds masks" in said.err
+    assert "normal: good (class 1)" in said.err
+    assert "trained already" in said.err
+    for words in ("AUROC 0.", "95% interval", "threshold", "nominal", "agad score"):
+        assert words in said.out
+    rows = ResultStore(place / "results").read().to_pylist()
+    assert [(row["status"], row["normal_class"], row["dataset"]) for row in rows] == [("ok", 1, "folder:bottle")]
+    assert rows[0]["git_commit"] == agad.load_detector(place / "bottle.agad").content.provenance["git_commit"]
+
+
+@pytest.mark.slow
+def test_score_writes_rows_maps_and_a_page(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    test = place / "bottle" / "test"
+    (test / "cut" / "broken.png").touch()
+    arguments = ["score", str(place / "bottle.agad"), str(test), "--csv", str(place / "s.csv"), "--device", "cpu"]
+    assert main([*arguments, "--heatmaps", str(place / "maps"), "--threshold", "q=0.8"]) == 0
+    said = capsys.readouterr()
+    (test / "cut" / "broken.png").unlink()
+    rows = list(csv.DictReader((place / "s.csv").read_text().splitlines()))
+    page = (place / "maps" / "index.html").read_text()
+
+    assert len(rows) == 11
+    assert "pixel AUROC" in said.out
+    assert "10 images with masks, 4 regions" in said.out
+    assert "damaged, not scored" in said.err
+    assert len(list((place / "maps").glob("*.png"))) == len(list((place / "maps").glob("*.npy"))) == 10
+    assert "http" not in page
+    assert page.count("<figure>") == 20
+    assert "broken.png" in page
+    one = agad.load_detector(place / "bottle.agad")
+    sound = [row for row in rows if row["score"]]
+    assert [float(row["score"]) for row in sound] == one.score([row["path"] for row in sound]).tolist()
+    heat = np.load(sorted((place / "maps").glob("*.npy"))[0])
+    assert np.array_equal(heat, one.heatmap(sound[0]["path"])[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["{top}/nothing"], "there is no such file or folder"),
+        (["{top}/bottle"], "is split into test and train"),
+        (["{top}/bottle/test", "--threshold", "q=0.999"], "needs 999 held-out normals, the detector has 8"),
+        (["{top}/bottle/test", "--threshold", "high"], "no number"),
+        (["{top}/bottle/test", "--threshold", "nan"], "no number"),
+        (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "No such file or directory"),
+    ],
+)
+def test_score_refuses_in_one_line(
+    more: list[str], message: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", str(place / "bottle.agad"), *(one.format(top=place) for one in more), "--device", "cpu"]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert len(lines) == 1
+    assert message in lines[0]
+
+
+@pytest.mark.slow
+def test_only_damaged_images_are_an_error_and_the_csv_is_kept(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").touch()
+    arguments = ["score", str(place / "bottle.agad"), str(tmp_path), "--csv", str(tmp_path / "s.csv")]
+
+    assert main([*arguments, "--device", "cpu"]) == 2
+    assert "none of the images can be read" in capsys.readouterr().err
+    assert "a.png,,,damaged" in (tmp_path / "s.csv").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--normal", "fine"], "has no class 'fine'"),
+        (["--normal", "cut"], "class cut has no training images"),
+        (["--set", "lr"], "is not FIELD=VALUE"),
+        (["--set", "normal_class=1"], "give it as --normal"),
+        (["--set", "lrr=1"], "unknown field 'lrr'"),
+        (["--method", "ocsv"], "method='ocsv' is not legal"),
+        (["--image-size", "17"], "image_size=17 is not a multiple of 16"),
+        (["--set", "gamma=0.1"], "anomalies"),
+    ],
+)
+def test_fit_refuses_in_one_line(
+    more: list[str], message: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(place, *more) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+@pytest.mark.slow
+def test_a_training_that_diverges_is_one_line_and_a_failed_row(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "x.agad")]
+    arguments = ["fit", str(place / "bottle"), *LEAN, *results, "--set", "lambda_con=1e38", "--set", "lr=1e30"]
+
+    assert main(arguments) == 2
+    assert "the training failed: NonFiniteLoss" in capsys.readouterr().err.splitlines()[-1]
+    assert [row["status"] for row in ResultStore(tmp_path / "results").read().to_pylist()] == ["failed"]
+    assert not (tmp_path / "x.agad").exists()
+
+
+@pytest.mark.slow
+def test_export_from_the_command_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="pip install 'agad[onnx]'")
+    assert main(["export", str(place / "bottle.agad"), "--onnx", str(place / "bottle.onnx")]) == 0
+    assert "input pixels, uint8 (N, 1, 16, 16)" in capsys.readouterr().out
+    assert (place / "bottle.onnx").is_file()
