@@ -39,7 +39,7 @@ _SECONDS = 300
 """Of one command, after which it counts as hanging."""
 _SAYS = re.compile(
     r"error: |passed over|skipped|damaged|Set aside|Not complete|[1-9][0-9]* missing|prepared again|without checksums|"
-    r"no checksums|[1-9][0-9]* to do|No run|not readable"
+    r"no checksums|[1-9][0-9]* to do|checking the data|No run|not readable"
 )
 """What a line has by which a reader sees that something is not as it was."""
 _VARIES = re.compile(
