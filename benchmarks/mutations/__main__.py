@@ -44,7 +44,7 @@ def run(
         what, outcome, seen = result
         counts[kind][outcome] += 1
         if not sum(each.total() for each in counts.values()) % 50:
-            note(f"{time.strftime('%H:%M:%S')} {sum(counts.values(), Counter())}")
+            note("\n".join([time.strftime("%H:%M:%S"), *lines(counts)]))
         if outcome in (SILENT, TRACEBACK):
             differing = {c: [x for x in of if x not in laboratory.sound(kind).lines[c]] for c, of in seen.lines.items()}
             note(f"{outcome}: {what}\n{seen.crashed or {c: of for c, of in differing.items() if of}}")
