@@ -12,6 +12,7 @@ word, or a traceback came. Figures are in docs/reliability.md.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -26,11 +27,16 @@ from benchmarks.mutations.specimen import KINDS
 
 
 def run(
-    laboratory: Laboratory, number: int, note: Callable[[str], object], kinds: Iterable[str] = KINDS
+    laboratory: Laboratory,
+    number: int,
+    note: Callable[[str], object],
+    kinds: Iterable[str] = KINDS,
+    seconds: float = math.inf,
 ) -> dict[str, Counter[str]]:
-    """So many mutations, the kinds by turns; kind -> how often each outcome."""
+    """So many mutations, the kinds by turns, or as many as the seconds allow; kind -> how often each outcome."""
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
-    while sum(each.total() for each in counts.values()) < number:
+    ends = time.monotonic() + seconds
+    while sum(each.total() for each in counts.values()) < number and time.monotonic() < ends:
         kind = min(counts, key=lambda name: counts[name].total())
         result = laboratory.damage(kind)
         if result is None:
@@ -38,7 +44,7 @@ def run(
         what, outcome, seen = result
         counts[kind][outcome] += 1
         if not sum(each.total() for each in counts.values()) % 50:
-            note(f"{time.strftime('%H:%M:%S')} {sum(counts.values(), Counter())}")
+            note("\n".join([time.strftime("%H:%M:%S"), *lines(counts)]))
         if outcome in (SILENT, TRACEBACK):
             differing = {c: [x for x in of if x not in laboratory.sound(kind).lines[c]] for c, of in seen.lines.items()}
             note(f"{outcome}: {what}\n{seen.crashed or {c: of for c, of in differing.items() if of}}")
@@ -71,13 +77,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutations", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--number", type=int, default=600, metavar="N", help="how many (600)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is damaged, and how (0)")
+    parser.add_argument("--seconds", type=float, default=math.inf, metavar="S", help="after which it ends (none)")
     parser.add_argument("--kind", choices=KINDS, action="append", help="only files of this kind")
     options = parser.parse_args()
     set_alarm()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     started = time.monotonic()
+    ends = started + options.seconds
     with tempfile.TemporaryDirectory() as folder:
-        counts = run(Laboratory(Path(folder), options.seed), options.number, _note, options.kind or KINDS)
+        laboratory = Laboratory(Path(folder), options.seed)
+        counts = run(laboratory, options.number, _note, options.kind or KINDS, ends - time.monotonic())
     print(*lines(counts), sep="\n")
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     return 1 if any(of[SILENT] + of[TRACEBACK] for of in counts.values()) else 0

@@ -42,7 +42,10 @@ _SAYS = re.compile(
     r"no checksums|[1-9][0-9]* to do|No run|not readable"
 )
 """What a line has by which a reader sees that something is not as it was."""
+_WORK = re.compile(r"[0-9]+ runs of |[a-z]+ [0-9]+x[0-9]+: |  classes \(training|    [0-9]+ [0-9]+ |Trial [0-9]+: ")
+"""How lines begin by which a command announces work: that it is done again is no damage that was used."""
 _VARIES = re.compile(
+    r"(?:, )?[0-9]+ s ago|"
     r"[0-9.]+ (?:s|min|h|minutes|hours|seconds)\b|\b[0-9]+ ago|rows-[0-9a-f]{12}|\.[0-9a-f]{6}\b|, about .* left|"
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.+]*"
 )
@@ -153,7 +156,7 @@ def judge(damaged: Seen, sound: Seen, name: str) -> str:
     if damaged.crashed:
         return TRACEBACK
     fresh = {
-        command: [line for line in lines if line not in set(sound.lines[command])]
+        command: [line for line in lines if line not in set(sound.lines[command]) and not _WORK.match(line)]
         for command, lines in damaged.lines.items()
     }
     said = {command for command, lines in fresh.items() if any(name in line or _SAYS.search(line) for line in lines)}

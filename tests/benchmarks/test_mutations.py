@@ -43,10 +43,10 @@ SOUND = Seen({"status": ["6 done", "status 0"]}, {"row 1": "a"})
         (["6 done", "status 0"], "a", "", HARMLESS),
         (["6 done", "note: again", "status 0"], "a", "", SILENT),
         (["5 done, 1 to do", "status 1"], "a", "", SAID),
+        (["6 runs of demo in R; checking ...", "Trial 2: pruned", "6 done", "status 0"], "a", "", REBUILT),
         (["6 done", "skipped x.parquet: torn", "status 0"], "a", "", SAID),
         (["6 done", "status 0"], "b", "", SILENT),
         (["6 done", "it is damaged", "status 0"], "b", "", SAID),
-        (["6 done", "status 0", "status 0"], "a", "", REBUILT),
         (["6 done", "status 0"], "a", "Traceback", TRACEBACK),
     ],
 )
