@@ -16,6 +16,10 @@ from tests.helpers.cli import wait_for
 
 HELD = {"PYTHONPATH": str(Path(__file__).with_name("held"))}
 """Environment variables of processes whose runs can be held."""
+JUMPING = {**HELD, "TEST_CLOCK_JUMPS": "1"}
+"""Likewise, of processes whose wall clock jumps by hours, each second."""
+OTHER_BOOT = {**HELD, "TEST_OTHER_BOOT": "1"}
+"""Likewise, of processes that take this machine for another of its name."""
 EVERY_UPDATE = ["--checkpoint-every", "0.001"]
 """No update is faster: there is a checkpoint before the run can end."""
 

@@ -36,3 +36,26 @@ def _wait(hold):
 
 
 os.replace = _replace_and_hold
+
+
+_wall_clock = time.time
+
+
+def _jumping_clock():
+    """Another time of the day each second, up to 15 hours away."""
+    return _wall_clock() + 5 * 3600 * (int(time.monotonic()) % 7 - 3)
+
+
+_read_text = Path.read_text
+
+
+def _read_another_boot(path, *arguments, **keywords):
+    """As on a machine of the same name that was started at another time."""
+    text = _read_text(path, *arguments, **keywords)
+    return text[::-1].strip() if path.name == "boot_id" else text
+
+
+if "TEST_CLOCK_JUMPS" in os.environ:
+    time.time = _jumping_clock
+if "TEST_OTHER_BOOT" in os.environ:
+    Path.read_text = _read_another_boot
