@@ -202,6 +202,18 @@ def _result(detector: Detector, data: Prepared, split: OneClassSplit) -> dict[st
     return found
 
 
+def broken_promise(result: Mapping[str, float | int | None]) -> str:
+    """What to say where test normals exceed the threshold more often than it promises, beyond chance; else empty."""
+    low, quantile = result.get("false_positive_low"), result.get("quantile")
+    if low is None or quantile is None or low <= 1 - quantile:
+        return ""
+    return (
+        "THE THRESHOLD DOES NOT HOLD for the test set: its normals exceed it far more often than held-out training "
+        "normals, so they differ from these (other patients, objects or cameras); take a threshold from normals like "
+        "those that you will score"
+    )
+
+
 def default_quantile(detector: Detector) -> float:
     """QUANTILE, or the highest that the held-out normals allow."""
     return min(QUANTILE, highest_quantile(detector.held_out_count))

@@ -199,6 +199,8 @@ def _kept(row: dict[str, Any], data: Prepared, options: argparse.Namespace, devi
 
 def _results(detector: Detector, row: dict[str, Any]) -> list[str]:
     """What fit prints at its end."""
+    from agad.detector.training import broken_promise
+
     known = detector.content.result
     lines = [*detector.describe()]
     tested = f"{known['n_test_normal']} normal and {known['n_test_anomaly']} anomalous test images"
@@ -222,6 +224,8 @@ def _results(detector: Detector, row: dict[str, Any]) -> list[str]:
                 f"{words} on the test set: {known[f'{kind}_rate']:.1%} (95% interval {known[f'{kind}_low']:.1%} to "
                 f"{known[f'{kind}_high']:.1%}{nominal})"
             )
+    if promise := broken_promise(known):
+        lines.append(promise)
     if row.get("images_leaked"):
         lines.append(f"{row['images_leaked']} test images are training images too: the result is too good by that")
     return lines

@@ -42,7 +42,7 @@ class Knn(FittedMethod):
     def score_vectors(self, fitted: Tensor, x: Tensor) -> Tensor:
         """(B,)."""
         k = min(self.spec.neighbours, len(fitted))
-        if torch.jit.is_tracing():  # an exported graph has no branches
+        if torch.onnx.is_in_onnx_export():  # an exported graph has no branches
             return _smallest(fitted, x, k).sum(1)
         parts = [_nearest(fitted, part, k) for part in torch.split(x, _QUERIES)]
         return torch.cat(parts).sum(1) if parts else x.new_zeros(0)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from agad.data.prepared import open_prepared
 from agad.data.split import one_class_split
 from agad.detector.source import dataset_at, normal_class
-from agad.detector.training import default_quantile, spec_of
+from agad.detector.training import broken_promise, default_quantile, spec_of
 from agad.errors import AgadError, DataError, SpecError
 from tests.helpers.own_detectors import SIZE, data, detector, fitted, noise
 from tests.helpers.raw_data import fill
@@ -158,6 +159,21 @@ def test_labels_all_one(tmp_path: Path) -> None:
 
 def test_the_default_threshold_is_one_that_the_normals_allow() -> None:
     assert detector().threshold(default_quantile(detector())).held_out == 8
+
+
+def test_test_normals_of_another_kind_are_said(tmp_path: Path) -> None:
+    """The threshold of one kind of normals is exceeded by another kind; not where they are of one kind."""
+    for part, first, mode in (("train", 0, "L"), ("test", 100, "L")):
+        fill(tmp_path / "same" / part / "good", 60 if part == "train" else 30, first, mode)
+        fill(tmp_path / "other" / part / "good", 60 if part == "train" else 30, first, mode)
+    for path in (tmp_path / "other" / "test" / "good").iterdir():
+        Image.new("L", (9, 7), 255).save(path)
+    same, other = (fitted(opened(tmp_path / name), 0, {"method": "knn"}).content.result for name in ("same", "other"))
+
+    assert broken_promise(same) == ""
+    assert "THE THRESHOLD DOES NOT HOLD" in broken_promise(other)
+    assert other["false_positive_rate"] == 1.0
+    assert broken_promise({}) == ""
 
 
 def test_weights_of_other_images_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""normals:NAME: a folder in which every image is normal."""
+
+from __future__ import annotations
+
+import pytest
+
+from agad.data.prepared import open_prepared
+from agad.data.readers.folder import OneClassError
+from agad.data.split import one_class_split
+from agad.errors import DataError, SpecError
+from agad.spec.run import RunSpec
+from tests.helpers.raw_data import fill
+
+
+def test_every_image_is_normal_and_a_fifth_is_for_testing(places):
+    top = places["data_root"] / "only"
+    fill(top / "monday", 6, 0)
+    fill(top / "tuesday", 5, 100)
+    prepared = open_prepared("normals:only", 32, **places)
+
+    assert (prepared.class_names, prepared.train_counts, prepared.test_counts) == (("normal",), (9,), (2,))
+    assert prepared.notes == ("every image counts as normal: there are no anomalies to test with",)
+
+
+def test_train_and_test_are_kept_and_the_class_has_its_folder_s_name(places):
+    top = places["data_root"] / "only"
+    fill(top / "Training" / "good", 4, 0)
+    fill(top / "Testing" / "good", 2, 100)
+    prepared = open_prepared("normals:only", 32, **places)
+
+    assert (prepared.class_names, prepared.train_counts, prepared.test_counts) == (("good",), (4,), (2,))
+
+
+def test_a_run_on_them_scores_no_test_set(places):
+    """There is no AUROC: a run that asks for one is refused, one that does not has its split."""
+    fill(places["data_root"] / "only", 10, 0)
+    prepared = open_prepared("normals:only", 32, **places)
+    spec = RunSpec(dataset="normals:only", normal_class=0, validation=0.25)
+    with pytest.raises(SpecError, match="the test set has no anomalous image"):
+        one_class_split(prepared, spec)
+    split = one_class_split(prepared, spec.replace(evaluate_test=False))
+
+    assert (len(split.normal), split.validation_label.tolist()) == (6, [0, 0])
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_images(places, count):
+    fill(places["data_root"] / "only", count, 0)
+    with pytest.raises(DataError, match="has no images|has one image: too few"):
+        open_prepared("normals:only", 32, **places)
+
+
+@pytest.mark.parametrize("folders", [(), ("good",), ("train", "test"), ("train/good", "test/good")])
+def test_as_classes_such_a_folder_is_refused(places, folders):
+    for number, name in enumerate(folders or (".",)):
+        fill(places["data_root"] / "only" / name, 3, 10 * number)
+    with pytest.raises(OneClassError):
+        open_prepared("folder:only", 32, **places)
