@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,3 +25,20 @@ def test_the_python_api(tmp_path: Path) -> None:
     assert [row.split()[0] for row in rows] == ["0", "1", "8"]
     assert last.startswith("AUROC of class 0 with the statistics of each single image: ")
     assert len(ResultStore(tmp_path).tries()) == 3
+
+
+@pytest.mark.slow
+def test_the_audited_detector(tmp_path: Path) -> None:
+    """What docs/audit.md shows: the order is worth more than ten points, and nothing once eval() is called."""
+    answers = {}
+    for name in ("load", "mended"):
+        command = [sys.executable, "-m", "sweeps.cli.main", "audit", f"examples/audited.py:{name}", "--out", tmp_path]
+        done = subprocess.run([*command, "--limit", "600"], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        answers[name] = done.stdout.splitlines()[0]
+        numbers = json.loads((tmp_path / "audit.json").read_text())
+        order = [one["difference"]["value"] for one in numbers["worth"] if one["name"] == "order"]
+        assert (min(order) > 0.1) if name == "load" else not order
+
+    assert answers["load"].startswith("An image's score depends on which other test images are in its batch; ")
+    assert answers["mended"].startswith("No image's score depends on the other test images")

@@ -85,9 +85,10 @@ def _share(given: Estimate, differences: Sequence[Worth]) -> str:
     lost = others.difference
     if lost.is_above_zero:
         return f"{points(lost.value)} of your {own} points do{interval(lost)}{known}"
-    singly = f"without it they are {points(given.value - lost.value)} ({LABELS[others.subtrahend]})"
+    singly = f"scored without the others they are {points(given.value - lost.value)} ({LABELS[others.subtrahend]})"
     if order is not None and order.difference.is_above_zero:
-        return f"{alone} of your {own} points{interval(order.difference)}; {singly}"
+        mixed = points(given.value - order.difference.value)
+        return f"{alone} of your {own} points{interval(order.difference)}: shuffled they are {mixed}, and {singly}"
     if lost.is_below_zero:
         return f"your {own} points lose by it: {singly}{known}"
     return f"your {own} points gain nothing from it that could be told: {singly}"

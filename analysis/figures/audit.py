@@ -31,7 +31,7 @@ def audit_figure(lines: Sequence[Line]) -> Drawing:
         assert given is not None, "the audit's first line is the test set as it is given"
         panel.axvline(100 * given.value, color=INK, linewidth=0.6, linestyle=(0, (4, 2)), alpha=0.6)
         ends = [100 * end for line in shown for end in _ends(line)]
-        low, high = 5 * math.floor(min(*ends, 50) / 5), min(100.5, max(ends) + 2)
+        low, high = 5 * math.floor(min(ends) / 5), min(100.5, max(ends) + 2)
         panel.set_xlim(low, high)
         panel.set_xticks(*ticks(low, high))
         panel.set_ylim(len(shown) - 0.5, -0.5)

@@ -72,11 +72,12 @@ def _audit(options: argparse.Namespace) -> int:
             subject[name] = getattr(options, name)
     if options.whole:
         subject["batch_size"] = None
+    options.out.mkdir(parents=True, exist_ok=True)  # before an audit of minutes finds that it cannot be
     found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
-    page = _write(found, options.model, options.out)
     for line in _lines(found):
         print(line)
-    print(f"\n{page}")
+    (options.out / "audit.json").write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+    print(f"\n{program.analysis('page.audit').write_audit(found, options.model, options.out)}")
     return 0
 
 
@@ -100,13 +101,6 @@ def _lines(found: Audit) -> list[str]:
         value, batch = points(line.auroc.value) if line.auroc else "-", "all" if line.batch is None else line.batch
         lines.append(f"{value:>6}  {batch:>5}  {LABELS[line.protocol]}")
     return lines
-
-
-def _write(found: Audit, model: str, out: Path) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "audit.json").write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
-    page: Path = program.analysis("page.audit").write_audit(found, model, out)
-    return page
 
 
 if __name__ == "__main__":

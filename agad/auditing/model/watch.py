@@ -28,14 +28,14 @@ class _Seen:
 
     Attributes:
         module: the module itself.
-        attributes: its own plain attributes, with copies of the tensors among them.
+        attributes: its own plain attributes, with copies of the tensors and of the containers among them.
         tensors: its own parameters and buffers by name: the tensor, a copy of its values, its gradient.
         uses_batch: whether it is a batch norm that takes its statistics from the batch.
         drops: whether it is a dropout that is switched on.
     """
 
     module: nn.Module
-    attributes: dict[str, Any]
+    attributes: dict[str, tuple[Any, Any]]
     tensors: dict[str, tuple[Tensor, Tensor, Tensor | None]]
     uses_batch: bool
     drops: bool
@@ -44,7 +44,9 @@ class _Seen:
         own = vars(self.module)
         for name in own.keys() - self.attributes.keys() - _NOT_KEPT:
             del own[name]
-        own.update({name: _copy(value) for name, value in self.attributes.items()})
+        for name, (value, content) in self.attributes.items():
+            own[name] = value
+            _refill(value, content)
         for held in ("_parameters", "_buffers"):
             if held in own and not isinstance(self.module, torch.jit.ScriptModule):
                 for name in [name for name in own[held] if name in self.tensors]:
@@ -136,7 +138,7 @@ class Watch:
         self.precision = max(self.precision, *_precisions(inputs))
         self.seen[id(module)] = _Seen(
             module=module,
-            attributes={k: _copy(v) for k, v in vars(module).items() if k not in _NOT_KEPT},
+            attributes={k: (v, _content(v)) for k, v in vars(module).items() if k not in _NOT_KEPT},
             tensors={n: (t, t.detach().clone(), _gradient(t)) for n, t in _tensors(module)},
             uses_batch=_uses_batch(module),
             drops=isinstance(module, _DropoutNd) and module.training and module.p > 0,
@@ -155,8 +157,23 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield name, tensor
 
 
-def _copy(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, Tensor) else value
+def _content(value: Any) -> Any:
+    """A copy of what a function may change inside a value; None where there is nothing of that kind."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return value.copy() if isinstance(value, list | dict | set) else None
+
+
+def _refill(value: Any, content: Any) -> None:
+    """Give a value its content again; it stays the same object, for others may hold it too."""
+    if isinstance(value, Tensor):
+        with torch.no_grad():
+            value.copy_(content)
+    elif isinstance(value, list):
+        value[:] = content
+    elif isinstance(value, dict | set):
+        value.clear()
+        value.update(content)
 
 
 def _gradient(tensor: Tensor) -> Tensor | None:

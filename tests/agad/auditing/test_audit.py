@@ -241,18 +241,24 @@ def test_a_state_inside_a_module_is_found_and_restored():
         def __init__(self) -> None:
             super().__init__()
             self.register_buffer("mean", torch.zeros(()))
-            self.calls = 0
+            self.calls, self.seen, self.last = 0, [], torch.zeros(1)
 
         def forward(self, x: Tensor) -> Tensor:
             self.calls += 1
+            self.seen.append(x)
+            self.last += 1
+            self.new = x
             self.mean.lerp_(x.mean(), 0.5)
             return brightness(x) - self.mean
 
     net = Drifts()
+    held = net.last
     found = of(net)
 
     assert severities(found, "history", "updated") == [WRONG, WRONG]
-    assert (net.calls, float(net.mean)) == (0, 0.0)
+    assert (net.calls, net.seen, float(net.mean), float(net.last)) == (0, [], 0.0, 0.0)
+    assert net.last is held
+    assert not hasattr(net, "new")
 
 
 def test_dependence_on_the_place_and_on_the_size_of_a_batch_are_told_apart():
