@@ -21,3 +21,8 @@ class Lane:
     def active(self) -> contextlib.AbstractContextManager[Any]:
         """While this lasts, what this thread starts on the device goes into the lane, one thing after the other."""
         return contextlib.nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
+
+    def release(self) -> None:
+        """Give back the memory that torch keeps for this stream, or a graph's: it would serve no other one."""
+        if self.stream is not None:
+            torch.cuda.empty_cache()

@@ -141,6 +141,7 @@ class Session:
         """Give back what the run holds on the device beside its tensors."""
         if self._updater is not None:
             self._updater.close()
+        self.lane.release()
 
     def _open_updater(self) -> Updater:
         if self._updater is None:

@@ -47,7 +47,6 @@ class Graph:
         self._graph.replay()
 
     def close(self) -> None:
-        """As Recording. A graph's memory serves nothing else until the cache is emptied."""
+        """As Recording."""
         self.out = None
         self._graph.reset()
-        torch.cuda.empty_cache()

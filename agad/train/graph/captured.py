@@ -48,7 +48,7 @@ class Captured:
     def launch(self) -> None:
         """Begin the next update; where its learning rate is another one, it is recorded again. Raises as above."""
         if self._training.rates() != self._rates:
-            self._recording.close()
+            self.close()
             self._rates = self._training.rates()
             self._recording = self._recorded()
         self._index.copy_(self._training.stage(), non_blocking=True)
@@ -62,6 +62,7 @@ class Captured:
     def close(self) -> None:
         """Give the recording's memory back."""
         self._recording.close()
+        self._lane.release()
 
     def _recorded(self) -> Recording:
         before = _Snapshot(self._training)
@@ -76,6 +77,7 @@ class Captured:
         except BaseException:
             if recording is not None:
                 recording.close()
+            self._lane.release()
             raise
         finally:
             before.restore()

@@ -53,8 +53,10 @@ def measured_rates(
             if not rates or not is_out_of_memory(error):
                 raise
         finally:
-            for one in crew:
-                one.updater.close()
+            lanes = [_end(one) for one in crew]
+            crew.clear()  # with all that the runs hold
+            for lane in lanes:
+                lane.release()
     return rates
 
 
@@ -80,6 +82,11 @@ def _start(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.de
     with lane.active():
         training = Training(spec, data, split, device)
         return _Running(lane, updater_of(training, lane, eager=eager, beside=lambda: True))
+
+
+def _end(one: _Running) -> Lane:
+    one.updater.close()
+    return one.lane
 
 
 def _rate(crew: list[_Running], seconds: float) -> float:

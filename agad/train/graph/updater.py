@@ -73,7 +73,6 @@ def updater_of(training: Training, lane: Lane, *, eager: bool, beside: Callable[
         if _is_short_of_memory(error) and beside():
             raise torch.OutOfMemoryError(str(error)) from error
         _say_once(f"{type(error).__name__}: {' '.join(str(error).split())}")
-    torch.cuda.empty_cache()
     return Eager(training)
 
 

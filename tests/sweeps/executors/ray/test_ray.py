@@ -250,7 +250,7 @@ BAD = [
     (["--resources", "cpu=1,gpu=0.5"], "no GPU is visible here"),
     (["--address", "127.0.0.1:1", "--resources", "gpu=1", "--device", "cuda"], "nothing answers at"),
     (["--together", "2"], "on the CPU would only make runs take turns"),
-    (["--together", "2", "--scheduler", "asha"], "--together is not for --scheduler"),
+    (["--together", "2", "--scheduler", "asha", "--set", "validation=0.1"], "--together is not for --scheduler"),
     (["--address", "nowhere"], "'nowhere' is neither HOST:PORT nor auto"),
     (["--address", "127.0.0.1:1"], "nothing answers at"),
     (["--address", "127.0.0.1:1", "--dashboard-host", "127.0.0.1"], "that at --address has its own"),
