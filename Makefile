@@ -48,7 +48,7 @@ audit: $(ENVIRONMENT)
 # Writes what pages take from elsewhere: the columns of a row, numbers and tables of published rows.
 docs: $(ENVIRONMENT)
 	$(BIN)/python -m agad.store.rows_page docs/rows.md
-	$(BIN)/python -m analysis.prose README.md reproduction/README.md
+	$(BIN)/python -m analysis.prose README.md reproduction/README.md docs/note.md
 
 # Measures training and the sweep's and the report's own costs; see docs/benchmarks.md.
 bench: $(ENVIRONMENT)

@@ -56,7 +56,7 @@ def test_the_pages_were_found() -> None:
 def test_no_line_is_longer_than_a_screen(page: Path) -> None:
     lines = _FROM_ROWS.sub("", _text(page)).splitlines()
 
-    assert [line for line in lines if len(line) > WIDTH] == []
+    assert [line for line in lines if len(line) > WIDTH and not line.startswith("|")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
