@@ -253,7 +253,7 @@ class Stage:
     def _processes(self) -> float:
         """Updates/s of all, each measured over the same seconds at most: starts are not quite simultaneous."""
         command = _command(self.name, self.call, "--rate-only")
-        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]  # noqa: S603
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") for _ in range(PROCESSES)]  # noqa: S603
         return sum(float(one.communicate()[0].split()[-1]) for one in running)
 
 

@@ -29,7 +29,9 @@ def write_audit(found: Audit, model: str, target: Path) -> Path:
         Section("how", "How to read this", words=_how(found)),
     ]
     page = target / "index.html"
-    page.write_text(render("Is this AUROC real?", _lead(found, model), sections, files=False, paper=False), "utf-8")
+    page.write_text(
+        render("Is this AUROC real?", _lead(found, model), sections, files=False, paper=False), encoding="utf-8"
+    )
     return page
 
 

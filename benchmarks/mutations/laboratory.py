@@ -42,7 +42,7 @@ _SAYS = re.compile(
     r"no checksums|[1-9][0-9]* to do|No run|not readable"
 )
 """What a line has by which a reader sees that something is not as it was."""
-_WORK = re.compile(r"[0-9]+ runs of |[a-z]+ [0-9]+x[0-9]+: |  classes \(training|    [0-9]+ [0-9]+ |Trial [0-9]+: ")
+_WORK = re.compile(r"[0-9]+ runs of |[a-z]+ [0-9]+x[0-9]+: |  classes \(training|    [0-9]|Trial [0-9]+: ")
 """How lines begin by which a command announces work: that it is done again is no damage that was used."""
 _VARIES = re.compile(
     r"(?:, )?[0-9]+ s ago|"
