@@ -1,0 +1,1 @@
+"""A results folder whose file system answers errors: `python -m benchmarks.disk_faults`."""
