@@ -14,6 +14,8 @@ from ..cells import Cells, damaged_files
 from ..figures import reconstructions
 from ..figures.boxes import box_figures, box_rows
 from ..figures.curves import curve_figures
+from ..figures.forest import forests
+from ..figures.profiles import profile_figure
 from ..figures.studies import study_figures
 from ..load import Rows
 from ..paper import numbers as paper
@@ -83,6 +85,7 @@ def _of_training(store: Rows, cells: Cells, ours: Mapping[str, Sequence[OurTable
         _others(cells, ours),
         _tuned(store, cells),
         _leakage(cells, points),
+        _profiles(cells),
         Section("curves", "Learning curves (Figure 6)", figures=tuple(curve_figures(cells, points))),
         _boxes(store, cells),
         _reconstructions(store, cells),
@@ -145,7 +148,13 @@ def _leakage(cells: Cells, points: pd.DataFrame) -> Section:
         "order of the test set, differ. A gain that appears when the test set is ordered by label was not learnt.",
     )
     folded = _there(contrast_table(cells))
-    return Section(anchor, title, words, (sheet, *_there(verdict_table(cells), agreement_table(cells))), (), folded)
+    sheets = (sheet, *_there(verdict_table(cells), agreement_table(cells)))
+    return Section(anchor, title, words, sheets, tuple(forests(cells)), folded)
+
+
+def _profiles(cells: Cells) -> Section:
+    drawing = profile_figure(cells)
+    return Section("profiles", "Performance profiles", figures=() if drawing is None else (drawing,))
 
 
 def _boxes(store: Rows, cells: Cells) -> Section:

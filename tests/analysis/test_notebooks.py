@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.helpers.notebooks import NOTEBOOKS, code_of, run_notebook
 
 
@@ -28,3 +29,15 @@ def test_notebooks_are_committed_without_outputs_and_define_nothing(path):
 def test_notebooks_run_from_their_folder(path, demo):
     result = run_notebook(path, demo)
     assert result.returncode == 0, result.stderr
+
+
+PUBLISHED = sorted(path.parent.parent for path in (ROOT / "reproduction").glob("*/base/*.parquet"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("results", PUBLISHED, ids=lambda path: path.name)
+def test_notebooks_run_over_published_rows(results):
+    """Rows without scores, of one data set or of one protocol give words where there is nothing to draw."""
+    for path in NOTEBOOKS:
+        result = run_notebook(path, results)
+        assert result.returncode == 0, (path.name, result.stderr)

@@ -34,6 +34,8 @@ _OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly cla
 """Ruff et al. 2020, section 5."""
 
 
+_RUN_HERE = "here: run by this project, under eval, with anomalies from all other classes; Table 1 has those without."
+
 _OWN_COLUMNS = ("AGAD, paper", "AGAD, here", "diff", "verdict", "n")
 
 
@@ -41,15 +43,15 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
     """Table 2: a line per share of anomalies, the borrowed methods beside."""
     lines, data = [], []
     methods = list(dict.fromkeys(row.method for row in paper.rows("table2") if not row.is_own))
-    names = list(dict.fromkeys(rival.name for rival in ours.rivals if rival.dataset in datasets_of(ours)))
+    # Table 1 has those that know no anomaly.
+    names = list(dict.fromkeys(of.name for of in ours.rivals if of.dataset in datasets_of(ours) and of.gamma > 0))
     columns = [*methods, *(name for name in names if name not in methods)]
     for row in paper.rows("table2"):
         if not row.is_own or row.dataset not in datasets_of(ours):
             continue
         line = ours.line_of(row)
-        run = {
-            rival.name: rival.line for rival in ours.rivals if (rival.dataset, rival.gamma) == (row.dataset, row.gamma)
-        }
+        place = (row.dataset, row.gamma)
+        run = {of.name: of.line for of in ours.rivals if of.name in names and (of.dataset, of.gamma) == place}
         lines.append(
             (
                 datasets.title(row.dataset),
@@ -87,7 +89,7 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
         notes=(
             f"AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own). {STAR_LEGEND}",
             _OTHER_PROTOCOL,
-            *(("here: run by this project, under eval, with anomalies from all other classes.",) if names else ()),
+            *((_RUN_HERE,) if names else ()),
             *_standings(ours),
             *_remarks(ours),
         ),

@@ -1,0 +1,52 @@
+"""Forests and profiles show the numbers of the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agad.store.rows import ResultStore
+from analysis.cells import read_all
+from analysis.figures.forest import choice_forest, paper_forest
+from analysis.figures.profiles import profile_figure
+from tests.helpers.analysis_rows import commit_all, drawn, specs
+
+
+def test_a_forest_has_the_difference_of_each_seed_and_the_margin(tmp_path):
+    """CIFAR-10's U-Net at the paper's 98.3: three seeds at 96, 97 and 98, the band as wide as the margin."""
+    runs = specs(dataset="cifar10", backbone="unet", gamma=0.03)
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.96 + 0.01 * spec.seed, {"auroc_eval_recal": None})
+    drawing = paper_forest(read_all(tmp_path))
+    (panel,) = drawing.figure.axes[:1]
+    dots = next(line for line in panel.lines if len(line.get_xdata()) == 3)
+    assert np.allclose(sorted(dots.get_xdata()), [-2.3, -1.3, -0.3])
+    assert "−1.3" in drawing.alt
+    assert "±1 points" in drawing.caption
+
+
+def test_a_choice_is_drawn_with_its_probability_of_being_better(tmp_path):
+    both = [*specs(adversarial_context="on"), *specs(adversarial_context="off")]
+    commit_all(ResultStore(tmp_path), both, lambda spec: 0.9 + 0.01 * (spec.adversarial_context == "on"))
+    drawing = choice_forest(read_all(tmp_path))
+    assert "context on over off +1.0" in drawing.alt
+    assert "P 1.00" in [text.get_text() for text in drawing.figure.axes[0].texts]
+
+
+def test_without_anything_to_compare_there_is_no_figure(tmp_path):
+    commit_all(ResultStore(tmp_path), specs(dataset="digits"), drawn)
+    cells = read_all(tmp_path)
+    assert paper_forest(cells) is None
+    assert choice_forest(cells) is None
+    assert profile_figure(cells) is None
+
+
+def test_a_profile_falls_from_all_runs_to_none_and_weighs_classes_alike(tmp_path):
+    """Two classes at 60 and 80, the first with three seeds, the second with one: half of the weight each."""
+    runs = [*specs((0,), seeds=(0, 1, 2)), *specs((1,), seeds=(0,))]
+    store = ResultStore(tmp_path)
+    commit_all(store, runs, lambda spec: 0.6 + 0.2 * spec.normal_class)
+    commit_all(store, specs((0, 1), seeds=(0,), backbone="unet"), lambda spec: 0.9)
+    drawing = profile_figure(read_all(tmp_path))
+    naive = next(line for line in drawing.figure.axes[0].lines if line.get_label() == "naive")
+    x, y = naive.get_data()
+    shares = [y[np.searchsorted(x, at, side="right") - 1] for at in (59, 70, 81)]
+    assert np.allclose(shares, [1.0, 0.5, 0.0])
