@@ -46,7 +46,7 @@ def test_a_run_on_them_scores_no_test_set(places):
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_images(places, count):
     fill(places["data_root"] / "only", count, 0)
-    with pytest.raises(DataError, match="has no images|has one image: too few"):
+    with pytest.raises(DataError, match=r"has no images|has one image: too few"):
         open_prepared("normals:only", 32, **places)
 
 
