@@ -10,9 +10,6 @@ from agad import __version__
 from ..machine import program
 
 COMMANDS = {
-    "fit": "train a detector on a folder of images",
-    "score": "score images by a detector, with heat maps",
-    "export": "write a detector as ONNX",
     "launch": "run a grid: one row of Parquet per run, a mean±SD table at the end",
     "status": "show what is done, running, failed and missing",
     "tune": "tune loss weights by a validation score",
@@ -20,6 +17,9 @@ COMMANDS = {
     "tables": "print the table of a plan",
     "audit": "say what of any detector's AUROC rests on the order of its test set",
     "publish": "copy a plan and its rows, without scores, to store beside code",
+    "fit": "train a detector on a folder of images",
+    "score": "score images by a detector, with heat maps",
+    "export": "write a detector as ONNX",
     "slurm-script": "print the batch script with which sbatch runs a sweep",
 }
 """Command -> what it does."""
