@@ -67,7 +67,8 @@ def behaviour(prober: Prober, watch: Watch, changed: tuple[str, ...]) -> Behavio
     base = prober.base()
     together = np.concatenate(base)
     # Within groups, for a state that a function keeps may shift whole batches.
-    spread, largest = float(np.median([scores.std() for scores in base])), float(np.abs(together).max())
+    within = np.median([scores.std() for scores in base]) if len(base[0]) > 1 else together.std()
+    spread, largest = float(within), float(np.abs(together).max())
     noise = prober.repeats()
     rounding = max(_OF_SPREAD * spread, _ROUNDINGS * watch.precision * largest)
     exact = watch.precision * largest + _OF_NOISE * noise

@@ -20,7 +20,7 @@ def behaviour_findings(found: Behaviour, watch: Watch, test: TestSet, given: Lin
     yield _composition(found, whole=whole)
     yield from _position_and_size(found, whole=whole)
     yield _history(found)
-    yield _train_mode(watch)
+    yield _train_mode(watch, given)
     yield _random(found, watch)
     yield _changed(found.changed)
     yield _normalised(found, whole=whole)
@@ -88,12 +88,19 @@ def _history(found: Behaviour) -> Finding:
     return Finding("history", FINE, "No score depends on the batches that were scored before.")
 
 
-def _train_mode(watch: Watch) -> Finding:
+def _train_mode(watch: Watch, given: Line) -> Finding:
     norms, using = watch.batch_norms(), watch.in_batch_mode()
     if not norms:
         return Finding("train_mode", FINE, "No batch norm layer is called.")
     if not using:
         return Finding("train_mode", FINE, f"All {len(norms)} batch norms use running statistics.")
+    if given.batch == 1:
+        return Finding(
+            "train_mode",
+            WARNING,
+            f"{len(using)} of {len(norms)} batch norms take their statistics from each image alone, as the model is in "
+            "train mode or keeps no running statistics: in larger batches scores would depend on other images.",
+        )
     return Finding(
         "train_mode",
         WRONG,

@@ -18,6 +18,8 @@ from agad.auditing.model.scorer import Positions, Scorer, Scores
 from agad.errors import AuditError
 
 _GROUPS = 4
+_FEWEST = 32
+"""Images that are compared at least, where there are so many: small batches make more groups."""
 _MOST_AT_ONCE = 256
 """Images of a group, at most, where the score function makes its own batches."""
 _ALONE = 16
@@ -88,7 +90,7 @@ class Prober:
         self.half = max(1, min(size, _MOST_AT_ONCE))
         """Images in half a group: those that are compared, between as many companions."""
         order = generator.permutation(len(labels))
-        groups = max(1, min(_GROUPS, len(order) // self.half))
+        groups = max(1, min(max(_GROUPS, _FEWEST // self.half), len(order) // self.half))
         self._fixed = [order[start * self.half : (start + 1) * self.half] for start in range(groups)]
         self._normals, self._anomalies = (order[labels[order] == label] for label in (0, 1))
 

@@ -291,6 +291,18 @@ def test_low_precision_is_not_dependence():
     assert found.depends is False
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3, COUNT])
+def test_batches_of_any_size_are_audited(batch: int):
+    """A batch of one has no other images, so train mode is a warning there."""
+    found = of(Net(), batch_size=batch)
+
+    assert found.depends is (batch > 1)
+    assert severities(found, "train_mode") == [WARNING if batch == 1 else WRONG]
+    assert found.facts["spread"] > 0
+    if batch == 1:
+        assert len({line.auroc.value for line in found.lines if line.protocol in ("as_given", "batch1")}) == 1
+
+
 # -- faults, generated ----------------------------------------------------------------------------------------------
 
 FAULTS = {
