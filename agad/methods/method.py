@@ -22,6 +22,7 @@ class Group:
         betas: Adam's decay rates.
         weight_decay: factor of the weights that is added to their gradients (L2, inside Adam).
         lr_steps: updates, counted from 0, from which on the rate is a tenth of what it was.
+        pretrains: whether it moves in pretraining; otherwise it moves after it, and its updates count from there.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Group:
     betas: tuple[float, float]
     weight_decay: float = 0.0
     lr_steps: tuple[int, ...] = ()
+    pretrains: bool = False
 
     def rate(self, update: int) -> float:
         """The learning rate of an update, counted from 0."""
@@ -73,11 +75,19 @@ class Method:
         nets: name -> net; empty for a method without any. `generator` and `discriminator` are counted in columns of
             their own.
         groups: who moves which nets; empty for a method that trains none.
+        pretraining: whether the update that is next, or under way, is one of `spec.pretrain_updates`.
+
+    What it measures on training images once and for all, such as a centre, belongs into a buffer of one of its nets:
+    then it is in checkpoints and saved weights.
     """
 
     def __init__(self, nets: Mapping[str, nn.Module] | None = None, groups: tuple[Group, ...] = ()) -> None:
         self.nets: dict[str, nn.Module] = dict(nets or {})
         self.groups = groups
+        self.pretraining = False
+
+    def begin(self, train: TrainView) -> None:
+        """Called before the first update of pretraining and before the first after it; draws nothing at random."""
 
     def forward(self, x: Tensor, n_normal: int) -> Any:
         """All passes of an update over a batch x (B, C, H, W) in [-1, 1], whose first n_normal images are normal."""

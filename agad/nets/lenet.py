@@ -6,11 +6,13 @@ bias and batch norm has no affine part: else the net could map every image to on
 
 from __future__ import annotations
 
+import itertools
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet
-from agad.nets.layers.convolution import Conv2d
+from agad.nets.layers.convolution import Conv2d, ConvTranspose2d
 
 WIDTHS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "lenet_small": ((8, 4), (32,)),
@@ -71,3 +73,40 @@ class LeNetClassifier(BatchNormNet):
         """Images (N, channels, H, W) to logits (N,)."""
         logits: Tensor = self.head(self.encoder(x))
         return logits.flatten()
+
+
+class LeNetDecoder(BatchNormNet):
+    """Codes to images of 32x32 in [0, 1]: 5x5 transposed convolutions with nearest enlargement, mirroring a LeNet.
+
+    At 28x28 theirs pads one transposed convolution by 3 instead of 2. They draw the convolutions of CIFAR-10's
+    autoencoder by Xavier's rule; here all are drawn as the spec says.
+
+    Args:
+        channels: of the image.
+        kind: a key of WIDTHS.
+        norm_code: whether a code of `lenet_large` is normalised first, as in Deep SVDD's code and not in Deep SAD's.
+    """
+
+    def __init__(self, channels: int, kind: str, *, norm_code: bool = False) -> None:
+        super().__init__()
+        convolutions, dense = WIDTHS[kind]
+        self.dense = nn.Linear(dense[1], dense[0], bias=False) if len(dense) > 1 else nn.Identity()
+        normed = len(dense) > 1 or (norm_code and kind == "lenet_large")
+        self.code_norm = BatchNorm2d(dense[0], affine=False, eps=EPSILON) if normed else nn.Identity()
+        widths = (dense[0] // 16, *reversed(convolutions), channels)
+        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
+        for inputs, outputs in itertools.pairwise(widths):
+            self.convolutions.append(ConvTranspose2d(inputs, outputs, 5, padding=2, bias=False))
+            self.norms.append(BatchNorm2d(outputs, affine=False, eps=EPSILON))
+        self.norms[-1] = nn.Identity()
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Codes (N, code) to images (N, channels, 32, 32)."""
+        x = self.code_norm(self.dense(code)[:, :, None, None]).reshape(len(code), -1, 4, 4)
+        for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            x = F.leaky_relu(x)
+            if number >= len(self.convolutions) - 3:  # three doublings lead from 4x4 to 32x32
+                x = F.interpolate(x, scale_factor=2)
+            x = norm(convolution(x))
+        x_hat: Tensor = x.sigmoid()
+        return x_hat

@@ -67,7 +67,8 @@ class Method:
         name: value of RunSpec.method, the file's name.
         title: as figures call it.
         cost: of one update, relative to AGAD's with the same backbone; not measured: that of the costliest.
-        encoder_cost: the same by RunSpec.encoder, for a method that builds one; `cost` is then not read.
+        encoder_cost: the same by RunSpec.encoder, for a method that builds one: those that it takes. `cost` is then
+            not read.
         fit_cost: of fitting and scoring once, in updates of the naive generator at batch 256, for a method where that
             is not little beside its updates; of 6,000 normals and 10,000 test images of 32x32.
         module: where `make` is.

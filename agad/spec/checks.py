@@ -73,7 +73,7 @@ def _check_evaluation(spec: SpecFields) -> None:
     missing = [p for p in spec.curve_protocols if p not in spec.final_protocols]
     if missing:
         raise SpecError(f"final_protocols must contain those of the curve; {', '.join(missing)} is missing")
-    for name in ("curve", "lr_steps"):
+    for name in ("curve", "lr_steps", "pretrain_lr_steps"):
         points = getattr(spec, name)
         if any(point < 1 for point in points) or list(points) != sorted(set(points)):
             raise SpecError(f"{name}={points} must rise, from 1 on")
@@ -105,6 +105,8 @@ def _check_method(spec: SpecFields) -> None:
     default = known_fields()["backbone"].default
     if not {"backbone", "network"} & {*method.uses} and spec.backbone != default:
         raise SpecError(f"backbone={spec.backbone} with {where}: its nets are its own; take backbone={default}")
+    if method.encoder_cost and spec.encoder not in method.encoder_cost:
+        raise SpecError(f"encoder={spec.encoder} with {where}: it takes {', '.join(method.encoder_cost)}")
     if method.image_sizes and spec.image_size not in method.image_sizes:
         sizes = ", ".join(f"{size}x{size}" for size in method.image_sizes)
         raise SpecError(f"image_size={spec.image_size} with {where}: its nets here are those for {sizes} images")

@@ -162,8 +162,16 @@ class SpecFields(Remembered):
         "rivals", "lenet_small", "lenet_medium", "lenet_large", "netd", older="lenet_small", title="encoder"
     )
     """Deep SVDD's and Deep SAD's nets for MNIST, Fashion-MNIST and CIFAR-10 (agad/nets/lenet.py), or AGAD's D."""
-    scaling: str = choice("rivals", "minus1_1", "unit", older="minus1_1", title="scaling")
-    """What such a net sees: pixels in [-1, 1], or in [0, 1]."""
+    scaling: str = choice("rivals", "minus1_1", "unit", "gcn_minmax", older="minus1_1", title="scaling")
+    """What such a net sees: pixels in [-1, 1], in [0, 1], or after contrast normalisation, the normals' in [0, 1]."""
+    boundary: str = choice("rivals", "hard", "soft", older="hard", title="boundary")
+    """Deep SVDD's objective: mean squared distance to the centre, or a sphere that a tenth of the normals may leave."""
+    pretrain_updates: int = setting(0, "rivals", at_least=0, older=0)
+    """Updates of an autoencoder before the others, whose encoder is then trained on."""
+    pretrain_weight_decay: float = setting(0.0, "rivals", at_least=0, older=0.0)
+    """L2 decay in pretraining."""
+    pretrain_lr_steps: tuple[int, ...] = setting((), "rivals", ordered=False, older=[])
+    """Updates of pretraining, counted from 0, from which on the learning rate is a tenth of what it was."""
     weight_decay: float = setting(0.0, "rivals", at_least=0, older=0.0)
     """L2 decay, added to the gradients inside Adam."""
     lr_steps: tuple[int, ...] = setting((), "rivals", ordered=False, older=[])

@@ -72,13 +72,19 @@ class RunSpec(SpecFields):
         self._settle()
 
     def _settle(self) -> None:
-        # What means nothing makes no other spec: points beyond the end, protocols of a test set that is not read, those
-        # under which a method scores as under another, and a former default of what is not used.
+        # What means nothing makes no other spec: points beyond the end, pretraining's fields without it, protocols of a
+        # test set that is not read, those under which a method scores as under another, and a former default of what is
+        # not used.
         for name, value in self._formers_unused().items():
             if getattr(self, name) == value:
                 object.__setattr__(self, name, known_fields()[name].default)
-        for name in ("curve", "lr_steps"):
-            object.__setattr__(self, name, tuple(point for point in getattr(self, name) if point < self.updates))
+        ends = {"curve": self.updates, "lr_steps": self.updates}
+        if "pretrain_updates" not in unused(self.method, self.task):
+            ends["pretrain_lr_steps"] = self.pretrain_updates
+            if not self.pretrain_updates:
+                object.__setattr__(self, "pretrain_weight_decay", 0.0)
+        for name, end in ends.items():
+            object.__setattr__(self, name, tuple(point for point in getattr(self, name) if point < end))
         method = methods().get(self.method)
         sensible = (method and method.protocols) or EVAL_PROTOCOLS
         readable = EVAL_PROTOCOLS if self.evaluate_test else VALIDATION_PROTOCOLS

@@ -92,7 +92,7 @@ RESULTS = {
     "parameters": _count("Trainable parameters of all nets.", type_=_I64),
     "parameters_g": _count("Trainable parameters of the generator.", type_=_I64),
     "parameters_d": _count("Trainable parameters of the discriminator.", type_=_I64),
-    "updates_done": _count("Updates made.", "updates"),
+    "updates_done": _count("Updates made, without those of pretraining.", "updates"),
     "d_resets": _count("Times that the discriminator was initialised again (Algorithm 1)."),
     **{
         f"recip_{term}_max": Column(_F64, f"Largest value of recip_{term} in any update.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -41,6 +43,12 @@ class ImagePool:
         """Height and width of an image."""
         _, _, height, width = self._images.shape
         return height, width
+
+    def part(self, start: int, stop: int) -> ImagePool:
+        """The pool of the images at positions from `start` to before `stop`; nothing is copied."""
+        pool = copy.copy(self)
+        pool._index = self._index[start:stop]
+        return pool
 
     def take(self, positions: Tensor) -> Tensor:
         """The images at `positions` (B,) of the pool: (B, C, H, W) float32; 0 becomes -1, 255 becomes 1."""

@@ -47,8 +47,8 @@ class Progress:
     """Where a run is.
 
     Attributes:
-        update: updates done.
-        updates: updates in all.
+        update: updates done, those of pretraining included.
+        updates: updates in all, likewise.
         phase: `train`, or `eval` while a point of the curve is scored.
         saved: how much the newest checkpoint holds, in updates and in test sets scored; 0: there is none. It grows with
             every checkpoint, in training as in a long scoring.

@@ -60,7 +60,7 @@ def size_columns(training: Training, split: OneClassSplit, evaluators: Mapping[s
             for name in ("generator", "discriminator")
             if name in nets
         },
-        "updates_done": training.update,
+        "updates_done": max(training.done, 0),
         **training.method.columns(),
     }
 

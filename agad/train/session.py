@@ -116,7 +116,7 @@ class Session:
         points = set(self._spec.curve_points)
         self._clock.lap()
         while True:
-            done = self.training.update
+            done = self.training.done
             if done in points and not self._is_scored(done):
                 self._score_point()
             if done == self._spec.updates:
@@ -174,7 +174,7 @@ class Session:
 
     def _score_point(self) -> None:
         """Score the present weights under the point's protocols; scores from before an interruption are used."""
-        update, spec = self.training.update, self._spec
+        update, spec = self.training.done, self._spec
         self.training.check_weights()
         last = update == spec.updates
         protocols = spec.final_protocols if last else spec.curve_protocols
@@ -222,7 +222,8 @@ class Session:
         if self._control is None:
             return Action.CONTINUE
         point = CurvePoint(**self._curve[-1]) if self._curve else None
-        return self._control(Progress(self.training.update, self._spec.updates, phase, self._saved_mark, point))
+        total = self._spec.pretrain_updates + self._spec.updates
+        return self._control(Progress(self.training.update, total, phase, self._saved_mark, point))
 
     def _save(self) -> None:
         """Write the checkpoint, unless nothing has happened since the last."""
@@ -238,7 +239,7 @@ class Session:
     def _mark(self) -> int:
         """A number that grows with all that a checkpoint saves: updates, points of the curve and test sets scored."""
         scored = sum(1 + len(point[TEST]) + len(point[VALIDATION]) for point in self._curve)
-        under_way = 0 if self._is_scored(self.training.update) else len(self._scores)
+        under_way = 0 if self._is_scored(self.training.done) else len(self._scores)
         return self.training.update + scored + under_way
 
     def _state(self) -> dict[str, Any]:

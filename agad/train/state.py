@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
 from agad.errors import NonFiniteLoss, SpecError
-from agad.methods import method_of
+from agad.methods import TrainView, method_of
 from agad.spec.run import RunSpec, anomalies_per_batch
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool
@@ -65,23 +65,25 @@ class Batches:
         self._key = spec.seed_key
         self._n_normal, self._n_anomaly = n_normal, n_anomaly
         self._per_epoch = n_normal // self.sizes.normal
-        self._epoch: tuple[int, Tensor] | None = None  # a cache: the epoch's number and permutation
+        self._epoch: tuple[tuple[str | int, ...], Tensor] | None = None  # a cache: the epoch's key and permutation
 
-    def positions(self, update: int) -> Tensor:
-        """Positions in [normals; anomalies] of the images of an update (counted from 0), the normals first."""
+    def positions(self, update: int, *, pretraining: bool = False) -> Tensor:
+        """Positions in [normals; anomalies] of the images of an update (counted from 0), the normals first.
+
+        Pretraining has draws of its own, so that what follows sees the same batches with it and without it.
+        """
+        key = ("pretraining", *self._key) if pretraining else self._key
         epoch, batch = divmod(update, self._per_epoch)
-        normals = self._permutation(epoch)[batch * self.sizes.normal : (batch + 1) * self.sizes.normal]
+        normals = self._permutation(key, epoch)[batch * self.sizes.normal : (batch + 1) * self.sizes.normal]
         if not self.sizes.anomaly:
             return normals
-        anomalies = torch.randint(
-            self._n_anomaly, (self.sizes.anomaly,), generator=seeded("anomalies", *self._key, update)
-        )
+        anomalies = torch.randint(self._n_anomaly, (self.sizes.anomaly,), generator=seeded("anomalies", *key, update))
         return torch.cat([normals, self._n_normal + anomalies])
 
-    def _permutation(self, epoch: int) -> Tensor:
-        if self._epoch is None or self._epoch[0] != epoch:
-            order = torch.randperm(self._n_normal, generator=seeded("normals", *self._key, epoch))
-            self._epoch = (epoch, order)
+    def _permutation(self, key: tuple[str | int, ...], epoch: int) -> Tensor:
+        if self._epoch is None or self._epoch[0] != (*key, epoch):
+            order = torch.randperm(self._n_normal, generator=seeded("normals", *key, epoch))
+            self._epoch = ((*key, epoch), order)
         return self._epoch[1]
 
 
@@ -94,7 +96,7 @@ class Training:
         method: what its spec names, with its nets.
         optimisers: Group.name -> the optimiser of its nets.
         batches: which images each update sees.
-        update: number of updates done.
+        update: number of updates done, those of pretraining included.
         terms: losses and terms of the last update, by name; those that do not exist are left out.
     """
 
@@ -105,6 +107,7 @@ class Training:
         self.terms: dict[str, float] = {}
         self.batches = Batches(spec, len(split.normal), len(split.anomaly))
         indices: NDArray[np.int64] = np.concatenate([split.normal, split.anomaly])
+        self._counts = len(split.normal), len(split.anomaly)
         self._images = ImagePool(data.train_images, indices, device, spec.precision)
         self.method = method_of(spec, data.channels)
         for net in self.method.nets.values():
@@ -114,9 +117,14 @@ class Training:
             for group in self.method.groups
         }
 
+    @property
+    def done(self) -> int:
+        """Number of updates done after pretraining; in it less than 0."""
+        return self.update - self.spec.pretrain_updates
+
     def rates(self) -> dict[str, float]:
         """Learning rates of the update that is next, by Group.name."""
-        return {group.name: group.rate(self.update) for group in self.method.groups}
+        return {one.name: one.rate(self.update if one.pretrains else self.done) for one in self.method.groups}
 
     def set_rates(self) -> None:
         """Give each optimiser the learning rate of the update that is next."""
@@ -128,8 +136,13 @@ class Training:
         return self.gather(self.stage())
 
     def stage(self) -> Tensor:
-        """Which images `batch` returns, for `gather`: (B,) int64 on the device."""
-        return self._images.stage(self.batches.positions(self.update))
+        """Which images `batch` returns, for `gather`: (B,) int64 on the device. The method begins its stage here."""
+        pretraining = self.done < 0
+        self.method.pretraining = pretraining
+        if self.update in (0, self.spec.pretrain_updates):
+            self._begin()
+        update = self.update if pretraining else self.done
+        return self._images.stage(self.batches.positions(update, pretraining=pretraining))
 
     def gather(self, index: Tensor) -> Tensor:
         """The staged images, as `batch` returns them; work for the device alone."""
@@ -187,6 +200,13 @@ class Training:
             optimiser.load_state_dict(state["optimisers"][name])
         self.method.load_state_dict(state["method"])
         self.update, self.terms = state["update"], dict(state["terms"])
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        """Let the method measure what its stage needs."""
+        n, m = self._counts
+        parts = self._images.part(0, n), self._images.part(n, n + m)
+        self.method.begin(TrainView(*parts, self.spec.batch_size, lambda: None))
 
     def _parameters(self, nets: Iterable[str]) -> list[Tensor]:
         return [parameter for name in nets for parameter in self.method.nets[name].parameters()]

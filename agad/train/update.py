@@ -33,7 +33,7 @@ class Computed:
 
 
 def update(training: Training) -> None:
-    """One update of all nets, from the same forward passes.
+    """One update of all nets that the stage moves, from the same forward passes.
 
     Raises NonFiniteLoss where a loss is not finite; the training's state is of no use then, nor after any other
     error.
@@ -50,7 +50,8 @@ def compute(training: Training, x: Tensor) -> Computed:
         losses = training.method.losses(forward(training, x))
         backward(training, losses)
     training.set_rates()
-    for optimiser in training.optimisers.values():
+    for name in losses.by_group:  # those of the stage: another may move the same net
+        optimiser = training.optimisers[name]
         optimiser.step()
         optimiser.zero_grad()  # at once: until the next backward pass gradients would only fragment the memory
     named = {**{f"loss_{name}": loss for name, loss in losses.by_group.items()}, **losses.terms}

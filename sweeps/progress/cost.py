@@ -21,7 +21,8 @@ def relative_cost(spec: RunSpec) -> float:
     """
     if spec.task == "inference":
         return cost_per_update(spec) * _INFERENCE_UPDATES
-    return cost_per_update(spec) * spec.updates + methods()[spec.method].fit_cost * _pixels(spec)
+    updates = spec.pretrain_updates + spec.updates
+    return cost_per_update(spec) * updates + methods()[spec.method].fit_cost * _pixels(spec)
 
 
 def cost_per_update(spec: RunSpec) -> float:

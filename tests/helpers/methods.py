@@ -10,6 +10,14 @@ from tests.helpers.science import small
 
 SMALL: dict[str, dict[str, Any]] = {
     "agad": {"image_size": 16},
+    "deep_svdd": {
+        "encoder": "lenet_medium",
+        "scaling": "gcn_minmax",
+        "boundary": "soft",
+        "pretrain_updates": 2,
+        "updates": 4,
+    },
+    "deep_sad": {"scaling": "unit", "pretrain_updates": 2, "pretrain_weight_decay": 1e-3},
     "classifier": {"scaling": "unit", "weight_decay": 1e-3, "lr_steps": (2,), "lr": 1e-3},
 }
 """Fields of a short run, where they are not those of `small`."""
@@ -17,8 +25,11 @@ SMALL: dict[str, dict[str, Any]] = {
 LEAN: dict[str, Any] = {"curve": (), "curve_protocols": ("eval",), "final_protocols": ("eval",)}
 """One point, one protocol."""
 
+LENET: dict[str, Any] = {"batch_size": 64, "init": "torch", "lr": 1e-3}
 DIGITS: dict[str, dict[str, Any]] = {
-    "skip_ganomaly": {"updates": 60, "batch_size": 32},
+    "deep_svdd": {"scaling": "gcn_minmax", "pretrain_updates": 100, "updates": 100, **LENET},
+    "deep_sad": {"scaling": "unit", "pretrain_updates": 100, "updates": 100, **LENET},
+    "skip_ganomaly": {"updates": 120, "batch_size": 16},
     "classifier": {"updates": 200, "batch_size": 64, "init": "torch", "lr": 1e-3, "min_anomalies": 8},
 }
 """Of a rival's run on digits that is long enough to tell the digit 3 from the others."""

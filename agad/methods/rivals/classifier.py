@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from agad.methods.losses import adversarial_loss, at_least_float32, batch_shares
-from agad.methods.method import Group, Losses, Method
-from agad.methods.rivals.scaling import scaled
+from agad.methods.method import Group, Losses, Method, TrainView
+from agad.methods.rivals.scaling import Scaling
 from agad.nets.build import build_discriminator, drawn
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
@@ -55,10 +55,17 @@ class Classifier(Method):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.spec = spec
-        self.net = _build(spec, channels)
+        self.net, self.scaling = _build(spec, channels), Scaling(spec.scaling)
         betas = (spec.beta1, spec.beta2)
         group = Group("c", ("classifier",), spec.lr, betas, spec.weight_decay, spec.lr_steps)
-        super().__init__({"classifier": self.net}, (group,))
+        nets: dict[str, nn.Module] = {"classifier": self.net}
+        if spec.scaling == "gcn_minmax":
+            nets["scaling"] = self.scaling  # its constants are measured
+        super().__init__(nets, (group,))
+
+    def begin(self, train: TrainView) -> None:
+        """Measure the scaling's constants."""
+        self.scaling.measure(train)
 
     def forward(self, x: Tensor, n_normal: int) -> Outputs:
         """One pass over normals and anomalies together."""
@@ -79,7 +86,7 @@ class Classifier(Method):
         return -self._logits(x)
 
     def _logits(self, x: Tensor) -> Tensor:
-        out = self.net(scaled(x, self.spec.scaling))
+        out = self.net(self.scaling(x))
         return at_least_float32(out[0] if isinstance(self.net, Discriminator) else out)
 
 

@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+from agad.methods.floor.fitted import vectors
+from agad.methods.method import TrainView
 
 
-def scaled(x: Tensor, scaling: str) -> Tensor:
-    """Images x (B, C, H, W) in [-1, 1], as they are (`minus1_1`) or in [0, 1] (`unit`)."""
-    return (x + 1) / 2 if scaling == "unit" else x
+class Scaling(nn.Module):
+    """Images in [-1, 1] (`minus1_1`), in [0, 1] (`unit`), or contrast-normalised and shifted (`gcn_minmax`).
+
+    `gcn_minmax` is Deep SVDD's preprocessing: each image less its mean, divided by its mean absolute deviation, and
+    all by constants so that the training normals fill [0, 1]. Their code lists the constants of MNIST and CIFAR-10;
+    here they are measured. Other images may leave [0, 1].
+
+    Args:
+        kind: RunSpec.scaling.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = kind
+        self.low: Tensor
+        self.high: Tensor
+        self.register_buffer("low", torch.zeros(()))
+        self.register_buffer("high", torch.ones(()))
+
+    def measure(self, train: TrainView) -> None:
+        """Take the constants of `gcn_minmax` from the training normals."""
+        if self._kind == "gcn_minmax":
+            parts = torch.split(torch.arange(len(train.normal)), train.batch)
+            ends = [vectors(train.normal.take(part), "gcn").aminmax() for part in parts]
+            self.low.copy_(torch.stack([low for low, _ in ends]).min())
+            self.high.copy_(torch.stack([high for _, high in ends]).max())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W); same shape."""
+        if self._kind == "unit":
+            return (x + 1) / 2
+        if self._kind == "gcn_minmax":
+            return (vectors(x, "gcn").view_as(x) - self.low) / (self.high - self.low)
+        return x

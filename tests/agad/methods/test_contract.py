@@ -19,7 +19,7 @@ from agad.errors import SpecError
 from agad.scoring.evaluate import Evaluator, score_weights
 from agad.spec.catalogue import methods
 from agad.spec.checks import unused_by
-from agad.spec.fields import former_values
+from agad.spec.fields import former_values, known_fields, spec_field
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
@@ -51,7 +51,7 @@ def test_an_image_s_score_owes_nothing_to_the_other_images(method: str) -> None:
     """Under `eval`: neither to those of its batch, nor to the order of the test set."""
     spec = small_spec(method)
     training = training_of(spec)
-    for _ in range(spec.updates):
+    for _ in range(spec.pretrain_updates + spec.updates):
         update(training)
     data = data_of(spec)
     evaluator = Evaluator.of(spec, data, one_class_split(data, spec), CPU)
@@ -86,7 +86,7 @@ def test_an_interruption_after_any_update_changes_no_number(method: str, tmp_pat
         with contextlib.suppress(Interrupted):
             record = train(spec, options, data=data, control=stop_once)
 
-    assert len(seen) > spec.updates
+    assert len(seen) > spec.pretrain_updates + spec.updates
     assert numbers(record) == numbers(whole)
 
 
@@ -169,3 +169,36 @@ def test_losses_are_named_after_groups_and_reach_their_nets_alone(method: str) -
 
     assert active <= groups.keys()
     assert moved == {net for name in active for net in groups[name]}
+
+
+CHANGES: dict[str, Any] = {"min_anomalies": 5, "batch_size": 10, "d_reset_threshold": 1e9, "lr": 3e-3, "lr_steps": (1,)}
+"""Other values than those of OTHER_VALUES, which fit batches of twelve and runs of few updates."""
+
+
+def _used(method: str) -> list[str]:
+    listed = {*methods()[method].uses}
+    return [name for name, field in known_fields().items() if {name, field.setting.group} & listed]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "name"), [(method, name) for method in DIGITS for name in _used(method)])
+def test_a_field_that_a_rival_uses_changes_its_scores(method: str, name: str) -> None:
+    """With every other value of a choice; so a field is in `uses` because it does something."""
+    spec = small_spec(method)
+    choices = [value for value in spec_field(name).setting.legal if value != getattr(spec, name)]
+    for value in choices or [CHANGES.get(name, OTHER_VALUES[name])]:
+        try:
+            other = spec.replace(**{name: value})
+        except SpecError:
+            continue  # a choice of another method
+        assert _scores(other) != _scores(spec), value
+
+
+_SCORES: dict[str, list[float]] = {}
+
+
+def _scores(spec: RunSpec) -> list[float]:
+    """Of the test images, made once for all the tests that start from the spec."""
+    if spec.run_id not in _SCORES:
+        _SCORES[spec.run_id] = train(spec, OPTIONS, data=data_of(spec)).values["scores_eval"]
+    return _SCORES[spec.run_id]

@@ -37,7 +37,7 @@ PARAGRAPHS = """
     anomaly_weight reciprocal recip_eps
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
     features neighbours
-    encoder scaling weight_decay lr_steps
+    encoder scaling boundary pretrain_updates pretrain_weight_decay pretrain_lr_steps weight_decay lr_steps
     curve curve_protocols final_protocols eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed seed_scope
 """
@@ -49,7 +49,16 @@ def test_the_surface_is_closed() -> None:
     assert list(field_names()) == FIELDS
 
 
-RIVALS = {"encoder": "lenet_small", "scaling": "minus1_1", "weight_decay": 0.0, "lr_steps": []}
+RIVALS = {
+    "encoder": "lenet_small",
+    "scaling": "minus1_1",
+    "boundary": "hard",
+    "pretrain_updates": 0,
+    "pretrain_weight_decay": 0.0,
+    "pretrain_lr_steps": [],
+    "weight_decay": 0.0,
+    "lr_steps": [],
+}
 """The fields that only rivals use, and what they are without."""
 
 
@@ -165,6 +174,7 @@ def test_columns_of_lists() -> None:
         "known_anomaly_classes": "int64",
         "validation_anomaly_classes": "int64",
         "lr_steps": "int64",
+        "pretrain_lr_steps": "int64",
         "curve": "int64",
         "curve_protocols": "string",
         "final_protocols": "string",

@@ -26,6 +26,7 @@ from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLU
 from agad.train.checkpoint import find_checkpoint
 from agad.train.run import Action, Interrupted, Progress, train
 from tests.helpers.science import OPTIONS, made_up, small
+from tests.helpers.specs import PRETRAINING
 
 NUMBERS = (*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS)
 
@@ -426,7 +427,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
 OTHERS = {
     *("task", "method", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision"),
     *("validation_anomalies", "validation_anomaly_classes", "evaluate_test", "features", "neighbours"),
-    *("encoder", "scaling", "weight_decay", "lr_steps"),
+    *("encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING),
 }
 
 
