@@ -24,7 +24,7 @@ test-fast: $(ENVIRONMENT)
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 test-gpu:
-	$(GPU_PYTHON) -m pytest -m cuda -W default tests/agad/train
+	$(GPU_PYTHON) -m pytest -m cuda -W default $(shell grep -rl --include=test_*.py 'mark\.cuda' tests/agad)
 
 # Under four minutes, likewise; prints the table of docs/benchmarks.md.
 bench-gpu:

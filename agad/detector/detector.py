@@ -56,7 +56,7 @@ class Detector:
             reason = " ".join(str(error).split())[:160]
             raise DataError(f"the detector's weights do not go with its spec ({reason}); make it again") from error
         for net in self._method.nets.values():
-            place(net, self._device)
+            place(net, self._device, content.spec.precision)
         self._held_out = content.held_out.numpy()
 
     def score(self, images: Images) -> Scores:
@@ -155,7 +155,7 @@ class Detector:
         if self._device.type == "cuda" and len(images) < BATCH:
             images = torch.cat([images, images.new_zeros(BATCH - len(images), *images.shape[1:])])
         positions = torch.arange(len(images))
-        return ImagePool(images, positions.numpy(), self._device).take(positions)
+        return ImagePool(images, positions.numpy(), self._device, self.content.spec.precision).take(positions)
 
     @torch.no_grad()
     def _scores(self, images: Tensor) -> Scores:

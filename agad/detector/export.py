@@ -54,7 +54,7 @@ def export_onnx(detector: Detector, target: Path) -> float:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise AgadError(f"the export needs {', '.join(missing)}: pip install 'agad[onnx]'")
-    if detector.content.spec.eval_precision != "fp32":
+    if detector.content.spec.eval_precision == "bf16":
         raise SpecError("a detector with eval_precision=bf16 cannot be exported; fit it with fp32")
     model = _with_metadata(_exported(detector), detector)
     difference = _compared(model, detector)

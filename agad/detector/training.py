@@ -153,7 +153,8 @@ def _provenance(spec: RunSpec, data: Prepared, row: Mapping[str, Any]) -> dict[s
 
 
 def _fitted(detector: Detector, data: Prepared, split: OneClassSplit, device: torch.device, batch: int) -> Any:
-    normal, anomaly = (ImagePool(data.train_images, images, device) for images in (split.normal, split.anomaly))
+    precision, known = detector.content.spec.precision, (split.normal, split.anomaly)
+    normal, anomaly = (ImagePool(data.train_images, images, device, precision) for images in known)
     with torch.no_grad():
         return detector.method.fit(TrainView(normal, anomaly, batch, lambda: None))
 

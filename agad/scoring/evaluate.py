@@ -37,7 +37,7 @@ from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.scoring.auroc import auroc
 from agad.scoring.weights import load_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
-from agad.tensors.device import autocast, open_device, place, rounding, settings
+from agad.tensors.device import autocast, open_device, place, settings
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
 
@@ -114,7 +114,7 @@ class Evaluator:
         if protocol == "eval_recal":
             method = self._recalibrated(method, tick)
         scores = torch.empty(len(self.test), device=self.test.device)
-        with _all_in(method, _MODES[protocol]), self._precision():
+        with _all_in(method, _MODES[protocol]), self._autocast():
             fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick))
             for positions in torch.split(self._order(protocol), self._batch_of(protocol)):
                 tick()
@@ -132,7 +132,7 @@ class Evaluator:
     def reconstructions(self, method: Method, positions: Tensor) -> tuple[Tensor, Tensor | None]:
         """Test images at `positions` (K,) and their x_hat under protocol `eval`; each (K, C, H, W) in [-1, 1]."""
         x = self.test.take(positions)
-        with _all_in(method, _MODES["eval"]), self._precision():
+        with _all_in(method, _MODES["eval"]), self._autocast():
             x_hat = method.reconstruct(x)
         return x, None if x_hat is None else x_hat.float()
 
@@ -145,10 +145,8 @@ class Evaluator:
         """Area under the ROC curve of the scores, in [0, 1]."""
         return auroc(self.test_label, scores)
 
-    @contextlib.contextmanager
-    def _precision(self) -> Iterator[None]:
-        with rounding(self.test.device, self.precision), autocast(self.test.device, self.precision):
-            yield
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        return autocast(self.test.device, self.precision)
 
     def _batch_of(self, protocol: str) -> int:
         """Images in a batch: on a GPU as many as keep it busy, where no image's score depends on the others."""
@@ -177,7 +175,7 @@ class Evaluator:
             for norm in net.batch_norms:
                 norm.start_recalibration()
         order = torch.randperm(len(self.normals), generator=seeded("evaluation", "eval_recal"))
-        with _all_in(method, BNMode.RECAL), self._precision():
+        with _all_in(method, BNMode.RECAL), self._autocast():
             # Nearly equal batches, so that no small remainder adds a noisy variance of its own.
             for positions in order.tensor_split(-(-len(order) // self.recal_batch)):
                 tick()

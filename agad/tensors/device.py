@@ -55,10 +55,10 @@ def place(net: Net, device: torch.device, precision: str = "fp32") -> Net:
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
-    """Context of forward passes: `bf16` is torch's autocast to bfloat16; the others change nothing here."""
-    if precision != "bf16":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, torch.bfloat16)
+    """Context of forward passes: `bf16` is torch's autocast to bfloat16, `tf32` is `rounding`, `fp32` is neither."""
+    if precision == "bf16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return rounding(device, precision)
 
 
 @contextlib.contextmanager
@@ -66,7 +66,7 @@ def rounding(device: torch.device, precision: str) -> Iterator[None]:
     """Context of forward and backward passes: whether float32 products may round their factors to TF32.
 
     They may under `tf32` on CUDA: the default of torch 1.10, for convolutions and matrix products. On the CPU `tf32`
-    is `fp32`.
+    is `fp32`. Unlike torch's autocast it must be around backward passes too.
     """
     if device.type != "cuda" or precision != "tf32":
         yield
