@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agad.spec.run import RunSpec
+from agad.tensors import precision
 from agad.tensors.precision import notes, slow_bf16
 
 PLAIN = RunSpec(normal_class=0)
@@ -49,3 +50,12 @@ def test_that_tf32_is_fp32_on_the_cpu_is_one_line(field: str, device: str, count
     found = notes([PLAIN, PLAIN.replace(**{field: "tf32"})], device)
     assert len(found) == count
     assert all("tf32 is fp32" in line and "\n" not in line for line in found)
+
+
+def test_a_run_says_it_once_in_a_process(caplog: pytest.LogCaptureFixture) -> None:
+    """Also where no command line has said it before: `train` called from Python."""
+    precision._say_once.cache_clear()
+    for seed in range(3):
+        precision.say_once(PLAIN.replace(seed=seed, precision="tf32"), "cpu")
+    precision.say_once(PLAIN, "cpu")
+    assert [record.getMessage() for record in caplog.records] == notes([PLAIN.replace(precision="tf32")], "cpu")
