@@ -222,8 +222,8 @@ def _in_child(folder: Path, function: Callable[[], dict[str, Any]]) -> dict[str,
             os.waitpid(pid, 0)
             break
         time.sleep(0.005)
-    found: dict[str, Any] = json.loads(answer.read_text()) if answer.exists() else {}
-    return {**found, "text": output.read_text(errors="replace")}
+    found: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {}
+    return {**found, "text": output.read_text(encoding="utf-8", errors="replace")}
 
 
 def _be_child(answer: Path, output: Path, function: Callable[[], dict[str, Any]]) -> None:
@@ -232,7 +232,7 @@ def _be_child(answer: Path, output: Path, function: Callable[[], dict[str, Any]]
     os.dup2(descriptor, 2)
     try:
         sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
-        answer.write_text(json.dumps(function(), default=str))
+        answer.write_text(json.dumps(function(), default=str), encoding="utf-8")
     except BaseException:  # noqa: BLE001 - the parent reads it
         logging.getLogger().handlers.clear()
         traceback.print_exc()

@@ -39,13 +39,13 @@ _SECONDS = 300
 """Of one command, after which it counts as hanging."""
 _SAYS = re.compile(
     r"error: |passed over|skipped|damaged|Set aside|Not complete|[1-9][0-9]* missing|prepared again|without checksums|"
-    r"no checksums|[1-9][0-9]* to do|No run|not readable"
+    r"no checksums|[1-9][0-9]* to do|No run|not readable|no task in the queue|lacks [0-9]|a checksum is wrong"
 )
 """What a line has by which a reader sees that something is not as it was."""
 _WORK = re.compile(r"[0-9]+ runs of |[a-z]+ [0-9]+x[0-9]+: |  classes \(training|    [0-9]|Trial [0-9]+: ")
 """How lines begin by which a command announces work: that it is done again is no damage that was used."""
+_AGE = re.compile(r", [0-9]+ s ago")
 _VARIES = re.compile(
-    r"(?:, )?[0-9]+ s ago|"
     r"[0-9.]+ (?:s|min|h|minutes|hours|seconds)\b|\b[0-9]+ ago|rows-[0-9a-f]{12}|\.[0-9a-f]{6}\b|, about .* left|"
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.+]*"
 )
@@ -92,7 +92,7 @@ def observe(copy: Specimen, commands: dict[str, Callable[[], int]]) -> Seen:
                 signal.signal(number, before if number == signal.SIGTERM else signal.default_int_handler)
             logging.getLogger().removeHandler(handler)
         text = (out.getvalue() + err.getvalue()).replace(str(copy.path), "R")
-        seen.lines[name] = [_VARIES.sub("~", line) for line in [*text.splitlines(), f"status {code}"]]
+        seen.lines[name] = [_VARIES.sub("~", _AGE.sub("", line)) for line in [*text.splitlines(), f"status {code}"]]
     seen.state = dict(_state(copy))
     return seen
 

@@ -14,12 +14,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from agad import console
+from agad.errors import StoreError
 from agad.plan.plan import axes
+from agad.plan.study import read_study
 from agad.spec.datasets import title
 from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
 from agad.spec.run import RunSpec
 from agad.store.attempts import Try
 from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import StudyFolder
 from agad.store.rows import ResultStore
 
 from ..executors.slurm.queue import slurm_lines
@@ -66,6 +69,9 @@ def _main(options: argparse.Namespace) -> int:
     for one in damaged:
         print(f"  skipped {one.path}: {one.reason}")
     is_growing = picker.is_growing()
+    if picker.feed is not None:
+        for line in _lacking(picker, picker.feed.folder):
+            print(f"  {line}")
     for torn in sorted(picker.board.torn | (picker.feed.torn if picker.feed else set())):
         print(f"  skipped {torn}: no claim")
     if unchecked:
@@ -113,6 +119,16 @@ def coverage(specs: Iterable[RunSpec], done: set[str]) -> Iterable[str]:
     for key, classes in rows.items():
         cells = " ".join(f"{index}:{sum(found)}/{len(found)}" for index, found in sorted(classes.items()))
         yield f"  {'  '.join(key)}   {cells}"
+
+
+def _lacking(picker: Picker, folder: StudyFolder) -> Iterable[str]:
+    """That the study's folder lacks runs which its own summary names; nothing where that cannot be read."""
+    try:
+        named = {run_id for trial in read_study(folder).trials for run_id in trial.runs}
+    except StoreError:
+        return
+    if missing := named - picker.specs.keys():
+        yield f"{folder.trials} lacks {len(missing)} runs of trials that the summary names; tune.py adds them again"
 
 
 def _last_failure(tries: tuple[Try, ...]) -> str:

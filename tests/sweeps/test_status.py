@@ -11,7 +11,9 @@ from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from sweeps.cli.status import main
 from sweeps.grids import load_grid
+from sweeps.tuning.summary import summarise
 from tests.helpers.rows import record
+from tests.helpers.studies import Bench, settings_of
 
 SELECT = ["--grid", "demo", "--select", "gamma=0", "--seeds", "3"]
 SPECS = make_plan(load_grid("demo"), seeds=3, select=["gamma=0"])[0].specs
@@ -90,3 +92,17 @@ def test_bad_input(status, arguments: list[str], message: str) -> None:
     assert (code, output) == (2, "")
     assert message in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_runs_that_a_study_s_folder_has_lost_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its summary knows them; without them the study would look smaller, and complete."""
+    bench = Bench(tmp_path, settings_of())
+    bench.run(2, sampler="random")
+    summarise(bench.optimiser, {}).save(bench.folder)
+    arguments = ["--results", str(tmp_path), "--plan", str(bench.plan_path)]
+    main(arguments)
+    assert "lacks" not in capsys.readouterr().out
+
+    next(bench.folder.trials.glob("000001-*")).unlink()
+    main(arguments)
+    assert f"{bench.folder.trials} lacks 1 runs of trials that the summary names" in capsys.readouterr().out
