@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -39,3 +40,15 @@ def test_one_seed_has_no_spread_among_seeds_and_a_missing_value_is_no_run():
     assert math.isnan(over["sd_seeds"])
     (alone,) = stats.over_classes(means[means["class"] == 0], ["row"]).to_dict("records")
     assert math.isnan(alone["sd_classes"]), "one class has no spread among classes: 0.00 would claim one"
+
+
+def test_runs_crossed_by_cell_and_seed_are_those_of_a_pivot_table():
+    """Gaps are NaN, what was scored twice is averaged, cells are named by two columns."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"class": rng.integers(0, 5, 60), "known": rng.integers(-1, 3, 60), "seed": rng.integers(0, 3, 60)}
+    )
+    frame["auroc"] = np.where(rng.random(60) < 0.2, np.nan, rng.random(60))
+    expected = frame.dropna().pivot_table(index=["class", "known"], columns="seed", values="auroc", aggfunc="mean")
+    np.testing.assert_allclose(stats.crossed_runs(frame, "auroc", ("class", "known")), expected.to_numpy(float))
+    assert stats.crossed_runs(frame.assign(auroc=np.nan), "auroc") is None
