@@ -13,6 +13,7 @@ from agad.tensors.seeding import seed_of
 METHOD = {
     "title": "isolation forest",
     "cost": 0.0,
+    "fit_cost": 0.9,
     "labels": "none",
     "gradient": False,
     "uses": ["features"],

@@ -11,6 +11,7 @@ from agad.spec.run import RunSpec
 METHOD = {
     "title": "nearest neighbours",
     "cost": 0.0,
+    "fit_cost": 2.9,
     "labels": "none",
     "gradient": False,
     "uses": ["features", "neighbours"],

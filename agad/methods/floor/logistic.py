@@ -14,6 +14,7 @@ from agad.spec.run import RunSpec
 METHOD = {
     "title": "logistic regression",
     "cost": 0.0,
+    "fit_cost": 1.0,
     "labels": "must",
     "gradient": False,
     "uses": ["features"],

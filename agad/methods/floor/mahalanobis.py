@@ -11,6 +11,7 @@ from agad.spec.run import RunSpec
 METHOD = {
     "title": "Mahalanobis",
     "cost": 0.0,
+    "fit_cost": 0.3,
     "labels": "none",
     "gradient": False,
     "uses": ["features"],

@@ -13,6 +13,7 @@ from agad.spec.run import RunSpec
 METHOD = {
     "title": "OC-SVM",
     "cost": 0.0,
+    "fit_cost": 0.6,
     "labels": "none",
     "gradient": False,
     "uses": ["features"],

@@ -33,6 +33,13 @@ def test_what_trains_nothing_costs_a_few_updates() -> None:
     assert relative_cost(timing) == 5
 
 
+def test_a_method_without_updates_costs_its_fit_and_pretraining_counts() -> None:
+    """Otherwise the time that the floor's runs leave would be 0 of 0."""
+    assert relative_cost(spec(method="knn", updates=0, batch_size=256, min_anomalies=32, curve=())) == 2.9
+    trained = spec(method="deep_sad", updates=100, batch_size=256, encoder="lenet_large")
+    assert relative_cost(trained.replace(pretrain_updates=300)) == pytest.approx(4 * relative_cost(trained))
+
+
 def test_time_left_is_by_cost() -> None:
     assert seconds_left([AGAD.replace(backbone="unetpp")], {AGAD: 10.0}) == pytest.approx(50)
     assert seconds_left([AGAD], {}) is None
