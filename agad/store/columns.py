@@ -123,7 +123,9 @@ MEASURED = {
 }
 
 CURVE = {
-    "curve_update": Column(pa.list_(_I32), "Update of each point of the learning curve; 0 without updates.", "updates", low=0),
+    "curve_update": Column(
+        pa.list_(_I32), "Update of each point of the learning curve; 0 without updates.", "updates", low=0
+    ),
     **{
         f"curve_auroc_{protocol}": _auroc(f"at each point {meaning}.", pa.list_(_F64))
         for protocol, meaning in _PROTOCOL_MEANINGS.items()
