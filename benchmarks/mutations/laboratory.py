@@ -39,7 +39,8 @@ _SECONDS = 300
 """Of one command, after which it counts as hanging."""
 _SAYS = re.compile(
     r"error: |passed over|skipped|damaged|Set aside|Not complete|[1-9][0-9]* missing|prepared again|without checksums|"
-    r"no checksums|[1-9][0-9]* to do|No run|not readable|no task in the queue|lacks [0-9]|a checksum is wrong"
+    r"no checksums|[1-9][0-9]* to do|is of another|No run|not readable|no task in the queue|lacks [0-9]|"
+    r"a checksum is wrong"
 )
 """What a line has by which a reader sees that something is not as it was."""
 _WORK = re.compile(r"[0-9]+ runs of |[a-z]+ [0-9]+x[0-9]+: |  classes \(training|    [0-9]|Trial [0-9]+: ")
@@ -107,7 +108,7 @@ def commands_of(copy: Specimen) -> dict[str, Callable[[], int]]:
         "status": lambda: status.main(plan),
         "status of the study": lambda: status.main(["--results", results, "--plan", str(study.plan)]),
         "everything": lambda: print(*_everything(copy), sep="\n") or 0,
-        "worker": lambda: print(*(WorkerOptions.load(path).plan for path in copy.files("worker's options"))) or 0,
+        "worker": lambda: print(*_plans_of_options(copy), sep="\n") or 0,
         "launch": lambda: launch.main([*plan, *where]),
         "status of the killed": lambda: status.main(killed),
         "launch of the killed": lambda: launch.main([*killed, *where]),
@@ -118,11 +119,15 @@ def commands_of(copy: Specimen) -> dict[str, Callable[[], int]]:
     }
 
 
+def _plans_of_options(copy: Specimen) -> Iterator[str]:
+    yield from (WorkerOptions.load(path).plan for path in copy.files("worker's options"))
+
+
 def _everything(copy: Specimen) -> Iterator[str]:
     """What the report reads, scores and curves included, without its pictures, which take most of its time."""
     store = ResultStore(copy.path)
     yield table.cells_table(read_all(store)).to_markdown()
-    yield str(store.read(SCIENCE).num_rows)
+    store.read(SCIENCE)
     yield from damaged_files(open_store(store))
     studies, damaged = read_studies([copy.path])
     yield from (f"{study_text(study)}\n{trials_table(study).to_markdown()}" for study in studies)

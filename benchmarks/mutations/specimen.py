@@ -39,7 +39,7 @@ _SMALL = (
     *("final_protocols=eval", "curve_protocols=eval"),
 )
 KILLED = ("status of the killed", "launch of the killed")
-ROWS = ("status", "everything", "launch")
+ROWS = ("status", "status of the study", "everything", "launch")
 STUDIES = ("status of the study", "set from study", "tune", "set from study again", "everything")
 KINDS = {
     "row": ("inbox/*.parquet", ROWS),
