@@ -9,7 +9,7 @@ from .claim import Claim
 from .judge import NOT_TESTED, RESULTS, Finding
 from .table import claims_table, effect_text, n_text, places_text
 
-_SHOWN = {"eval": "eval", "batch_normals_first": "normals first"}
+_SHOWN = {"eval": "eval", "eval_recal": "recal", "batch_normals_first": "normals first"}
 _CLASSES_MISSING = "runs of a part of the classes only"
 
 
@@ -26,14 +26,15 @@ def short_claims(found: Sequence[Finding]) -> Sheet:
         name="claims-short",
         caption="What the paper claims, and what our rows say",
         columns=("claim", "the paper says", "where", "our rows", *_SHOWN.values(), "n"),
-        kinds=(KEY, PAPER, NOTE, NOTE, OURS, OURS, NOTE),
+        kinds=(KEY, PAPER, NOTE, NOTE, *(OURS for _ in _SHOWN), NOTE),
         lines=tuple(lines),
         notes=(
-            f"{len({one.claim for one in found})} claims; of {len(found)} findings, one a claim and place, "
+            f"{len({one.claim for one in found})} claims, judged at {len(found)} places (a data set and γ each): "
             f"{', '.join(f'{sum(one.result == name for one in found)} {name}' for name in RESULTS)}.",
             *_settings(tested),
-            "eval: each image scored alone, with running statistics; normals first: in batches of a test set that is "
-            "ordered by label. Gain in points of AUROC with its 95% interval; ✓, ✗: it, or the opposite, is borne out.",
+            "eval, recal: each image scored alone, with running statistics (recal: estimated again on training "
+            "normals); normals first: in batches of a test set that is ordered by label. Gain in points of AUROC with "
+            "its 95% interval; ✓, ✗: it, or the opposite, is borne out.",
         ),
         data=whole.data,
     )
@@ -43,7 +44,7 @@ def _settings(tested: Sequence[Finding]) -> Iterator[str]:
     """In what the runs leave this project's settings, where they do."""
     found = dict.fromkeys(name for finding in tested for name in finding.settings if "=" in name)
     if found:
-        yield f"Among the runs are such with {', '.join(found)}."
+        yield f"Settings in which some of these runs differ from the defaults: {', '.join(found)}."
 
 
 def _line(finding: Finding) -> tuple[str, ...]:
@@ -59,7 +60,7 @@ def _rest(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
     none = {finding.claim for finding in found} - decided - some
     for claims, why in ((some, _CLASSES_MISSING), (none, "no run")):
         if claims:
-            yield (_count(claims), "", why, NOT_TESTED, "", "", "")
+            yield (_count(claims), "", why, NOT_TESTED, *("" for _ in _SHOWN), "")
 
 
 def _count(claims: set[Claim]) -> str:

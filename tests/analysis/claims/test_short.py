@@ -22,7 +22,7 @@ def test_each_claim_is_a_line_or_is_counted():
         ("partly", "runs of a part of the classes only", NOT_TESTED),
         ("none", "no run", NOT_TESTED),
     ]
-    assert sheet.notes[0].startswith("3 claims; of 3 findings, one a claim and place, 1 holds")
+    assert sheet.notes[0].startswith("3 claims, judged at 3 places (a data set and γ each): 1 holds")
 
 
 def test_nothing_run_is_one_line():
