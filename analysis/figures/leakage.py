@@ -45,7 +45,8 @@ def leakage_figure(cells: Cells) -> Drawing | None:
     protocols = leakage.scored(cells)
     if len(protocols) < 2:
         return None
-    rows = [row for row in plain_rows(cells) if cells.summary["ok"].iloc[row]][:MOST_PANELS]
+    compared = leakage.compared_rows(cells)
+    rows = [row for row in plain_rows(cells) if row in compared][:MOST_PANELS]
     if not rows:
         return None
     with mpl.rc_context(STYLE):

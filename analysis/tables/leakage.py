@@ -53,6 +53,12 @@ def scored(cells: Cells) -> tuple[str, ...]:
     return tuple(protocol for protocol in PROTOCOLS if cells.runs[column(protocol)].notna().any())
 
 
+def compared_rows(cells: Cells) -> list[int]:
+    """Rows that were scored under two protocols at least."""
+    found = cells.ok.groupby("row")[[column(protocol) for protocol in PROTOCOLS]].count()
+    return [int(str(row)) for row in found.index[(found > 0).sum(axis=1) > 1]]
+
+
 def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
     """Mean over classes of the best curve point under each protocol, chosen on the test set.
 
@@ -101,16 +107,15 @@ def _gain(runs: NDArray[np.float64], *, shared: bool) -> Gain:
 
 
 def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
-    """A line per row: each protocol at the last update, at the best one, and the gain; None where all is eval."""
+    """A line per row that was scored under several protocols: the last update, the best one, and the gain; or None."""
     protocols = scored(cells)
     if len(protocols) < 2:
         return None
     summary, best, fields = cells.summary, oracle(cells, curves), fewest_fields(cells)
     gained, ordered = gains(cells, "eval"), gains(cells, "batch_shuffled")
     lines, data = [], []
-    for index, values in enumerate(cells.rows):
-        if not summary.at[index, "ok"]:
-            continue
+    for index in compared_rows(cells):
+        values = cells.rows[index]
         last = [float(summary[_avg(protocol)].iloc[index]) for protocol in protocols]
         chosen = [float(best[p].iloc[index]) if p in best else None for p in protocols]
         gain, order = gained.get(index), ordered.get(index)

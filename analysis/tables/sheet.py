@@ -173,4 +173,5 @@ def _html_cell(line: tuple[str, ...], column: int, kind: str, *, again: bool) ->
     marks = [kind, *(["gap"] if cell == GAP else []), *(["again"] if hidden else [])]
     marks += ["long"] if len(cell) > _LONG else []
     tag, scope = ("th", ' scope="row"') if column == 0 else ("td", "")
-    return f'<{tag}{scope} class="{" ".join(marks)}">{html.escape(cell)}</{tag}>'
+    whole = html.escape(cell).replace(" … ", "\N{NO-BREAK SPACE}…\N{NO-BREAK SPACE}")  # an interval stays on a line
+    return f'<{tag}{scope} class="{" ".join(marks)}">{whole}</{tag}>'
