@@ -14,7 +14,7 @@ from .. import stats
 from ..cells import Cells
 from ..summary import CELL, beside_paper
 from ..tables import contrast, formats
-from ..tables.keys import fewest_fields, heading, key_text, key_texts
+from ..tables.keys import fewest_fields, key_texts
 from ..tables.leakage import LABELS, column, scored
 from .drawing import COLOURS, FAINT, STYLE, Drawing, Panels, say_on_hover
 
@@ -70,10 +70,8 @@ def paper_forest(cells: Cells) -> Drawing | None:
 def choice_forest(cells: Cells) -> Drawing | None:
     """What one choice changes, a panel per protocol, and the probability that it is better; None without a pair."""
     lines: dict[str, list[_Line]] = {}
-    for pair in contrast.pairs(cells):
-        values = cells.rows[pair.variant]
-        ours, theirs = (key_text(pair.field, cells.rows[row][pair.field]) for row in (pair.variant, pair.baseline))
-        where = ", ".join(key_texts(("dataset", "gamma"), values))
+    for pair, what in contrast.choices(cells, list(contrast.pairs(cells))).items():
+        where = ", ".join(key_texts(("dataset", "gamma"), cells.rows[pair.variant]))
         for protocol in scored(cells):
             found = contrast.contrast(cells, pair, column(protocol))
             if found is None:
@@ -84,7 +82,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
             compared = stats.paired(a, b, column(protocol), CELL, shared=cells.shared[pair.variant])
             low, high = (None if end is None else 100 * end for end in (found.interval.low, found.interval.high))
             line = _Line(
-                f"{where}: {heading(pair.field)} {ours} over {theirs}",
+                f"{where}: {what}",
                 100 * found.interval.estimate,
                 low,
                 high,

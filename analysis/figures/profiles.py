@@ -8,14 +8,14 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from agad.spec import catalogue, datasets
-from agad.spec.catalogue import backbones
+from agad.spec import datasets
 
 from ..cells import Cells
 from ..summary import HEADLINE
 from ..tables import formats
 from ..tables.formats import GAMMA
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, say_on_hover, ticks
+from .rows import detector_name
 
 _STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """Beside the colours, for who does not tell these apart."""
@@ -71,7 +71,7 @@ def _panels(cells: Cells) -> dict[tuple[str, float], dict[str, int]]:
     for index, values in enumerate(cells.rows):
         if 1 < summary["classes"].iloc[index] == summary["classes_wanted"].iloc[index]:
             of = found.setdefault((values["dataset"], values["gamma"]), {})
-            rival = of.get(name := _name(cells, index))
+            rival = of.get(name := detector_name(values))
             if rival is None or summary["ok"].iloc[index] > summary["ok"].iloc[rival]:
                 of[name] = index
     best = {key: sorted(of.items(), key=lambda one: -summary["avg"].iloc[one[1]]) for key, of in found.items()}
@@ -86,13 +86,3 @@ def _profile(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     values = 100 * runs[HEADLINE].to_numpy()[order]
     below = np.cumsum(weights.to_numpy()[order]) / weights.sum()
     return np.concatenate([[0.0], values, [100.0]]), np.concatenate([[1.0], 1 - below, [1 - below[-1]]])
-
-
-def _name(cells: Cells, index: int) -> str:
-    """A generator's title, a method's where it is another than AGAD."""
-    values = cells.rows[index]
-    if values["method"] == "agad":
-        known = backbones()
-        return known[values["backbone"]].title if values["backbone"] in known else str(values["backbone"])
-    methods = catalogue.methods()
-    return methods[values["method"]].title if values["method"] in methods else str(values["method"])

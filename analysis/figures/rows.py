@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agad.spec import datasets
-from agad.spec.catalogue import backbone_names, backbones
+from agad.spec.catalogue import backbone_names, backbones, methods
 
 from ..cells import Cells
 from ..tables import formats
@@ -26,12 +26,14 @@ def is_plain(values: Mapping[str, Any]) -> bool:
 def plain_rows(cells: Cells) -> list[int]:
     """Of each data set and backbone the row with the paper's main settings and the fewest anomalies.
 
-    A row that has a finished run comes before all that have none, as those of a plan that has just been made.
+    A row that has a finished run comes before all that have none, as those of a plan that has just been made. Of a data
+    set on which AGAD has finished runs, other methods are left out: what they call a backbone is none of theirs.
     """
     found: dict[tuple[Any, ...], int] = {}
     finished = set(cells.ok["row"])
+    ours = {cells.rows[index]["dataset"] for index in finished if cells.rows[index]["method"] == "agad"}
     order = sorted(
-        range(len(cells.rows)),
+        (index for index, one in enumerate(cells.rows) if one["method"] == "agad" or one["dataset"] not in ours),
         key=lambda index: (index not in finished, not is_plain(cells.rows[index]), cells.rows[index]["gamma"]),
     )
     for index in order:
@@ -40,11 +42,18 @@ def plain_rows(cells: Cells) -> list[int]:
     return sorted(found.values())
 
 
+def detector_name(values: Mapping[str, Any]) -> str:
+    """A generator's title, a method's where it is another than AGAD."""
+    name, known = ("backbone", backbones()) if values["method"] == "agad" else ("method", methods())
+    found = known.get(values[name])
+    return found.title if found else str(values[name])
+
+
 def row_title(cells: Cells, index: int) -> str:
-    """Data set, backbone and, where there is one, the share of anomalies."""
+    """Data set, generator or method and, where there is one, the share of anomalies."""
     values = cells.rows[index]
     share = f", {GAMMA} {formats.gamma(values['gamma'])}" if values["gamma"] else ""
-    return f"{datasets.title(values['dataset'])}, {backbones()[values['backbone']].title}{share}"
+    return f"{datasets.title(values['dataset'])}, {detector_name(values)}{share}"
 
 
 def class_name(dataset: str, target: int) -> str:

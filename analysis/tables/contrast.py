@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,21 @@ def pairs(cells: Cells) -> Iterator[Pair]:
                 yield Pair(name, baselines[keys[row]], row)
 
 
+def choices(cells: Cells, found: Sequence[Pair]) -> dict[Pair, str]:
+    """What each pair compares, as `context on over off`; of several alike at a place, with what tells these apart."""
+    texts, alike = {}, defaultdict(list)
+    for pair in found:
+        ours, theirs = (key_text(pair.field, cells.rows[row][pair.field]) for row in (pair.variant, pair.baseline))
+        texts[pair] = f"{heading(pair.field)} {ours} over {theirs}"
+        alike[texts[pair], *key_texts(LEADING_FIELDS, cells.rows[pair.variant])].append(pair)
+    for same in alike.values():
+        rows = [cells.rows[pair.variant] for pair in same]
+        names = [name for name in cells.fields if len({key_text(name, values[name]) for values in rows}) > 1]
+        for pair, values in zip(same, rows, strict=True):
+            texts[pair] += "".join(f", {heading(name)} {key_text(name, values[name])}" for name in names)
+    return texts
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """What a variant gains over its baseline under one protocol, class by class and seed by seed.
@@ -94,11 +110,9 @@ def contrast_table(cells: Cells) -> Sheet | None:
         (pair, {protocol: contrast(cells, pair, column(protocol)) for protocol in protocols}) for pair in pairs(cells)
     ]
     found = [(pair, gains) for pair, gains in found if any(gains.values())]
-    corrected = _corrected(found, protocols)
+    corrected, texts_of = _corrected(found, protocols), choices(cells, [pair for pair, _ in found])
     for pair, gains in found:
-        values = cells.rows[pair.variant]
-        ours, theirs = (key_text(pair.field, cells.rows[row][pair.field]) for row in (pair.variant, pair.baseline))
-        what = f"{heading(pair.field)} {ours} over {theirs}"
+        values, what = cells.rows[pair.variant], texts_of[pair]
         key, there = key_texts(LEADING_FIELDS, values), [gain for gain in gains.values() if gain]
         p_values = {protocol: corrected.get((pair, protocol)) for protocol in protocols}
         over = "/".join(dict.fromkeys(gain.over for gain in there))

@@ -16,6 +16,7 @@ from analysis.figures.boxes import box_rows
 from analysis.figures.curves import curve_figures
 from analysis.figures.drawing import INK
 from analysis.figures.leakage import leakage_figure
+from analysis.figures.rows import plain_rows, row_title
 from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
 
@@ -48,6 +49,20 @@ def test_svgs_take_the_pages_colour_and_share_no_ids(demo):
     for text in texts:
         assert INK not in text
         assert "currentColor" in text
+
+
+def test_a_method_without_a_generator_has_no_generators_name(tmp_path):
+    """Nearest neighbours beside the U-Net on one data set, and alone on another: their spec says naive all the same."""
+    store = ResultStore(tmp_path)
+    commit_all(store, specs(seeds=(0,), dataset="cifar10", backbone="unet"), lambda spec: 0.5)
+    for dataset in ("cifar10", "fashion_mnist"):
+        commit_all(store, specs(seeds=(0,), dataset=dataset, method="knn", updates=0), lambda spec: 0.6)
+    cells = read_all(tmp_path)
+
+    assert {row_title(cells, row) for row in plain_rows(cells)} == {
+        "CIFAR-10, U-Net",
+        "Fashion-MNIST, nearest neighbours",
+    }
 
 
 def with_images(spec, error):

@@ -49,6 +49,22 @@ def test_a_mark_is_holms_wilcoxon_over_the_lines_of_one_choice(tmp_path):
     assert data["eval_p_holm"].round(3).tolist() == [0.004, 0.031]
 
 
+def test_lines_that_would_print_alike_say_what_tells_them_apart(tmp_path):
+    """The same choice with two backbones on one data set; alone it says no more than the choice."""
+    store = ResultStore(tmp_path)
+    for context in ("on", "off"):
+        for backbone in ("naive", "unet"):
+            commit_all(store, specs(seeds=(0,), adversarial_context=context, backbone=backbone), lambda spec: 0.9)
+        commit_all(store, specs(seeds=(0,), dataset="digits", adversarial_context=context), lambda spec: 0.9)
+    data = contrast.contrast_table(read_all(tmp_path)).data
+
+    assert sorted(data.loc[data["field"] == "adversarial_context", "contrast"]) == [
+        "context on over off",
+        "context on over off, backbone naive",
+        "context on over off, backbone unet",
+    ]
+
+
 def test_only_classes_that_both_have_are_paired(tmp_path):
     on, off = specs((0, 1, 2), seeds=(0,)), specs((1, 2, 3), seeds=(0,), adversarial_context="off")
     commit_all(ResultStore(tmp_path), [*on, *off], lambda spec: 0.8 + 0.01 * (spec.adversarial_context == "on"))
