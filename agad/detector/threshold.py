@@ -60,7 +60,7 @@ def threshold_of(held_out: Scores, quantile: float) -> Threshold:
     count = len(held_out)
     if not 0 < quantile < 1:
         raise SpecError(f"q={quantile:g} is no quantile: it must be between 0 and 1")
-    rank = math.ceil((count + 1) * quantile - 1e-9)
+    rank = _rank(count, quantile)
     if rank > count:
         raise SpecError(
             f"q={quantile:g} needs {math.ceil(quantile / (1 - quantile) - 1e-9)} held-out normals, the detector has "
@@ -74,6 +74,10 @@ def threshold_of(held_out: Scores, quantile: float) -> Threshold:
         high=None if high is None else float(held_out[high - 1]),
         held_out=count,
     )
+
+
+def _rank(count: int, quantile: float) -> int:
+    return math.ceil((count + 1) * quantile - 1e-9)
 
 
 def _ranks(count: int, quantile: float) -> tuple[int | None, int | None]:
@@ -100,6 +104,21 @@ def rate_interval(hits: int, count: int) -> tuple[float, float]:
     low = 0.0 if hits == 0 else float(betaincinv(hits, count - hits + 1, tail))
     high = 1.0 if hits == count else float(betaincinv(hits + 1, count - hits, 1 - tail))
     return low, high
+
+
+def excess_p_value(hits: int, count: int, held_out: int, quantile: float) -> float:
+    """Probability that so many of `count` new normals, or more, exceed the threshold for q of `held_out` ones.
+
+    If all are of one kind, each order of them is as likely as any other, and the hits are beta-binomial: the threshold
+    is as random as the hits are. Equal scores only make hits rarer.
+    """
+    from scipy.special import betaln, gammaln
+
+    below = _rank(held_out, quantile)
+    above = held_out + 1 - below
+    k = np.arange(hits, count + 1)
+    ways = gammaln(count + 1) - gammaln(k + 1) - gammaln(count - k + 1)
+    return min(1.0, float(np.exp(ways + betaln(k + above, count - k + below) - betaln(above, below)).sum()))
 
 
 def auroc_interval(auroc: float, normals: int, anomalies: int) -> tuple[float, float]:
