@@ -17,10 +17,10 @@ from agad.detector import fitted as plain
 from agad.detector.content import Content, preparation_of
 from agad.detector.detector import Detector
 from agad.detector.source import test_labels
-from agad.detector.threshold import LEVEL, auroc_interval, excess_p_value, highest_quantile, rate_interval
+from agad.detector.threshold import excess_p_value, highest_quantile, rate_interval
 from agad.errors import DataError
 from agad.methods import TrainView
-from agad.scoring.auroc import auroc
+from agad.scoring.auroc import LEVEL, auroc, auroc_interval
 from agad.scoring.weights import load_weights
 from agad.spec import catalogue
 from agad.spec.run import RunSpec

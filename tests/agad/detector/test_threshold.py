@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom
 
 from agad.detector.threshold import (
-    auroc_interval,
     excess_p_value,
     highest_quantile,
     percentiles,
@@ -17,7 +16,7 @@ from agad.detector.threshold import (
     threshold_of,
 )
 from agad.errors import SpecError
-from agad.scoring.auroc import auroc
+from agad.scoring.auroc import auroc, auroc_interval
 
 
 @pytest.mark.parametrize(("count", "quantile"), [(19, 0.95), (50, 0.9), (99, 0.99), (200, 0.95)])
