@@ -92,7 +92,8 @@ def test_score_writes_rows_maps_and_a_page(place: Path, capsys: pytest.CaptureFi
         (["{top}/bottle/test", "--threshold", "q=0.999"], "needs 999 held-out normals, the detector has 8"),
         (["{top}/bottle/test", "--threshold", "high"], "no number"),
         (["{top}/bottle/test", "--threshold", "nan"], "no number"),
-        (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "No such file or directory"),
+        (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "give the name of a file in a folder that exists"),
+        (["{top}/bottle/test", "--csv", "{top}/bottle"], "give the name of a file in a folder that exists"),
     ],
 )
 def test_score_refuses_in_one_line(
