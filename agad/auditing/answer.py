@@ -9,10 +9,17 @@ from agad.auditing.intervals import Estimate
 from agad.auditing.protocols import Scored
 from agad.auditing.result import LABELS, Line, Worth, interval, points
 
+_SINGLE = ("as_is_one", "batch1")
+"""Protocols that score each image alone, whatever the batch size."""
+
 
 def worth(scored: Sequence[Scored], batch: int | None) -> tuple[Worth, ...]:
     """Differences between protocols, at the batch size of the score function; none where a protocol failed."""
-    of = {one.line.protocol: one for one in scored if one.placements is not None and one.line.batch in (batch, 1)}
+    of = {
+        one.line.protocol: one
+        for one in scored
+        if one.placements is not None and (one.line.batch == batch or one.line.protocol in _SINGLE)
+    }
     given = of["as_given"]
     shuffled = of.get("as_is_shuffled") or of.get("batch_shuffled")
     singly = [one for one in of.values() if one.line.independent and one is not given]

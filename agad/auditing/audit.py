@@ -85,6 +85,7 @@ def audit(
     ):
         if value is not None and value < 1:
             raise AuditError(f"{name} must be at least 1, not {value}")
+    curve_finding(curve, reported, 0.5)  # what no AUROC can be is refused now, and not after minutes of scoring
     generator = np.random.default_rng(seed_of("audit", "images"))
     if limit is not None and limit < len(test.labels):
         test = test.part(limit, generator)

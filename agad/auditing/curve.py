@@ -21,8 +21,12 @@ def curve_finding(curve: Sequence[float] | Any | None, reported: float | None, f
         curve: AUROC on the test set, in [0, 1], after each epoch or other step; None: not known.
         reported: the AUROC that was published; None: not known.
         found: the AUROC of the weights that are audited.
+
+    Raises AuditError, one line, for values that no AUROC has.
     """
     kind = "best_epoch"
+    if reported is not None and not 0 <= reported <= 1:
+        raise AuditError(f"the AUROC that was reported is {reported:g}; give it from 0 to 1, as 0.93")
     if curve is None:
         return Finding(kind, UNKNOWN, "No test curve was given, so a choice of the best epoch was not looked for.")
     values = _values(curve)

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.95
+from agad.scoring.auroc import auroc_interval
+
 _DEVIATE = 1.959963984540054
-"""The normal deviate of LEVEL, two-sided."""
+"""The normal deviate of agad.scoring.auroc.LEVEL, two-sided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with its interval at LEVEL over test images; `low` and `high` are None where too few images hold it."""
+    """A value with its 95% interval over test images; `low` and `high` are None where too few images hold it."""
 
     value: float
     low: float | None
@@ -64,8 +65,20 @@ class Placements:
     def __sub__(self, other: Placements) -> Placements:
         return Placements(self.of_anomalies - other.of_anomalies, self.of_normals - other.of_normals)
 
+    def auroc(self) -> Estimate:
+        """The AUROC with its interval, both in [0, 1].
+
+        At 0 and 1 no placement varies, which is no certainty: there the interval is Newcombe's.
+        """
+        found = self.estimate()
+        if found.low is None or found.high is None:
+            return found
+        if found.value in (0.0, 1.0):
+            return Estimate(found.value, *auroc_interval(found.value, len(self.of_normals), len(self.of_anomalies)))
+        return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
+
     def estimate(self) -> Estimate:
-        """The AUROC in [0, 1], or the difference of two, with its interval."""
+        """The AUROC, or the difference of two, with its interval by their variance alone."""
         value = float(self.of_anomalies.mean())
         if min(len(self.of_anomalies), len(self.of_normals)) < 2:
             return Estimate(value, None, None)

@@ -79,7 +79,7 @@ class Protocols:
         each = [Placements.of(self._test.labels, scores) for scores in several]
         values = [one.estimate().value for one in each]
         mean = Placements.mean(each)
-        line = Line(protocol, batch, len(each), mean.estimate(), min(values), max(values), independent)
+        line = Line(protocol, batch, len(each), mean.auroc(), min(values), max(values), independent)
         return Scored(self._told(line), mean)
 
     def scores(self, order: Positions, batch: int | None) -> Scores:

@@ -109,6 +109,7 @@ def _checked(values: dict[str, Any]) -> Content:
     _require(content.spec.image_size <= MOST_PIXELS, f"its images have {content.spec.image_size} pixels a side")
     prepared = content.preparation["version"]
     _require(prepared == PREPARATION_VERSION, f"images were prepared by version {prepared}, now {PREPARATION_VERSION}")
+    _require(isinstance(content.preparation.get("steps"), str), "preparation has no steps")  # an export tells them
     for name in ("class_names", "notes"):
         texts = getattr(content, name)
         _require(isinstance(texts, list) and all(isinstance(text, str) for text in texts), f"{name} are no texts")

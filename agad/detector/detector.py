@@ -122,15 +122,19 @@ class Detector:
         """The same detector on a device."""
         return Detector(self.content, device)
 
+    @property
+    def normal(self) -> str:
+        """The name of the normal class."""
+        names, index = self.content.class_names, self.content.spec.target_class
+        return names[index] if index < len(names) else str(index)
+
     def describe(self) -> list[str]:
         """What it is and where it comes from, a line each."""
         spec, known = self.content.spec, self.content.provenance
-        names = self.content.class_names
-        normal = names[spec.target_class] if spec.target_class < len(names) else str(spec.target_class)
         net = f"{spec.backbone}, {spec.updates} updates, " if self._method.nets else ""
         commit = str(known.get("git_commit") or f"agad {known.get('agad_version')}")[:12]
         return [
-            f"{spec.method} ({net}seed {spec.seed}) on {spec.dataset}, normal: {normal}, "
+            f"{spec.method} ({net}seed {spec.seed}) on {spec.dataset}, normal: {self.normal}, "
             f"{spec.image_size}x{spec.image_size} {'grey' if self.content.channels == 1 else 'RGB'}",
             f"data {str(known.get('data_digest'))[:12]}, code {commit}, run {spec.run_id}, "
             f"protocol {known.get('protocol')}, {len(self._held_out)} held-out normals",

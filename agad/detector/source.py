@@ -13,7 +13,7 @@ from agad.data.readers.folder import OneClassError
 from agad.errors import DataError, SpecError
 from agad.spec.class_names import class_index
 
-_NORMAL = {"good", "normal", "normals", "ok", "negative", "healthy", "benign"}
+_NORMAL_NAMES = {"good", "normal", "normals", "ok", "negative", "healthy", "benign"}
 """Names of a normal class, in small letters, without blanks and marks."""
 
 
@@ -52,10 +52,15 @@ def normal_class(data: Prepared, wanted: str | None) -> int:
     trained = [index for index, count in enumerate(counts) if count]
     if len(trained) == 1:
         return trained[0]
-    named = [index for index in trained if "".join(filter(str.isalnum, names[index].lower())) in _NORMAL]
+    named = [index for index in trained if is_called_normal(names[index])]
     if len(named) == 1:
         return named[0]
     raise SpecError(f"which class is normal? name it by --normal, one of: {', '.join(names)}")
+
+
+def is_called_normal(name: str) -> bool:
+    """Whether a class or folder is called good, normal, ok or the like."""
+    return "".join(filter(str.isalnum, name.lower())) in _NORMAL_NAMES
 
 
 def test_labels(data: Prepared, normal: int) -> tuple[int, int]:

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.errors import SpecError
-
-LEVEL = 0.95
-"""Of every interval."""
+from agad.scoring.auroc import LEVEL
 
 Scores = NDArray[np.floating]
 
@@ -60,7 +58,7 @@ def threshold_of(held_out: Scores, quantile: float) -> Threshold:
     count = len(held_out)
     if not 0 < quantile < 1:
         raise SpecError(f"q={quantile:g} is no quantile: it must be between 0 and 1")
-    rank = math.ceil((count + 1) * quantile - 1e-9)
+    rank = _rank(count, quantile)
     if rank > count:
         raise SpecError(
             f"q={quantile:g} needs {math.ceil(quantile / (1 - quantile) - 1e-9)} held-out normals, the detector has "
@@ -74,6 +72,10 @@ def threshold_of(held_out: Scores, quantile: float) -> Threshold:
         high=None if high is None else float(held_out[high - 1]),
         held_out=count,
     )
+
+
+def _rank(count: int, quantile: float) -> int:
+    return math.ceil((count + 1) * quantile - 1e-9)
 
 
 def _ranks(count: int, quantile: float) -> tuple[int | None, int | None]:
@@ -102,22 +104,16 @@ def rate_interval(hits: int, count: int) -> tuple[float, float]:
     return low, high
 
 
-def auroc_interval(auroc: float, normals: int, anomalies: int) -> tuple[float, float]:
-    """The interval of an AUROC at LEVEL over fresh test images, of one trained detector (Newcombe 2006, method 5).
+def excess_p_value(hits: int, count: int, held_out: int, quantile: float) -> float:
+    """Probability that so many of `count` new normals, or more, exceed the threshold for q of `held_out` ones.
 
-    The variance is Hanley and McNeil's with the mean size in place of both; the ends are the AUROCs that lie 1.96 of
-    their own standard errors from the estimate, so that they stay within [0, 1] and have a width at 1.
+    If all are of one kind, each order of them is as likely as any other, and the hits are beta-binomial: the threshold
+    is as random as the hits are. Equal scores only make hits rarer.
     """
-    from scipy.optimize import brentq
-    from scipy.special import ndtri
+    from scipy.special import betaln, gammaln
 
-    z, extra = float(ndtri((1 + LEVEL) / 2)), (normals + anomalies) / 2 - 1
-
-    def distance(true: float) -> float:
-        spread = 1 + extra * ((1 - true) / (2 - true) + true / (1 + true))
-        return (auroc - true) ** 2 - z**2 * true * (1 - true) * spread / (normals * anomalies)
-
-    # The ends 0 and 1 solve the equation trivially where the estimate is there: its root inside is meant.
-    low = 0.0 if auroc == 0 else float(brentq(distance, 0, min(auroc, 1 - 1e-9)))
-    high = 1.0 if auroc == 1 else float(brentq(distance, max(auroc, 1e-9), 1))
-    return low, high
+    below = _rank(held_out, quantile)
+    above = held_out + 1 - below
+    k = np.arange(hits, count + 1)
+    ways = gammaln(count + 1) - gammaln(k + 1) - gammaln(count - k + 1)
+    return min(1.0, float(np.exp(ways + betaln(k + above, count - k + below) - betaln(above, below)).sum()))

@@ -17,10 +17,10 @@ from agad.detector import fitted as plain
 from agad.detector.content import Content, preparation_of
 from agad.detector.detector import Detector
 from agad.detector.source import test_labels
-from agad.detector.threshold import auroc_interval, highest_quantile, rate_interval
+from agad.detector.threshold import excess_p_value, highest_quantile, rate_interval
 from agad.errors import DataError
 from agad.methods import TrainView
-from agad.scoring.auroc import auroc
+from agad.scoring.auroc import LEVEL, auroc, auroc_interval
 from agad.scoring.weights import load_weights
 from agad.spec import catalogue
 from agad.spec.run import RunSpec
@@ -205,8 +205,11 @@ def _result(detector: Detector, data: Prepared, split: OneClassSplit) -> dict[st
 
 def broken_promise(result: Mapping[str, float | int | None]) -> str:
     """What to say where test normals exceed the threshold more often than it promises, beyond chance; else empty."""
-    low, quantile = result.get("false_positive_low"), result.get("quantile")
-    if low is None or quantile is None or low <= 1 - quantile:
+    names = ("false_positive_rate", "n_test_normal", "n_held_out", "quantile")
+    rate, count, held_out, quantile = (result.get(name) for name in names)
+    if rate is None or count is None or held_out is None or quantile is None:
+        return ""
+    if excess_p_value(round(rate * count), int(count), int(held_out), quantile) > (1 - LEVEL) / 2:
         return ""
     return (
         "THE THRESHOLD DOES NOT HOLD for the test set: its normals exceed it far more often than held-out training "

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from agad import console, files
 from agad.data.prepared import Prepared, open_prepared
+from agad.errors import DataError
 from agad.methods.floor.fitted import vectors
 from agad.scoring.auroc import auroc
 
@@ -51,11 +52,18 @@ class ClassFacts(NamedTuple):
 
 
 def overlap(data: Prepared) -> Iterator[ClassFacts]:
-    """The numbers of each class, from all training and test images."""
+    """The numbers of each class that the test images hold beside others, from all training and test images.
+
+    Raises DataError for fewer than NEIGHBOURS training images.
+    """
+    if len(data.train_labels) < NEIGHBOURS:
+        raise DataError(f"{data.dataset} has {len(data.train_labels)} training images; overlap needs {NEIGHBOURS}")
     foreign = [_foreign_share(data, features) for features in ("pixels", "gcn")]
     sizes = complexity(data.test_images)
     for number, name in enumerate(data.class_names):
         is_anomaly = (data.test_labels != number).astype(np.int64)
+        if not 0 < is_anomaly.sum() < len(is_anomaly):
+            continue  # it has no test image, or all of them
         pixels, gcn = (float(share[is_anomaly == 0].mean()) for share in foreign)
         yield ClassFacts(number, name, pixels, gcn, auroc(is_anomaly, sizes))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from agad import files
 from agad.auditing.result import LABELS, Audit, Line, interval, points
 
 from ..figures.audit import audit_figure
@@ -29,9 +30,8 @@ def write_audit(found: Audit, model: str, target: Path) -> Path:
         Section("how", "How to read this", words=_how(found)),
     ]
     page = target / "index.html"
-    page.write_text(
-        render("Is this AUROC real?", _lead(found, model), sections, files=False, paper=False), encoding="utf-8"
-    )
+    text = render("Is this AUROC real?", _lead(found, model), sections, files=False, paper=False)
+    files.replace_atomically(page, lambda path: path.write_text(text, encoding="utf-8", errors="replace"))
     return page
 
 

@@ -29,9 +29,9 @@ Column = tuple[str, Cells, str]
 def overlap_table(place: Path, dataset: str, columns: Sequence[Column]) -> Sheet:
     """A line per class, what was known of it before training beside AUROCs; then their rank correlations."""
     known = known_of(place / FILE, dataset)
-    found = {heading: _of_classes(cells, value, len(known)) for heading, cells, value in columns}
+    found = {heading: _of_classes(cells, value, known.index) for heading, cells, value in columns}
     numbers = pd.DataFrame({name: known[name] for name in MEASURES} | found)
-    lines = [(name, *map(formats.auroc, numbers.loc[number])) for number, name in enumerate(known["class_name"])]
+    lines = [(name, *map(formats.auroc, numbers.loc[number])) for number, name in known["class_name"].items()]
     for name, title in MEASURES.items():
         shown = [_rank(known[name], of) for of in found.values()]
         lines.append((f"rank correlation with {title}", *("" for _ in MEASURES), *shown))
@@ -50,19 +50,19 @@ def overlap_table(place: Path, dataset: str, columns: Sequence[Column]) -> Sheet
 
 
 def known_of(path: Path, dataset: str) -> pd.DataFrame:
-    """The lines of one data set, in the order of its classes. AnalysisError where the file has none."""
+    """The lines of one data set, by the numbers of its classes, rising. AnalysisError where the file has none."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = [line for line in csv.DictReader(file) if line["dataset"] == dataset]
         frame = pd.DataFrame(lines).astype({"normal_class": int, **dict.fromkeys(MEASURES, float)})
     except (OSError, KeyError, ValueError) as error:
         raise AnalysisError(f"{path} holds no overlap of {dataset}: {error}") from error
-    return frame.sort_values("normal_class", ignore_index=True)
+    return frame.set_index("normal_class").sort_index()
 
 
-def _of_classes(cells: Cells, value: str, classes: int) -> pd.Series[float]:
+def _of_classes(cells: Cells, value: str, classes: pd.Index[int]) -> pd.Series[float]:
     means = cells.class_means(value).set_index("class")["mean"]
-    return means.reindex(range(classes))
+    return means.reindex(classes)
 
 
 def _rank(known: pd.Series[float], found: pd.Series[float]) -> str:

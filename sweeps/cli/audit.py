@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agad import console
+from agad import console, files
 from agad.auditing.result import FINE, LABELS, UNKNOWN, Audit, points
 from agad.errors import AuditError
 
@@ -76,7 +76,8 @@ def _audit(options: argparse.Namespace) -> int:
     found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
     for line in _lines(found):
         print(line)
-    (options.out / "audit.json").write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+    numbers = json.dumps(found.to_dict(), indent=1)
+    files.replace_atomically(options.out / "audit.json", lambda path: path.write_text(numbers, encoding="utf-8"))
     print(f"\n{program.analysis('page.audit').write_audit(found, options.model, options.out)}")
     return 0
 

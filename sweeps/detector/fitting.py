@@ -156,9 +156,15 @@ def _trained(spec: RunSpec, options: argparse.Namespace, root: Path, device: str
         ),
         _Report().watch,
     )  # fmt: skip
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: worker.stopping.stop("interrupted"))
-    worker.work()
+    before = {
+        number: signal.signal(number, lambda *_: worker.stopping.stop("interrupted"))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        worker.work()
+    finally:  # what follows, the scoring of held-out images, has no other way to be stopped
+        for number, handler in before.items():
+            signal.signal(number, handler)
     row = _row(ResultStore(options.results), spec)
     if worker.stopping.is_set() and (row is None or row["status"] != "ok"):
         return None

@@ -56,6 +56,9 @@ def _main(options: argparse.Namespace) -> int:
     from agad.detector.files import files_at, notes_on, scored, to_csv
     from agad.detector.pictures.sheet import HeatmapFolder
 
+    if options.csv is not None and (options.csv.is_dir() or not options.csv.absolute().parent.is_dir()):
+        # Now, and not when all is scored.
+        raise AgadError(f"--csv {options.csv}: give the name of a file in a folder that exists")
     detector = load_detector(options.detector, resolve_device(options.device))
     value, words = _threshold(detector, options.threshold)
     if options.heatmaps is not None:

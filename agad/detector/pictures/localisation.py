@@ -11,6 +11,7 @@ from PIL import Image
 
 from agad.data.image import SUFFIXES, decode
 from agad.data.source import Damaged
+from agad.detector.source import is_called_normal
 from agad.errors import DataError
 
 LARGEST = 256
@@ -80,10 +81,18 @@ def _falling(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """The masks beside a test folder: MVTec AD's `ground_truth/KIND/NAME_mask.png` for `test/KIND/NAME.png`."""
+    """The masks beside a test folder: MVTec AD's `ground_truth/KIND/NAME_mask.png` for `test/KIND/NAME.png`.
+
+    Attributes:
+        normal: name of the normal kind; one that is called good or the like is normal too.
+    """
+
+    normal: str
 
     def of(self, path: str) -> NDArray[np.bool_] | None:
-        """The mask of an image (H, W), all clear where its kind has none; None where no mask belongs to it.
+        """The mask of an image (H, W), all clear where its kind is normal; None where no mask belongs to it.
+
+        So of anomalies that nobody marked nothing is counted: their pixels are not clear.
 
         Raises DataError for a mask that cannot be read.
         """
@@ -93,7 +102,8 @@ class Masks:
         if not truth.is_dir():
             return None
         if not (truth / kind).is_dir():
-            return np.zeros(_bounded(_size(path)), bool)
+            is_normal = kind == self.normal or is_called_normal(kind)
+            return np.zeros(_bounded(_size(path)), bool) if is_normal else None
         for stem in (f"{image.stem}_mask", image.stem):
             for suffix in sorted(SUFFIXES):
                 if (found := truth / kind / f"{stem}{suffix}").is_file():

@@ -55,7 +55,7 @@ class HeatmapFolder:
     ) -> None:
         """Write a chunk of files. Raises OSError where the disk is full, DataError for a mask that cannot be read."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        scale, masks = 2 * (self.detector.content.heat or 0), Masks()
+        scale, masks = 2 * (self.detector.content.heat or 0), Masks(self.detector.normal)
         for path, pixels, score, heat in zip(paths, images, scores, maps, strict=True):
             self._count += 1
             name = f"{self._count:05d}-{_plain(Path(path).stem)}"

@@ -555,3 +555,20 @@ def test_what_was_not_given_is_said_not_to_be_known():
     found = of(Net().eval())
 
     assert severities(found, "best_epoch", "test_in_training", "skipped") == [UNKNOWN] * 3
+
+
+def test_a_further_size_of_one_image_changes_no_difference():
+    """The order is worth what it is at the batch size of the score function, whatever other sizes are tried."""
+    model = Net().train()
+    with_one, without = (audit(model, images(), LABELS, batch_size=16, sizes=s, shuffles=2) for s in ((1, 8), (8,)))
+
+    assert with_one.worth == without.worth
+    assert with_one.sentence == without.sentence
+
+
+def test_what_no_auroc_can_be_is_refused_before_anything_is_scored():
+    def never(batch: Tensor) -> Tensor:
+        raise AssertionError(len(batch))
+
+    with pytest.raises(AuditError, match="give it from 0 to 1"):
+        audit(never, images(), LABELS, reported=93.1)

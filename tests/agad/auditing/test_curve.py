@@ -31,6 +31,12 @@ def test_the_best_of_a_curve_is_recognised(curve, reported, found, severity, wor
     assert words in finding.sentence
 
 
+@pytest.mark.parametrize("reported", [93.1, -0.1, float("nan")])
+def test_an_auroc_in_percent_is_one_line(reported):
+    with pytest.raises(AuditError, match=r"the AUROC that was reported is .*; give it from 0 to 1"):
+        curve_finding(None, reported, 0.8)
+
+
 @pytest.mark.parametrize("curve", [[], [84.1, 85.0], [[0.5]], ["a"], [float("nan")], 3])
 def test_a_curve_of_another_kind_is_one_line(curve):
     with pytest.raises(AuditError, match="the curve must be a list of AUROCs between 0 and 1"):

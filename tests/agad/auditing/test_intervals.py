@@ -44,3 +44,21 @@ def test_of_one_anomaly_there_is_no_interval():
     found = Placements.of(np.array([0, 0, 1]), np.array([0.0, 1.0, 0.5])).estimate()
 
     assert (found.value, found.low, found.high, found.is_above_zero) == (0.5, None, None, False)
+
+
+@pytest.mark.parametrize("scores", [[0.0, 1.0, 2.0, 3.0], [3.0, 2.0, 1.0, 0.0]])
+def test_few_images_in_perfect_order_are_no_certainty(scores: list[float]):
+    """All placements are equal, so that their variance is 0; two normals and two anomalies prove little."""
+    found = Placements.of(np.array([0, 0, 1, 1]), np.array(scores)).auroc()
+
+    assert found.value in (found.low, found.high)
+    assert found.high - found.low > 0.3
+
+
+@given(st.integers(0, 1000))
+def test_the_interval_of_an_auroc_stays_between_0_and_1(seed: int):
+    generator = np.random.default_rng(seed)
+    labels = np.repeat([0, 1], 8)
+    found = Placements.of(labels, generator.normal(size=16) + 3 * labels).auroc()
+
+    assert 0 <= found.low <= found.value <= found.high <= 1

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agad.data.cache import PREPARATION_VERSION
 from agad.detector.content import KIND, VERSION, load_content, save_content
 from agad.detector.detector import load_detector
 from agad.errors import AgadError, DataError
@@ -67,6 +68,7 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
         ({"fitted": {"mean": 1}}, "fitted state"),
         ({"class_names": [1]}, "class_names are no texts"),
         ({"preparation": {"version": 1}}, "prepared by version 1"),
+        ({"preparation": {"version": PREPARATION_VERSION}}, "preparation has no steps"),
         ({"preparation": 3}, "that this agad can use"),
         ({"nets": 3}, "nets has no names"),
         ({"spec": {}}, "semantics_version"),

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import betabinom
 
 from agad.detector.threshold import (
-    auroc_interval,
+    excess_p_value,
     highest_quantile,
     percentiles,
     rate_interval,
     threshold_of,
 )
 from agad.errors import SpecError
-from agad.scoring.auroc import auroc
+from agad.scoring.auroc import auroc, auroc_interval
 
 
 @pytest.mark.parametrize(("count", "quantile"), [(19, 0.95), (50, 0.9), (99, 0.99), (200, 0.95)])
@@ -99,3 +100,21 @@ def test_the_interval_of_a_rate(hits: int, count: int) -> None:
     expected = binomtest(hits, count).proportion_ci(0.95, method="exact")
 
     assert rate_interval(hits, count) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize(("held_out", "count"), [(19, 5), (40, 2000), (400, 300)])
+def test_normals_of_one_kind_are_seldom_called_others(held_out: int, count: int) -> None:
+    """Over the draw of the held-out normals and of the test's: 2.5% at most, also where few make the threshold."""
+    rng = np.random.default_rng(0)
+    thresholds = [threshold_of(np.sort(draw), 0.95).value for draw in rng.random((2000, held_out))]
+    p_values = np.array([excess_p_value(int((rng.random(count) > t).sum()), count, held_out, 0.95) for t in thresholds])
+
+    assert np.mean(p_values <= 0.025) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 2000)
+
+
+@pytest.mark.parametrize(("hits", "count", "held_out"), [(0, 10, 19), (5, 30, 19), (3, 100, 40), (2000, 2000, 400)])
+def test_the_p_value_is_the_beta_binomial_s(hits: int, count: int, held_out: int) -> None:
+    rank = int(np.ceil((held_out + 1) * 0.95 - 1e-9))
+    expected = betabinom.sf(hits - 1, count, held_out + 1 - rank, rank)
+
+    assert excess_p_value(hits, count, held_out, 0.95) == pytest.approx(expected, abs=1e-10)

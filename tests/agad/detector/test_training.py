@@ -176,6 +176,14 @@ def test_test_normals_of_another_kind_are_said(tmp_path: Path) -> None:
     assert broken_promise({}) == ""
 
 
+def test_few_held_out_normals_accuse_nobody() -> None:
+    """A threshold of 19 normals lets 12% of its own kind through in one case of ten."""
+    result = {"n_held_out": 19, "quantile": 0.95, "n_test_normal": 1000, "false_positive_rate": 0.12}
+
+    assert broken_promise(result) == ""
+    assert "THE THRESHOLD DOES NOT HOLD" in broken_promise({**result, "n_held_out": 1000})
+
+
 def test_weights_of_other_images_are_refused(tmp_path: Path) -> None:
     from agad.detector.training import detector_of
     from agad.spec.run import RunOptions

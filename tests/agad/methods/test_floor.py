@@ -17,6 +17,7 @@ from agad.methods.method import TrainView
 from agad.spec.catalogue import methods
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
+from agad.tensors.device import autocast
 from agad.tensors.pool import ImagePool
 from agad.train import run
 from tests.helpers.science import CPU, OPTIONS, made_up
@@ -75,6 +76,19 @@ def test_the_fast_search_finds_the_bits_of_the_exact_one(spread: float, k: int) 
 
     assert torch.equal(knn._nearest(bank, x, k), knn._smallest(bank, x, k))
     assert torch.equal(knn._nearest(bank, x[3:4], k), knn._smallest(bank, x, k)[3:4])
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.1, 0.2])
+def test_neighbours_are_the_nearest_in_half_precision_too(spread: float) -> None:
+    """Products in bfloat16 may put a neighbour behind the candidates: none may be missed for that."""
+    generator = torch.Generator().manual_seed(1)
+    bank = 0.5 + spread * torch.randn(700, 300, generator=generator)
+    x = 0.5 + spread * torch.randn(70, 300, generator=generator)
+    expected = knn._smallest(bank, x, 2).sum(1)
+    for precision in ("bf16", "tf32"):
+        with autocast(CPU, precision):
+            found = method_of(spec_of("knn", eval_precision=precision, neighbours=2), 1).score_vectors(bank, x)
+        assert torch.equal(found, expected), precision
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(50, 6), (6, 50)])

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from agad.data.prepared import Prepared, in_memory
+from agad.errors import DataError
 from agad.scoring.overlap import complexity, main, overlap
 
 
@@ -45,6 +46,27 @@ def test_a_busy_class_has_simple_anomalies() -> None:
 
     assert [one.auroc_complexity for one in overlap(data)] == [1.0, 0.0]
     assert complexity(images)[:20].max() < complexity(images)[20:].min()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_class_without_test_images_is_left_out() -> None:
+    """It has no number, rather than one that is none."""
+    data = two_classes(100)
+    train = (data.train_images, data.train_labels)
+    first = torch.from_numpy(data.test_labels == 0)
+    both = in_memory("npz:three", train, (data.test_images, data.test_labels), ("a", "b", "c"))
+    alone = in_memory("npz:two", train, (data.test_images[first], data.test_labels[first.numpy()]), ("a", "b"))
+
+    assert [one.class_name for one in overlap(both)] == ["a", "b"]
+    assert list(overlap(alone)) == []
+
+
+def test_too_few_training_images_are_one_line() -> None:
+    data = two_classes(100)
+    test = (data.test_images, data.test_labels)
+    few = in_memory("npz:two", (data.train_images[:9], data.train_labels[:9]), test, ("a", "b"))
+    with pytest.raises(DataError, match="npz:two has 9 training images; overlap needs 10"):
+        next(overlap(few))
 
 
 def test_the_command_writes_a_line_per_class(tmp_path: Path) -> None:

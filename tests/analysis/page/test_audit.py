@@ -50,6 +50,11 @@ def test_the_page_is_whole_needs_no_network_and_escapes_what_it_is_given(tmp_pat
     assert "the score of image 0 is nan" in text
 
 
+def test_a_model_whose_name_is_no_text_has_a_page(tmp_path: Path):
+    """File names of Linux may hold bytes that are no UTF-8."""
+    assert "m?.py" in write_audit(AUDIT, "m\udce9.py", tmp_path).read_text()
+
+
 def test_the_figure_shows_every_protocol_that_was_scored():
     drawing = audit_figure(AUDIT.lines)
 

@@ -35,6 +35,18 @@ def test_classes_stand_beside_their_aurocs_and_correlate(place: Path) -> None:
     assert sheet.lines[12][-1].startswith("\N{MINUS SIGN}1.00")
 
 
+def test_a_class_of_which_nothing_is_known_shifts_no_other(place: Path) -> None:
+    """The file leaves out classes without test images; lines are matched by number."""
+    kept = [line for line in (place / FILE).read_text().splitlines() if not line.startswith("cifar10,3,")]
+    (place / FILE).write_text("\n".join(kept))
+    cells = Facts(ROOT / "reproduction").one_row("unetpp", {})
+    sheet = overlap_table(place, "cifar10", [("UNet++", cells, "auroc")])
+
+    assert [line[0] for line in sheet.lines[:9]] == [f"class {number}" for number in range(10) if number != 3]
+    assert all(line[1] == line[-1] for line in sheet.lines[:9])
+    assert sheet.lines[9][-1].startswith("+1.00")
+
+
 @pytest.mark.parametrize("text", [None, "", HEADER, "a,b\n1,2\n", HEADER + "cifar10,zero,x,1,1,1\n"])
 def test_a_file_without_the_data_set_is_one_line(text: str | None, tmp_path: Path) -> None:
     path = tmp_path / "overlap.csv"

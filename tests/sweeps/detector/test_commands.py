@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,8 @@ def test_score_writes_rows_maps_and_a_page(place: Path, capsys: pytest.CaptureFi
         (["{top}/bottle/test", "--threshold", "q=0.999"], "needs 999 held-out normals, the detector has 8"),
         (["{top}/bottle/test", "--threshold", "high"], "no number"),
         (["{top}/bottle/test", "--threshold", "nan"], "no number"),
-        (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "No such file or directory"),
+        (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "give the name of a file in a folder that exists"),
+        (["{top}/bottle/test", "--csv", "{top}/bottle"], "give the name of a file in a folder that exists"),
     ],
 )
 def test_score_refuses_in_one_line(
@@ -158,3 +160,19 @@ def test_export_from_the_command_line(place: Path, capsys: pytest.CaptureFixture
     assert main(["export", str(place / "bottle.agad"), "--onnx", str(place / "bottle.onnx")]) == 0
     assert "input pixels, uint8 (N, 1, 16, 16)" in capsys.readouterr().out
     assert (place / "bottle.onnx").is_file()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_what_follows_the_training(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In training it lets the worker write a checkpoint; the scoring of held-out images after it just ends."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("agad.detector.training.detector_of", interrupted)
+    results = ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "x.agad")]
+
+    assert main(["fit", str(place / "bottle"), *LEAN, *results]) == 1
+    assert "Interrupted. Go on with:" in capsys.readouterr().err

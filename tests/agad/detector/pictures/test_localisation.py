@@ -85,7 +85,7 @@ def bottle(tmp_path: Path) -> Path:
 
 def test_masks_are_found_beside_the_test_folder(bottle: Path) -> None:
     """Clear for kinds without masks, none where one is missing; large ones are made smaller."""
-    masks = Masks()
+    masks = Masks("good")
     found = masks.of(str(bottle / "test" / "cut" / "00010.png"))
 
     assert found is not None
@@ -100,13 +100,22 @@ def test_masks_are_found_beside_the_test_folder(bottle: Path) -> None:
     assert masks.of(str(bottle / "test" / "cut" / "00012.png")) is None
 
 
+@pytest.mark.parametrize(("normal", "counts"), [("scratch", True), ("good", False)])
+def test_of_anomalies_that_nobody_marked_nothing_is_counted(bottle: Path, normal: str, counts: bool) -> None:
+    """A kind without masks is clear where it is the normal one, and not where its masks were never drawn."""
+    fill(bottle / "test" / "scratch", 1, 50)
+    found = Masks(normal).of(str(bottle / "test" / "scratch" / "00050.png"))
+
+    assert (found is not None) == counts
+
+
 def test_elsewhere_there_are_no_masks(tmp_path: Path) -> None:
     fill(tmp_path / "a" / "b", 1, 0)
 
-    assert Masks().of(str(tmp_path / "a" / "b" / "00000.png")) is None
+    assert Masks("good").of(str(tmp_path / "a" / "b" / "00000.png")) is None
 
 
 def test_a_damaged_mask_is_one_clear_line(bottle: Path) -> None:
     (bottle / "ground_truth" / "cut" / "00010_mask.png").write_bytes(b"x")
     with pytest.raises(DataError, match=r"the mask .*00010_mask\.png cannot be read: not an image"):
-        Masks().of(str(bottle / "test" / "cut" / "00010.png"))
+        Masks("good").of(str(bottle / "test" / "cut" / "00010.png"))
