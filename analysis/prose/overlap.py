@@ -31,7 +31,7 @@ def overlap_table(place: Path, dataset: str, columns: Sequence[Column]) -> Sheet
     known = known_of(place / FILE, dataset)
     found = {heading: _of_classes(cells, value, known.index) for heading, cells, value in columns}
     numbers = pd.DataFrame({name: known[name] for name in MEASURES} | found)
-    lines = [(name, *map(formats.auroc, numbers.loc[number])) for number, name in known["class_name"].items()]
+    lines = [(name, *map(formats.auroc, of)) for name, of in zip(known["class_name"], numbers.to_numpy(), strict=True)]
     for name, title in MEASURES.items():
         shown = [_rank(known[name], of) for of in found.values()]
         lines.append((f"rank correlation with {title}", *("" for _ in MEASURES), *shown))
