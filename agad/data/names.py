@@ -73,3 +73,8 @@ def _words(name: str) -> list[str]:
     """The words of a name in small letters; an inner capital begins one: `TrainImages` has two."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.strip())
     return [word for word in re.split(r"[\s_.()\[\]-]+", apart.lower()) if word]
+
+
+def printable(name: str) -> str:
+    """A file's or class's name for a message of one line, whatever characters it has."""
+    return name if name.isprintable() else ascii(name)[1:-1]

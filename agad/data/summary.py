@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from agad.data.names import printable
+
 _WIDTH = 118
 _MOST_CLASSES = 40
 """Classes that are listed; of more the number is said."""
@@ -23,7 +25,9 @@ def summary_lines(meta: Mapping[str, Any], folder: Path) -> list[str]:
     size = meta["image_size"]
     head = f"{meta['dataset']} {size}x{size}: {train} training and {test} test images, digest {meta['digest'][:12]}"
     counted = list(zip(meta["class_names"], meta["train_counts"], meta["test_counts"], strict=True))
-    classes = [f"{index} {_plain(name)} {of[0]}+{of[1]}" for index, (name, *of) in enumerate(counted[:_MOST_CLASSES])]
+    classes = [
+        f"{index} {printable(name)} {of[0]}+{of[1]}" for index, (name, *of) in enumerate(counted[:_MOST_CLASSES])
+    ]
     if len(counted) > _MOST_CLASSES:
         classes.append(f"and {len(counted) - _MOST_CLASSES} more")
     listed = textwrap.wrap(
@@ -35,7 +39,3 @@ def summary_lines(meta: Mapping[str, Any], folder: Path) -> list[str]:
         break_on_hyphens=False,
     )
     return [f"{head}, {folder}", *listed, *(f"  note: {note}" for note in meta["notes"])]
-
-
-def _plain(name: str) -> str:
-    return name if name.isprintable() else ascii(name)[1:-1]

@@ -88,8 +88,7 @@ class Session:
         self._resumes = 0
         self._updater: Updater | None = None
         self._is_whole = True  # false in the midst of an update
-        self.together = 1
-        self._peak = 0
+        self.together, self._peak = 1, 0
         self._clock = Clock()
         self._pace = Pace(self._options.checkpoint_every, self._options.first_checkpoint)
         self._saved_mark = self._mark()  # a run that has done nothing needs no checkpoint

@@ -108,7 +108,7 @@ def _number(text: str) -> float:
 
 
 def _line(row: Scored) -> str:
-    from agad.data.tree import printable
+    from agad.data.names import printable
 
     if row.score is None:
         return f"{'-':>10} {'-':>6}  {row.verdict:<9}  {printable(row.path)} ({row.reason})"
@@ -135,7 +135,7 @@ def _write_page(maps: HeatmapFolder, rows: list[Scored], options: argparse.Names
 
 
 def _conclude(rows: list[Scored], csv: Path | None) -> int:
-    from agad.data.tree import printable
+    from agad.data.names import printable
 
     damaged = [row for row in rows if row.score is None]
     flagged = sum(row.verdict == "anomalous" for row in rows)

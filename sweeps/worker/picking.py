@@ -67,10 +67,7 @@ class Picker:
     """
 
     def __init__(self, plan: Plan, store: ResultStore, board: ClaimBoard, policy: RetryPolicy) -> None:
-        self.plan = plan
-        self.store = store
-        self.board = board
-        self.policy = policy
+        self.plan, self.store, self.board, self.policy = plan, store, board, policy
         self._specs = {spec.run_id: spec for spec in plan.specs}
         self._closed: dict[str, str] = {}
         self._open = dict.fromkeys(self._specs)

@@ -190,8 +190,7 @@ class Worker:
 
     def _run_together(self, spec: RunSpec, claim: Claim) -> RunRecord | None:
         """As _run, with others of the plan beside it in this process; one that ends makes room for the next."""
-        from agad.train import crew
-        from agad.train.control import Member
+        from agad.train import control, crew
 
         claims = {spec.run_id: claim}
         own: RunRecord | None = None
@@ -202,7 +201,7 @@ class Worker:
                 claims[picked[0].run_id] = picked[1]
                 self.heartbeat.hold(picked[1])
                 data = self._data.open(picked[0])
-                yield Member(picked[0], self.options.of_run(picked[1]), data, self._control(*picked))
+                yield control.Member(picked[0], self.options.of_run(picked[1]), data, self._control(*picked))
                 picked = None if self.stopping.is_set() else self.picker.next()
 
         def ended(member: Member, outcome: RunRecord | Exception) -> None:

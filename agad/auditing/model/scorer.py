@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agad.auditing.inputs import take
 from agad.errors import AuditError, is_out_of_memory
 
 Positions = NDArray[np.int64]
@@ -33,7 +34,7 @@ class Scorer:
 
     def one_batch(self, positions: Positions) -> Scores:
         """Scores of one batch (B,); AuditError where the function raises, or returns other than B finite numbers."""
-        batch = self._take(positions)
+        batch = take(self.images, positions)
         try:
             found = self._score(batch)
         except AuditError:
@@ -61,13 +62,6 @@ class Scorer:
         for positions in np.split(order, range(batch, len(order), batch)) if batch else [order]:
             scores[positions] = self.one_batch(positions)
         return scores
-
-    def _take(self, positions: Positions) -> Any:
-        if isinstance(self.images, torch.Tensor):
-            return self.images[torch.from_numpy(positions).to(self.images.device)]
-        if isinstance(self.images, np.ndarray):
-            return self.images[positions]
-        return [self.images[position] for position in positions]
 
 
 def described(error: BaseException) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from agad.data.names import is_like_split, is_mask_folder, natural, split_part
+from agad.data.names import is_like_split, is_mask_folder, natural, printable, split_part
 from agad.data.source import Source, SourceAbsentError, missing
-from agad.data.tree import ImageFile, Tree, printable, subfolders, tree_source
+from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
 
 PREFIXES = {

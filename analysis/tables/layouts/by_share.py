@@ -36,8 +36,6 @@ _OTHER_PROTOCOL = "†: borrowed, and of another protocol: one known anomaly cla
 
 _RUN_HERE = "here: run by this project, under eval, with anomalies from all other classes; Table 1 has those without."
 
-_OWN_COLUMNS = ("AGAD, paper", "AGAD, here", "diff", "verdict", "n")
-
 
 def by_method(ours: OurTable) -> Iterator[Sheet]:
     """Table 2: a line per share of anomalies, the borrowed methods beside."""
