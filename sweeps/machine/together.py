@@ -22,7 +22,7 @@ log = logging.getLogger("agad.worker")
 
 _FILE = "together.json"
 _KIND = (
-    *("dataset", "image_size", "method", "backbone", "precision", "batch_size", "gamma"),
+    *("dataset", "image_size", "method", "backbone", "encoder", "precision", "batch_size", "gamma"),
     *("batch_norm", "batch_mix", "adversarial_context", "anomaly_pair"),
 )
 """Fields that what an update costs depends on."""

@@ -43,6 +43,15 @@ def test_it_is_measured_once_for_a_kind_of_run_by_the_costliest(measured: list[R
     assert measured == [COSTLY, NAIVE]
 
 
+def test_kinds_differ_where_the_cost_does() -> None:
+    """Whatever a method's own net is: by its encoder Deep SVDD's runs cost ten times as much or as little."""
+    options, deep = RunOptions(device="cpu"), {"method": "deep_svdd", "normal_class": 0}
+    specs = [COSTLY, NAIVE, *(RunSpec(**deep, encoder=one) for one in ("lenet_small", "lenet_large"))]
+
+    assert len({together._kind_of(spec, options) for spec in specs}) == len(specs)
+    assert together._kind_of(NAIVE, options) == together._kind_of(NAIVE.replace(seed=3), options)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"naive": {"one": 2}}', '{"naive": []}', '{"naive": null}'])
 def test_a_file_that_cannot_be_read_is_measured_again(text: str, measured: list[RunSpec], tmp_path: Path) -> None:
     (tmp_path / "together.json").write_text(text)
