@@ -20,7 +20,8 @@ from agad.errors import AnalysisError
 
 MINUS = "\N{MINUS SIGN}"
 
-_FACT = re.compile(rf"(?P<text>[+{MINUS}]?\d*\.?\d+)(?P<mark><!--= (?P<question>[^>]+?) -->)")
+# Not the end of something longer: `4,000`, `1e-3` and a hyphen for a minus would be written over in part.
+_FACT = re.compile(rf"(?<![\w.,-])(?P<text>[+{MINUS}]?\d*\.?\d+)(?P<mark><!--= (?P<question>[^>]+?) -->)")
 _TABLE = re.compile(
     r"(?P<open><!-- table: (?P<question>[^>]+?) -->\n)(?P<body>.*?)(?P<close><!-- end of table -->)", re.S
 )
@@ -38,7 +39,8 @@ class Mark(NamedTuple):
 def marks(page: str) -> list[Mark]:
     """All marks of a page, tables first.
 
-    AnalysisError where a comment begins like one and isn't: a number that nobody checks must not look checked.
+    AnalysisError where a comment begins like one and isn't: a number that nobody checks must not look checked. Nor is
+    one a mark that has separators of thousands, an exponent, or a hyphen for a minus.
     """
     found = [Mark("table", one["question"], one["body"].strip()) for one in _TABLE.finditer(page)]
     found += [Mark("number", one["question"], one["text"]) for one in _FACT.finditer(page)]

@@ -116,9 +116,13 @@ def test_the_command_writes_and_checks(page: Path, capsys: pytest.CaptureFixture
         "far <!--= unetpp mean eval -->",
         "9.0 <!--= unetpp mean eval -->",
         "<!-- table: unetpp protocols -->\nno end",
+        "4,000<!--= unetpp runs -->",
+        "1e-3<!--= unetpp gain p -->",
+        "-3.2<!--= unetpp gain -->",
+        "1.2.3<!--= unetpp gain -->",
     ],
 )
 def test_a_mark_that_marks_nothing_is_an_error(broken: str) -> None:
-    """Else a number would look checked that nobody checks."""
+    """Else a number would look checked that nobody checks, or be written over in part."""
     with pytest.raises(AnalysisError, match="marks are begun"):
         marks(broken)
