@@ -55,6 +55,16 @@ def test_region_overlap_is_the_mean_over_regions_up_to_the_limit(cases) -> None:
     assert found.region_overlap() == pytest.approx(expected, abs=5e-3)
 
 
+@pytest.mark.parametrize("scale", [1e-2, 1e-4, 1e-6])
+def test_how_strong_maps_are_does_not_matter(cases, scale: float) -> None:
+    """A detector that reconstructs well has errors far below 1; the order of its pixels is all that counts."""
+    maps, masks = cases
+    weak = counted((scale * maps).astype(np.float32), masks)
+
+    assert weak.pixel_auroc() == pytest.approx(roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-3)
+    assert weak.region_overlap() == pytest.approx(counted(maps, masks).region_overlap(), abs=2e-3)
+
+
 def test_a_map_that_is_the_mask_finds_all_and_a_flat_one_nothing(cases) -> None:
     _, masks = cases
     perfect, flat = counted(masks.astype(np.float32), masks), counted(np.zeros(masks.shape, np.float32), masks)
