@@ -193,8 +193,8 @@ def test_exact_duplicates_are_counted(places, tmp_path):
 def test_raw_data_that_change_while_they_are_read_are_not_kept(places, tmp_path, monkeypatch):
     inner = prepared_module.write_prepared
 
-    def prepare_while_downloading(*arguments):
-        inner(*arguments)
+    def prepare_while_downloading(*arguments, **named):
+        inner(*arguments, **named)
         write_npz(tmp_path / "data" / "some.npz", train=8)
 
     monkeypatch.setattr(prepared_module, "write_prepared", prepare_while_downloading)
