@@ -37,6 +37,8 @@ def batch_sizes(spec: RunSpec, n_normal: int) -> BatchSizes:
     (`appended`). Raises SpecError where the anomalies leave no room for a normal.
     """
     batch = min(spec.batch_size, n_normal)
+    if not spec.updates:  # a method without gradient draws none, and needs no room in it
+        return BatchSizes(batch, 0)
     anomaly = anomalies_per_batch(spec.gamma, batch, spec.min_anomalies)
     if spec.anomaly_place == "appended":
         return BatchSizes(batch, anomaly)

@@ -128,7 +128,7 @@ GRIDS = {
     "rivals_semi": reduced(1, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist", "batch_size=64"]),
     "rivals_supervised": reduced(
         2,
-        select=[CLASS0, "dataset=mnist", "gamma=0.05", "known_anomaly_classes=1,2"],
+        select=[CLASS0, "dataset=mnist", "method=classifier", "gamma=0.05", "known_anomaly_classes=1,2"],
         overrides=["updates=1"],
     ),
     "full": reduced(

@@ -12,6 +12,7 @@ from agad.store.folder import StudyFolder
 from sweeps.tuning.outcomes import RunOutcome, intermediate, trial_outcome
 from sweeps.worker.growing import Feed, Judgement, Verdicts
 from sweeps.worker.options import WorkerOptions
+from sweeps.worker.prepare import OpenedData
 from sweeps.worker.worker import Worker
 from tests.helpers.science import made_up, small
 from tests.helpers.studies import VALIDATED, Bench, cells, settings_of
@@ -83,7 +84,7 @@ def test_a_worker_prunes_a_run_that_was_withdrawn_while_it_trains(
     bench, (run,) = Bench(tmp_path, settings), settings.specs
     feed = Feed(bench.folder)
     feed.write(Verdicts("eval"))
-    monkeypatch.setattr(Worker, "_open_data", lambda *_: made_up())
+    monkeypatch.setattr(OpenedData, "open", lambda *_: made_up())
     reported: list[dict[int, float]] = []
 
     def report(self: Feed, run_id: str, points: dict[int, float]) -> None:

@@ -25,6 +25,7 @@ from sweeps.tuning.study import rebuild
 from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.growing import Feed
 from sweeps.worker.options import WorkerOptions
+from sweeps.worker.prepare import OpenedData
 from sweeps.worker.worker import Worker
 from tests.conftest import ROOT
 from tests.helpers.science import made_up, small, with_images
@@ -45,7 +46,7 @@ def test_poisoned_test_images_do_not_move_a_study(tmp_path: Path, monkeypatch: p
     poisoned = with_images(data, test_images=torch.full_like(data.test_images, 255))
 
     def study(results: Path, images: Any) -> list[tuple[Any, Any]]:
-        monkeypatch.setattr(Worker, "_open_data", lambda *_: images)
+        monkeypatch.setattr(OpenedData, "open", lambda *_: images)
         bench = Bench(results, settings)
         worker = Worker(WorkerOptions(plan=str(bench.plan_path), results=str(results)))
         worker.open()
