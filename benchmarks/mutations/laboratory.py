@@ -39,8 +39,8 @@ _SECONDS = 300
 """Of one command, after which it counts as hanging."""
 _SAYS = re.compile(
     r"error: |passed over|skipped|damaged|Set aside|Not complete|[1-9][0-9]* missing|prepared again|without checksums|"
-    r"no checksums|[1-9][0-9]* to do|is of another|No run|not readable|no task in the queue|lacks [0-9]|"
-    r"a checksum is wrong"
+    r"no checksums|[1-9][0-9]* to do|is of another|not the name of|No run|not readable|no task in the queue|"
+    r"lacks [0-9]|a checksum is wrong"
 )
 """What a line has by which a reader sees that something is not as it was."""
 _WORK = re.compile(r"[0-9]+ runs of |[a-z]+ [0-9]+x[0-9]+: |  classes \(training|    [0-9]|Trial [0-9]+: ")
