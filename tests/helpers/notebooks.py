@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 NOTEBOOKS = sorted((ROOT / "analysis" / "notebooks").glob("*.ipynb"))
 
 _RUN = """
-import ast, json, sys
+import ast, json, os, sys
 import agad
 agad.__path__.append(sys.argv[1])  # agad.analysis is this checkout's analysis/, wherever agad is installed from
 names = {}
@@ -27,6 +27,8 @@ for text in json.loads(sys.stdin.read()):
         for form in ("_repr_html_", "_repr_markdown_"):
             if hasattr(value, form):
                 assert getattr(value, form)()
+sys.stdout.flush()
+os._exit(0)  # a kernel lives on; here a library's thread may abort an interpreter that ends
 """
 
 
