@@ -38,27 +38,24 @@ def read_data(text: str, normal: str | None, image_size: int | None, data_root: 
     if image_size is None:
         raise AuditError(f"--data {text}: give --image-size, the size that your model takes")
     if not path.is_dir():
-        return _of_prepared(text, normal, image_size, data_root)
-    found = _of_prepared(f"folder:{path.resolve().name}", normal, image_size, path.resolve().parent)
-    if not any(split_part(part.name) for part in path.iterdir() if part.is_dir()):
-        found["images"] = torch.cat([found["images"], found.pop("unsplit_images")])
-        found["classes"] = np.concatenate([found["classes"], found.pop("unsplit_classes")])
-        found["labels"] = (found["classes"] != found.pop("normal")).astype(np.int64)
-        del found["train_images"]
-    return {name: found[name] for name in ("images", "labels", "classes", "train_images") if name in found}
+        return _of_prepared(text, normal, image_size, data_root, is_split=True)
+    is_split = any(split_part(part.name) for part in path.iterdir() if part.is_dir())
+    return _of_prepared(f"folder:{path.resolve().name}", normal, image_size, path.resolve().parent, is_split=is_split)
 
 
-def _of_prepared(name: str, normal: str | None, image_size: int, data_root: Path) -> dict[str, Any]:
+def _of_prepared(name: str, normal: str | None, image_size: int, data_root: Path, *, is_split: bool) -> dict[str, Any]:
+    """The test images, and the training normals; of images that nobody has split all, and no training images."""
     data = open_prepared(name, image_size, data_root=data_root)
     number = _class_number(normal, data.class_names, name)
+    if not is_split:
+        classes = np.concatenate([data.test_labels, data.train_labels])
+        images = torch.cat([data.test_images, data.train_images])
+        return {"images": _scaled(images), "labels": (classes != number).astype(np.int64), "classes": classes}
     return {
         "images": _scaled(data.test_images),
         "labels": (data.test_labels != number).astype(np.int64),
         "classes": data.test_labels,
         "train_images": _scaled(data.train_images[torch.from_numpy(data.train_labels == number)]),
-        "unsplit_images": _scaled(data.train_images),
-        "unsplit_classes": data.train_labels,
-        "normal": number,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,10 +107,8 @@ def leaked(test: Any, train: Any) -> NDArray[np.bool_]:
     return np.fromiter((image in known for image in _hashes(test)), dtype=bool)
 
 
-def training_findings(
-    test: TestSet, train: Any, without: Sequence[str] = ()
-) -> tuple[NDArray[np.bool_] | None, Finding]:
-    """Which test images are training images, with the finding; `without`: what the AUROC is without them."""
+def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | None, Finding]:
+    """Which test images are training images, with the finding."""
     kind = "test_in_training"
     if train is None:
         return None, Finding(kind, UNKNOWN, "No training images were given, so test images among them were not sought.")
@@ -132,4 +130,4 @@ def training_findings(
         f"{int(where.sum()) - normal} anomalous."
     )
     severity = WRONG if where.mean() > 0.01 else WARNING
-    return where, Finding(kind, severity, " ".join([sentence, *without]))
+    return where, Finding(kind, severity, sentence)
