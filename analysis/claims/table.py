@@ -52,8 +52,13 @@ def claims_table(found: Sequence[Finding]) -> Sheet:
         kinds=(KEY, PAPER, PAPER, NOTE, NOTE, *[OURS] * len(PROTOCOLS), NOTE, NOTE, NOTE),
         lines=tuple(_lines(found)),
         notes=_notes(found),
-        data=pd.DataFrame([_record(finding) for finding in found]),
+        data=claims_data(found),
     )
+
+
+def claims_data(found: Sequence[Finding]) -> pd.DataFrame:
+    """The numbers of all findings, a line each."""
+    return pd.DataFrame([_record(finding) for finding in found])
 
 
 def _lines(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:

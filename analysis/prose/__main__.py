@@ -44,12 +44,8 @@ def _run(options: argparse.Namespace) -> int:
         stale += 1
         print(f"{path}: {'says something else than its rows' if options.check else 'written'}")
         if not options.check:
-            _replace(path, after)
+            files.replace_text(path, after)
     return 1 if options.check and stale else 0
-
-
-def _replace(path: Path, text: str) -> None:
-    files.replace_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

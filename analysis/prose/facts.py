@@ -7,10 +7,11 @@ cells.Cells). AUROCs are in percent, gains in points.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy import stats as scipy_stats
 
 from agad.errors import AgadError, AnalysisError
@@ -21,6 +22,9 @@ from ..cells import Cells, read
 from ..summary import class_averages
 from ..tables import agreement, contrast, leakage
 from ..tables.leakage import column
+
+Points = Callable[[], pd.DataFrame]
+"""Reads the curves of a folder (see curves.read)."""
 
 CHANCE = 0.5
 """AUROC of a detector that knows nothing."""
@@ -35,11 +39,14 @@ class Facts:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self.cells = cache(self._cells)
+        self.cells, self.points = cache(self._cells), cache(self._points)
 
     def _cells(self, folder: str) -> Cells:
         results = self.place / folder
         return read(results, Plan.load(find_plan(results)))
+
+    def _points(self, folder: str) -> pd.DataFrame:
+        return curves.read(self.place / folder, set(self.cells(folder).runs["run_id"]))
 
     def number(self, question: str) -> float:
         """The answer. AnalysisError, one line with the question, where there is none."""
@@ -50,7 +57,7 @@ class Facts:
             raise AnalysisError(f"`{question}`: {measure!r} is none of {', '.join(MEASURES)}")
         try:
             value = MEASURES[measure](
-                self.one_row(folder, fields, only=measure != "contrast"), self.place / folder, *arguments
+                self.one_row(folder, fields, only=measure != "contrast"), partial(self.points, folder), *arguments
             )
         except AgadError as error:
             raise AnalysisError(f"`{question}`: {error}") from None
@@ -83,15 +90,15 @@ def _text(value: object) -> str:
     return "+".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _mean(cells: Cells, _: Path, protocol: str) -> float:
+def _mean(cells: Cells, _: Points, protocol: str) -> float:
     return 100 * float(class_averages(cells.runs, column(protocol)).loc[0])
 
 
-def _sd(cells: Cells, _: Path, protocol: str) -> float:
+def _sd(cells: Cells, _: Points, protocol: str) -> float:
     return 100 * float(_classes(cells, protocol).std(ddof=0))
 
 
-def _of_class(cells: Cells, _: Path, number: str, protocol: str) -> float:
+def _of_class(cells: Cells, _: Points, number: str, protocol: str) -> float:
     means = cells.class_means(column(protocol))
     return 100 * float(means.loc[means["class"] == int(number), "mean"].item())
 
@@ -100,36 +107,37 @@ def _classes(cells: Cells, protocol: str) -> np.ndarray:
     return cells.class_means(column(protocol))["mean"].to_numpy()
 
 
-def _above(cells: Cells, _: Path, protocol: str) -> float:
+def _above(cells: Cells, _: Points, protocol: str) -> float:
     """Classes above chance."""
     return float((_classes(cells, protocol) > CHANCE).sum())
 
 
-def _p_chance(cells: Cells, _: Path, protocol: str) -> float:
+def _p_chance(cells: Cells, _: Points, protocol: str) -> float:
     """Of a mean at chance: t over the classes."""
     return float(scipy_stats.ttest_1samp(_classes(cells, protocol), CHANCE).pvalue)
 
 
-def _seed(cells: Cells, _: Path, seed: str, protocol: str) -> float:
+def _seed(cells: Cells, _: Points, seed: str, protocol: str) -> float:
     """The mean over classes of one seed."""
     runs = cells.runs[cells.runs["seed"] == int(seed)]
     return 100 * float(class_averages(runs, column(protocol)).loc[0])
 
 
-def _best(cells: Cells, results: Path, protocol: str) -> float:
-    best = leakage.oracle(cells, curves.read(results, cells.runs["run_id"]))
+def _best(cells: Cells, points: Points, protocol: str) -> float:
+    best = leakage.oracle(cells, points())
     return 100 * float(best[protocol].iloc[0])
 
 
-def _at(cells: Cells, results: Path, update: str, protocol: str) -> float:
+def _at(cells: Cells, points: Points, update: str, protocol: str) -> float:
     """The mean over runs at a point of the curve."""
-    points = curves.read(results, cells.ok["run_id"])
-    here = points[(points["update"] == int(update)) & (points["protocol"] == protocol)]
+    known = points()
+    is_here = (known["update"] == int(update)) & (known["protocol"] == protocol)
+    here = known[is_here & known["run_id"].isin(cells.ok["run_id"])]
     return 100 * float(here["auroc"].mean())
 
 
 def _gain(over: str) -> Callable[..., float | None]:
-    def gain(cells: Cells, _: Path, part: str = "mean") -> float | None:
+    def gain(cells: Cells, _: Points, part: str = "mean") -> float | None:
         found = leakage.gains(cells, over)[0]
         if part in ("low", "high"):
             value = getattr(found.over_classes, part)
@@ -139,7 +147,7 @@ def _gain(over: str) -> Callable[..., float | None]:
     return gain
 
 
-def _rank(cells: Cells, _: Path, protocol: str, part: str = "") -> float:
+def _rank(cells: Cells, _: Points, protocol: str, part: str = "") -> float:
     names = {"": "spearman", "low": "spearman_low", "high": "spearman_high"}
     return _agreement(cells, protocol, names[part])
 
@@ -151,22 +159,22 @@ def _agreement(cells: Cells, protocol: str, name: str) -> float:
     return float(sheet.data.loc[sheet.data["protocol"] == protocol, name].item())
 
 
-def _distance(cells: Cells, _: Path, protocol: str) -> float:
+def _distance(cells: Cells, _: Points, protocol: str) -> float:
     return _agreement(cells, protocol, "distance")
 
 
-def _contrast(cells: Cells, _: Path, protocol: str, part: str = "") -> float:
+def _contrast(cells: Cells, _: Points, protocol: str, part: str = "") -> float:
     sheet = contrast.contrast_table(cells)
     if sheet is None or len(sheet.data) != 1:
         raise AnalysisError("these rows hold no pair, or several, that differs in one choice")
     return 100 * float(sheet.data[f"{protocol}_{part}" if part else protocol].item())
 
 
-def _paper(cells: Cells, _: Path) -> float:
+def _paper(cells: Cells, _: Points) -> float:
     return float(cells.summary["paper_avg"].iloc[0])
 
 
-def _runs(cells: Cells, _: Path) -> float:
+def _runs(cells: Cells, _: Points) -> float:
     return float(len(cells.ok))
 
 

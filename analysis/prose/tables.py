@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agad.errors import AnalysisError
-from agad.plan.plan import find_plan
 
-from .. import curves
 from ..claims.short import short_claims
 from ..claims.table import claims_table, findings
 from ..tables import agreement, contrast, leakage
 from ..tables.sheet import Sheet
-from ..tables.table import plan_table
+from ..tables.table import cells_table
 from .facts import Facts
 from .overlap import overlap_table
 
@@ -71,13 +69,8 @@ def folders(place: Path) -> list[Path]:
     return sorted(path.parent for path in place.glob("*/plans"))
 
 
-def _plan_sheet(results: Path, number: int) -> Sheet:
-    return plan_table(results, find_plan(results)).sheets[number]
-
-
 def _protocols(facts: Facts, folder: str) -> Sheet | None:
-    cells = facts.cells(folder)
-    return leakage.leakage_table(cells, curves.read(facts.place / folder, cells.runs["run_id"]))
+    return leakage.leakage_table(facts.cells(folder), facts.points(folder))
 
 
 def _agreement(facts: Facts, folder: str) -> Sheet | None:
@@ -89,11 +82,11 @@ def _contrast(facts: Facts, folder: str) -> Sheet | None:
 
 
 def _results(facts: Facts, folder: str) -> Sheet | None:
-    return _plan_sheet(facts.place / folder, 0)
+    return cells_table(facts.cells(folder)).sheets[0]
 
 
 def _classes(facts: Facts, folder: str) -> Sheet | None:
-    return _plan_sheet(facts.place / folder, 1)
+    return cells_table(facts.cells(folder)).sheets[1]
 
 
 _OF_FOLDER: dict[str, Callable[[Facts, str], Sheet | None]] = {
