@@ -138,6 +138,11 @@ def fit(pixels: Pixels, size: int, channels: int) -> Pixels:
     return fitted[None] if channels == 1 else np.ascontiguousarray(fitted.transpose(2, 0, 1))
 
 
+def as_pixels(image: NDArray[np.uint8]) -> Pixels:
+    """An image (C, H, W), as nets take it and `fit` returns it, as (H, W) grey or (H, W, 3) RGB."""
+    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+
+
 def pixels_of(image: Image.Image, levels: Levels | None = None) -> Pixels:
     """The pixels of an image of Pillow's, (H, W) grey or (H, W, 3) RGB, as in `decode`; ValueError: no known range."""
     levels = levels or Levels()

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from agad import files
+from agad.data.image import as_pixels
 from agad.detector.detector import Detector
+from agad.detector.threshold import highest_quantile
 from agad.errors import AgadError, SpecError
 
 OPSET = 18
@@ -108,7 +110,7 @@ def _with_metadata(model: bytes, detector: Detector) -> bytes:
 
 
 def _quantiles(detector: Detector) -> list[float]:
-    return [q for q in (0.9, 0.95, 0.99, 0.999) if q <= detector.held_out_count / (detector.held_out_count + 1)]
+    return [q for q in (0.9, 0.95, 0.99, 0.999) if q <= highest_quantile(detector.held_out_count)]
 
 
 def _compared(model: bytes, detector: Detector) -> float:
@@ -119,8 +121,10 @@ def _compared(model: bytes, detector: Detector) -> float:
     worst = 0.0
     for count in (1, 3, 16):
         pixels = _pixels(detector, count)
-        images = [image[0] if len(image) == 1 else image.transpose(1, 2, 0) for image in pixels]
-        expected, found = detector.score(images), session.run(["score"], {"pixels": pixels})[0]
+        expected, found = (
+            detector.score([as_pixels(image) for image in pixels]),
+            session.run(["score"], {"pixels": pixels})[0],
+        )
         if found.shape != expected.shape or not np.isfinite(found).all():
             return float("inf")
         worst = max(worst, float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12)))

@@ -126,9 +126,14 @@ def to_csv(rows: Iterable[Scored]) -> str:
     return text.getvalue()
 
 
+def writable(path: str) -> str:
+    """A path in characters that can be written: bytes of its name that are no text are shown by their number."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def _safe(path: str) -> str:
     """The same path, written so that a spreadsheet takes it for no formula, and in characters that can be written."""
-    plain = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    plain = writable(path)
     return f"./{plain}" if plain.lstrip()[:1] in tuple("=+-@\t\r") or plain[:1].isspace() else plain
 
 

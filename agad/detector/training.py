@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agad.data.image import as_pixels
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit, one_class_split
 from agad.detector import fitted as plain
@@ -129,16 +131,11 @@ def detector_of(
     fitted = _fitted(bare, data, split, on, spec.eval_batch_size)
     held_out = split.validation[split.validation_label == 0]
     changes: dict[str, Any] = {"fitted": plain.to_plain(spec, fitted)}
-    bare = Detector(_replaced(content, changes), device)
+    bare = Detector(dataclasses.replace(content, **changes), device)
     scores = _scores(bare, data.train_images, held_out)
     changes |= {"held_out": torch.from_numpy(np.sort(scores)), "heat": _heat(bare, data.train_images, held_out)}
-    scored = Detector(_replaced(content, changes), device)
-    return Detector(_replaced(content, changes | {"result": _result(scored, data, split)}), device)
-
-
-def _replaced(content: Content, changes: Mapping[str, Any]) -> Content:
-    values = {name: getattr(content, name) for name in Content.__dataclass_fields__}
-    return Content(**(values | dict(changes)))
+    scored = Detector(dataclasses.replace(content, **changes), device)
+    return Detector(dataclasses.replace(content, **changes, result=_result(scored, data, split)), device)
 
 
 def _provenance(spec: RunSpec, data: Prepared, row: Mapping[str, Any]) -> dict[str, str | None]:
@@ -167,7 +164,7 @@ def _scores(detector: Detector, images: torch.Tensor, indices: NDArray[np.int64]
 
 def _as_arrays(images: torch.Tensor, indices: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
     chosen = images[torch.from_numpy(indices)].numpy()
-    return [image[0] if len(image) == 1 else image.transpose(1, 2, 0) for image in chosen]
+    return [as_pixels(image) for image in chosen]
 
 
 def _heat(detector: Detector, images: torch.Tensor, indices: NDArray[np.int64]) -> float | None:

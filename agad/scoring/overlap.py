@@ -24,6 +24,7 @@ from PIL import Image
 from torch import Tensor
 
 from agad import console, files
+from agad.data.image import as_pixels
 from agad.data.prepared import Prepared, open_prepared
 from agad.errors import DataError
 from agad.methods.floor.fitted import vectors
@@ -75,8 +76,7 @@ def complexity(images: Tensor) -> NDArray[np.float64]:
 
 def _png_bytes(pixels: NDArray[np.uint8]) -> int:
     file = io.BytesIO()
-    shown = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
-    Image.fromarray(np.ascontiguousarray(shown)).save(file, "PNG")
+    Image.fromarray(np.ascontiguousarray(as_pixels(pixels))).save(file, "PNG")
     return file.tell()
 
 
@@ -117,7 +117,7 @@ def _write(options: argparse.Namespace) -> int:
             lines.append((name, *rounded))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
-    files.replace_atomically(options.out, lambda path: path.write_text(text.getvalue(), encoding="utf-8"))
+    files.replace_text(options.out, text.getvalue())
     return 0
 
 

@@ -76,8 +76,7 @@ def _audit(options: argparse.Namespace) -> int:
     found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
     for line in _lines(found):
         print(line)
-    numbers = json.dumps(found.to_dict(), indent=1)
-    files.replace_atomically(options.out / "audit.json", lambda path: path.write_text(numbers, encoding="utf-8"))
+    files.replace_text(options.out / "audit.json", json.dumps(found.to_dict(), indent=1))
     print(f"\n{program.analysis('page.audit').write_audit(found, options.model, options.out)}")
     return 0
 

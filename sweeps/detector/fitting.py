@@ -31,7 +31,7 @@ from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 
-from ..cli.arguments import Parser, add_results_argument, positive, say
+from ..cli.arguments import Parser, add_results_argument, check_file_option, positive, say
 from ..machine.devices import resolve_device
 from ..progress.watch import duration
 from ..worker.options import WorkerOptions
@@ -87,8 +87,7 @@ def _main(options: argparse.Namespace, again: str) -> int:
 
     dataset, root = dataset_at(options.folder)
     out = options.out or Path(f"{dataset.partition(':')[2]}{SUFFIX}")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise AgadError(f"--out {out}: give the name of a file in a folder that exists")
+    check_file_option("--out", out)
     data = open_prepared(dataset, spec_field("image_size").coerce(options.image_size), data_root=root,
                          cache=options.cache)  # fmt: skip
     for line in data.summary():

@@ -18,7 +18,7 @@ from agad import console, files
 from agad.console import EXIT_ERROR, EXIT_OK
 from agad.errors import AgadError
 
-from ..cli.arguments import Parser, say
+from ..cli.arguments import Parser, check_file_option, say
 from ..machine.devices import resolve_device
 
 if TYPE_CHECKING:
@@ -56,9 +56,8 @@ def _main(options: argparse.Namespace) -> int:
     from agad.detector.files import files_at, notes_on, scored, to_csv
     from agad.detector.pictures.sheet import HeatmapFolder
 
-    if options.csv is not None and (options.csv.is_dir() or not options.csv.absolute().parent.is_dir()):
-        # Now, and not when all is scored.
-        raise AgadError(f"--csv {options.csv}: give the name of a file in a folder that exists")
+    if options.csv is not None:
+        check_file_option("--csv", options.csv)  # now, and not when all is scored
     detector = load_detector(options.detector, resolve_device(options.device))
     value, words = _threshold(detector, options.threshold)
     if options.heatmaps is not None:
@@ -76,8 +75,7 @@ def _main(options: argparse.Namespace) -> int:
                 print(_line(row))
     finally:  # what was scored before an error or Ctrl-C is not lost
         if options.csv is not None:
-            text = to_csv(rows)
-            files.replace_atomically(options.csv, lambda target: target.write_text(text, encoding="utf-8"))
+            files.replace_text(options.csv, to_csv(rows))
     for note in (*notes, *notes_on(detector, rows)):
         say(f"note: {note}")
     if maps is not None:

@@ -82,6 +82,6 @@ def _remember(path: Path, kind: str, rates: Mapping[int, float]) -> None:
     text = json.dumps({**_remembered(path), kind: rates}, indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        files.replace_text(path, text)
     except OSError as error:
         log.warning("%s: what was measured is not remembered (%s)", path, files.error_line(error))

@@ -18,7 +18,7 @@ from PIL import Image
 from agad import files
 from agad.data.source import Pixels
 from agad.detector.detector import Detector
-from agad.detector.files import Scored
+from agad.detector.files import Scored, writable
 from agad.detector.pictures.heatmap import overlay, shown
 from agad.detector.pictures.localisation import Localisation, Masks
 
@@ -117,7 +117,7 @@ class HeatmapFolder:
 
 
 def _shown_path(path: str) -> str:
-    return html.escape(path.encode(errors="surrogateescape").decode(errors="backslashreplace"))
+    return html.escape(writable(path))
 
 
 def _plain(name: str) -> str:
