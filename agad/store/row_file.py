@@ -128,7 +128,9 @@ def _open(path: Path) -> Iterator[_Opened]:
     try:
         with pa.OSFile(str(path)) as on_disk:
             small = on_disk.size() <= _SMALL_BYTES
-            file = pa.BufferReader(on_disk.read()) if small else on_disk
+            # Arrow's own buffer: its threads may let go of the last reference to a Python one while the interpreter
+            # ends, and then the process aborts after all of its work.
+            file = pa.BufferReader(on_disk.read_buffer()) if small else on_disk
             sums = Checksums.read(file)
             with pq.ParquetFile(file, page_checksum_verification=sums is None) as parquet:
                 _check_version(path, parquet.schema_arrow)

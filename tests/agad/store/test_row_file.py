@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from agad.store.row_file import FILE_SCHEMA
+from agad.store.row_file import FILE_SCHEMA, read_file, write
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA
 from tests.helpers.rows import record, spec
@@ -169,3 +169,18 @@ def test_published_rows_are_sound() -> None:
         assert store.read().num_rows > 0
         assert store.damaged == ()
         assert len(store.unchecked) <= 1
+
+
+def test_threads_of_arrow_hold_no_python_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that lets go of it while the interpreter ends aborts the process, after its row is written."""
+    given: list[object] = []
+    reader = pa.BufferReader
+
+    def recorded(data: object) -> pa.BufferReader:
+        given.append(data)
+        return reader(data)
+
+    monkeypatch.setattr(pa, "BufferReader", recorded)
+    write(tmp_path / "rows.parquet", [record().to_table()])
+    assert len(read_file(tmp_path / "rows.parquet", ["run_id"]).tables) == 1
+    assert [type(data) for data in given] == [pa.Buffer]
