@@ -66,22 +66,30 @@ def make_plan(
 
 def _matching(specs: list[RunSpec], condition: str, names: ClassNames) -> list[RunSpec]:
     name, _, text = condition.partition("=")
+    parts = text.split(",")
     wanted: dict[str, list[Any]] = {
-        dataset: [parse_classes(name, part, dataset, names) for part in text.split(",")]
+        dataset: [parse_classes(name, part, dataset, names) for part in parts]
         for dataset in dict.fromkeys(spec.dataset for spec in specs)
     }
-    matching = [spec for spec in specs if getattr(spec, name) in wanted[spec.dataset]]
-    if specs and not matching:
-        there = sorted({str(getattr(spec, name)) for spec in specs})
-        raise SpecError(f"--select {condition} matches no run; {name} is one of: {', '.join(there)}")
-    return matching
+    there = {(spec.dataset, getattr(spec, name)) for spec in specs}
+    lost = [part for n, part in enumerate(parts) if not any((of, values[n]) in there for of, values in wanted.items())]
+    if specs and lost:  # 0.5 for 0.05 would leave a part of the table out, under a title that names it
+        which = condition if len(lost) == len(parts) else f"{condition}: {', '.join(lost)}"
+        legal = ", ".join(sorted({str(value) for _, value in there}))
+        raise SpecError(f"--select {which} matches no run; {name} is one of: {legal}")
+    return [spec for spec in specs if getattr(spec, name) in wanted[spec.dataset]]
 
 
 def _overridden(specs: list[RunSpec], overrides: Sequence[str], names: ClassNames) -> list[RunSpec]:
     """Each spec with every combination of the values; seed 0 of all still comes before seed 1 of any."""
     if not overrides:
         return specs
-    values = dict(_parse_override(specs[0], text) for text in overrides)
+    values: dict[str, list[Any]] = {}
+    for text in overrides:
+        name, parsed = _parse_override(specs[0], text)
+        if name in values:  # the title would name both values, the runs have one
+            raise SpecError(f"--set {name} is given twice; for runs with either value write {name}=A,B")
+        values[name] = parsed
     changes = [dict(zip(values, combination, strict=True)) for combination in itertools.product(*values.values())]
     changed = (_changed(spec, change, names) for spec in specs for change in changes)
     return sorted(changed, key=lambda spec: spec.seed)

@@ -51,3 +51,28 @@ def test_one_wrong_value_among_several_is_refused(overrides: list[str], message:
 def test_more_seeds_than_a_plan_can_have_are_refused_at_once() -> None:
     with pytest.raises(SpecError, match="--seeds 99999999999999999999 is too many"):
         make_plan(GRID, seeds=99999999999999999999)
+
+
+@pytest.mark.parametrize(
+    ("select", "overrides", "message"),
+    [
+        (["gamma=0,0.5"], [], r"--select gamma=0,0.5: 0.5 matches no run; gamma is one of: 0.0, 0.05"),
+        (["dataset=mnist,svhn"], [], r"svhn matches no run; dataset is one of: cifar10, mnist"),
+        ([], ["lr=1e-4", "lr=2e-4"], r"--set lr is given twice; for runs with either value write lr=A,B"),
+    ],
+)
+def test_no_value_that_a_title_names_is_left_out_of_the_runs(
+    select: list[str], overrides: list[str], message: str
+) -> None:
+    """Each value of --select has a run in some data set, and no --set silently takes the place of another."""
+    cells = [RunSpec(dataset=name, normal_class=0, gamma=gamma) for name in ("mnist", "cifar10") for gamma in (0, 0.05)]
+    grid = Grid("mine", "", tuple(cells), seeds=1)
+    with pytest.raises(SpecError, match=message):
+        make_plan(grid, select=select, overrides=overrides)
+
+
+def test_a_class_of_one_data_set_among_several_selects_its_runs() -> None:
+    """A value need not have a run in every data set: class 1 is a normal class of the second alone."""
+    cells = (RunSpec(dataset="mnist", normal_class=0), RunSpec(dataset="cifar10", normal_class=1))
+    plan, _ = make_plan(Grid("mine", "", cells, seeds=1), select=["normal_class=1"])
+    assert [spec.dataset for spec in plan.specs] == ["cifar10"]
