@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,7 @@ class Cells:
         tables: of the paper, in the order in which a row is looked up in them.
         damaged: files of the results folder that could not be read, as text.
         unchecked: how many of its files of rows have no checksums.
+        differing: runs with several ok rows that do not agree (agad.store.repeats.differences).
         plan_code_digest: of the sources that made the plan; None if unknown.
         tunings: the studies that found values of some runs.
         margin: within which a mean counts as the paper's, in percentage points.
@@ -70,6 +71,7 @@ class Cells:
     tunings: tuple[Tuned, ...] = ()
     margin: float = stats.MARGIN
     unchecked: int = 0
+    differing: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def ok(self) -> pd.DataFrame:
@@ -137,7 +139,9 @@ def read(results: Results, plan: Plan) -> Cells:
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
     tunings = () if plan.tuned is None else (plan.tuned,)
     cells = _cells(title, rows, runs, tables, damaged_files(store), plan.code or None, tunings)
-    return replace(cells, unchecked=len(store.unchecked))
+    planned = set(plan.run_ids)
+    differing = {run_id: apart for run_id, apart in store.differing.items() if run_id in planned}
+    return replace(cells, unchecked=len(store.unchecked), differing=differing)
 
 
 def read_all(results: Results) -> Cells:
@@ -166,7 +170,7 @@ def read_all(results: Results) -> Cells:
         torn = f" that can be read; {damaged[0]}" if damaged else ""
         raise EmptyResultsError(f"{store}: no plan and no row{torn}")
     title = ", ".join(path.name for path in store.paths)
-    return replace(of_rows(rows, title), damaged=damaged, unchecked=len(store.unchecked))
+    return replace(of_rows(rows, title), damaged=damaged, unchecked=len(store.unchecked), differing=store.differing)
 
 
 def _specs_of_rows(paths: Sequence[Path]) -> list[RunSpec]:

@@ -5,7 +5,7 @@ pandas is imported where a frame is made, so that reading a plan costs the stand
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -41,6 +41,28 @@ class Rows:
     def unchecked(self) -> tuple[Path, ...]:
         """Files without checksums, by an older agad."""
         return tuple(path for store in self._stores for path in store.unchecked)
+
+    @property
+    def differing(self) -> Mapping[str, float]:
+        """Runs whose ok rows do not agree, in one folder or between several (agad.store.repeats.differences)."""
+        own = [store.differing for store in self._stores]
+        return {
+            run_id: max(found[run_id] for found in (*own, self._between) if run_id in found)
+            for run_id in {*self._between}.union(*own)
+        }
+
+    @cached_property
+    def _between(self) -> Mapping[str, float]:
+        import pyarrow as pa
+
+        from agad.store import repeats
+
+        if len(self._stores) == 1:
+            return {}
+        keys = pa.concat_tables([store.read(("run_id", "status")) for store in self._stores])
+        several = repeats.repeated(keys["run_id"], keys["status"])
+        rows = [store.read(repeats.NUMBERS, several) for store in self._stores] if several else []
+        return repeats.differences(pa.concat_tables(rows)) if rows else {}
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.paths))

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from agad import files
 from agad.errors import StoreError
-from agad.store import row_file
+from agad.store import repeats, row_file
 from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import DamagedFileError, read_file, read_groups
@@ -55,6 +55,7 @@ class ResultStore:
         damaged: files that readings passed over, wholly or in part, and that are still there.
         unchecked: files without checksums, by an older agad: most damage to their values cannot be seen.
         set_aside: files that this store's compactions have moved out of the way.
+        differing: runs whose ok rows do not agree, as far as `read` was asked for them (repeats.differences).
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -65,6 +66,7 @@ class ResultStore:
         self.damaged: tuple[Damaged, ...] = ()
         self.set_aside: tuple[Damaged, ...] = ()
         self.unchecked: tuple[Path, ...] = ()
+        self.differing: Mapping[str, float] = {}
         self._damage: dict[Path, str] = {}
         self._without_checksums: set[Path] = set()
         self.attempts = Attempts(self.folder, self._tries_in)
@@ -175,6 +177,8 @@ class ResultStore:
                 raise KeyError(f"no column {name!r} in the rows")
         keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
         table = self._read_all([*wanted, *keys], run_ids)
+        several = repeats.repeated(table["run_id"], table["status"])
+        self.differing = repeats.differences(self._read_all(list(repeats.NUMBERS), several)) if several else {}
         return table.take(_counting(table)).select(wanted)
 
     def read_tries(self, columns: Sequence[str] | None = None) -> pa.Table:

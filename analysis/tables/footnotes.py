@@ -11,6 +11,7 @@ import pandas as pd
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.spec.fields import json_defaults
+from agad.store import repeats
 
 from .. import stats
 from ..cells import Cells
@@ -130,6 +131,8 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
             f"{cells.unchecked} {'file' if cells.unchecked == 1 else 'files'} of rows without checksums (of an older "
             "agad): most damage to their numbers cannot be seen."
         )
+    if cells.differing:
+        yield repeats.sentence(cells.differing)
     for damaged in cells.damaged:
         yield f"Not readable and passed over: {damaged}."
 

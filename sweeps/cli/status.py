@@ -20,6 +20,7 @@ from agad.plan.study import read_study
 from agad.spec.datasets import title
 from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS
 from agad.spec.run import RunSpec
+from agad.store import repeats
 from agad.store.attempts import Try
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import StudyFolder
@@ -62,6 +63,7 @@ def _main(options: argparse.Namespace) -> int:
     snapshot = Watch(picker).read()
     tries = store.tries()
     damaged, unchecked = store.damaged, store.unchecked
+    store.read(("run_id",), set(plan.run_ids))
     for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
     for line in slurm_lines(store.folder.jobs(plan.name)):
@@ -74,6 +76,8 @@ def _main(options: argparse.Namespace) -> int:
             print(f"  {line}")
     for torn in sorted(picker.board.torn | (picker.feed.torn if picker.feed else set())):
         print(f"  skipped {torn}: no claim")
+    if store.differing:
+        print(f"  {repeats.sentence(store.differing)}")
     if unchecked:
         print(f"  {len(unchecked)} files of rows have no checksums (of an older agad); the next launch adds them")
     if is_growing:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
 from analysis.cells import read_all
 from analysis.load import load_rows, open_store
+from analysis.tables.footnotes import notes
 from tests.helpers.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
 
 
@@ -91,3 +94,40 @@ def test_a_folder_without_a_plan_beside_one_with_a_plan_is_read_too(tmp_path):
     cells = read_all([tmp_path / "planned", tmp_path / "rows"])
     assert sorted(cells.summary["wanted"]) == [2, 2]
     assert sorted(cells.summary["ok"]) == [1, 2]
+
+
+def differing(*results: Path) -> str:
+    """The notes' sentence about finished rows that differ; "" where there is none."""
+    cells = read_all(results)
+    return " ".join(line for line in notes(cells, cells.summary) if "finished rows that differ" in line)
+
+
+def test_finished_rows_of_one_run_that_differ_are_said(tmp_path):
+    """In one folder, as copying files of rows together does it, and between two that are read as one."""
+    one, copy, other = (ResultStore(tmp_path / name) for name in ("one", "copy", "other"))
+    (spec,) = specs((0,), seeds=(0,))
+    for store, auroc in ((one, 0.50), (copy, 0.50), (other, 0.75)):
+        store.commit(ok_row(spec, auroc))
+        store.compact()
+
+    assert differing(one.path) == ""
+    assert differing(one.path, copy.path) == ""
+    between = differing(one.path, copy.path, other.path)
+    assert between.startswith("1 run has several finished rows that differ; their AUROCs are up to 25 points apart.")
+    assert between.endswith(f" {spec.run_id}.")
+
+    for store in (copy, other):
+        shutil.copytree(store.base, one.base, dirs_exist_ok=True)
+    assert differing(one.path) == between
+
+    other_data = ResultStore(tmp_path / "other_data")
+    other_data.commit(ok_row(spec, 0.50, data_digest="of other data"))
+    assert "; or even their data. " in differing(copy.path, other_data.path)
+
+
+def test_an_attempt_that_failed_beside_a_finished_one_is_no_difference(tmp_path):
+    (spec,) = specs((0,), seeds=(0,))
+    store = ResultStore(tmp_path)
+    store.commit(ok_row(spec, 0.5))
+    store.commit(failed_row(spec, attempt=2))
+    assert differing(tmp_path) == ""

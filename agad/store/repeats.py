@@ -1,0 +1,56 @@
+"""Runs with several ok rows that do not agree: one of them counts, and a reader must know that there was a choice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from agad.store.schema import RESULT_COLUMNS
+
+NUMBERS = ("run_id", "status", "data_digest", *(name for name in RESULT_COLUMNS if name.startswith("auroc")))
+"""Columns that a comparison needs."""
+
+
+def repeated(run_ids: pa.ChunkedArray, statuses: pa.ChunkedArray) -> set[str]:
+    """The runs of which there is more than one ok row."""
+    counts = pc.value_counts(run_ids.filter(pc.equal(statuses, "ok")))
+    return set(counts.field("values").filter(pc.greater(counts.field("counts"), 1)).to_pylist())
+
+
+def differences(rows: pa.Table) -> Mapping[str, float]:
+    """run_id -> the largest difference between AUROCs of its ok rows, of the runs whose rows are not the same.
+
+    Infinite where rows are of other data, or one lacks a number that the other has.
+
+    Args:
+        rows: with the columns NUMBERS; a run may be there any number of times.
+    """
+    first: dict[str, dict[str, object]] = {}
+    found: dict[str, float] = {}
+    for row in rows.select(NUMBERS).filter(pc.equal(rows["status"], "ok")).to_pylist():
+        run_id = row["run_id"]
+        other = first.setdefault(run_id, row)
+        if other != row:
+            found[run_id] = max(found.get(run_id, 0.0), *(_apart(row[name], other[name]) for name in NUMBERS))
+    return found
+
+
+def _apart(one: object, other: object) -> float:
+    if one == other:
+        return 0.0
+    return abs(one - other) if isinstance(one, float) and isinstance(other, float) else math.inf
+
+
+def sentence(found: Mapping[str, float]) -> str:
+    """What a reader must know of them, in one line."""
+    apart = max(found.values())
+    by = f"their AUROCs are up to {100 * apart:.2g} points apart" if math.isfinite(apart) else "or even their data"
+    count = "1 run has" if len(found) == 1 else f"{len(found)} runs have"
+    named = ", ".join(sorted(found)[:3]) + (", ..." if len(found) > 3 else "")
+    return (
+        f"{count} several finished rows that differ; {by}. Of each counts the first attempt's, in the folder named "
+        f"first: {named}."
+    )
