@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,9 @@ from torch import Tensor
 
 from agad.data.names import split_part
 from agad.data.prepared import open_prepared
-from agad.errors import AuditError, DataError, suggestion
-
-_BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error)
+from agad.data.readers.npz import open_npz
+from agad.errors import AuditError
+from agad.spec.class_names import class_index
 
 
 def read_data(text: str, normal: str | None, image_size: int | None, data_root: Path) -> dict[str, Any]:
@@ -62,15 +60,14 @@ def _of_prepared(name: str, normal: str | None, image_size: int, data_root: Path
 def _class_number(normal: str | None, names: tuple[str, ...], what: str) -> int:
     if normal is None:
         raise AuditError(f"--data {what}: say by --normal which class is normal: {', '.join(names)}")
-    if normal in names:
-        return names.index(normal)
     if normal.isdecimal() and int(normal) < len(names):
-        return int(normal)
-    raise AuditError(f"--data {what} has no class {normal!r}; {suggestion(normal, names, 'its classes')}")
+        return int(normal)  # as everywhere, a number is an index, also where another class has it for a name
+    return class_index(normal, names, f"--data {what}")
 
 
 def _of_npz(path: Path, normal: str | None) -> dict[str, Any]:
-    arrays = _arrays(path)
+    with open_npz(path) as file:
+        arrays = {name: file.read(name) for name in file.names}
     prefix = "test_" if "test_images" in arrays else ""
     missing = [name for name in (f"{prefix}images", f"{prefix}labels") if name not in arrays]
     if missing:
@@ -95,22 +92,6 @@ def _of_npz(path: Path, normal: str | None) -> dict[str, Any]:
     if train is not None and len(train):
         found["train_images"] = _tensor(path, train)
     return found
-
-
-def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an npz file; no pickles, which could run code."""
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is not an npz file")
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise DataError(f"there is no file {path}") from None
-    except _BROKEN as error:
-        if "allow_pickle" in str(error):
-            raise DataError(f"{path} holds pickled Python objects, which are not read; save plain numbers") from None
-        raise DataError(f"{path} cannot be read as npz: {' '.join(str(error).split())[:120]}") from None
 
 
 def _tensor(path: Path, images: NDArray[np.generic]) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import lzma
 import math
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,36 +72,66 @@ def _read(path: Path, class_names: tuple[str, ...] | None, notes: tuple[str, ...
 
 def _load(path: Path) -> tuple[dict[str, NDArray[np.generic]], int]:
     """The four arrays and the number of validation images."""
-    names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("images", "labels")]
+    wanted = [f"{part}_{kind}" for part in ("train", "test") for kind in ("images", "labels")]
+    with open_npz(path) as file:
+        missing = [name for name in wanted if name not in file.names]
+        if missing:
+            raise DataError(f"{path} lacks {', '.join(missing)}; it has: {', '.join(file.names) or 'nothing'}")
+        unused = file.shape("val_labels")[0] if "val_labels" in file.names else 0
+        return {name: file.read(name) for name in wanted}, unused
+
+
+@contextlib.contextmanager
+def open_npz(path: Path) -> Iterator[NpzFile]:
+    """The arrays of an npz file. Raises DataError, one line, also for what is met while it is open."""
     try:
         # Opened here, for numpy leaves a file open that is no zip. No pickles: they could run code.
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile) or archive.zip is None:
                 raise DataError(f"{path} is not an npz file")
-            missing = [name for name in names if name not in archive.files]
-            if missing:
-                raise DataError(f"{path} lacks {', '.join(missing)}; it has: {', '.join(archive.files) or 'nothing'}")
-            shapes = {name: _shape(path, archive.zip, name) for name in (*names, "val_labels") if name in archive.files}
-            return {name: archive[name] for name in names}, shapes.get("val_labels", (0,))[0]
+            yield NpzFile(path, archive, archive.zip)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
     except _BROKEN as error:
         raise DataError(f"{path} cannot be read as npz, it is truncated or damaged ({_line(error)})") from None
 
 
-def _shape(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    """The shape of an array by its header. DataError where the array cannot be read, or the file cannot hold it."""
-    member = archive.getinfo(f"{name}.npy")
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-        start = file.tell()
-    if dtype.hasobject:
-        raise DataError(f"{path}: {name} holds pickled Python objects, which are not read; save it as plain numbers")
-    size = start + math.prod(shape) * dtype.itemsize
-    if size != member.file_size or size > _LARGEST_RATIO * max(member.compress_size, 1):
-        raise DataError(f"{path}: {name} claims {size:,} bytes, which the file cannot hold: truncated or damaged")
-    return shape or (0,)
+class NpzFile:
+    """An open npz file, whose arrays are read only where the file can hold what they claim.
+
+    Attributes:
+        names: of the arrays.
+    """
+
+    def __init__(self, path: Path, archive: np.lib.npyio.NpzFile, members: zipfile.ZipFile) -> None:
+        self._path, self._archive, self._members = path, archive, members
+        self.names = tuple(archive.files)
+
+    def read(self, name: str) -> NDArray[np.generic]:
+        """The array. DataError where it cannot be read, or the file cannot hold it."""
+        self.shape(name)
+        array: NDArray[np.generic] = self._archive[name]
+        return array
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Its shape by its header, (0,) of a scalar. Raises as `read`."""
+        member = self._members.getinfo(f"{name}.npy")
+        with self._members.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+            start = file.tell()
+        if dtype.hasobject:
+            raise DataError(
+                f"{self._path}: {name} holds pickled Python objects, which are not read; save it as plain numbers"
+            )
+        size = start + math.prod(shape) * dtype.itemsize
+        if size != member.file_size or size > _LARGEST_RATIO * max(member.compress_size, 1):
+            raise DataError(
+                f"{self._path}: {name} claims {size:,} bytes, which the file cannot hold: truncated or damaged"
+            )
+        return shape or (0,)
 
 
 def _images(path: Path, part: str, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.uint8]:
