@@ -45,12 +45,12 @@ class Captured:
         self._rates = training.rates()
         self._recording = self._recorded()
 
+    def is_stale(self) -> bool:
+        """Whether the next update has another learning rate: a recording holds that of its time as a number."""
+        return self._training.rates() != self._rates
+
     def launch(self) -> None:
-        """Begin the next update; where its learning rate is another one, it is recorded again. Raises as above."""
-        if self._training.rates() != self._rates:
-            self.close()
-            self._rates = self._training.rates()
-            self._recording = self._recorded()
+        """Begin the next update."""
         self._index.copy_(self._training.stage(), non_blocking=True)
         self._recording.replay()
 

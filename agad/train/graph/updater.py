@@ -53,6 +53,36 @@ class Eager:
         """As Updater."""
 
 
+class Renewed:
+    """Captured updates, captured anew where the learning rate has a step; eager ones from where that fails.
+
+    Args:
+        make: captures, or says why that is not possible. Raises OutOfMemoryError.
+
+    Attributes:
+        own: those that are used now.
+    """
+
+    def __init__(self, make: Callable[[], Captured | Eager]) -> None:
+        self._make = make
+        self.own = make()
+
+    def launch(self) -> None:
+        """As Updater. Raises OutOfMemoryError where memory runs out beside other runs."""
+        if isinstance(self.own, Captured) and self.own.is_stale():
+            self.own.close()
+            self.own = self._make()
+        self.own.launch()
+
+    def finish(self) -> None:
+        """As Updater."""
+        self.own.finish()
+
+    def close(self) -> None:
+        """As Updater."""
+        self.own.close()
+
+
 def updater_of(training: Training, lane: Lane, *, eager: bool, beside: Callable[[], bool]) -> Updater:
     """How this run's updates are made: captured on a GPU, where its method's file says that it can be.
 
@@ -67,6 +97,10 @@ def updater_of(training: Training, lane: Lane, *, eager: bool, beside: Callable[
     """
     if eager or lane.stream is None or not methods()[training.spec.method].captured:
         return Eager(training)
+    return Renewed(lambda: _captured(training, lane, beside))
+
+
+def _captured(training: Training, lane: Lane, beside: Callable[[], bool]) -> Captured | Eager:
     try:
         return Captured(training, lane)
     except RuntimeError as error:

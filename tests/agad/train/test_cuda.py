@@ -22,7 +22,7 @@ from agad.train.control import Action, Interrupted, Member, Progress
 from agad.train.crew import train_together
 from agad.train.graph.captured import Captured
 from agad.train.graph.size import measured_rates
-from agad.train.graph.updater import Eager, updater_of
+from agad.train.graph.updater import Eager, Renewed, updater_of
 from agad.train.run import train
 from agad.train.state import Training
 from tests.helpers.science import made_up, small
@@ -80,7 +80,8 @@ def updates(spec: RunSpec, count: int, *, eager: bool) -> dict[str, Any]:
     with settings(device, 1), lane.active():
         training = Training(spec, data, one_class_split(data, spec), device)
         updater = updater_of(training, lane, eager=eager, beside=lambda: False)
-        assert isinstance(updater, Eager if eager else Captured)
+        own = updater.own if isinstance(updater, Renewed) else updater
+        assert isinstance(own, Eager if eager else Captured)
         for _ in range(count):
             updater.launch()
             updater.finish()

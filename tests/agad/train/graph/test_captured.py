@@ -17,7 +17,7 @@ from agad.spec.run import RunSpec
 from agad.tensors.lane import Lane
 from agad.train.graph import updater
 from agad.train.graph.captured import Captured, CaptureError
-from agad.train.graph.updater import Eager, updater_of
+from agad.train.graph.updater import Eager, Renewed, Updater, updater_of
 from agad.train.state import Training
 from agad.train.update import compute, update
 from tests.helpers.capture import HostReadError, Played, device_only, played
@@ -38,6 +38,13 @@ VARIANTS = [
     {"backbone": "unetpp", "batch_size": 6, "min_anomalies": 2},
     {"method": "ganomaly", "gamma": 0.0, "image_size": 32, "min_anomalies": 32},
 ]
+
+
+class Elsewhere(Lane):
+    """A lane that looks like a GPU's."""
+
+    def __init__(self) -> None:
+        self.stream = object()  # type: ignore[assignment]
 
 
 def ids(changes: dict[str, Any]) -> str:
@@ -63,7 +70,7 @@ def assert_same(one: Any, other: Any) -> None:
         assert one == other
 
 
-def step(training: Captured | Eager) -> None:
+def step(training: Updater) -> None:
     training.launch()
     training.finish()
 
@@ -152,23 +159,35 @@ def test_a_non_finite_loss_ends_the_run_as_it_does_eagerly() -> None:
     assert ends[0] == ends[1]
 
 
-def test_a_step_of_the_learning_rate_is_recorded_again() -> None:
-    """A recording holds the rate of its own time as a number."""
+@pytest.mark.parametrize("fails", [False, True])
+def test_after_a_step_of_the_learning_rate_updates_have_the_new_one(
+    monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    """A recording holds the rate of its own time as a number; where no new one can be made, the run goes on eagerly."""
     made: list[Played] = []
     ours, theirs = training_of(small()), training_of(small())
     for training in (ours, theirs):
         training.method.groups = tuple(replace(group, lr_steps=(2,)) for group in training.method.groups)
 
-    def record(function: Callable[[], Tensor], _: Lane) -> Played:
-        made.append(Played(ours, function))
-        return made[-1]
+    class Recorded(Captured):
+        def __init__(self, training: Training, lane: Lane) -> None:
+            super().__init__(training, lane, self.made)
 
-    replayed = Captured(ours, LANE, record)
+        def made(self, function: Callable[[], Tensor], _: Lane) -> Played:
+            if fails and made:
+                raise RuntimeError("no graph more")
+            made.append(Played(ours, function))
+            return made[-1]
+
+    monkeypatch.setattr(updater, "Captured", Recorded)
+    replayed = updater_of(ours, Elsewhere(), eager=False, beside=lambda: False)
     for _ in range(4):
         step(replayed)
         update(theirs)
         assert_same(ours.state_dict(), theirs.state_dict())
-    assert [one.is_open for one in made] == [False, True]
+    assert [one.is_open for one in made] == ([False] if fails else [False, True])
+    assert isinstance(replayed, Renewed)
+    assert isinstance(replayed.own, Eager if fails else Recorded)
 
 
 # -- what may be captured ----------------------------------------------------------------------------------------------
@@ -230,23 +249,18 @@ def test_a_read_by_the_host_is_noticed(read: Callable[[Tensor], Any]) -> None:
 # -- the choice between both -------------------------------------------------------------------------------------------
 
 
-class Elsewhere(Lane):
-    """A lane that looks like a GPU's."""
-
-    def __init__(self) -> None:
-        self.stream = object()  # type: ignore[assignment]
-
-
 def chosen(monkeypatch: pytest.MonkeyPatch, error: Exception | None, **changes: Any) -> Any:
     training = training_of(small())
 
-    def make(training: Training, lane: Lane) -> Captured:
-        if error is not None:
-            raise error
-        return Captured(training, lane, played(training))
+    class Made(Captured):
+        def __init__(self, training: Training, lane: Lane) -> None:
+            if error is not None:
+                raise error
+            super().__init__(training, lane, played(training))
 
-    monkeypatch.setattr(updater, "Captured", make)
-    return updater_of(training, **{"lane": Elsewhere(), "eager": False, "beside": lambda: False} | changes)
+    monkeypatch.setattr(updater, "Captured", Made)
+    found = updater_of(training, **{"lane": Elsewhere(), "eager": False, "beside": lambda: False} | changes)
+    return found.own if isinstance(found, Renewed) else found
 
 
 def test_updates_are_captured_on_a_gpu_alone_and_unless_eager_ones_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
