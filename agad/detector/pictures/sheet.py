@@ -21,6 +21,7 @@ from agad.detector.detector import Detector
 from agad.detector.files import Scored, writable
 from agad.detector.pictures.heatmap import overlay, shown
 from agad.detector.pictures.localisation import Localisation, Masks
+from agad.errors import DataError
 
 SHOWN = 24
 """Images of either end on the page."""
@@ -41,11 +42,13 @@ class HeatmapFolder:
     Attributes:
         folder: `NAME.png` overlays and `NAME.npy` maps, (S, S) float32; `index.html`, the page.
         localisation: what the masks beside the images say.
+        unread: masks that cannot be read, a line each; they are left out of `localisation`.
     """
 
     detector: Detector
     folder: Path
     localisation: Localisation = field(default_factory=Localisation)
+    unread: list[str] = field(default_factory=list)
     _count: int = 0
     _pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     _kept: dict[bool, list[tuple[float, str]]] = field(default_factory=lambda: {True: [], False: []})
@@ -53,7 +56,7 @@ class HeatmapFolder:
     def add(
         self, paths: Sequence[str], images: Sequence[Pixels], scores: Sequence[float], maps: NDArray[np.float32]
     ) -> None:
-        """Write a chunk of files. Raises OSError where the disk is full, DataError for a mask that cannot be read."""
+        """Write a chunk of files. Raises OSError where the disk is full."""
         self.folder.mkdir(parents=True, exist_ok=True)
         scale, masks = 2 * (self.detector.content.heat or 0), Masks(self.detector.normal)
         for path, pixels, score, heat in zip(paths, images, scores, maps, strict=True):
@@ -63,7 +66,12 @@ class HeatmapFolder:
             files.replace_atomically(self.folder / f"{name}.png", partial(_save_image, laid))
             files.replace_atomically(self.folder / f"{name}.npy", partial(_save_map, heat))
             self._keep(path, score, pixels, laid)
-            if (mask := masks.of(path)) is not None:
+            try:
+                mask = masks.of(path)
+            except DataError as error:
+                self.unread.append(str(error))
+                continue
+            if mask is not None:
                 self.localisation.add(heat, mask)
 
     def _keep(self, path: str, score: float, pixels: Pixels, laid: Image.Image) -> None:

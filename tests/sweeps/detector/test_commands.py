@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import agad
 from agad.store.rows import ResultStore
 from sweeps.cli.main import main
+from sweeps.detector import scoring
 from tests.helpers.raw_data import fill
 
 LEAN = ["--image-size", "16", "--updates", "2", "--set", "batch_size=8", "--device", "cpu"]
@@ -151,6 +153,37 @@ def test_a_training_that_diverges_is_one_line_and_a_failed_row(
     assert "the training failed: NonFiniteLoss" in capsys.readouterr().err.splitlines()[-1]
     assert [row["status"] for row in ResultStore(tmp_path / "results").read().to_pylist()] == ["failed"]
     assert not (tmp_path / "x.agad").exists()
+
+
+@pytest.mark.slow
+def test_a_mask_that_cannot_be_read_is_named_and_left_out(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(place / "bottle", place / "other")
+    (place / "other" / "ground_truth" / "cut" / "00201_mask.png").write_bytes(b"x")
+    arguments = ["score", str(place / "bottle.agad"), str(place / "other" / "test" / "cut"), "--device", "cpu"]
+    assert main([*arguments, "--csv", str(place / "b.csv"), "--heatmaps", str(place / "b")]) == 0
+    said = capsys.readouterr()
+
+    assert "3 images with masks, 3 regions; 1 masks that cannot be read" in said.out
+    assert "note: left out of the pixel AUROC: the mask " in said.err
+    with (place / "b.csv").open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 4
+
+
+@pytest.mark.slow
+def test_a_scoring_that_is_killed_leaves_the_rows_that_it_has(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under another name than that of a finished one, which takes it away."""
+    seen: list[list[str]] = []
+
+    def replace_text(target: Path, text: str) -> None:
+        target.write_text(text, encoding="utf-8")
+        seen.append(sorted(path.name for path in place.glob("kept.csv*")))
+
+    monkeypatch.setattr(scoring, "_SAVE_EVERY", 4)
+    monkeypatch.setattr(scoring.files, "replace_text", replace_text)
+    arguments = ["score", str(place / "bottle.agad"), str(place / "bottle" / "test" / "good"), "--device", "cpu"]
+    assert main([*arguments, "--csv", str(place / "kept.csv")]) == 0
+    assert seen == [["kept.csv.part"], ["kept.csv", "kept.csv.part"]]
+    assert [path.name for path in place.glob("kept.csv*")] == ["kept.csv"]
 
 
 @pytest.mark.slow
