@@ -28,6 +28,8 @@ FILE_METADATA = {_VERSION_KEY: str(SCHEMA_VERSION).encode()}
 FILE_SCHEMA = SCHEMA.with_metadata(FILE_METADATA)
 _SMALL_BYTES = 256 * 2**10
 """Files up to this size are read in one go."""
+_FEW_ROWS = 100
+"""Row groups up to this size are read by one thread."""
 _KINDS = {
     stat.S_ISDIR: "a folder",
     stat.S_ISFIFO: "a named pipe",
@@ -133,8 +135,9 @@ def _open(path: Path) -> Iterator[_Opened]:
             file = pa.BufferReader(on_disk.read_buffer()) if small else on_disk
             sums = Checksums.read(file)
             with pq.ParquetFile(file, page_checksum_verification=sums is None) as parquet:
-                _check_version(path, parquet.schema_arrow)
-                yield _Opened(path, file, parquet, sums)
+                stored = parquet.schema_arrow  # once: each time pyarrow parses 150 fields with their descriptions
+                _check_version(path, stored)
+                yield _Opened(path, file, parquet, stored, sums)
     except (FileNotFoundError, MemoryError):
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -144,9 +147,10 @@ def _open(path: Path) -> Iterator[_Opened]:
 class _Opened:
     """An open file whose footer is as it was written, as far as that can be known."""
 
-    def __init__(self, path: Path, file: pa.NativeFile, parquet: pq.ParquetFile, sums: Checksums | None) -> None:
-        self._path, self._file, self._parquet, self.checksums = path, file, parquet, sums
-        self._stored = parquet.schema_arrow  # once: each time pyarrow parses 150 fields with their descriptions
+    def __init__(
+        self, path: Path, file: pa.NativeFile, parquet: pq.ParquetFile, stored: pa.Schema, sums: Checksums | None
+    ) -> None:
+        self._path, self._file, self._parquet, self._stored, self.checksums = path, file, parquet, stored, sums
         self._name = _INBOX_NAME.fullmatch(path.name) if path.parent.name == "inbox" else None
         if self._name is not None and parquet.metadata.num_rows != 1:
             raise DamagedFileError(f"{parquet.metadata.num_rows} rows in a file of one")
@@ -168,7 +172,9 @@ class _Opened:
                 if self.checksums is not None:
                     first = group * self._parquet.metadata.num_columns
                     self.checksums.check(self._file, [first + column for column in compared])
-                table = self._parquet.read_row_group(group, columns=list(present.values()))
+                # Of a few rows handing 150 columns to a pool of threads costs more than reading them.
+                many = self._parquet.metadata.row_group(group).num_rows > _FEW_ROWS
+                table = self._parquet.read_row_group(group, columns=list(present.values()), use_threads=many)
                 table = _conformed(table.select(list(present.values())).rename_columns(list(present)), schema)
                 wrong = self._wrong_rows(table, present)
             except (pa.ArrowException, OSError, ValueError) as error:
