@@ -35,3 +35,10 @@ def test_the_shifted_row_is_nearly_table_4s():
         freeze = paper_row("table5", "fashion_mnist", later, batch_norm="freeze")
         assert freeze.avg == without.avg
         assert freeze.sd == pytest.approx(without.sd, abs=0.031)
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "cifar10"])
+def test_table_2_says_why_tlsad_is_not_run_here(dataset):
+    """Under every data set of the table, and under no other table."""
+    assert [text for text in remarks("table2", dataset) if text.startswith("TLSAD is not run here")]
+    assert not [text for text in remarks("table1", dataset) if "TLSAD" in text]
