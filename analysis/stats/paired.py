@@ -98,10 +98,10 @@ def _signs(count: int) -> NDArray[np.float64]:
 
 def sign_test(gains: NDArray[np.float64]) -> float | None:
     """Two-sided p of as many classes up as down, ties left out; None where all are ties."""
-    from scipy import stats as distributions
+    from scipy.special import bdtr  # scipy.stats' binomtest takes 10 ms
 
     up, down = int((gains > 0).sum()), int((gains < 0).sum())
-    return float(distributions.binomtest(up, up + down).pvalue) if up + down else None
+    return min(1.0, 2 * float(bdtr(min(up, down), up + down, 0.5))) if up + down else None
 
 
 def _wins(b: pd.Series[float], a: pd.Series[float]) -> float:

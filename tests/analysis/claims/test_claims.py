@@ -76,13 +76,13 @@ def test_a_claim_that_little_is_gained_holds_where_little_is(seeds):
 
 def test_runs_that_differ_in_anything_else_are_no_pair():
     off = group({}, "off")
-    longer = Group({**off.values, "updates": 2400}, off.runs)
+    longer = replace(off, values={**off.values, "updates": 2400})
     assert result_of(CONTEXT, group({"": 0.1}, "on"), longer) == NOT_TESTED
 
 
 def test_what_is_scored_makes_no_difference_to_a_pair():
     off = group({}, "off")
-    assert result_of(CONTEXT, group({"": 0.1}, "on"), Group({**off.values, "curve": [100]}, off.runs)) == HOLDS
+    assert result_of(CONTEXT, group({"": 0.1}, "on"), replace(off, values={**off.values, "curve": [100]})) == HOLDS
 
 
 def test_beats_compares_with_the_best_other_method():
