@@ -84,4 +84,4 @@ def aligned(places: NDArray[np.int64], numbers: NDArray[np.float64], shape: NDAr
 def trimmed(matrix: NDArray[np.float64]) -> Runs | None:
     """Without the classes and seeds that have no run; None where none has one."""
     there = ~np.isnan(matrix)
-    return matrix[there.any(axis=1)][:, there.any(axis=0)] if there.any() else None
+    return matrix[np.ix_(there.any(axis=1), there.any(axis=0))] if there.any() else None
