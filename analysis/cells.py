@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agad.errors import AnalysisError, EmptyResultsError
 from agad.plan.plan import Plan, load_plans, plan_files
@@ -27,7 +28,7 @@ from . import stats, table_rows
 from .load import Results, Rows, open_store
 from .paper import numbers as paper
 from .paper.match import Match, find_match
-from .summary import AUROC_COLUMNS, HEADLINE, class_means, summarise
+from .summary import AUROC_COLUMNS, HEADLINE, aligned_runs, beside_paper, class_means, summarise
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +97,33 @@ class Cells:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """The numbers of each row (see summary.summarise)."""
-        return summarise(self.runs, self.matches, self.shared, self.margin)
+        return summarise(self.runs, self.crossed(), self.beside_paper(), self.shared)
+
+    def crossed(self, value: str = HEADLINE) -> dict[int, stats.Runs]:
+        """Row -> one column of AUROCs by cell and seed (see summary.runs_of_cells)."""
+        found = {row: stats.trimmed(values) for row, values in self.aligned(value).items()}
+        return {row: values for row, values in found.items() if values is not None}
+
+    @cached_property
+    def _aligned(self) -> dict[str, dict[int, NDArray[np.float64]]]:
+        return {}
+
+    def aligned(self, value: str = HEADLINE) -> dict[int, NDArray[np.float64]]:
+        """Row -> the same, with NaN for the cells and seeds of other rows (see summary.aligned_runs)."""
+        if value not in self._aligned:
+            self._aligned[value] = aligned_runs(self.runs, value)
+        return self._aligned[value]
+
+    @cached_property
+    def _beside_paper(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    def beside_paper(self, value: str = HEADLINE) -> pd.DataFrame:
+        """Each row beside the paper's in one column of AUROCs (see summary.beside_paper)."""
+        if value not in self._beside_paper:
+            crossed = self.crossed(value)
+            self._beside_paper[value] = beside_paper(self.runs, crossed, self.matches, self.shared, self.margin)
+        return self._beside_paper[value]
 
     @cached_property
     def shared(self) -> tuple[bool, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,22 +38,32 @@ def class_averages(runs: pd.DataFrame, value: str) -> pd.Series[float]:
     return means
 
 
-def runs_of_cells(runs: pd.DataFrame, value: str) -> dict[int, NDArray[np.float64]]:
+def runs_of_cells(runs: pd.DataFrame, value: str) -> dict[int, stats.Runs]:
     """Row -> its values by cell and seed (see stats.crossed.Runs); rows without a run are absent."""
-    found = {int(str(row)): stats.crossed_runs(group, value, CELL) for row, group in runs.groupby("row")}
+    found = {row: stats.trimmed(values) for row, values in aligned_runs(runs, value).items()}
     return {row: values for row, values in found.items() if values is not None}
 
 
+def aligned_runs(runs: pd.DataFrame, value: str) -> dict[int, NDArray[np.float64]]:
+    """Row -> its values by cell and seed, those of all rows alike, so that they can be subtracted (stats.aligned)."""
+    places, numbers = stats.numbered(runs, CELL), runs[value].to_numpy(float)
+    shape = places.max(axis=1, initial=-1) + 1
+    return {
+        int(str(row)): stats.aligned(places[:, at], numbers[at], shape)
+        for row, at in runs.groupby("row").indices.items()
+    }
+
+
 def summarise(
-    runs: pd.DataFrame, matches: Sequence[Match | None], shared: Sequence[bool], margin: float = stats.MARGIN
+    runs: pd.DataFrame, crossed: Mapping[int, stats.Runs], beside: pd.DataFrame, shared: Sequence[bool]
 ) -> pd.DataFrame:
-    """A line per table row, in the order of `matches`.
+    """A line per table row, in the order of `beside`.
 
     Args:
         runs: see cells.Cells.
-        matches: the paper's row for each table row.
+        crossed: the headline of `runs_of_cells`.
+        beside: that of `beside_paper`.
         shared: of each table row, whether its seeds are shared by the classes.
-        margin: within which a mean counts as the paper's, in percentage points.
 
     Returns:
         columns `avg` (mean over classes of the means over seeds, headline), `sd_classes` (ddof 0), `sd_seeds` (ddof 1,
@@ -63,11 +73,10 @@ def summarise(
         `paper_differences` (see match.Match), `difference` and `half_width` (percentage points), `p_value`
         (Holm-corrected over the rows of the same table), `verdict`.
     """
-    summary = pd.DataFrame(index=pd.RangeIndex(len(matches), name="row"))
+    summary = pd.DataFrame(index=beside.index)
     means = class_means(runs)
     over = stats.over_classes(means, ["row"]).set_index("row")
     summary = summary.join(over[["avg", "sd_classes", "sd_seeds", "classes"]])
-    crossed = runs_of_cells(runs, HEADLINE)
     spreads = {row: stats.sd_interval(values, shared=shared[row]) for row, values in crossed.items()}
     for end in ("low", "high"):
         ends = {row: getattr(found, end) for row, found in spreads.items() if found is not None}
@@ -84,18 +93,28 @@ def summarise(
     for name in STATUSES:
         summary[name] = (status == name).groupby(runs["row"]).sum()
     summary["wanted"] = groups.size()
-    return summary.join(beside_paper(runs, matches, shared, HEADLINE, margin))
+    return summary.join(beside)
 
 
 def beside_paper(
-    runs: pd.DataFrame, matches: Sequence[Match | None], shared: Sequence[bool], value: str, margin: float
+    runs: pd.DataFrame,
+    crossed: Mapping[int, stats.Runs],
+    matches: Sequence[Match | None],
+    shared: Sequence[bool],
+    margin: float,
 ) -> pd.DataFrame:
     """The `paper_…` columns of each table row and its verdict, of one column of AUROCs (see summarise).
 
     The rows of one table of the paper are one family: p is corrected for all of them, those without runs included.
+
+    Args:
+        runs: see cells.Cells: the classes that are wanted.
+        crossed: the column, of `runs_of_cells`.
+        matches: the paper's row for each table row.
+        shared: of each table row, whether its seeds are shared by the classes.
+        margin: within which a mean counts as the paper's, in percentage points.
     """
     wanted = runs.groupby("row")["class"].unique()
-    crossed = runs_of_cells(runs, value)
     lines, compared = [], []
     for index, match in enumerate(matches):
         classes = tuple(sorted(int(c) for c in wanted[index]))

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agad.errors import EmptyResultsError
 from agad.store.schema import SPEC_COLUMNS
 
 from .. import cells as cells_of
-from .. import curves
+from .. import curves, stats
 from ..cells import RUN_COLUMNS, Cells
 from ..load import Results, Rows, open_store
 from ..paper.numbers import SCORING_FIELDS
+from ..summary import CELL
 from ..table_rows import seeds_shared
 from .claim import CLAIMS, Gains
 
@@ -29,15 +31,25 @@ class Group:
     Attributes:
         values: of RunSpec, as in a plan file.
         runs: see cells.Cells, and the measures of `read`.
+        places: of each run among those of all groups (see stats.numbered).
+        shape: of all groups.
     """
 
     values: Mapping[str, Any]
     runs: pd.DataFrame
+    places: NDArray[np.int64]
+    shape: NDArray[np.int64]
 
     @property
     def shared(self) -> bool:
         """Whether the classes share their seeds."""
         return seeds_shared(self.values)
+
+    def aligned(self, name: str) -> NDArray[np.float64] | None:
+        """A column by cell and seed, alike of all groups; None where there is no such column."""
+        if name not in self.runs:
+            return None
+        return stats.aligned(self.places, self.runs[name].to_numpy(float), self.shape)
 
 
 Evidence = dict[str, Group]
@@ -73,7 +85,12 @@ def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evid
     groups: dict[str, list[int]] = {}
     for index, values in enumerate(cells.rows):
         groups.setdefault(key_of(values), []).append(index)
-    return {key: Group(cells.rows[of[0]], runs[runs["row"].isin(of)]) for key, of in groups.items()}, cells
+    places = stats.numbered(runs, CELL)
+    shape, found = places.max(axis=1, initial=-1) + 1, {}
+    for key, of in groups.items():
+        own = runs["row"].isin(of).to_numpy()
+        found[key] = Group(cells.rows[of[0]], runs[own], places[:, own], shape)
+    return found, cells
 
 
 def _measures(store: Rows, cells: Cells) -> pd.DataFrame:

@@ -18,7 +18,6 @@ from ..paper import numbers as paper
 from ..paper.match import find_match
 from ..stats.crossed import spread
 from ..stats.paired import WILCOXON_FROM
-from ..summary import CELL
 from ..tables.leakage import ORDERED, PROTOCOLS, column
 from .claim import Beats, Claim, Gains, Orders, Place
 from .evidence import Evidence, Group, key_of
@@ -169,11 +168,8 @@ def _columns(measure: str) -> dict[str, str]:
 
 
 def _gain(group: Group, other: Group, name: str, test: Gains) -> Effect | None:
-    if name not in group.runs or name not in other.runs:
-        return None
-    a, b = (of.runs.groupby([*CELL, "seed"])[name].mean() for of in (other, group))
-    frame = (b - a).dropna().rename("gain").reset_index()
-    gains = stats.crossed_runs(frame, "gain", CELL)
+    a, b = other.aligned(name), group.aligned(name)
+    gains = None if a is None or b is None else stats.trimmed(b - a)
     if gains is None:
         return None
     scale = 1.0 if test.measure == "apart" else 100.0

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from .. import stats
 from ..cells import Cells
-from ..summary import CELL, beside_paper
+from ..summary import CELL
 from ..tables import contrast, formats
 from ..tables.keys import fewest_fields, key_texts
 from ..tables.leakage import LABELS, column, scored
@@ -48,7 +48,7 @@ def paper_forest(cells: Cells) -> Drawing | None:
     lines: dict[str, list[_Line]] = {}
     fields = fewest_fields(cells)
     for protocol in scored(cells):
-        found = beside_paper(cells.runs, cells.matches, cells.shared, column(protocol), cells.margin)
+        found = cells.beside_paper(column(protocol))
         for index in found.index[found["difference"].notna()]:
             half = found["half_width"].iloc[index]
             estimate = float(found["difference"].iloc[index])
@@ -70,7 +70,11 @@ def paper_forest(cells: Cells) -> Drawing | None:
 def choice_forest(cells: Cells) -> Drawing | None:
     """What one choice changes, a panel per protocol, and the probability that it is better; None without a pair."""
     lines: dict[str, list[_Line]] = {}
-    for pair, what in contrast.choices(cells, list(contrast.pairs(cells))).items():
+    finished = set(cells.ok["row"])
+    pairs = [pair for pair in contrast.pairs(cells) if {pair.baseline, pair.variant} <= finished]
+    if len(pairs) > _MOST_LINES:  # before all are compared, which is much of a large report's time
+        return None
+    for pair, what in contrast.choices(cells, pairs).items():
         where = ", ".join(key_texts(("dataset", "gamma"), cells.rows[pair.variant]))
         for protocol in scored(cells):
             found = contrast.contrast(cells, pair, column(protocol))

@@ -2,6 +2,7 @@
 
 from .crossed import LEVEL as LEVEL
 from .crossed import Interval as Interval
+from .crossed import Runs as Runs
 from .crossed import class_interval as class_interval
 from .crossed import mean_interval as mean_interval
 from .crossed import sd_interval as sd_interval
@@ -14,9 +15,12 @@ from .robust import BOOTSTRAP_FROM as BOOTSTRAP_FROM
 from .robust import fisher_interval as fisher_interval
 from .robust import iqm_interval as iqm_interval
 from .robust import spearman_interval as spearman_interval
+from .spread import aligned as aligned
 from .spread import class_means as class_means
 from .spread import crossed_runs as crossed_runs
+from .spread import numbered as numbered
 from .spread import over_classes as over_classes
+from .spread import trimmed as trimmed
 from .verdicts import ABOVE as ABOVE
 from .verdicts import BELOW as BELOW
 from .verdicts import INSIDE as INSIDE

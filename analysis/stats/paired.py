@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,15 +77,31 @@ def wilcoxon(gains: NDArray[np.float64]) -> float | None:
 
     if len(gains) < WILCOXON_FROM or not np.any(gains != 0):
         return None
-    return float(distributions.wilcoxon(gains).pvalue)
+    moved = gains[gains != 0]
+    if len(moved) > _MOST_EXACT:
+        return float(distributions.wilcoxon(gains).pvalue)
+    # Exact, ties or not; of ties scipy does the same through a general permutation test, in .2 s each.
+    ranks = distributions.rankdata(np.abs(moved))
+    distance = np.abs(_signs(len(moved)) @ ranks)
+    return float(np.mean(distance >= abs(float(np.sign(moved) @ ranks)) - 1e-9))
+
+
+_MOST_EXACT = 13
+"""Classes that move up to which all their signs are tried, as scipy does."""
+
+
+@functools.cache
+def _signs(count: int) -> NDArray[np.float64]:
+    """All ways to sign so many numbers, (2^count, count)."""
+    return np.array(list(itertools.product((-1.0, 1.0), repeat=count)))
 
 
 def sign_test(gains: NDArray[np.float64]) -> float | None:
     """Two-sided p of as many classes up as down, ties left out; None where all are ties."""
-    from scipy import stats as distributions
+    from scipy.special import bdtr  # scipy.stats' binomtest takes 10 ms
 
     up, down = int((gains > 0).sum()), int((gains < 0).sum())
-    return float(distributions.binomtest(up, up + down).pvalue) if up + down else None
+    return min(1.0, 2 * float(bdtr(min(up, down), up + down, 0.5))) if up + down else None
 
 
 def _wins(b: pd.Series[float], a: pd.Series[float]) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .crossed import Runs
 
@@ -58,16 +59,29 @@ def crossed_runs(frame: pd.DataFrame, value: str, of: Sequence[str] = ("class",)
         value: column; a missing value is no run.
         of: columns that distinguish the classes.
     """
-    numbers = frame[value].to_numpy(float)
-    there = ~np.isnan(numbers)
-    if not there.any():
-        return None
-    cell = np.unique(frame[list(of)].to_numpy()[there], axis=0, return_inverse=True)[1].reshape(-1)
-    seed = np.unique(frame["seed"].to_numpy()[there], return_inverse=True)[1]
+    places = numbered(frame, of)
+    return trimmed(aligned(places, frame[value].to_numpy(float), places.max(axis=1, initial=-1) + 1))
+
+
+def numbered(frame: pd.DataFrame, of: Sequence[str]) -> NDArray[np.int64]:
+    """(2, N) the number of each run's class and of its seed, both in their order: where it is in `aligned`."""
+    cell = np.unique(frame[list(of)].to_numpy(), axis=0, return_inverse=True)[1].reshape(-1)
+    return np.stack([cell, np.unique(frame["seed"].to_numpy(), return_inverse=True)[1]])
+
+
+def aligned(places: NDArray[np.int64], numbers: NDArray[np.float64], shape: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(K, S) = `shape`: each number at its place, NaN where there is none. Of equal shape they can be subtracted."""
+    cell, seed = places[:, there := ~np.isnan(numbers)]
     # By hand: pandas' pivot_table was half of a large report's time.
-    total, count = np.zeros((2, cell.max() + 1, seed.max() + 1))
+    total, count = np.zeros((2, *shape))
     np.add.at(total, (cell, seed), numbers[there])
     np.add.at(count, (cell, seed), 1)
     # Two runs of one class and seed (scored at other updates) count as one.
-    means: Runs = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    means: NDArray[np.float64] = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     return means
+
+
+def trimmed(matrix: NDArray[np.float64]) -> Runs | None:
+    """Without the classes and seeds that have no run; None where none has one."""
+    there = ~np.isnan(matrix)
+    return matrix[np.ix_(there.any(axis=1), there.any(axis=0))] if there.any() else None

@@ -16,7 +16,6 @@ from agad.spec.fields import LEADING_FIELDS, former_values, json_defaults
 from .. import stats
 from ..cells import Cells
 from ..paper.numbers import BASELINES
-from ..summary import CELL
 from . import formats
 from .formats import GAP
 from .keys import heading, key_text, key_texts
@@ -90,9 +89,8 @@ class Contrast:
 
 def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
     """The gain of a pair in one column of AUROCs; None where no class and seed has both."""
-    runs = cells.runs[[*CELL, "row", "seed", value]].dropna(subset=[value])
-    a, b = (runs[runs["row"] == row].groupby([*CELL, "seed"])[value].mean() for row in (pair.baseline, pair.variant))
-    gains = stats.crossed_runs((b - a).dropna().rename("gain").reset_index(), "gain", CELL)
+    runs = cells.aligned(value)
+    gains = stats.trimmed(runs[pair.variant] - runs[pair.baseline])
     if gains is None:
         return None
     of_class = np.nanmean(gains, axis=1)

@@ -12,7 +12,6 @@ from agad.spec import datasets
 from ... import stats
 from ...cells import Cells
 from ...paper.numbers import BASELINES, PaperRow
-from ...summary import HEADLINE, runs_of_cells
 from .. import formats
 from ..formats import GAMMA, GAP
 from ..keys import heading, key_texts
@@ -108,7 +107,7 @@ def _runs_of(ours: OurTable, row: PaperRow) -> pd.DataFrame:
 
 def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
     """Mean and interquartile mean of each row with their intervals; None where no row is complete enough."""
-    groups = runs_of_cells(cells.runs, HEADLINE)
+    groups = cells.crossed()
     lines, data = [], []
     for index, values in enumerate(cells.rows):
         if index not in groups:

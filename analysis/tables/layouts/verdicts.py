@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from ...cells import Cells
-from ...summary import beside_paper
 from .. import formats
 from ..formats import GAP, KEY, OURS, PAPER
 from ..keys import fewest_fields, heading, key_texts
@@ -24,10 +23,7 @@ def verdict_table(cells: Cells) -> Sheet | None:
     protocols = scored(cells)
     if len(protocols) < 2:
         return None
-    found = {
-        protocol: beside_paper(cells.runs, cells.matches, cells.shared, column(protocol), cells.margin)
-        for protocol in protocols
-    }
+    found = {protocol: cells.beside_paper(column(protocol)) for protocol in protocols}
     compared = found["eval"] if "eval" in found else next(iter(found.values()))
     fields, lines, data = fewest_fields(cells), [], []
     for index in compared.index[compared["verdict"].notna()]:

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from agad.spec.fields import json_defaults
+from analysis import stats
 from analysis.claims.__main__ import main
 from analysis.claims.claim import CLAIMS, Beats, Claim, Gains
 from analysis.claims.evidence import Group, key_of
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
 from analysis.claims.table import claims_table, findings
-from analysis.summary import AUROC_COLUMNS
+from analysis.summary import AUROC_COLUMNS, CELL
 from tests.conftest import ROOT
 
 CONTEXT = Claim("context", "", "", Gains("adversarial_context", "on", "off", (("cifar10", 0.0),), {"backbone": "unet"}))
@@ -34,7 +35,8 @@ def group(gains: dict[str, float], context: str, seeds: int = 1, classes: int = 
     runs = pd.DataFrame(cells, columns=["class", "seed"]).assign(known=-1)
     for name in AUROC_COLUMNS:
         runs[name] = 0.5 + gains.get(name, gains.get("", 0.0)) + noise * rng.normal(size=len(runs))
-    return Group(values, runs)
+    places = stats.numbered(runs, CELL)
+    return Group(values, runs, places, places.max(axis=1) + 1)
 
 
 def judged(claim: Claim, *groups: Group) -> list[Finding]:
@@ -74,13 +76,13 @@ def test_a_claim_that_little_is_gained_holds_where_little_is(seeds):
 
 def test_runs_that_differ_in_anything_else_are_no_pair():
     off = group({}, "off")
-    longer = Group({**off.values, "updates": 2400}, off.runs)
+    longer = replace(off, values={**off.values, "updates": 2400})
     assert result_of(CONTEXT, group({"": 0.1}, "on"), longer) == NOT_TESTED
 
 
 def test_what_is_scored_makes_no_difference_to_a_pair():
     off = group({}, "off")
-    assert result_of(CONTEXT, group({"": 0.1}, "on"), Group({**off.values, "curve": [100]}, off.runs)) == HOLDS
+    assert result_of(CONTEXT, group({"": 0.1}, "on"), replace(off, values={**off.values, "curve": [100]})) == HOLDS
 
 
 def test_beats_compares_with_the_best_other_method():

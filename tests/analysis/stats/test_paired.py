@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis import stats
 
@@ -46,6 +48,18 @@ def test_paired_wilcoxon_over_classes():
     a = frame_of({c: rng.normal(0.8, 0.01, 3).tolist() for c in range(10)})
     b = a.assign(auroc=a["auroc"] + 0.05)
     assert stats.paired(a, b).p_value == pytest.approx(2 / 2**10)
+
+
+@given(st.lists(st.integers(-4, 4), min_size=6, max_size=16).filter(any))
+@settings(max_examples=60, deadline=None)
+def test_wilcoxon_is_scipys_exact_one_ties_and_zeros_included(gains):
+    """Few different numbers: most examples have ties, many have zeros."""
+    values = np.array(gains, float)
+    if len(values[values != 0]) <= 13 < len(values):
+        expected = scipy.stats.wilcoxon(values[values != 0]).pvalue  # a class that does not move is left out
+    else:
+        expected = scipy.stats.wilcoxon(values).pvalue
+    assert stats.wilcoxon(values) == pytest.approx(expected)
 
 
 def test_probability_of_improvement_is_mann_whitneys():
