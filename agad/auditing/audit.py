@@ -57,7 +57,7 @@ def audit(
 
     Args:
         score: from a batch, `images[positions]`, to one number an image, higher for anomalies.
-        images: the test set in its own order: a tensor, an array or a list, N long.
+        images: the test set in its own order: a tensor, an array, a list or a column of pandas, N long.
         labels: (N,) 0 normal, 1 anomalous.
         classes: (N,) class indices, for the protocol class by class; None: it is left out.
         batch_size: images in a batch, as in your evaluation; None: `score` takes any number of images and makes its own

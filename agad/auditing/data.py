@@ -17,8 +17,14 @@ from agad.errors import AuditError
 from agad.spec.class_names import class_index
 
 
-def read_data(text: str, normal: str | None, image_size: int | None, data_root: Path) -> dict[str, Any]:
-    """The arguments images, labels, classes and train_images of agad.audit.
+Arguments = dict[str, Any]
+"""images, labels, classes and train_images of agad.audit."""
+
+
+def read_data(
+    text: str, normal: str | None, image_size: int | None, data_root: Path
+) -> tuple[Arguments, tuple[str, ...]]:
+    """The arguments of agad.audit, and what a reader of its result must know of the data, a sentence each.
 
     Args:
         text: a file .npz with `images` and `labels`, or `test_images` and `test_labels` and the same for training; a
@@ -32,7 +38,7 @@ def read_data(text: str, normal: str | None, image_size: int | None, data_root: 
     """
     path = Path(text).expanduser()
     if path.suffix == ".npz":
-        return _of_npz(path, normal)
+        return _of_npz(path, normal), ()
     if image_size is None:
         raise AuditError(f"--data {text}: give --image-size, the size that your model takes")
     if not path.is_dir():
@@ -41,20 +47,22 @@ def read_data(text: str, normal: str | None, image_size: int | None, data_root: 
     return _of_prepared(f"folder:{path.resolve().name}", normal, image_size, path.resolve().parent, is_split=is_split)
 
 
-def _of_prepared(name: str, normal: str | None, image_size: int, data_root: Path, *, is_split: bool) -> dict[str, Any]:
+def _of_prepared(
+    name: str, normal: str | None, image_size: int, data_root: Path, *, is_split: bool
+) -> tuple[Arguments, tuple[str, ...]]:
     """The test images, and the training normals; of images that nobody has split all, and no training images."""
     data = open_prepared(name, image_size, data_root=data_root)
-    number = _class_number(normal, data.class_names, name)
+    number, notes = _class_number(normal, data.class_names, name), (*data.served, *data.notes)
     if not is_split:
         classes = np.concatenate([data.test_labels, data.train_labels])
         images = torch.cat([data.test_images, data.train_images])
-        return {"images": _scaled(images), "labels": (classes != number).astype(np.int64), "classes": classes}
+        return {"images": _scaled(images), "labels": (classes != number).astype(np.int64), "classes": classes}, notes
     return {
         "images": _scaled(data.test_images),
         "labels": (data.test_labels != number).astype(np.int64),
         "classes": data.test_labels,
         "train_images": _scaled(data.train_images[torch.from_numpy(data.train_labels == number)]),
-    }
+    }, notes
 
 
 def _class_number(normal: str | None, names: tuple[str, ...], what: str) -> int:

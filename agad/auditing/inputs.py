@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ class TestSet:
     """Images with their labels.
 
     Attributes:
-        images: a tensor, an array or a list; N images.
+        images: a tensor, an array, a list or a column of pandas; N images.
         labels: (N,) int64, 0 normal, 1 anomalous; both occur.
         classes: (N,) int64 or None: what the set is sorted by under `class_sorted`.
     """
@@ -63,7 +63,9 @@ class TestSet:
 
 
 def count_images(images: Any, what: str) -> int:
-    """The number of images; AuditError where it has none."""
+    """The number of images; AuditError for what is no sequence of them."""
+    if isinstance(images, Mapping | str | bytes) or (_is_pandas(images) and images.ndim > 1):
+        raise AuditError(f"{what} are {type(images).__name__}; give a tensor, an array, a list or one column of images")
     try:
         return len(images)
     except TypeError:
@@ -74,7 +76,13 @@ def take(images: Any, positions: NDArray[np.int64]) -> Any:
     """The images at positions, of the same kind."""
     if isinstance(images, torch.Tensor):
         return images[torch.from_numpy(positions).to(images.device)]
+    if _is_pandas(images):  # in brackets a number is a label there: after a shuffle that of another row
+        return list(images.iloc[positions])
     return images[positions] if isinstance(images, np.ndarray) else [images[position] for position in positions]
+
+
+def _is_pandas(images: Any) -> bool:
+    return hasattr(images, "iloc")
 
 
 def _whole_numbers(values: Any, count: int, what: str) -> NDArray[np.int64]:
@@ -110,11 +118,10 @@ def leaked(test: Any, train: Any) -> NDArray[np.bool_]:
 def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | None, Finding]:
     """Which test images are training images, with the finding."""
     kind = "test_in_training"
-    if train is None:
+    if train is None or count_images(train, "training images") == 0:
         return None, Finding(kind, UNKNOWN, "No training images were given, so test images among them were not sought.")
-    first = [
-        np.asarray(of[0].detach().cpu() if isinstance(of[0], torch.Tensor) else of[0]) for of in (test.images, train)
-    ]
+    both = [take(of, np.zeros(1, np.int64))[0] for of in (test.images, train)]
+    first = [np.asarray(one.detach().cpu() if isinstance(one, torch.Tensor) else one) for one in both]
     if first[0].dtype != first[1].dtype or first[0].shape != first[1].shape or first[0].dtype.kind not in "iubf":
         return None, Finding(
             kind, UNKNOWN, "Training and test images are not arrays of one kind and cannot be compared."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +107,12 @@ class Audit:
     lines: tuple[Line, ...]
     worth: tuple[Worth, ...]
     facts: dict[str, Any]
+
+    def with_warnings(self, kind: str, sentences: Iterable[str]) -> Audit:
+        """The same with further findings to look at, before those that are fine."""
+        is_amiss = [finding for finding in self.findings if finding.severity in (WRONG, WARNING)]
+        more = [Finding(kind, WARNING, sentence) for sentence in sentences]
+        return dataclasses.replace(self, findings=(*is_amiss, *more, *self.findings[len(is_amiss) :]))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""

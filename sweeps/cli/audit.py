@@ -61,7 +61,8 @@ def _audit(options: argparse.Namespace) -> int:
     from agad.auditing.audit import audit
     from agad.auditing.model.file import load_subject
 
-    subject = {**load_subject(options.model), **_data(options)}
+    data, known = _data(options)
+    subject = {**load_subject(options.model), **data}
     for name in ("images", "labels"):
         if name not in subject:
             raise AuditError(
@@ -74,6 +75,7 @@ def _audit(options: argparse.Namespace) -> int:
         subject["batch_size"] = None
     options.out.mkdir(parents=True, exist_ok=True)  # before an audit of minutes finds that it cannot be
     found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    found = found.with_warnings("data", (f"{note[:1].upper()}{note[1:]}." for note in known))
     for line in _lines(found):
         print(line)
     files.replace_text(options.out / "audit.json", json.dumps(found.to_dict(), indent=1))
@@ -81,11 +83,12 @@ def _audit(options: argparse.Namespace) -> int:
     return 0
 
 
-def _data(options: argparse.Namespace) -> dict[str, Any]:
+def _data(options: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """As read_data; nothing where the model's function returns the test set."""
     if options.data is None:
         if options.normal is not None:
             raise AuditError("--normal needs --data")
-        return {}
+        return {}, ()
     from agad.auditing.data import read_data
 
     root = Path(os.environ.get("AGAD_DATA", "data"))

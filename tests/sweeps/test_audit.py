@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from sweeps.cli.audit import main
 from tests.conftest import ROOT
 from tests.helpers.detectors import LABELS, images
+from tests.helpers.raw_data import fill
 
 MODEL = """
 from tests.helpers.detectors import Net, LABELS, CLASSES, images
@@ -97,3 +99,19 @@ def test_agad_audit_is_a_command(model, data, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_what_is_known_of_the_data_is_said_with_the_answer(model, tmp_path, monkeypatch, capsys):
+    """An AUROC over images that contradict their labels, or without damaged ones, must not stand alone."""
+    monkeypatch.setenv("AGAD_CACHE", str(tmp_path / "cache"))
+    for kind, start in (("good", 0), ("bad", 100)):
+        fill(tmp_path / "own" / kind, 20, start)
+    (tmp_path / "own" / "bad" / "torn.png").touch()
+    shutil.copy(tmp_path / "own" / "good" / "00000.png", tmp_path / "own" / "bad" / "copied.png")
+    arguments = [model, "--data", str(tmp_path / "own"), "--normal", "good", "--image-size", "16"]
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--shuffles", "1"]) == 0
+    shown, page = capsys.readouterr().out, (tmp_path / "out" / "index.html").read_text()
+
+    for text in (shown, page):
+        assert "1 damaged images left out" in text
+        assert "LABELS CONTRADICT: 2 images" in text

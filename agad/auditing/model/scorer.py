@@ -34,7 +34,10 @@ class Scorer:
 
     def one_batch(self, positions: Positions) -> Scores:
         """Scores of one batch (B,); AuditError where the function raises, or returns other than B finite numbers."""
-        batch = take(self.images, positions)
+        try:
+            batch = take(self.images, positions)
+        except Exception as error:  # a stranger's data set may raise anything
+            raise AuditError(f"images {positions[:3].tolist()} … cannot be had: {described(error)}") from error
         try:
             found = self._score(batch)
         except AuditError:
@@ -76,7 +79,11 @@ def _numbers(found: Any, batch: Any) -> Scores:
     if isinstance(found, torch.Tensor):
         found = found.detach().to("cpu")
         found = found.float() if found.dtype in (torch.bfloat16, torch.float16) else found
+    if np.ma.is_masked(found):
+        raise AuditError(f"the score function returned masked scores for {_of(batch)}; every image must have one")
     try:
+        if np.iscomplexobj(found):
+            raise TypeError("numpy would leave the imaginary part out")
         scores = np.asarray(found, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError):
         raise AuditError(

@@ -21,7 +21,7 @@ def npz(folder: Path, **arrays) -> str:
 
 
 def read(text: str, normal: str | None = None, size: int | None = None, root: Path = Path("nowhere")):
-    return read_data(text, normal, size, root)
+    return read_data(text, normal, size, root)[0]
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from agad import audit
 from agad.auditing.inputs import TestSet, is_ordered, leaked, training_findings
 from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG
+from agad.errors import AuditError
 from tests.helpers.detectors import LABELS, brightness, images
 
 
@@ -46,3 +49,55 @@ def test_a_set_ordered_by_label_is_told_from_a_shuffled_one():
     assert is_ordered(np.tile(np.repeat([0, 1], 100), 3))
     assert not is_ordered(shuffled)
     assert not is_ordered(np.array([0, 0, 1, 1]))  # of so few images nothing can be told
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_column_of_a_shuffled_frame_keeps_its_images_with_their_labels(seed: int):
+    """In brackets a number is a label of pandas: after a shuffle it would be the image of another row."""
+    values = np.random.default_rng(seed).normal(size=60) + np.repeat([0, 2], 30)
+    frame = pd.DataFrame({"path": [f"{n}.png" for n in range(60)], "value": values, "label": np.repeat([0, 1], 30)})
+    frame = frame.sample(frac=1, random_state=seed)
+    of = dict(zip(frame["path"], frame["value"], strict=True))
+
+    def score(batch):
+        return [of[path] for path in batch]
+
+    found = audit(score, frame["path"], frame["label"], shuffles=1, train_images=frame["path"].iloc[:20])
+
+    assert found.auroc.value == pytest.approx(roc_auc_score(frame["label"], frame["value"]))
+
+
+@pytest.mark.parametrize(
+    "images", [pd.DataFrame({"path": ["a", "b"]}), {"a": 1, "b": 2}, "ab"], ids=["frame", "dict", "text"]
+)
+def test_what_is_no_sequence_of_images_is_one_line(images):
+    with pytest.raises(AuditError, match="give a tensor, an array, a list or one column of images"):
+        audit(len, images, [0, 1])
+
+
+def test_images_that_cannot_be_had_are_one_line():
+    """A data set of anybody's may raise anything."""
+
+    class Broken:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, position):
+            raise RuntimeError(f"no file for {position}")
+
+    with pytest.raises(AuditError, match=r"images \[0, 1, 2\] … cannot be had: RuntimeError: no file for 0"):
+        audit(len, Broken(), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (np.ma.masked_greater(np.arange(4.0), 2), "masked scores"),
+        (np.arange(4) + 1j, "one number an image"),
+        (torch.arange(4) + 1j, "one number an image"),
+    ],
+)
+def test_scores_that_numpy_would_silently_change_are_refused(scores, message):
+    """A masked score would count as the number below the mask, a complex one as its real part."""
+    with pytest.raises(AuditError, match=message):
+        audit(lambda _: scores, np.zeros(4), [0, 1, 0, 1], batch_size=None)
