@@ -19,7 +19,7 @@ from agad.spec.run import RunSpec, anomalies_per_batch
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
-from agad.train.adam import Adam
+from agad.train.optimisers.adam import Adam
 
 
 @dataclass(frozen=True, slots=True)
