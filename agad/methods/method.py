@@ -18,11 +18,13 @@ class Group:
     Attributes:
         name: of the loss: `loss_<name>` in the curve.
         nets: names in Method.nets.
-        lr: Adam's learning rate, before any step of it.
+        lr: the learning rate, before any step of it.
         betas: Adam's decay rates.
-        weight_decay: factor of the weights that is added to their gradients (L2, inside Adam).
-        lr_steps: updates, counted from 0, from which on the rate is a tenth of what it was.
+        weight_decay: factor of the weights that is added to their gradients (L2, inside the optimiser).
+        lr_steps: updates, counted from 0, from which on the rate is divided by `lr_divisor` once more.
         pretrains: whether it moves in pretraining; otherwise it moves after it, and its updates count from there.
+        lr_divisor: of each step of the rate.
+        optimiser: `adam`, or `sgd`, which has no use for `betas`.
     """
 
     name: str
@@ -32,10 +34,12 @@ class Group:
     weight_decay: float = 0.0
     lr_steps: tuple[int, ...] = ()
     pretrains: bool = False
+    lr_divisor: float = 10.0
+    optimiser: str = "adam"
 
     def rate(self, update: int) -> float:
         """The learning rate of an update, counted from 0."""
-        return self.lr / 10.0 ** sum(step <= update for step in self.lr_steps)
+        return self.lr / self.lr_divisor ** sum(step <= update for step in self.lr_steps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

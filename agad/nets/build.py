@@ -78,9 +78,11 @@ def initialise(net: nn.Module, generator: torch.Generator, init: str) -> None:
     Args:
         net: the net to overwrite.
         generator: the only source of randomness.
-        init: `dcgan` (N(0, .02), batch norm N(1, .02), biases 0) or `torch` (the library's default).
+        init: `dcgan` (N(0, .02), batch norm N(1, .02), biases 0), `torch` (the library's default) or `he`
+            (convolutions N(0, sqrt(2 / inputs)), He et al. 2015; dense layers U(-b, b), b = 1 / sqrt(inputs); biases
+            0).
     """
-    draw = _draw_dcgan if init == "dcgan" else _draw_torch
+    draw = {"dcgan": _draw_dcgan, "torch": _draw_torch, "he": _draw_he}[init]
     for module in net.modules():
         if isinstance(module, _Weighted):
             draw(module, generator)
@@ -96,6 +98,15 @@ def count_parameters(net: nn.Module) -> int:
 
 def _draw_dcgan(module: _Weighted, generator: torch.Generator) -> None:
     _normal(module.weight, 0.0, generator)
+    if module.bias is not None:
+        module.bias.zero_()
+
+
+def _draw_he(module: _Weighted, generator: torch.Generator) -> None:
+    _draw_torch(module, generator)
+    if not isinstance(module, nn.Linear):
+        inputs = module.weight.numel() // module.out_channels
+        _normal(module.weight, 0.0, generator, math.sqrt(2 / inputs))
     if module.bias is not None:
         module.bias.zero_()
 
@@ -119,5 +130,5 @@ def _fill_batch_norm(norm: BatchNorm2d, generator: torch.Generator, init: str) -
     copy_main_to_auxiliary(norm)
 
 
-def _normal(target: Tensor, mean: float, generator: torch.Generator) -> None:
-    target.copy_(torch.empty(target.shape).normal_(mean, DCGAN_STD, generator=generator))
+def _normal(target: Tensor, mean: float, generator: torch.Generator, std: float = DCGAN_STD) -> None:
+    target.copy_(torch.empty(target.shape).normal_(mean, std, generator=generator))

@@ -69,8 +69,12 @@ class Method:
         cost: of one update, relative to AGAD's with the same backbone; not measured: that of the costliest.
         encoder_cost: the same by RunSpec.encoder, for a method that builds one: those that it takes. `cost` is then
             not read.
+        encoder_memory: GiB that an update saves for a batch of 2**18 pixels, by RunSpec.encoder; where it is not said,
+            as the backbone's.
         fit_cost: of fitting and scoring once, in updates of the naive generator at batch 256, for a method where that
             is not little beside its updates; of 6,000 normals and 10,000 test images of 32x32.
+        views: RunSpec.transformations -> passes of scoring through the net for each image, for a method where that is
+            not little beside its updates.
         module: where `make` is.
         labels: `may`: it can learn from labelled anomalies; `none`: it cannot, so that gamma must be 0; `must`: it
             needs them, so that gamma must be above 0.
@@ -89,7 +93,9 @@ class Method:
     module: str = ""
     cost: float = math.inf
     encoder_cost: Mapping[str, float] = field(default_factory=dict)
+    encoder_memory: Mapping[str, float] = field(default_factory=dict)
     fit_cost: float = 0.0
+    views: Mapping[str, int] = field(default_factory=dict)
     labels: str = "may"
     uses: tuple[str, ...] = ()
     gradient: bool = True

@@ -111,6 +111,8 @@ def _check_method(spec: SpecFields) -> None:
         sizes = ", ".join(f"{size}x{size}" for size in method.image_sizes)
         raise SpecError(f"image_size={spec.image_size} with {where}: its nets here are those for {sizes} images")
     _require_defaults(spec, unused_by(spec.method), where)
+    if spec.optimiser == "sgd":
+        _require_defaults(spec, ("beta1", "beta2"), "optimiser=sgd")
 
 
 COMMON = ("data", "task", "evaluation", "validation", "seed", "backbone", "updates")

@@ -90,8 +90,9 @@ class SpecFields(Remembered):
     """`none`: no batch norm and conv biases instead, the nets of Table 8's parameter counts (U-Net, U-Net++)."""
     discriminator: str = choice("network", "ganomaly", "two_block")
     """GANomaly's NetD, or section 3.3.1's literal two blocks."""
-    init: str = choice("network", "dcgan", "torch")
-    """`dcgan`: weights N(0, .02), batch norm N(1, .02); `torch`: the library's default."""
+    init: str = choice("network", "dcgan", "torch", "he")
+    """`dcgan`: weights N(0, .02), batch norm N(1, .02); `torch`: the library's default; `he`: convolutions of variance
+    2 / inputs."""
 
     # -- batch norm (section 6.2, Table 5) -----------------------------------------------------------------------
     batch_norm: str = choice(
@@ -159,9 +160,13 @@ class SpecFields(Remembered):
 
     # -- rivals ----------------------------------------------------------------------------------------------------
     encoder: str = choice(
-        "rivals", "lenet_small", "lenet_medium", "lenet_large", "netd", older="lenet_small", title="encoder"
+        "rivals",
+        *("lenet_small", "lenet_medium", "lenet_large", "netd", "wrn_10_1", "wrn_10_4", "wrn_16_8"),
+        older="lenet_small",
+        title="encoder",
     )
-    """Deep SVDD's and Deep SAD's nets for MNIST, Fashion-MNIST and CIFAR-10 (agad/nets/lenet.py), or AGAD's D."""
+    """Deep SVDD's and Deep SAD's nets for MNIST, Fashion-MNIST and CIFAR-10 (agad/nets/lenet.py); AGAD's D; or wide
+    residual nets by depth and width (agad/nets/wide_resnet.py)."""
     scaling: str = choice("rivals", "minus1_1", "unit", "gcn_minmax", older="minus1_1", title="scaling")
     """What such a net sees: pixels in [-1, 1], in [0, 1], or after contrast normalisation, the normals' in [0, 1]."""
     boundary: str = choice("rivals", "hard", "soft", older="hard", title="boundary")
@@ -176,6 +181,19 @@ class SpecFields(Remembered):
     """L2 decay, added to the gradients inside Adam."""
     lr_steps: tuple[int, ...] = setting((), "rivals", ordered=False, older=[])
     """Updates, counted from 0, from which on the learning rate is a tenth of what it was."""
+    lr_divisor: float = setting(10.0, "rivals", at_least=1, older=10.0)
+    """What the learning rate is divided by at each of `lr_steps`, where that is not ten."""
+    optimiser: str = choice("rivals", "adam", "sgd", older="adam")
+    """Adam, or plain gradient descent without momentum, which has no beta1 and beta2."""
+    transformations: str = choice("rivals", "geo72", "rot4", older="geo72")
+    """What GeoTrans' net tells apart: flip x nine shifts x four quarter turns, or the turns alone."""
+    normality: str = choice("rivals", "dirichlet", "softmax", "log_softmax", older="dirichlet")
+    """GeoTrans' score: by a Dirichlet distribution of each transformation's softmax, or the mean of the right entries
+    or of their logarithms."""
+    restoration_loss: str = choice("rivals", "mse", "l1", older="mse")
+    """What ARNet minimises: mean squared or mean absolute difference to the image."""
+    augmentation: str = choice("rivals", "none", "flip", older="none")
+    """`flip`: each training image is mirrored with a chance of a half."""
 
     # -- evaluation ----------------------------------------------------------------------------------------------
     curve: tuple[int, ...] = setting((50, 100, 200, 400, 800, 1200), "evaluation", scoring=True)

@@ -85,6 +85,8 @@ class RunSpec(SpecFields):
                 object.__setattr__(self, "pretrain_weight_decay", 0.0)
         for name, end in ends.items():
             object.__setattr__(self, name, tuple(point for point in getattr(self, name) if point < end))
+        if not self.lr_steps and "lr_divisor" not in unused(self.method, self.task):
+            object.__setattr__(self, "lr_divisor", known_fields()["lr_divisor"].default)
         method = methods().get(self.method)
         sensible = (method and method.protocols) or EVAL_PROTOCOLS
         readable = EVAL_PROTOCOLS if self.evaluate_test else VALIDATION_PROTOCOLS

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
 from agad.errors import NonFiniteLoss, SpecError
-from agad.methods import TrainView, method_of
+from agad.methods import Group, TrainView, method_of
 from agad.spec.run import RunSpec, anomalies_per_batch
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
-from agad.train.adam import Adam
+from agad.train.optimisers.adam import Adam
+from agad.train.optimisers.sgd import Sgd
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,7 @@ class Training:
         self.method = method_of(spec, data.channels)
         for net in self.method.nets.values():
             place(net, device, spec.precision)
-        self.optimisers = {
-            group.name: Adam(self._parameters(group.nets), group.lr, group.betas, group.weight_decay)
-            for group in self.method.groups
-        }
+        self.optimisers = {group.name: self._optimiser(group) for group in self.method.groups}
 
     @property
     def done(self) -> int:
@@ -209,6 +207,12 @@ class Training:
         n, m = self._counts
         parts = self._images.part(0, n), self._images.part(n, n + m)
         self.method.begin(TrainView(*parts, self.spec.batch_size, lambda: None))
+
+    def _optimiser(self, group: Group) -> Adam | Sgd:
+        parameters = self._parameters(group.nets)
+        if group.optimiser == "sgd":
+            return Sgd(parameters, group.lr, group.weight_decay)
+        return Adam(parameters, group.lr, group.betas, group.weight_decay)
 
     def _parameters(self, nets: Iterable[str]) -> list[Tensor]:
         return [parameter for name in nets for parameter in self.method.nets[name].parameters()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agad.spec.catalogue import backbones
+from agad.spec.catalogue import backbones, methods
 from agad.spec.run import RunSpec
 
 _GIB = 2**30
@@ -24,14 +24,21 @@ def worker_bytes(specs: Iterable[RunSpec]) -> int:
     return max((_run_bytes(*shape) for shape in {_shape(spec) for spec in specs}), default=int(_BASE * _GIB))
 
 
-def _shape(spec: RunSpec) -> tuple[str, str, str, int, int]:
+_Net = tuple[str, float | None]
+"""A backbone, and what a method's own net saves in its place."""
+
+
+def _shape(spec: RunSpec) -> tuple[_Net, str, str, int, int]:
     pixels = spec.image_size**2
-    return spec.backbone, spec.precision, spec.eval_precision, spec.batch_size * pixels, spec.eval_batch_size * pixels
+    net = spec.backbone, methods()[spec.method].encoder_memory.get(spec.encoder)
+    return net, spec.precision, spec.eval_precision, spec.batch_size * pixels, spec.eval_batch_size * pixels
 
 
-def _run_bytes(backbone: str, precision: str, eval_precision: str, trained: int, scored: int) -> int:
+def _run_bytes(net: _Net, precision: str, eval_precision: str, trained: int, scored: int) -> int:
+    backbone, own = net
     memory = backbones()[backbone].memory
-    training = memory.training[_ON_CPU.get(precision, precision)] * trained / _PIXELS
+    training = memory.training[_ON_CPU.get(precision, precision)] if own is None else own
+    training *= trained / _PIXELS
     if memory.recomputed:
         training = min(training, _LARGE + _LARGE * training)
     scoring = memory.scoring[_ON_CPU.get(eval_precision, eval_precision)] * scored / _PIXELS

@@ -8,6 +8,14 @@ from agad.spec.catalogue import methods
 from agad.spec.run import RunSpec
 from tests.helpers.science import small
 
+TURNS: dict[str, Any] = {
+    "encoder": "wrn_10_1",
+    "image_size": 16,
+    "transformations": "rot4",
+    "init": "he",
+    "weight_decay": 1e-3,
+    "lr": 1e-3,
+}
 SMALL: dict[str, dict[str, Any]] = {
     "agad": {"image_size": 16},
     "deep_svdd": {
@@ -19,6 +27,9 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "deep_sad": {"scaling": "unit", "pretrain_updates": 2, "pretrain_weight_decay": 1e-3},
     "classifier": {"scaling": "unit", "weight_decay": 1e-3, "lr_steps": (2,), "lr": 1e-3},
+    "geotrans": TURNS,
+    "rotation_knn": TURNS,
+    "arnet": {"image_size": 16, "lr_steps": (2,), "lr": 1e-3},
 }
 """Fields of a short run, where they are not those of `small`."""
 
@@ -26,11 +37,15 @@ LEAN: dict[str, Any] = {"curve": (), "curve_protocols": ("eval",), "final_protoc
 """One point, one protocol."""
 
 LENET: dict[str, Any] = {"batch_size": 64, "init": "torch", "lr": 1e-3}
+WIDE: dict[str, Any] = {"encoder": "wrn_10_1", "image_size": 16, "batch_size": 64, "init": "he", "lr": 1e-3}
 DIGITS: dict[str, dict[str, Any]] = {
     "deep_svdd": {"scaling": "gcn_minmax", "pretrain_updates": 100, "updates": 100, **LENET},
     "deep_sad": {"scaling": "unit", "pretrain_updates": 100, "updates": 100, **LENET},
     "skip_ganomaly": {"updates": 120, "batch_size": 16},
     "classifier": {"updates": 200, "batch_size": 64, "init": "torch", "lr": 1e-3, "min_anomalies": 8},
+    "geotrans": {"updates": 100, "transformations": "rot4", **WIDE},
+    "rotation_knn": {"updates": 100, "transformations": "rot4", **WIDE},
+    "arnet": {"updates": 40, "batch_size": 32, "image_size": 16, "init": "torch", "lr": 1e-3},
 }
 """Of a rival's run on digits that is long enough to tell the digit 3 from the others."""
 

@@ -148,7 +148,8 @@ def test_a_run_on_digits_is_above_ninety(method: str) -> None:
 
 def test_every_rival_has_its_digits() -> None:
     """The floor and AGAD's own tests have theirs."""
-    assert set(DIGITS) == {name for name, one in methods().items() if ".rivals." in one.module}
+    rivals = (".rivals.", ".selfsupervised.")
+    assert set(DIGITS) == {name for name, one in methods().items() if any(part in one.module for part in rivals)}
 
 
 @pytest.mark.parametrize("method", TRAINED)
@@ -171,7 +172,14 @@ def test_losses_are_named_after_groups_and_reach_their_nets_alone(method: str) -
     assert moved == {net for name in active for net in groups[name]}
 
 
-CHANGES: dict[str, Any] = {"min_anomalies": 5, "batch_size": 10, "d_reset_threshold": 1e9, "lr": 3e-3, "lr_steps": (1,)}
+CHANGES: dict[str, Any] = {
+    "min_anomalies": 5,
+    "batch_size": 10,
+    "d_reset_threshold": 1e9,
+    "lr": 3e-3,
+    "lr_steps": (1,),
+    "lr_divisor": 2.0,
+}
 """Other values than those of OTHER_VALUES, which fit batches of twelve and runs of few updates."""
 
 

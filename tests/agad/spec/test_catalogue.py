@@ -34,8 +34,8 @@ def copy(tmp_path: Path) -> Path:
 def test_names() -> None:
     assert backbone_names() == ("naive", "unet", "unetpp")
     assert method_names() == (
-        *("agad", "classifier", "deep_sad", "deep_svdd", "ganomaly", "isolation_forest", "knn", "logistic"),
-        *("mahalanobis", "ocsvm", "pca", "skip_ganomaly"),
+        *("agad", "arnet", "classifier", "deep_sad", "deep_svdd", "ganomaly", "geotrans", "isolation_forest", "knn"),
+        *("logistic", "mahalanobis", "ocsvm", "pca", "rotation_knn", "skip_ganomaly"),
     )
 
 

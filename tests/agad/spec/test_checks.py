@@ -9,7 +9,7 @@ import pytest
 from agad.errors import SpecError
 from agad.spec.fields import field_names, former_values
 from agad.spec.run import RunSpec
-from tests.helpers.specs import NEEDED, OTHER_VALUES, PRETRAINING
+from tests.helpers.specs import ARNET, GEOTRANS, NEEDED, OTHER_VALUES, PRETRAINING
 
 CHANGED = set(former_values())
 """Fields whose default has changed: both defaults stand for a run that does not use them (test_run.py)."""
@@ -28,7 +28,7 @@ def test_ganomaly_takes_no_value_that_changes_nothing(name: str) -> None:
         RunSpec(**{"normal_class": 0, "method": "ganomaly", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
 
 
-OWN = {"features", "neighbours", "encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING}
+OWN = {"features", "neighbours", "encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING, *GEOTRANS, *ARNET}
 """Refused with the default method, whatever the task."""
 INFERENCE_USES = "task dataset image_size normal_class backbone naive_latent upsampling generator_norm seed"
 
@@ -97,6 +97,10 @@ def test_inference_takes_the_net_and_its_images() -> None:
         ({"method": "knn", "updates": 0, "backbone": "unet"}, "its nets are its own; take backbone=naive"),
         ({"method": "classifier", "gamma": 0.05, "lr_steps": (0,)}, "must rise"),
         ({"method": "deep_sad", "encoder": "netd"}, "it takes lenet_small, lenet_medium, lenet_large"),
+        ({"method": "geotrans"}, "encoder=lenet_small with method=geotrans: it takes wrn_10_1, wrn_10_4, wrn_16_8"),
+        ({"method": "rotation_knn", "encoder": "wrn_10_1", "normality": "softmax"}, "normality mean nothing"),
+        ({"method": "arnet", "optimiser": "sgd", "beta1": 0.9}, "beta1 mean nothing with optimiser=sgd"),
+        ({"method": "arnet", "lr_divisor": 0.5}, "lr_divisor=0.5 must be 1 or more"),
         ({"method": "ganomaly", "image_size": 64}, "image_size=64 with method=ganomaly: .* 32x32"),
         ({"naive_latent": "1x1", "image_size": 16}, "naive_latent=1x1 needs image_size 32 or more, not 16; take 2x2"),
         (

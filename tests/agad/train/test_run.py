@@ -26,7 +26,7 @@ from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLU
 from agad.train.checkpoint import find_checkpoint
 from agad.train.run import Action, Interrupted, Progress, train
 from tests.helpers.science import OPTIONS, made_up, small
-from tests.helpers.specs import PRETRAINING
+from tests.helpers.specs import ARNET, GEOTRANS, PRETRAINING
 
 NUMBERS = (*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS)
 
@@ -392,7 +392,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
     "upsampling": [(UNET, {"upsampling": "bilinear"}), ({**UNET, "backbone": "unetpp"}, {"upsampling": "bilinear"})],
     "generator_norm": [(UNET, {"generator_norm": "none"})],
     "discriminator": [(TWICE, {"discriminator": "two_block"})],
-    "init": [(TWICE, {"init": "torch"})],
+    "init": [(TWICE, {"init": "torch"}), (TWICE, {"init": "he"})],
     "batch_norm": [(TWICE, {"batch_norm": name}) for name in ("advprop", "freeze", "advprop_freeze")],
     "advprop_scope": [
         ({**TWICE, "batch_norm": name}, {"advprop_scope": "g+d"}) for name in ("advprop", "advprop_freeze")
@@ -427,7 +427,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
 OTHERS = {
     *("task", "method", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision"),
     *("validation_anomalies", "validation_anomaly_classes", "evaluate_test", "features", "neighbours"),
-    *("encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING),
+    *("encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING, *GEOTRANS, *ARNET),
 }
 
 

@@ -16,11 +16,11 @@ from agad.spec.run import RunOptions, RunSpec
 from agad.store.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.tensors.lane import Lane
 from agad.train import session
-from agad.train.adam import Adam
 from agad.train.checkpoint import find_checkpoint
 from agad.train.control import Member
 from agad.train.crew import train_together
 from agad.train.graph.captured import Captured
+from agad.train.optimisers.adam import Adam
 from agad.train.run import Action, Interrupted, Progress, train
 from agad.train.state import Training
 from tests.helpers.capture import Played

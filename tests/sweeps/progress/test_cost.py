@@ -40,6 +40,16 @@ def test_a_method_without_updates_costs_its_fit_and_pretraining_counts() -> None
     assert relative_cost(trained.replace(pretrain_updates=300)) == pytest.approx(4 * relative_cost(trained))
 
 
+def test_scoring_counts_where_an_image_passes_many_times() -> None:
+    """GeoTrans scores 16,000 images under each transformation, a third of an update's cost for as many images."""
+    trained = spec(method="geotrans", updates=100, batch_size=256, encoder="wrn_10_4")
+    for transformations, passes in (("geo72", 72), ("rot4", 4)):
+        updates = 100 + passes * 16_000 / 256 / 3
+        assert relative_cost(trained.replace(transformations=transformations)) == pytest.approx(1.7 * updates)
+        smaller = trained.replace(transformations=transformations, batch_size=64, updates=400)
+        assert relative_cost(smaller) == pytest.approx(1.7 * updates)
+
+
 def test_time_left_is_by_cost() -> None:
     assert seconds_left([AGAD.replace(backbone="unetpp")], {AGAD: 10.0}) == pytest.approx(50)
     assert seconds_left([AGAD], {}) is None

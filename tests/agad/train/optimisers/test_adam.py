@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from agad.train.adam import Adam
+from agad.train.optimisers.adam import Adam
 from agad.train.update import update
 from tests.helpers.science import small, training_of
 
