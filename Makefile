@@ -45,10 +45,13 @@ audit: $(ENVIRONMENT)
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/python .ci/audit
 
-# Writes what pages take from elsewhere: the columns of a row, numbers and tables of published rows.
+# Writes what pages take from elsewhere: the columns of a row; numbers, tables and notebooks of published rows; the page
+# of them all.
 docs: $(ENVIRONMENT)
 	$(BIN)/python -m agad.store.rows_page docs/rows.md
 	$(BIN)/python -m analysis.prose README.md reproduction/README.md docs/note.md
+	$(BIN)/python -m analysis.prose.notebooks reproduction/gamma0 --out docs/notebooks
+	$(BIN)/python analysis/report.py --results reproduction/* --out reproduction/index.html
 
 # Measures training and the sweep's and the report's own costs; see docs/benchmarks.md.
 bench: $(ENVIRONMENT)
