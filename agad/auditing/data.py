@@ -16,7 +16,6 @@ from agad.data.readers.npz import open_npz
 from agad.errors import AuditError
 from agad.spec.class_names import class_index
 
-
 Arguments = dict[str, Any]
 """images, labels, classes and train_images of agad.audit."""
 
