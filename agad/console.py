@@ -103,6 +103,28 @@ def path(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text!r}: no home folder is known for it; write the path in full") from None
 
 
+def check_target(option: str, target: Path, begins: bytes) -> None:
+    """Refuse a file to be written that is there already and is none of the command's own, before work is done for it.
+
+    A slip such as `--csv *.png` names somebody's file. Raises AgadError, one line.
+
+    Args:
+        option: that names the file.
+        target: the file.
+        begins: the bytes with which a file of that kind begins.
+    """
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise AgadError(f"{option} {target}: give the name of a file in a folder that exists")
+    if target.is_file():
+        with target.open("rb") as file:
+            start = file.read(len(begins))
+        if start and start != begins:
+            raise AgadError(
+                f"{option} {target} is there, and is none that this command has written; give another name, or move "
+                "that file away"
+            )
+
+
 def _leave_closed_outputs() -> bool:
     """Whether a reader of the output has gone; what is left for it then goes nowhere."""
     closed = [stream for stream in (sys.stdout, sys.stderr) if _is_closed(stream)]

@@ -100,7 +100,7 @@ def settings() -> Iterator[Setting]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a Markdown table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=4000)
     options = parser.parse_args(arguments)
     words = {ratio: word for word, ratio in SPREADS.items()}

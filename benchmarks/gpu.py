@@ -54,7 +54,7 @@ HEAD = "| nets | what | ms an update | updates/s | times plain | GiB |\n|---|---
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--stage", choices=STAGES, help="only this one, in this process, without a time limit")
     parser.add_argument("--device", default="cuda", help="cuda, or cpu to try the program itself (cuda)")
     parser.add_argument("--batch", type=int, help="images in a batch (256; at 128x128 64)")

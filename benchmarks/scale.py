@@ -43,7 +43,7 @@ _ROWS_A_FILE = 1000
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--runs", type=int, default=50_000)
     parser.add_argument("--workers", type=int, default=1000)
     parser.add_argument("--picks", type=int, default=2000, help="runs that are made")

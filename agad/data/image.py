@@ -30,6 +30,9 @@ _FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM"
 _WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262
 """TIFF's tag PhotometricInterpretation, and its value for images whose zero is white."""
 
+_SAMPLE_FORMAT, _SIGNED = 339, 2
+"""TIFF's tag SampleFormat, and its value for whole numbers with a sign."""
+
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
 _DAMAGE = (
     OSError,  # Pillow's own: no image, or a truncated one
@@ -56,6 +59,11 @@ class Levels:
         if values.size:
             self.low, self.high = min(self.low, int(values.min())), max(self.high, int(values.max()))
 
+    def see_upper(self, pixels: Pixels) -> None:
+        """The same of an image of which the upper 8 bits are left."""
+        if pixels.size:
+            self.low, self.high = min(self.low, int(pixels.min()) << 8), max(self.high, int(pixels.max()) << 8 | 255)
+
     def notes(self) -> tuple[str, ...]:
         """A sentence where at most half of the grey levels are left once the lower 8 bits are dropped."""
         left = (self.high >> 8) - (self.low >> 8) + 1
@@ -74,8 +82,12 @@ def decode(path: str, name: str, levels: Levels | None = None) -> Pixels | Damag
     """
     try:
         with Image.open(path, formats=_formats()) as image:
+            is_deep = any(";16" in str(tile[3]) for tile in image.tile)
             image.load()
-            return pixels_of(image, levels)
+            pixels = pixels_of(image, levels)
+            if is_deep and levels is not None and not image.mode.startswith("I"):
+                levels.see_upper(pixels)  # in colour, Pillow itself has dropped the lower 8 bits
+            return pixels
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise DataError(f"{path}: {error.strerror}") from None
@@ -153,6 +165,8 @@ def pixels_of(image: Image.Image, levels: Levels | None = None) -> Pixels:
             deep = 65535 - deep  # Pillow does so for fewer bits only
         levels.see(deep)
         return (deep >> 8).astype(np.uint8)  # convert("L") would clip at 255
+    if image.format == "TIFF" and _SIGNED in image.tag_v2.get(_SAMPLE_FORMAT, ()):  # type: ignore[attr-defined]
+        raise ValueError("pixels with a sign have no known range")  # Pillow takes 8 bits of them for unsigned
     if image.mode in {"I", "F"}:
         raise ValueError(f"pixels of mode {image.mode} have no known range")
     if image.mode in _GREY_MODES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 
 _SPLITS = {
@@ -73,6 +74,14 @@ def _words(name: str) -> list[str]:
     """The words of a name in small letters; an inner capital begins one: `TrainImages` has two."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.strip())
     return [word for word in re.split(r"[\s_.()\[\]-]+", apart.lower()) if word]
+
+
+def look_alikes(names: Iterable[str]) -> list[list[str]]:
+    """Names that differ only in case, in blanks or in how their letters are encoded: a composed and a combining é."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def printable(name: str) -> str:

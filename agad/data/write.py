@@ -69,7 +69,8 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
             written.append(index)
         file.seek(0)
         # numpy pads the header for a growing first axis, so that its length is the same with fewer images.
-        assert _write_header(file, (len(written), *shape[1:])) == header
+        end = _write_header(file, (len(written), *shape[1:]))
+        assert end == header
     labels = part.labels[np.array(written, dtype=np.intp)]
     np.save(folder / f"{name}_labels.npy", labels)
     names = [part.names[index] if part.names else f"{name} image {index}" for index in written]

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agad import console
 from agad.data.cache import PREPARATION_VERSION
 from agad.errors import DataError, SpecError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
-from agad.tensors.file import TensorFileError, load_tensors, save_tensors
+from agad.tensors.file import ZIP_BEGINS, TensorFileError, load_tensors, save_tensors
 
 KIND = "agad detector"
 VERSION = 1
@@ -73,6 +74,18 @@ def save_content(path: Path, content: Content) -> None:
     for name in ("class_names", "notes"):
         values[name] = list(values[name])
     save_tensors(path, {"kind": KIND, "version": VERSION, **values})
+
+
+def check_detector(option: str, path: Path) -> None:
+    """As console.check_target: a file that is there must be a detector, of whatever version. Raises AgadError."""
+    console.check_target(option, path, ZIP_BEGINS)
+    if path.is_file() and path.stat().st_size:
+        try:
+            kind = load_tensors(path).get("kind")
+        except TensorFileError:  # a damaged detector is refused too
+            kind = None
+        if kind != KIND:
+            raise DataError(f"{option} {path} is there, and is no detector; give another name, or move that file away")
 
 
 def load_content(path: str | Path) -> Content:

@@ -22,6 +22,9 @@ OPSET = 18
 TOLERANCE = 1e-4
 """Largest difference from torch's scores, relative to the largest of them."""
 
+ONNX_BEGINS = b"\x08"
+"""A model's first byte: the tag of its first field, ir_version."""
+
 _NEEDED = ("onnx", "onnxruntime")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -180,9 +181,11 @@ def _result(detector: Detector, data: Prepared, split: OneClassSplit) -> dict[st
     scores = _scores(detector, data.test_images, np.arange(len(data.test_labels)))
     labels = split.test_label
     normals, anomalies = int((labels == 0).sum()), int((labels == 1).sum())
+    held_out = split.validation[split.validation_label == 0]
     found: dict[str, float | int | None] = {
         "n_train_normal": len(split.normal),
         "n_held_out": detector.held_out_count,
+        "n_held_out_trained": _repeated(data.train_images, held_out, np.concatenate([split.normal, split.anomaly])),
         "n_test_normal": normals,
         "n_test_anomaly": anomalies,
     }
@@ -198,6 +201,12 @@ def _result(detector: Detector, data: Prepared, split: OneClassSplit) -> dict[st
             low, high = rate_interval(hits, count)
             found |= {f"{kind}_rate": hits / count, f"{kind}_low": low, f"{kind}_high": high}
     return found
+
+
+def _repeated(images: torch.Tensor, some: NDArray[np.int64], others: NDArray[np.int64]) -> int:
+    """How many of some images have the same pixels as one of the others."""
+    known = {hashlib.sha256(images[index].numpy().tobytes()).digest() for index in others.tolist()}
+    return sum(hashlib.sha256(images[index].numpy().tobytes()).digest() in known for index in some.tolist())
 
 
 def broken_promise(result: Mapping[str, float | int | None]) -> str:

@@ -98,7 +98,7 @@ def _as_vectors(images: Tensor, features: str) -> Tensor:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: 0, or 2 with one line that says what is wrong."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--dataset", action="append", required=True, metavar="NAME", help="may be given several times")
     parser.add_argument("--image-size", type=int, default=32, metavar="PIXELS", help="(32)")
     parser.add_argument("--data", type=console.path, metavar="DIR", help="raw data")
@@ -110,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(options: argparse.Namespace) -> int:
     lines: list[tuple[object, ...]] = [("dataset", *ClassFacts._fields)]
+    console.check_target("--out", options.out, ",".join(map(str, lines[0])).encode())
     for name in options.dataset:
         data = open_prepared(name, options.image_size, data_root=options.data, cache=options.cache)
         for facts in overlap(data):

@@ -20,6 +20,10 @@ _FOREIGN = (
 )
 
 
+ZIP_BEGINS = b"PK\x03\x04"
+"""First bytes of a file that torch writes."""
+
+
 class TensorFileError(ValueError):
     """A file that is missing, truncated or of another kind; the message is one line without the path."""
 

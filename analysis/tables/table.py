@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from agad import console
+from agad import console, files
 from agad.plan.plan import Plan, find_plan
 
 from .. import stats
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--plan", metavar="FILE", help="plan file; default: the only one in DIR/plans")
     which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
-    parser.add_argument("--out", metavar="FILE", help="write the Markdown here too")
+    parser.add_argument("--out", metavar="FILE", type=console.path, help="write the Markdown here too")
     stats.add_margin(parser)
     options = parser.parse_args(arguments)
     return console.run(lambda: _print(options))
@@ -220,9 +220,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print(options: argparse.Namespace) -> int:
     plan = Plan.load(options.plan or find_plan(options.results, options.grid))
+    if options.out:
+        console.check_target("--out", options.out, b"# ")
     made = plan_table(options.results, plan, options.margin)
     if options.out:
-        Path(options.out).write_text(made.to_markdown(), encoding="utf-8")
+        files.replace_text(options.out, made.to_markdown())
     print(made.to_markdown())
     return 0 if made.complete else 1
 

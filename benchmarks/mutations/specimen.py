@@ -202,9 +202,9 @@ def tune_arguments(specimen: Specimen) -> list[str]:
 def in_process() -> Iterator[None]:
     """Let launch.py and tune.py prepare data and run workers in this process: torch is loaded once."""
 
-    def prepared(plan: Path, data: str, cache: str | None, *, download: bool, stopping: Any = None) -> list[str]:
+    def prepared(plan: Path, data: str, cache: str | None, *, stopping: Any = None, **where: Any) -> list[str]:
         del stopping
-        return prepare.prepare_here(Plan.load(plan), data, cache, download=download)
+        return prepare.prepare_here(Plan.load(plan), data, cache, **where)
 
     with (
         mock.patch("sweeps.cli.launch.load_executor", return_value=_execute),

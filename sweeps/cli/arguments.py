@@ -73,12 +73,6 @@ def add_results_argument(group: argparse._ActionsContainer) -> None:
     )
 
 
-def check_file_option(option: str, path: Path) -> None:
-    """AgadError, one line, where an option names no file that could be written, before work is done for it."""
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise AgadError(f"{option} {path}: give the name of a file in a folder that exists")
-
-
 def launched_plan(options: argparse.Namespace) -> Plan:
     """The plan that the options mean, for a command that makes no runs: of a grid of one's own that which was launched.
 

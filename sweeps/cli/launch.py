@@ -96,7 +96,10 @@ def _main(options: argparse.Namespace) -> int:
                 worker = sweep.worker
                 names = ", ".join(dict.fromkeys(spec.dataset for spec in plan.specs))
                 say(f"{len(plan.specs)} runs of {plan.grid} in {options.results}; checking the data of {names} ...")
-                known = prepare(path, worker.data_folder, worker.cache, download=False, stopping=sweep.stopping)
+                known = prepare(
+                    path, worker.data_folder, worker.cache,
+                    download=False, results=options.results, stopping=sweep.stopping,
+                )  # fmt: skip
             else:
                 known = _known_of_prepared(plan, options)
             for line in (*known, *_notes(options, sweep.worker.device, plan.specs)):

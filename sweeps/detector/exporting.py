@@ -27,8 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> int:
     from agad.detector.detector import load_detector
-    from agad.detector.export import export_onnx
+    from agad.detector.export import ONNX_BEGINS, export_onnx
 
+    console.check_target("--onnx", options.onnx, ONNX_BEGINS)
     detector = load_detector(options.detector)
     difference = export_onnx(detector, options.onnx)
     size, channels = detector.content.spec.image_size, detector.content.channels

@@ -31,7 +31,7 @@ from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 
-from ..cli.arguments import Parser, add_results_argument, check_file_option, positive, say
+from ..cli.arguments import Parser, add_results_argument, positive, say
 from ..machine.devices import resolve_device
 from ..progress.watch import duration
 from ..worker.options import WorkerOptions
@@ -82,12 +82,13 @@ def _parser() -> Parser:
 
 def _main(options: argparse.Namespace, again: str) -> int:
     from agad.data.prepared import open_prepared
+    from agad.detector.content import check_detector
     from agad.detector.source import dataset_at, normal_class, test_labels
     from agad.detector.training import spec_of
 
     dataset, root = dataset_at(options.folder)
     out = options.out or Path(f"{dataset.partition(':')[2]}{SUFFIX}")
-    check_file_option("--out", out)
+    check_detector("--out", out)
     data = open_prepared(dataset, spec_field("image_size").coerce(options.image_size), data_root=root,
                          cache=options.cache)  # fmt: skip
     for line in data.summary():
@@ -229,6 +230,11 @@ def _results(detector: Detector, row: dict[str, Any]) -> list[str]:
                 f"{words} on the test set: {known[f'{kind}_rate']:.1%} (95% interval {known[f'{kind}_low']:.1%} to "
                 f"{known[f'{kind}_high']:.1%}{nominal})"
             )
+    if repeated := known.get("n_held_out_trained"):
+        lines.append(
+            f"{repeated} of {threshold.held_out} held-out normals have the same pixels as a training image: the "
+            "threshold is too low by that; remove the copies and fit again"
+        )
     if promise := broken_promise(known):
         lines.append(promise)
     if row.get("images_leaked"):

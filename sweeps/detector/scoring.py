@@ -18,7 +18,7 @@ from agad import console, files
 from agad.console import EXIT_ERROR, EXIT_OK
 from agad.errors import AgadError
 
-from ..cli.arguments import Parser, check_file_option, say
+from ..cli.arguments import Parser, say
 from ..machine.devices import resolve_device
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> int:
     from agad.detector.detector import load_detector
-    from agad.detector.files import files_at, notes_on, scored, to_csv
+    from agad.detector.files import COLUMNS, files_at, notes_on, scored, to_csv
     from agad.detector.pictures.sheet import HeatmapFolder
 
     if options.csv is not None:
-        check_file_option("--csv", options.csv)  # now, and not when all is scored
+        console.check_target("--csv", options.csv, ",".join(COLUMNS).encode())  # now, and not when all is scored
     detector = load_detector(options.detector, resolve_device(options.device))
     value, words = _threshold(detector, options.threshold)
     if options.heatmaps is not None:

@@ -79,6 +79,7 @@ class Coordinator:
         self._running: dict[int, _Running] = {}
         self._withdrawn: set[str] = set(feed.verdicts().withdrawn)
         self._compare()
+        rows.poll({spec.run_id for specs in feed.trials() for spec in specs}, self._withdrawn)  # are all of one data?
         self._ended = optimiser.ended()
         self._best = optimiser.best()
         self._failures = 0

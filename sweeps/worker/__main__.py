@@ -29,7 +29,7 @@ log = logging.getLogger("agad.worker")
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m sweeps.worker", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m sweeps.worker", description=(__doc__ or " ").splitlines()[0])
     parser.add_argument("--options", metavar="FILE", type=Path, required=True, help="what all workers of a sweep share")
     for option in fields(WorkerOptions):
         if option.metadata["own"]:

@@ -11,12 +11,16 @@ import argparse
 import logging
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agad.errors import AgadError
+from agad.data.names import printable
+from agad.errors import AgadError, DataError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
+from agad.store.rows import ResultStore
 
 from ..machine import processes, program
 from .options import WorkerOptions
@@ -27,16 +31,24 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    plan_path: Path, data: str, cache: str | None, *, download: bool, stopping: Stopping | None = None
+    plan_path: Path,
+    data: str,
+    cache: str | None,
+    *,
+    download: bool,
+    results: Path | None = None,
+    stopping: Stopping | None = None,
 ) -> list[str]:
     """Run this module as a process on a plan file. Raises AgadError with its one line.
 
+    With `results`, the folder that runs are to be added to, its rows of the plan must be of these very data.
     Returns the lines to print: what is in each data set, and what a reader of its results must know. It returns early
     where it is to stop: a preparation that is cut off leaves nothing behind.
     """
     command = [*program.module("worker.prepare"), "--plan", str(plan_path), "--data", data]
     command += ["--cache", cache] if cache else []
     command += ["--download"] if download else []
+    command += ["--results", str(results)] if results else []
     with processes.without_warnings():
         process = subprocess.Popen(  # noqa: S603 - our own module, arguments passed as a list
             command,
@@ -67,8 +79,12 @@ def _wait(process: subprocess.Popen[str], stopping: Stopping) -> tuple[str, str]
             raise
 
 
-def prepare_here(plan: Plan, data: str | None, cache: str | None, *, download: bool) -> list[str]:
+def prepare_here(
+    plan: Plan, data: str | None, cache: str | None, *, download: bool, results: Path | None = None
+) -> list[str]:
     """Prepare each data set of the plan in this process, and check that every run can be drawn from it.
+
+    With `results`, that its rows of the plan are of the same data too.
 
     Returns lines about each data set. Raises AgadError, one line.
     """
@@ -79,10 +95,45 @@ def prepare_here(plan: Plan, data: str | None, cache: str | None, *, download: b
     wanted = dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs)
     lines = prepare_all(wanted, data_root=data, cache=cache, download=download)
     opened = {key: open_prepared(*key, data_root=data, cache=cache) for key in wanted}
+    if results is not None:
+        _check_rows(plan, results, {key: prepared.digest for key, prepared in opened.items()})
     for spec in {_drawing(spec) for spec in plan.specs}:
         split = one_class_split(opened[spec.dataset, spec.image_size], spec)
         batch_sizes(spec, len(split.normal))
-    return lines
+    return lines + [note for prepared in opened.values() for note in _notes(prepared, plan)]
+
+
+def _check_rows(plan: Plan, results: Path, digests: Mapping[tuple[str, int], str]) -> None:
+    """Raise DataError where runs of the plan have rows of other data, beside which new ones would be of no use."""
+    columns = ("dataset", "image_size", "status", "data_digest")
+    rows = ResultStore(results).read(columns, run_ids=plan.run_ids).to_pylist()
+    known = [((row["dataset"], row["image_size"]), row["data_digest"]) for row in rows if row["status"] != "failed"]
+    others = Counter((key, digest) for key, digest in known if digest and digest != digests.get(key, digest))
+    if others:
+        ((key, digest), count), *_ = others.most_common()
+        raise DataError(
+            f"{results} has rows of {count} of these runs of other {key[0]} data (digest {digest[:12]}, now "
+            f"{digests[key][:12]}): rows of different data can neither share a table nor be compared. Put those data "
+            "back, or take another --results folder"
+        )
+
+
+def _notes(prepared: Prepared, plan: Plan) -> Iterator[str]:
+    """What a reader must know of the data because of what the plan does with them."""
+    names = prepared.class_names
+    mistaken = [index for index, name in enumerate(names) if str(index) in names and name != str(index)]
+    if mistaken:
+        number = mistaken[0]
+        yield (
+            f"  note: a number stands for the class of that index, not of that name: {number} is class "
+            f"{printable(names[number])} here"
+        )
+    repeated = prepared.duplicates.get("within_train", 0)
+    if repeated and any(spec.validation > 0 and spec.dataset == prepared.dataset for spec in plan.specs):
+        yield (
+            f"  note: {repeated} training images of {prepared.dataset} repeat another one: what is held out for "
+            "validation may have been trained on"
+        )
 
 
 class OpenedData:
@@ -116,10 +167,12 @@ def main() -> int:
     parser.add_argument("--data")
     parser.add_argument("--cache")
     parser.add_argument("--download", action="store_true")
+    parser.add_argument("--results", type=Path)
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stdout, format="%(message)s")  # that damaged data were prepared again is no error
     try:
-        lines = prepare_here(Plan.load(arguments.plan), arguments.data, arguments.cache, download=arguments.download)
+        where = {"download": arguments.download, "results": arguments.results}
+        lines = prepare_here(Plan.load(arguments.plan), arguments.data, arguments.cache, **where)
     except (AgadError, OSError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from agad import console, files
 from agad.data.cache import cache_root
-from agad.errors import DataError
+from agad.errors import AgadError, DataError
 from sweeps.cli.options import build_parser
+from tests.conftest import ROOT
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -143,3 +144,37 @@ def test_a_tilde_is_the_home_folder_in_every_option(monkeypatch: pytest.MonkeyPa
     words = [f"--{name}=~/x" for name in ("results", "data", "cache", "plan", "slurm-setup")]
     options = vars(build_parser().parse_args(words))
     assert {str(options[name]) for name in ("results", "data", "cache", "plan", "slurm_setup")} == {f"{tmp_path}/x"}
+
+
+@pytest.mark.parametrize(
+    ("content", "is_refused"), [(None, False), (b"", False), (b"a,b\n1,2\n", False), (b"\x89PNG", True), (b"a", True)]
+)
+def test_a_file_of_another_kind_is_not_written_over(content, is_refused, tmp_path):
+    """`--csv *.png` names somebody's image; a file that the command has written is written again."""
+    target = tmp_path / "x"
+    if content is not None:
+        target.write_bytes(content)
+    with (
+        pytest.raises(AgadError, match="none that this command has written") if is_refused else contextlib.nullcontext()
+    ):
+        console.check_target("--csv", target, b"a,b")
+
+
+@pytest.mark.parametrize("target", ["", "no/where"])
+def test_a_target_that_is_no_file_is_refused(target, tmp_path):
+    with pytest.raises(AgadError, match="give the name of a file in a folder that exists"):
+        console.check_target("--csv", tmp_path / target, b"a,b")
+
+
+@pytest.mark.parametrize(
+    "module", ["agad.scoring.overlap", "sweeps.worker", "sweeps.cli.launch", "analysis.publish", "analysis.tables"]
+)
+def test_commands_start_where_python_leaves_docstrings_out(module):
+    """PYTHONOPTIMIZE=2, which a user may have set for all of Python."""
+    done = subprocess.run(
+        [sys.executable, "-OO", "-c", f"import runpy, sys; sys.argv = ['x', '--help']; runpy.run_module({module!r}, "
+         "run_name='__main__')"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr

@@ -53,3 +53,19 @@ def test_nothing_to_publish_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert publish(tmp_path, plan, tmp_path / "out") == 2
     assert "holds no row of demo-" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_rows_is_not_published_into(
+    results: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second time into its own results folder, without scores; or over what was published of another plan."""
+    folder, plan = results
+    other = Plan("other", (), (), (spec(seed=9),), "code").save(folder)
+    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+
+    assert publish(folder, plan, folder) == 2
+    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
+    assert [publish(folder, plan, tmp_path / "out") for _ in range(2)] == [0, 0]
+    assert publish(folder, other, tmp_path / "out") == 2
+    assert ResultStore(tmp_path / "out").read(["run_id"]).num_rows == len(SPECS)
+    assert capsys.readouterr().err.count("is the results folder of something else") == 2

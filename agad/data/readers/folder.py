@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agad.data.names import is_like_split, is_mask_folder, natural, printable, split_part
+from agad.data.names import is_like_split, is_mask_folder, look_alikes, natural, printable, split_part
 from agad.data.source import Source, SourceAbsentError, missing
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
@@ -49,6 +49,7 @@ def find(dataset: str, root: Path) -> Source:
     if len(names) < 2:
         raise OneClassError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")
     notes += [f"class {printable(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
+    notes += [f"classes that look alike, are they one? {', '.join(map(ascii, of))}" for of in look_alikes(names)]
     return tree_source(train, test, names, None, (*tree.notes(), *notes))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import zlib
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from agad.data.image import decode, fit
+from agad.data.image import Levels, decode, fit
 from agad.errors import DataError
 from tests.helpers.raw_data import (
     picture,
@@ -128,3 +129,44 @@ def test_a_file_that_another_program_would_decode_is_damaged(tmp_path):
     path = tmp_path / "a.png"
     picture(0, "RGB").save(path, format="EPS")
     assert decode(str(path), "a").reason == "not an image"
+
+
+def _tiff(bits: int, kind: int, samples: bytes, channels: int = 1) -> bytes:
+    """A TIFF of one line, uncompressed; `kind` is its SampleFormat: 1 without, 2 with a sign."""
+    width = len(samples) * 8 // bits // channels
+    tags = {256: width, 257: 1, 258: bits, 259: 1, 262: 1, 273: 8, 277: channels, 278: 1, 279: len(samples), 339: kind}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + len(samples)) + samples + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def test_pixels_with_a_sign_are_no_pixels_without_one(tmp_path):
+    """Pillow reads -100 of 8 bits as 156, brighter than 127."""
+    (tmp_path / "a.tif").write_bytes(_tiff(8, 2, struct.pack("<4b", -100, 0, 50, 127)))
+    (tmp_path / "b.tif").write_bytes(_tiff(8, 1, bytes([0, 100, 200, 255])))
+
+    assert "pixels with a sign" in decode(str(tmp_path / "a.tif"), "a").reason
+    assert decode(str(tmp_path / "b.tif"), "b").tolist() == [[0, 100, 200, 255]]
+
+
+@pytest.mark.parametrize(("top", "is_said"), [(4095, True), (65535, False)])
+@pytest.mark.parametrize("kind", [2, 4])
+def test_few_levels_of_16_bits_are_said_in_colour_too(kind, top, is_said, tmp_path):
+    """PNG of RGB (2) and of grey with transparency (4): Pillow itself keeps the upper 8 bits."""
+    samples = [0, top, 7, top, 0, top] if kind == 2 else [0, 0, top, 7]
+    _png(tmp_path / "a.png", kind, struct.pack(f">{len(samples)}H", *samples))
+    levels = Levels()
+    decode(str(tmp_path / "a.png"), "a", levels)
+
+    assert bool(levels.notes()) == is_said
+    assert not is_said or "0 to 4095 of 0 to 65535" in levels.notes()[0]
+
+
+def _png(path, kind: int, samples: bytes) -> None:
+    """A PNG of two pixels of 16 bits."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    head = struct.pack(">IIBBBBB", 2, 1, 16, kind, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" + samples)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)

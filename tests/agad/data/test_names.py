@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agad.data.names import is_like_split, is_mask_folder, mask_files, natural, split_part
+from agad.data.names import is_like_split, is_mask_folder, look_alikes, mask_files, natural, split_part
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,12 @@ def test_any_names_have_one_order(names):
     """A total order: no names fail to compare, and the order does not depend on where they stood."""
     backwards = names[::-1]
     assert sorted(names, key=natural) == sorted(backwards, key=natural)
+
+
+def test_names_that_look_alike_are_found():
+    """Two folders for one class: a composed é beside a combining one, another case, a blank too many."""
+    assert look_alikes(["café", "cafe\u0301", "good", "Good ", "bad", "cafe"]) == [
+        ["café", "cafe\u0301"],
+        ["good", "Good "],
+    ]
+    assert look_alikes(["1", "01", "a_b", "ab"]) == []

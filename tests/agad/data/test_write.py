@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 from agad.data.source import Content, array_part
 from agad.data.write import write_prepared
 from agad.errors import DataError
+from tests.conftest import ROOT
+from tests.helpers.raw_data import fill
 
 
 def write(folder: Path, images: Any, labels: list[int]) -> None:
@@ -28,3 +32,18 @@ def test_float_images_are_refused(tmp_path: Path) -> None:
 def test_labels_beyond_the_classes_are_refused(labels: list[int], tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"train labels go from {labels[0]} to {labels[1]}; with 2 classes"):
         write(tmp_path, np.zeros((2, 16, 16), np.uint8), labels)
+
+
+def test_damaged_images_are_left_out_where_python_leaves_assertions_out(tmp_path):
+    """PYTHONOPTIMIZE: the header of the array is written for the images that are there."""
+    for number, name in enumerate(("a", "b")):
+        fill(tmp_path / "own" / name, 8, 100 * number)
+        (tmp_path / "own" / name / "torn.png").touch()
+    code = (
+        "from agad.data.prepared import open_prepared; "
+        f"opened = open_prepared('folder:own', 16, data_root={str(tmp_path)!r}, cache={str(tmp_path / 'c')!r}); "
+        "print(sum(opened.train_counts + opened.test_counts), len(opened.damaged))"
+    )
+    done = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+
+    assert done.stdout.strip() == "16 2", done.stderr

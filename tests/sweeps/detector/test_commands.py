@@ -96,6 +96,8 @@ def test_score_writes_rows_maps_and_a_page(place: Path, capsys: pytest.CaptureFi
         (["{top}/bottle/test", "--threshold", "nan"], "no number"),
         (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "give the name of a file in a folder that exists"),
         (["{top}/bottle/test", "--csv", "{top}/bottle"], "give the name of a file in a folder that exists"),
+        (["{top}/bottle/test", "--csv", "{top}/bottle.agad"], "none that this command has written"),
+        (["{top}/bottle/test", "--csv", "{top}/bottle/test/cut/00200.png"], "none that this command has written"),
     ],
 )
 def test_score_refuses_in_one_line(
@@ -209,3 +211,35 @@ def test_ctrl_c_ends_what_follows_the_training(
 
     assert main(["fit", str(place / "bottle"), *LEAN, *results]) == 1
     assert "Interrupted. Go on with:" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["npz", "png", "weights"])
+def test_fit_writes_over_no_file_but_a_detector(
+    kind: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An npz and saved weights are zip archives as a detector is."""
+    target = tmp_path / "x"
+    if kind == "npz":
+        with target.open("wb") as file:
+            np.savez(file, a=np.zeros(3))
+    else:
+        found = (place / "bottle" / "test").rglob("*.png") if kind == "png" else (place / "results").rglob("*.pt")
+        target.write_bytes(next(found).read_bytes())
+    before = target.read_bytes()
+
+    assert fit(place, "--out", str(target)) == 2
+    assert "move that file away" in capsys.readouterr().err
+    assert target.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_held_out_images_that_were_trained_on_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Copies in the training folder make a threshold that every new image exceeds."""
+    for suffix in (".png", "-copy.png", "-again.png"):
+        fill(tmp_path / "bottle" / "train" / "good", 20, 0, suffix=suffix)
+    fill(tmp_path / "bottle" / "test" / "good", 5, 100)
+    arguments = ["fit", str(tmp_path / "bottle"), "--method", "knn", "--image-size", "16", "--device", "cpu"]
+
+    assert main([*arguments, "--results", str(tmp_path / "r"), "--out", str(tmp_path / "b.agad")]) == 0
+    assert "held-out normals have the same pixels as a training image" in capsys.readouterr().out

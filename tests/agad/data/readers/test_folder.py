@@ -274,3 +274,12 @@ def test_levels_of_16_bits_that_leave_few_grey_levels_are_noted(places, screws):
         "images of 16 bits use the levels 0 to 4020 of 0 to 65535; their upper 8 bits are taken, which leaves 16"
         in (notes[0])
     )
+
+
+def test_classes_that_look_alike_are_said(places):
+    """`cafe` with an accent in two encodings prints as the same word twice."""
+    for number, name in enumerate(("caf\u00e9", "cafe\u0301", "other")):
+        fill(places["data_root"] / "own" / name, 6, 100 * number)
+    notes = open_prepared("folder:own", 32, **places).notes
+
+    assert notes == (r"classes that look alike, are they one? 'cafe\u0301', 'caf\xe9'",)

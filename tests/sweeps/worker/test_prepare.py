@@ -1,0 +1,88 @@
+"""The data of a plan beside the rows that it has, and what is said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agad.errors import DataError
+from agad.plan.plan import Plan
+from agad.spec.run import RunSpec
+from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
+from sweeps.worker.prepare import prepare_here
+from tests.helpers.raw_data import fill
+
+
+def specs(dataset: str, **changes: object) -> tuple[RunSpec, ...]:
+    known = {"dataset": dataset, "image_size": 16, "method": "knn", "updates": 0, **changes}
+    return tuple(RunSpec(normal_class=normal, **known) for normal in (0, 1))
+
+
+def write(data: Path, seed: int) -> None:
+    """A data set npz:own; of another seed with other pixels, its names, sizes and labels the same."""
+    pixels, labels = np.random.default_rng(seed).integers(0, 256, (20, 16, 16), dtype=np.uint8), np.arange(20) % 2
+    np.savez(data / "own.npz", train_images=pixels, train_labels=labels, test_images=pixels + 1, test_labels=labels)
+
+
+def prepared(tmp_path: Path, plan: Plan, results: Path | None = None) -> list[str]:
+    return prepare_here(plan, str(tmp_path), str(tmp_path / "cache"), download=False, results=results)
+
+
+@pytest.mark.parametrize("status", ["ok", "pruned", "failed"])
+def test_runs_of_changed_data_are_not_added_to_rows(status: str, tmp_path: Path) -> None:
+    """A night's runs would share no table with what is there. A failed row does not count: it has no number."""
+    write(tmp_path, 0)
+    plan = Plan("g", (), (), specs("npz:own"))
+    digest = prepared(tmp_path, plan)[0].partition("digest ")[2][:12]
+    values = {"data_digest": digest.ljust(64, "0") if status == "failed" else _digest(tmp_path)}
+    ResultStore(tmp_path / "r").commit(RunRecord(spec=plan.specs[0], attempt=1, status=status, values=values))
+    if status != "failed":
+        assert prepared(tmp_path, plan, tmp_path / "r")
+    write(tmp_path, 1)
+
+    if status == "failed":
+        assert prepared(tmp_path, plan, tmp_path / "r")
+    else:
+        with pytest.raises(DataError, match=rf"rows of 1 of these runs of other npz:own data \(digest {digest}, now"):
+            prepared(tmp_path, plan, tmp_path / "r")
+
+
+def _digest(tmp_path: Path) -> str:
+    from agad.data.prepared import open_prepared
+
+    return open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache").digest
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (("1", "2", "3", "10"), "1 is class 2 here"),
+        (("0", "1", "2"), ""),
+        (("a", "b"), ""),
+        (("8", "9"), ""),
+    ],
+)
+def test_classes_with_other_numbers_for_names_are_said(names: tuple[str, ...], note: str, tmp_path: Path) -> None:
+    """`normal_class=1` is the class of index 1, which whoever has classes 1, 2 and 3 does not expect."""
+    for index, name in enumerate(names):
+        fill(tmp_path / "own" / name, 6, 100 * index)
+    lines = [line for line in prepared(tmp_path, Plan("g", (), (), specs("folder:own"))) if "index, not" in line]
+
+    assert len(lines) == bool(note)
+    assert not note or note in lines[0]
+
+
+@pytest.mark.parametrize(("validation", "copies"), [(0.0, 3), (0.1, 3), (0.1, 0)])
+def test_repeated_training_images_are_said_where_some_are_held_out(
+    validation: float, copies: int, tmp_path: Path
+) -> None:
+    for index, name in enumerate("ab"):
+        fill(tmp_path / "own" / name, 20, 100 * index)
+    for copy in range(copies):
+        fill(tmp_path / "own" / "a", 20, 0, suffix=f"-{copy}.png")
+    lines = prepared(tmp_path, Plan("g", (), (), specs("folder:own", validation=validation)))
+
+    assert any("may have been trained on" in line for line in lines) == (validation > 0 and copies > 0)
