@@ -17,12 +17,13 @@ _INFERENCE_UPDATES = 5
 def relative_cost(spec: RunSpec) -> float:
     """Cost of the whole run in updates of the naive generator at batch 256 and 32x32.
 
-    Scoring counts for methods without updates, or nearly so, alone: beside training it is little.
+    Scoring counts for methods without updates, or nearly so, and for those that search: beside training it is little.
     """
     if spec.task == "inference":
         return cost_per_update(spec) * _INFERENCE_UPDATES
-    updates = spec.pretrain_updates + spec.updates
-    return cost_per_update(spec) * updates + methods()[spec.method].fit_cost * _pixels(spec)
+    updates, method = spec.pretrain_updates + spec.updates, methods()[spec.method]
+    scoring = method.fit_cost + method.search_cost * spec.search_steps * len(spec.curve_points)
+    return cost_per_update(spec) * updates + scoring * _pixels(spec)
 
 
 def cost_per_update(spec: RunSpec) -> float:

@@ -19,6 +19,9 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "deep_sad": {"scaling": "unit", "pretrain_updates": 2, "pretrain_weight_decay": 1e-3},
     "classifier": {"scaling": "unit", "weight_decay": 1e-3, "lr_steps": (2,), "lr": 1e-3},
+    "fanogan": {"pretrain_updates": 6, "lr": 1e-3},
+    "anogan": {"search_steps": 3, "lr": 1e-3},
+    "ocgan": {"updates": 4, "lr": 1e-3},
 }
 """Fields of a short run, where they are not those of `small`."""
 
@@ -26,7 +29,11 @@ LEAN: dict[str, Any] = {"curve": (), "curve_protocols": ("eval",), "final_protoc
 """One point, one protocol."""
 
 LENET: dict[str, Any] = {"batch_size": 64, "init": "torch", "lr": 1e-3}
+GAN: dict[str, Any] = {"batch_size": 16, "lr": 1e-3}
 DIGITS: dict[str, dict[str, Any]] = {
+    "fanogan": {"pretrain_updates": 200, "updates": 200, "beta1": 0.0, "beta2": 0.9, **GAN},
+    "anogan": {"updates": 150, "search_steps": 20, **GAN},
+    "ocgan": {"updates": 100, **GAN},
     "deep_svdd": {"scaling": "gcn_minmax", "pretrain_updates": 100, "updates": 100, **LENET},
     "deep_sad": {"scaling": "unit", "pretrain_updates": 100, "updates": 100, **LENET},
     "skip_ganomaly": {"updates": 120, "batch_size": 16},

@@ -28,7 +28,7 @@ def test_ganomaly_takes_no_value_that_changes_nothing(name: str) -> None:
         RunSpec(**{"normal_class": 0, "method": "ganomaly", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
 
 
-OWN = {"features", "neighbours", "encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING}
+OWN = {"features", "neighbours", "encoder", "scaling", "weight_decay", "lr_steps", "search_steps", *PRETRAINING}
 """Refused with the default method, whatever the task."""
 INFERENCE_USES = "task dataset image_size normal_class backbone naive_latent upsampling generator_norm seed"
 
@@ -97,6 +97,7 @@ def test_inference_takes_the_net_and_its_images() -> None:
         ({"method": "knn", "updates": 0, "backbone": "unet"}, "its nets are its own; take backbone=naive"),
         ({"method": "classifier", "gamma": 0.05, "lr_steps": (0,)}, "must rise"),
         ({"method": "deep_sad", "encoder": "netd"}, "it takes lenet_small, lenet_medium, lenet_large"),
+        ({"method": "fanogan"}, "pretrain_updates=0 with method=fanogan: it begins with pretraining"),
         ({"method": "ganomaly", "image_size": 64}, "image_size=64 with method=ganomaly: .* 32x32"),
         ({"naive_latent": "1x1", "image_size": 16}, "naive_latent=1x1 needs image_size 32 or more, not 16; take 2x2"),
         (

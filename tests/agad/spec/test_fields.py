@@ -38,6 +38,7 @@ PARAGRAPHS = """
     updates batch_size min_anomalies batch_mix anomaly_place lr beta1 beta2 d_reset_threshold precision
     features neighbours
     encoder scaling boundary pretrain_updates pretrain_weight_decay pretrain_lr_steps weight_decay lr_steps
+    search_steps
     curve curve_protocols final_protocols eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed seed_scope
 """
@@ -58,6 +59,7 @@ RIVALS = {
     "pretrain_lr_steps": [],
     "weight_decay": 0.0,
     "lr_steps": [],
+    "search_steps": 500,
 }
 """The fields that only rivals use, and what they are without."""
 

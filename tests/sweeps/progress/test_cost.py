@@ -40,6 +40,15 @@ def test_a_method_without_updates_costs_its_fit_and_pretraining_counts() -> None
     assert relative_cost(trained.replace(pretrain_updates=300)) == pytest.approx(4 * relative_cost(trained))
 
 
+def test_a_search_of_the_test_images_costs_by_its_steps_at_each_point_of_the_curve() -> None:
+    """Otherwise a dry run would promise AnoGAN's test set, the longest part, for nothing."""
+    found = spec(method="anogan", updates=100, batch_size=256, min_anomalies=32, curve=(), search_steps=500)
+    training = relative_cost(found.replace(search_steps=1)) - 10
+    assert training == pytest.approx(50)
+    assert relative_cost(found) == pytest.approx(training + 500 * 10)
+    assert relative_cost(found.replace(curve=(50,))) == pytest.approx(training + 2 * 500 * 10)
+
+
 def test_time_left_is_by_cost() -> None:
     assert seconds_left([AGAD.replace(backbone="unetpp")], {AGAD: 10.0}) == pytest.approx(50)
     assert seconds_left([AGAD], {}) is None
