@@ -80,6 +80,7 @@ class Method:
             their own.
         groups: who moves which nets; empty for a method that trains none.
         pretraining: whether the update that is next, or under way, is one of `spec.pretrain_updates`.
+        update: its number, counted from 0, pretraining included: a key for what an update needs at random.
 
     What it measures on training images once and for all, such as a centre, belongs into a buffer of one of its nets:
     then it is in checkpoints and saved weights.
@@ -89,6 +90,7 @@ class Method:
         self.nets: dict[str, nn.Module] = dict(nets or {})
         self.groups = groups
         self.pretraining = False
+        self.update = 0
 
     def begin(self, train: TrainView) -> None:
         """Called before the first update of pretraining and before the first after it; draws nothing at random."""

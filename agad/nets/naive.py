@@ -52,8 +52,8 @@ class NaiveGenerator(BatchNormNet):
         return x_hat
 
 
-def encoder(channels: int, latent: str) -> nn.Sequential:
-    """Images (N, channels, H, W) to latents (N, LATENT_CHANNELS, h, w)."""
+def encoder(channels: int, latent: str, width: int = LATENT_CHANNELS) -> nn.Sequential:
+    """Images (N, channels, H, W) to latents (N, width, h, w)."""
     return nn.Sequential(
         Conv2d(channels, 64, 4, 2, 1, bias=False),
         nn.LeakyReLU(SLOPE, inplace=True),
@@ -63,14 +63,14 @@ def encoder(channels: int, latent: str) -> nn.Sequential:
         Conv2d(128, 256, 4, 2, 1, bias=False),
         BatchNorm2d(256),
         nn.LeakyReLU(SLOPE, inplace=True),
-        Conv2d(256, LATENT_CHANNELS, 4, *_STRIDE_AND_PADDING[latent], bias=False),
+        Conv2d(256, width, 4, *_STRIDE_AND_PADDING[latent], bias=False),
     )
 
 
-def decoder(channels: int, latent: str) -> nn.Sequential:
-    """Latents to images in [-1, 1]: the encoder's mirror."""
+def decoder(channels: int, latent: str, width: int = LATENT_CHANNELS) -> nn.Sequential:
+    """Latents (N, width, h, w) to images in [-1, 1]: the encoder's mirror."""
     return nn.Sequential(
-        ConvTranspose2d(LATENT_CHANNELS, 256, 4, *_STRIDE_AND_PADDING[latent], bias=False),
+        ConvTranspose2d(width, 256, 4, *_STRIDE_AND_PADDING[latent], bias=False),
         BatchNorm2d(256),
         nn.ReLU(inplace=True),
         ConvTranspose2d(256, 128, 4, 2, 1, bias=False),

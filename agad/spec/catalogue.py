@@ -76,11 +76,13 @@ class Method:
         views: RunSpec.transformations -> passes of scoring through the net for each image, for a method where that is
             not little beside its updates.
         module: where `make` is.
+        search_cost: of one of RunSpec.search_steps over 10,000 test images, in the same unit.
         labels: `may`: it can learn from labelled anomalies; `none`: it cannot, so that gamma must be 0; `must`: it
             needs them, so that gamma must be above 0.
         uses: fields of RunSpec, or groups of them, that mean something beside those of every method; all others must be
             at their defaults, `backbone` too.
         gradient: whether it makes updates; if not, `updates` must be 0.
+        pretrained: whether it makes no sense without pretraining, so that `pretrain_updates` must be above 0.
         protocols: the evaluation protocols under which its scores differ; empty: all.
         image_sizes: those that its nets take; empty: all.
         captured: whether its update may be captured as a CUDA graph: it reads no value back to the host, draws nothing
@@ -96,9 +98,11 @@ class Method:
     encoder_memory: Mapping[str, float] = field(default_factory=dict)
     fit_cost: float = 0.0
     views: Mapping[str, int] = field(default_factory=dict)
+    search_cost: float = 0.0
     labels: str = "may"
     uses: tuple[str, ...] = ()
     gradient: bool = True
+    pretrained: bool = False
     protocols: tuple[str, ...] = ()
     image_sizes: tuple[int, ...] = ()
     captured: bool = False

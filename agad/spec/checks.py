@@ -102,6 +102,8 @@ def _check_method(spec: SpecFields) -> None:
     if method.gradient != (spec.updates > 0):
         wanted = "1 or more" if method.gradient else "0: it trains nothing step by step"
         raise SpecError(f"updates={spec.updates} with {where}: take updates={wanted}")
+    if method.pretrained and not spec.pretrain_updates:
+        raise SpecError(f"pretrain_updates=0 with {where}: it begins with pretraining; take pretrain_updates=1200")
     default = known_fields()["backbone"].default
     if not {"backbone", "network"} & {*method.uses} and spec.backbone != default:
         raise SpecError(f"backbone={spec.backbone} with {where}: its nets are its own; take backbone={default}")

@@ -172,7 +172,7 @@ class SpecFields(Remembered):
     boundary: str = choice("rivals", "hard", "soft", older="hard", title="boundary")
     """Deep SVDD's objective: mean squared distance to the centre, or a sphere that a tenth of the normals may leave."""
     pretrain_updates: int = setting(0, "rivals", at_least=0, older=0)
-    """Updates of an autoencoder before the others, whose encoder is then trained on."""
+    """Updates of a first stage before the others: of an autoencoder whose encoder is then trained on, or of a GAN."""
     pretrain_weight_decay: float = setting(0.0, "rivals", at_least=0, older=0.0)
     """L2 decay in pretraining."""
     pretrain_lr_steps: tuple[int, ...] = setting((), "rivals", ordered=False, older=[])
@@ -194,6 +194,9 @@ class SpecFields(Remembered):
     """What ARNet minimises: mean squared or mean absolute difference to the image."""
     augmentation: str = choice("rivals", "none", "flip", older="none")
     """`flip`: each training image is mirrored with a chance of a half."""
+
+    search_steps: int = setting(500, "rivals", positive=True, older=500)
+    """Steps in which `anogan` searches an image in its generator's latent space, when scoring."""
 
     # -- evaluation ----------------------------------------------------------------------------------------------
     curve: tuple[int, ...] = setting((50, 100, 200, 400, 800, 1200), "evaluation", scoring=True)

@@ -138,7 +138,7 @@ class Training:
     def stage(self) -> Tensor:
         """Which images `batch` returns, for `gather`: (B,) int64 on the device. The method begins its stage here."""
         pretraining = self.done < 0
-        self.method.pretraining = pretraining
+        self.method.pretraining, self.method.update = pretraining, self.update
         if self.update in (0, self.spec.pretrain_updates):
             self._begin()
         update = self.update if pretraining else self.done

@@ -21,14 +21,14 @@ _INFERENCE_UPDATES = 5
 def relative_cost(spec: RunSpec) -> float:
     """Cost of the whole run in updates of the naive generator at batch 256 and 32x32.
 
-    Scoring counts for methods without updates, or nearly so, alone: beside training it is little.
+    Scoring counts for methods without updates, or nearly so, and for those that search: beside training it is little.
     """
     if spec.task == "inference":
         return cost_per_update(spec) * _INFERENCE_UPDATES
-    updates = spec.pretrain_updates + spec.updates
-    method = methods()[spec.method]
+    updates, method = spec.pretrain_updates + spec.updates, methods()[spec.method]
     passes = method.views.get(spec.transformations, 0) * _SCORED / spec.batch_size
-    return cost_per_update(spec) * (updates + passes * _PASS) + method.fit_cost * _pixels(spec)
+    scoring = method.fit_cost + method.search_cost * spec.search_steps * len(spec.curve_points)
+    return cost_per_update(spec) * (updates + passes * _PASS) + scoring * _pixels(spec)
 
 
 def cost_per_update(spec: RunSpec) -> float:

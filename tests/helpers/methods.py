@@ -30,6 +30,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "geotrans": TURNS,
     "rotation_knn": TURNS,
     "arnet": {"image_size": 16, "lr_steps": (2,), "lr": 1e-3},
+    "fanogan": {"pretrain_updates": 6, "lr": 1e-3},
+    "anogan": {"search_steps": 3, "lr": 1e-3},
+    "ocgan": {"updates": 4, "lr": 1e-3},
 }
 """Fields of a short run, where they are not those of `small`."""
 
@@ -38,7 +41,11 @@ LEAN: dict[str, Any] = {"curve": (), "curve_protocols": ("eval",), "final_protoc
 
 LENET: dict[str, Any] = {"batch_size": 64, "init": "torch", "lr": 1e-3}
 WIDE: dict[str, Any] = {"encoder": "wrn_10_1", "image_size": 16, "batch_size": 64, "init": "he", "lr": 1e-3}
+GAN: dict[str, Any] = {"batch_size": 16, "lr": 1e-3}
 DIGITS: dict[str, dict[str, Any]] = {
+    "fanogan": {"pretrain_updates": 200, "updates": 200, "beta1": 0.0, "beta2": 0.9, **GAN},
+    "anogan": {"updates": 150, "search_steps": 20, **GAN},
+    "ocgan": {"updates": 100, **GAN},
     "deep_svdd": {"scaling": "gcn_minmax", "pretrain_updates": 100, "updates": 100, **LENET},
     "deep_sad": {"scaling": "unit", "pretrain_updates": 100, "updates": 100, **LENET},
     "skip_ganomaly": {"updates": 120, "batch_size": 16},

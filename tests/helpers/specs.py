@@ -17,7 +17,7 @@ OTHER_VALUES = {
     "encoder": "netd", "scaling": "unit", "weight_decay": 0.1, "lr_steps": (2,),
     "lr_divisor": 2.0, "optimiser": "sgd", "transformations": "rot4", "normality": "softmax", "restoration_loss": "l1",
     "augmentation": "flip", "boundary": "soft", "pretrain_updates": 3, "pretrain_weight_decay": 0.1,
-    "pretrain_lr_steps": (1,),
+    "pretrain_lr_steps": (1,), "search_steps": 2,
     "curve": (1, 2), "curve_protocols": ("eval",), "final_protocols": ("eval", "eval_recal"),
     "eval_batch_size": 64, "eval_precision": "bf16", "validation": 0.2, "validation_anomalies": 7,
     "validation_anomaly_classes": (1, 2), "evaluate_test": False, "seed": 1, "seed_scope": "all_classes",
@@ -29,6 +29,7 @@ ARNET = ("lr_divisor", "optimiser", "restoration_loss", "augmentation")
 NEEDED: dict[str, dict[str, Any]] = {
     **{name: {"validation": 0.1} for name in ("validation_anomalies", "validation_anomaly_classes", "evaluate_test")},
     **{name: {"method": "knn", "updates": 0} for name in ("features", "neighbours")},
+    "search_steps": {"method": "anogan"},
     **{name: {"method": "deep_svdd", "pretrain_updates": 2} for name in PRETRAINING},
     **{name: {"method": "classifier", "gamma": 0.05} for name in ("encoder", "scaling", "weight_decay", "lr_steps")},
     **{name: {"method": "geotrans", "encoder": "wrn_10_1"} for name in GEOTRANS},

@@ -28,7 +28,8 @@ def test_ganomaly_takes_no_value_that_changes_nothing(name: str) -> None:
         RunSpec(**{"normal_class": 0, "method": "ganomaly", name: OTHER_VALUES[name]})  # type: ignore[arg-type]
 
 
-OWN = {"features", "neighbours", "encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING, *GEOTRANS, *ARNET}
+OWN = {"features", "neighbours", "encoder", "scaling", "weight_decay", "lr_steps", "search_steps"}
+OWN |= {*PRETRAINING, *GEOTRANS, *ARNET}
 """Refused with the default method, whatever the task."""
 INFERENCE_USES = "task dataset image_size normal_class backbone naive_latent upsampling generator_norm seed"
 
@@ -101,6 +102,7 @@ def test_inference_takes_the_net_and_its_images() -> None:
         ({"method": "rotation_knn", "encoder": "wrn_10_1", "normality": "softmax"}, "normality mean nothing"),
         ({"method": "arnet", "optimiser": "sgd", "beta1": 0.9}, "beta1 mean nothing with optimiser=sgd"),
         ({"method": "arnet", "lr_divisor": 0.5}, "lr_divisor=0.5 must be 1 or more"),
+        ({"method": "fanogan"}, "pretrain_updates=0 with method=fanogan: it begins with pretraining"),
         ({"method": "ganomaly", "image_size": 64}, "image_size=64 with method=ganomaly: .* 32x32"),
         ({"naive_latent": "1x1", "image_size": 16}, "naive_latent=1x1 needs image_size 32 or more, not 16; take 2x2"),
         (

@@ -39,6 +39,7 @@ PARAGRAPHS = """
     features neighbours
     encoder scaling boundary pretrain_updates pretrain_weight_decay pretrain_lr_steps weight_decay lr_steps
     lr_divisor optimiser transformations normality restoration_loss augmentation
+    search_steps
     curve curve_protocols final_protocols eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed seed_scope
 """
@@ -65,6 +66,7 @@ RIVALS = {
     "normality": "dirichlet",
     "restoration_loss": "mse",
     "augmentation": "none",
+    "search_steps": 500,
 }
 """The fields that only rivals use, and what they are without."""
 

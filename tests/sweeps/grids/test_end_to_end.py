@@ -138,6 +138,12 @@ GRIDS = {
         overrides=["updates=1", "final_protocols=eval"],
     ),
     "rivals_semi": reduced(1, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist", "batch_size=64"]),
+    "rivals_latent": reduced(
+        6,
+        "tables/others-averages.csv",
+        select=[CLASS0, "dataset=mnist"],
+        overrides=[*PAPERS, "pretrain_updates=1", "search_steps=1"],
+    ),
     "rivals_supervised": reduced(
         2,
         select=[CLASS0, "dataset=mnist", "method=classifier", "gamma=0.05", "known_anomaly_classes=1,2"],

@@ -50,6 +50,15 @@ def test_scoring_counts_where_an_image_passes_many_times() -> None:
         assert relative_cost(smaller) == pytest.approx(1.7 * updates)
 
 
+def test_a_search_of_the_test_images_costs_by_its_steps_at_each_point_of_the_curve() -> None:
+    """Otherwise a dry run would promise AnoGAN's test set, the longest part, for nothing."""
+    found = spec(method="anogan", updates=100, batch_size=256, min_anomalies=32, curve=(), search_steps=500)
+    training = relative_cost(found.replace(search_steps=1)) - 10
+    assert training == pytest.approx(50)
+    assert relative_cost(found) == pytest.approx(training + 500 * 10)
+    assert relative_cost(found.replace(curve=(50,))) == pytest.approx(training + 2 * 500 * 10)
+
+
 def test_time_left_is_by_cost() -> None:
     assert seconds_left([AGAD.replace(backbone="unetpp")], {AGAD: 10.0}) == pytest.approx(50)
     assert seconds_left([AGAD], {}) is None

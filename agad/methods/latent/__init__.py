@@ -1,0 +1,1 @@
+"""Comparison methods that search an image in the latent space of a generator of normals, one in a file."""
