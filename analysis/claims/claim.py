@@ -35,7 +35,8 @@ class Gains:
         baseline: the other value.
         places: where; the share is the variant's where the shares are compared.
         fields: values that both must have.
-        measure: `auroc`; `rough`, ups and downs of the learning curve; `apart`, how far the boxes of scores lie apart.
+        measure: `auroc`; `rough`, how far a point of the learning curve lies off its neighbours; `apart`, how far the
+            boxes of scores lie apart.
         sign: +1 where more of the measure is better.
         within: at most so many points, in place of more than none: a claim that nothing more is gained.
     """

@@ -94,14 +94,17 @@ def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evid
 
 
 def _measures(store: Rows, cells: Cells) -> pd.DataFrame:
-    """run_id -> `rough_PROTOCOL`, and `apart` of the runs that a claim about it is about: their scores are long."""
+    """run_id -> `rough_PROTOCOL`, `same_points` (see curves) and `apart`.
+
+    The last only of the runs that a claim about it is about: their scores are long.
+    """
     points = curves.read(store, set(cells.ok["run_id"]))
     rough = curves.rough(points).unstack("protocol").add_prefix("rough_")
     tests = [claim.test for claim in CLAIMS if isinstance(claim.test, Gains) and claim.test.measure == "apart"]
     rows = [index for index, values in enumerate(cells.rows) if any(_is_about(test, values) for test in tests)]
     scores = curves.read_scores(store, set(cells.ok.loc[cells.ok["row"].isin(rows), "run_id"]))
     apart = pd.Series({run_id: _apart(*of) for run_id, of in scores.items()}, name="apart", dtype=float)
-    return rough.join(apart, how="outer")
+    return rough.join(apart, how="outer").join(curves.same_points(points).rename("same_points"), how="left")
 
 
 def _is_about(test: Gains, values: Mapping[str, Any]) -> bool:

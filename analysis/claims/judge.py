@@ -169,7 +169,11 @@ def _columns(measure: str) -> dict[str, str]:
 
 def _gain(group: Group, other: Group, name: str, test: Gains) -> Effect | None:
     a, b = other.aligned(name), group.aligned(name)
-    gains = None if a is None or b is None else stats.trimmed(b - a)
+    if a is None or b is None:
+        return None
+    if test.measure == "rough":
+        b = np.where(group.aligned("same_points") == other.aligned("same_points"), b, np.nan)
+    gains = stats.trimmed(b - a)
     if gains is None:
         return None
     scale = 1.0 if test.measure == "apart" else 100.0

@@ -9,6 +9,7 @@ import pandas as pd
 
 from agad.spec import datasets
 
+from ..curves import ROUGH_FROM
 from ..load import Results
 from ..paper.numbers import CLASS_COUNTS
 from ..tables import formats
@@ -121,6 +122,8 @@ def _notes(found: Sequence[Finding]) -> tuple[str, ...]:
         "over fresh seeds decides (t); with fewer the classes do, as they are (Wilcoxon; the interval over classes "
         "beside it is a t of their means), and nothing is said of other seeds. Rows of other settings than the paper's "
         "stand here with their settings.",
+        f"Smoother curves: by how much less a point lies off the line through its two neighbours, mean over a curve of "
+        f"{ROUGH_FROM} points or more, the same in both.",
         "With labelled anomalies the other methods knew one anomaly class at a time (Ruff et al. 2020), AGAD all.",
     )
 

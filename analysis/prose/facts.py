@@ -128,6 +128,11 @@ def _best(cells: Cells, points: Points, protocol: str) -> float:
     return 100 * float(best[protocol].iloc[0])
 
 
+def _points(cells: Cells, _: Points) -> float:
+    """Of each curve, of which the best is chosen."""
+    return float(len(cells.rows[0]["curve"]) + 1)
+
+
 def _at(cells: Cells, points: Points, update: str, protocol: str) -> float:
     """The mean over runs at a point of the curve."""
     known = points()
@@ -187,6 +192,7 @@ MEASURES: dict[str, Callable[..., float | None]] = {
     "seed": _seed,
     "best": _best,
     "at": _at,
+    "points": _points,
     "order": _gain("batch_shuffled"),
     "gain": _gain("eval"),
     "rank": _rank,
@@ -196,6 +202,6 @@ MEASURES: dict[str, Callable[..., float | None]] = {
     "runs": _runs,
 }
 """`mean PROTOCOL`, `sd PROTOCOL` (among classes), `class NUMBER PROTOCOL`, `above PROTOCOL` (classes above 50),
-`p_chance PROTOCOL`, `seed NUMBER PROTOCOL`, `best PROTOCOL` (best of the curve), `at UPDATE PROTOCOL`; `order [PART]`
-and `gain [PART]`: normals first over shuffled and over eval (PART: low, high, up, of or p); `rank PROTOCOL [low|high]`;
-`distance PROTOCOL`; `contrast PROTOCOL [low|high]`; `paper`; `runs`."""
+`p_chance PROTOCOL`, `seed NUMBER PROTOCOL`, `best PROTOCOL` (best of the curve), `points` (of it), `at UPDATE
+PROTOCOL`; `order [PART]` and `gain [PART]`: normals first over shuffled and over eval (PART: low, high, up, of or p);
+`rank PROTOCOL [low|high]`; `distance PROTOCOL`; `contrast PROTOCOL [low|high]`; `paper`; `runs`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -43,6 +43,13 @@ def opening(cells: Cells) -> Iterator[str]:
         )
 
 
+def curve_points(cells: Cells, rows: Iterable[int] | None = None) -> str:
+    """Of how many points the best of a curve is chosen: `6 points`, `4 to 7 points`; of some rows, or all."""
+    counts = {len(cells.rows[row]["curve"]) + 1 for row in (range(len(cells.rows)) if rows is None else rows)}
+    text = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{min(counts)}"
+    return f"{text} point{'s' if text != '1' else ''}"
+
+
 def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What the columns of the averages are."""
     yield (
@@ -51,8 +58,8 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         "interval (chi-square). n: runs that are ok of those wanted."
     )
     yield (
-        "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best point of the "
-        "curve under eval, chosen on the test set."
+        "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best of the curve's "
+        f"{curve_points(cells)} under eval, chosen on the test set."
     )
     if (summary["classes_wanted"] == 1).any():
         yield f"[low{RANGE}high]: range of the runs, where a row has one class only."

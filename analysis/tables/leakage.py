@@ -19,6 +19,7 @@ from .. import stats
 from ..cells import Cells
 from ..summary import HEADLINE, class_averages, runs_of_cells
 from . import formats
+from .footnotes import curve_points
 from .formats import GAP
 from .keys import fewest_fields, heading, key_texts
 from .sheet import KEY, OURS, PAPER, Sheet
@@ -114,7 +115,8 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     summary, best, fields = cells.summary, oracle(cells, curves), fewest_fields(cells)
     gained, ordered = gains(cells, "eval"), gains(cells, "batch_shuffled")
     lines, data = [], []
-    for index in compared_rows(cells):
+    compared = compared_rows(cells)
+    for index in compared:
         values = cells.rows[index]
         last = [float(summary[_avg(protocol)].iloc[index]) for protocol in protocols]
         chosen = [float(best[p].iloc[index]) if p in best else None for p in protocols]
@@ -140,8 +142,8 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
             "score owes nothing to the other test images. shuffled, by class, normals first: statistics of each test "
             "batch, the test set in that order. single: statistics of each image alone.",
-            "After the slash: the best point of the curve under that protocol, chosen on the test set, where the "
-            "curve was scored so.",
+            f"After the slash: the best of the curve's {curve_points(cells, compared)} under that protocol, chosen on "
+            "the test set, where the curve was scored so.",
             "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds, none "
             "of one seed. order: normals first minus shuffled, which have the same weights and the same kind of "
             "statistics, so what the order alone is worth, with its interval over classes (t), as if these were a "

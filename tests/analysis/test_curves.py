@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
@@ -41,6 +47,39 @@ def test_curves_keep_only_the_points_that_were_scored(tmp_path):
         ["eval", 50, 0.4],
         ["eval", 100, 0.5],
     ]
+
+
+def curve_of(updates, aurocs, run_id="a", protocol="eval"):
+    return pd.DataFrame({"run_id": run_id, "protocol": protocol, "update": updates, "auroc": aurocs})
+
+
+def test_roughness_is_the_distance_from_the_line_through_the_neighbours():
+    """By hand: a straight line has none, however its points are spaced; one point .1 off moves three distances."""
+    updates = [1, 2, 4, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+    line = np.array(updates) / 100
+    kinked = line.copy()
+    kinked[6] += 0.1  # update 10, between 9 and 11: .1 there, .05 at each neighbour; mean over the 10 inner points
+    points = pd.concat(
+        [curve_of(updates, line), curve_of(updates, kinked, "b"), curve_of(updates[:11], line[:11], "c")]
+    )
+    found = curves.rough(points.sample(frac=1, random_state=0)).xs("eval", level="protocol")
+    assert found.to_dict() == pytest.approx({"a": 0.0, "b": 0.02, "c": math.nan}, nan_ok=True)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.4))
+@settings(max_examples=20)
+def test_roughness_is_of_the_noise_not_of_the_rise(seed, rise):
+    """A curve that rises and falls slowly over 200 points: noise of SD .01 is found as .98 of it."""
+    updates = np.arange(1, 201)
+    noise = np.random.default_rng(seed).normal(0, 0.01, 200)
+    points = curve_of(updates, 0.5 + rise * np.sin(updates / 60) + noise)
+    assert curves.rough(points).item() == pytest.approx(0.0098, rel=0.25)
+
+
+def test_points_are_the_same_where_the_updates_are():
+    points = [curve_of([1, 2], [0.5, 0.6]), curve_of([2, 1], [0.1, 0.2], "b"), curve_of([1, 3], [0.5, 0.6], "c")]
+    found = curves.same_points(pd.concat(points))
+    assert found["a"] == found["b"] != found["c"]
 
 
 def test_boxes_are_tukeys():

@@ -85,6 +85,21 @@ def test_what_is_scored_makes_no_difference_to_a_pair():
     assert result_of(CONTEXT, group({"": 0.1}, "on"), replace(off, values={**off.values, "curve": [100]})) == HOLDS
 
 
+SMOOTHER = Claim(
+    "smoother", "", "", Gains("backbone", "unetpp", "unet", (("cifar10", 0.0),), {}, measure="rough", sign=-1)
+)
+
+
+@pytest.mark.parametrize(("points", "result"), [(1.0, HOLDS), (2.0, NOT_TESTED)])
+def test_only_curves_with_the_same_points_are_compared_for_smoothness(points, result):
+    """Half as rough in every class and seed; of other points that says nothing."""
+    rough, smooth = group({}, "on"), group({}, "on")
+    rough.runs[["rough_eval", "rough_eval_recal", "same_points"]] = 0.02, 0.02, 1.0
+    smooth.runs[["rough_eval", "rough_eval_recal", "same_points"]] = 0.01, 0.01, points
+    smooth = replace(smooth, values={**smooth.values, "backbone": "unetpp"})
+    assert result_of(SMOOTHER, smooth, rough) == result
+
+
 def test_beats_compares_with_the_best_other_method():
     """CIFAR-10: ADGAN's 93.8 is the best; .96 beats it, .92 does not."""
     claim = Claim("", "", "", Beats("table1", (("cifar10", 0.0),)))

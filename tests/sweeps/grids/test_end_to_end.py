@@ -109,6 +109,7 @@ GRIDS = {
     ),
     "fig4": reduced(2, "figures/boxes-cifar100.png", select=[CLASS0, "dataset=cifar100"], overrides=TINY),
     "fig6": reduced(2, "figures/curves-cifar100.png", select=[CLASS0], overrides=TINY),
+    "fig6_dense": reduced(2, "figures/curves-cifar100.png", select=[CLASS0], overrides=TINY),
     "leakage": reduced(
         1,
         *("tables/leakage.csv", "figures/leakage.png"),

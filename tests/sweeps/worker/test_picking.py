@@ -16,6 +16,7 @@ from agad.store.attempts import Try
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
+from analysis.curves import ROUGH_FROM
 from sweeps.grids import grid_names, load_grid
 from sweeps.worker import picking
 from sweeps.worker.picking import Picker, settle_code
@@ -267,8 +268,8 @@ def test_seeds_come_first() -> None:
 
 RUNS = {
     "demo": 12, "table1": 150, "table2": 450, "table2_one": 3240, "table3": 114, "table4": 1200, "table5": 2160,
-    "table8": 3, "table9": 450, "fig2": 9, "fig3": 8, "fig4": 180, "fig6": 120, "leakage": 30, "full": 3654,
-    "floor": 300, "floor_labels": 900, "rivals_supervised": 3960, "rivals_semi": 250,
+    "table8": 3, "table9": 450, "fig2": 9, "fig3": 8, "fig4": 180, "fig6": 120, "fig6_dense": 120, "leakage": 30,
+    "full": 3654, "floor": 300, "floor_labels": 900, "rivals_supervised": 3960, "rivals_semi": 250,
     "adgan_standin": 30, "selfsupervised": 300, "rivals_latent": 180,
 }  # fmt: skip
 
@@ -296,6 +297,7 @@ def test_number_of_runs(grid: str) -> None:
         ("table9", "table4", 120),
         ("fig4", "table4", 90),
         ("fig6", "table9", 120),
+        ("fig6_dense", "fig6", 0),
         ("fig3", "table3", 8),
         ("fig3", "full", 8),
         ("fig2", "full", 0),
@@ -305,6 +307,14 @@ def test_number_of_runs(grid: str) -> None:
 )
 def test_tables_share_runs(one: str, other: str, shared: int) -> None:
     assert len(run_ids(one) & run_ids(other)) == shared
+
+
+def test_the_dense_figure_6_is_figure_6_with_enough_points_to_say_what_is_smooth() -> None:
+    dense, plain = load_grid("fig6_dense").cells, load_grid("fig6").cells
+
+    assert [spec.replace(curve=plain[0].curve) for spec in dense] == list(plain)
+    assert {len(spec.curve_points) for spec in dense} == {24}
+    assert len(plain[0].curve_points) < ROUGH_FROM <= 24
 
 
 def test_figure_2_compares_methods_on_the_same_anomalous_class() -> None:
