@@ -14,6 +14,7 @@ from agad.data.prepared import Prepared, open_prepared
 from agad.detector.content import Content
 from agad.detector.detector import Detector
 from agad.detector.training import detector_of, spec_of
+from agad.spec.catalogue import methods
 from agad.spec.run import RunOptions
 from agad.train.run import train
 from tests.helpers.raw_data import fill
@@ -34,8 +35,11 @@ def data(mode: str = "L") -> Prepared:
 
 @functools.cache
 def detector(method: str = "agad", mode: str = "L") -> Detector:
-    """A detector of that method: of agad after two updates."""
-    return fitted(data(mode), 1, {"method": method} | ({"updates": 2, "batch_size": 8} if method == "agad" else {}))
+    """A detector of that method: after two updates where it makes any."""
+    changes = {"method": method} | ({"updates": 2, "batch_size": 8} if methods()[method].gradient else {})
+    if method == "geotrans":
+        changes |= {"encoder": "wrn_10_1", "init": "he"}
+    return fitted(data(mode), 1, changes)
 
 
 def fitted(prepared: Prepared, normal: int, changes: dict[str, Any]) -> Detector:

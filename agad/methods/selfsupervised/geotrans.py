@@ -44,7 +44,7 @@ METHOD = {
     "title": "GeoTrans",
     "encoder_cost": {"wrn_10_1": 0.15, "wrn_10_4": 1.7, "wrn_16_8": 13.0},  # one CPU core
     "views": {"geo72": 72, "rot4": 4},
-    "encoder_memory": {"wrn_10_4": 0.5, "wrn_16_8": 2.0},
+    "encoder_memory": {"wrn_16_8": 1.6},
     "labels": "none",
     "uses": [
         "encoder", "transformations", "normality", "init", "batch_size", "lr", "beta1", "beta2", "weight_decay",

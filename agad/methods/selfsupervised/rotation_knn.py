@@ -21,7 +21,7 @@ from agad.spec.run import RunSpec
 METHOD = {
     "title": "rotation features",
     "encoder_cost": {"wrn_10_1": 0.15, "wrn_10_4": 1.7, "wrn_16_8": 13.0},  # one CPU core
-    "encoder_memory": {"wrn_10_4": 0.5, "wrn_16_8": 2.0},
+    "encoder_memory": {"wrn_16_8": 1.6},
     "labels": "none",
     "uses": [
         "encoder", "transformations", "neighbours", "init", "batch_size", "lr", "beta1", "beta2", "weight_decay",

@@ -20,7 +20,10 @@ def transformed(x: Tensor, number: int) -> Tensor:
     flip, down = divmod(rest, 3)
     if flip:
         x = x.flip(3)
-    return _shifted(_shifted(x, 2, down), 3, across).rot90(turns, (2, 3))
+    x = _shifted(_shifted(x, 2, down), 3, across)
+    if turns >= 2:
+        x = x.flip(2, 3)
+    return x.transpose(2, 3).flip(2) if turns % 2 else x  # not rot90, which ONNX lacks
 
 
 def each_transformed(x: Tensor, numbers: Tensor) -> Tensor:

@@ -22,7 +22,10 @@ def exported(method: str, target: Path, mode: str = "L"):
     return onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize(("method", "mode"), [("agad", "L"), ("agad", "RGB"), ("knn", "L"), ("pca", "L")])
+@pytest.mark.parametrize(
+    ("method", "mode"),
+    [("agad", "L"), ("agad", "RGB"), ("knn", "L"), ("pca", "L"), ("geotrans", "L"), ("arnet", "RGB")],
+)
 @pytest.mark.slow
 def test_scores_are_torch_s_for_any_batch(method: str, mode: str, tmp_path: Path) -> None:
     session = exported(method, tmp_path / "one.onnx", mode)

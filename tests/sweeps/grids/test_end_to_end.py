@@ -127,15 +127,9 @@ GRIDS = {
     ),
     "adgan_standin": reduced(1, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist"]),
     "selfsupervised": reduced(
-        3,
-        "tables/table1-mnist.csv",
-        select=[
-            CLASS0,
-            "dataset=mnist",
-            "batch_size=32,128",
-            "transformations=rot4,geo72",
-            "method=arnet,rotation_knn",
-        ],
+        2,
+        "tables/others-averages.csv",
+        select=[CLASS0, "dataset=mnist", "batch_size=32,128", "method=arnet,rotation_knn"],
         overrides=["updates=1", "final_protocols=eval"],
     ),
     "rivals_semi": reduced(1, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist", "batch_size=64"]),

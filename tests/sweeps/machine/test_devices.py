@@ -48,6 +48,9 @@ def shape(**fields):
         ({"backbone": "unet", "image_size": 128, "batch_size": 64, "eval_batch_size": 64}, 3.40),
         ({"backbone": "unetpp", "image_size": 128, "batch_size": 64, "eval_batch_size": 64, "precision": "bf16"}, 3.63),
         ({"backbone": "unetpp", "image_size": 128, "batch_size": 64, "eval_batch_size": 64}, 5.61),
+        ({"method": "geotrans", "encoder": "wrn_10_4"}, 1.23),
+        ({"method": "geotrans", "encoder": "wrn_16_8"}, 2.64),
+        ({"method": "arnet"}, 1.30),
     ],
 )
 def test_no_run_needs_more_than_is_reckoned_with(fields, measured):
