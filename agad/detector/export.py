@@ -17,6 +17,7 @@ from agad.data.image import as_pixels
 from agad.detector.detector import Detector
 from agad.detector.threshold import highest_quantile
 from agad.errors import AgadError, SpecError
+from agad.spec.catalogue import methods
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -61,6 +62,8 @@ def export_onnx(detector: Detector, target: Path) -> float:
         raise AgadError(f"the export needs {', '.join(missing)}: pip install 'agad[onnx]'")
     if detector.content.spec.eval_precision == "bf16":
         raise SpecError("a detector with eval_precision=bf16 cannot be exported; fit it with fp32")
+    if methods()[detector.content.spec.method].search_cost:
+        raise SpecError(f"method={detector.content.spec.method} searches each image, which ONNX cannot; take another")
     model = _with_metadata(_exported(detector), detector)
     difference = _compared(model, detector)
     if not difference <= TOLERANCE:

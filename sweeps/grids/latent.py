@@ -23,10 +23,10 @@ def rivals_latent() -> list[RunSpec]:
     """Table 1's AnoGAN and OCGAN, and f-AnoGAN, which AnoGAN's authors put in its place: 30 classes each.
 
     AnoGAN: at AGAD's batch, length and rate alone, since no code of its authors fixes others; 500 steps a test image,
-    which on one core take longer than its training: `--set search_steps=50`. f-AnoGAN: at its authors' settings, with
-    50,000 updates of the encoder and, for want of a length that carries over, of the critic; and at AGAD's, its
-    generator moving 1,200 times too. OCGAN: at its authors', with both weights that its code has, and at AGAD's. 180
-    runs.
+    which cost eight times as much as its training: `--select method=anogan --set search_steps=50`. f-AnoGAN: at its
+    authors' settings, with 50,000 updates of the encoder and, for want of a length that carries over, of the critic;
+    and at AGAD's, its generator moving 1,200 times too. OCGAN: at its authors', with both weights that its code has,
+    and at AGAD's. 180 runs.
     """
     return [cell for dataset in BENCHMARKS for cell in _cells(dataset)]
 

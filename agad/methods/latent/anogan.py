@@ -10,10 +10,12 @@ With a discriminator D whose features before the judgement are f, G and z unifor
 
 Agreed on by those descriptions: A, lambda, both nets' kind, D and G fixed in the search. Choices made here: widths
 64 to 256 at 32x32 (agad/nets/dcgan.py), z has DCGAN's 100 numbers; steps are Adam's with a rate of .05 and its usual
-betas, z is not kept in (-1, 1); one start, no restarts; D's running statistics come from real images alone. G and D
-are in inference mode in the search, so `eval` is the one protocol: under statistics of a test batch no image would have
-a search of its own. The search's start is drawn by the image's place in the test set and by the seed, so a score
-owes nothing to the batch that the image is scored in, but for rounding, which many steps magnify.
+betas, z is not kept in (-1, 1); one start, no restarts; D's running statistics come from real images alone; training
+has no length of theirs.
+
+G and D are in inference mode in the search, so `eval` is the one protocol: under statistics of a test batch no image
+would have a search of its own. Where a search starts depends on the image's place in the test set and on the seed, so
+a score owes nothing to the batch that the image is scored in but rounding: after 100 steps not a bit on a CPU.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from agad.detector import export
 from agad.detector.export import export_onnx
 from agad.errors import AgadError, SpecError
+from agad.spec.run import RunSpec
 from tests.helpers.own_detectors import SIZE, data, detector, fitted, noise
 
 
@@ -68,4 +70,12 @@ def test_bf16_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(export, "_NEEDED", ())
     one = fitted(data(), 1, {"method": "knn", "eval_precision": "bf16"})
     with pytest.raises(SpecError, match="fit it with fp32"):
+        export_onnx(one, tmp_path / "one.onnx")
+
+
+def test_a_method_that_searches_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gradient steps are no graph of one pass."""
+    monkeypatch.setattr(export, "_NEEDED", ())
+    one = SimpleNamespace(content=SimpleNamespace(spec=RunSpec(normal_class=0, method="anogan")))
+    with pytest.raises(SpecError, match="method=anogan searches each image, which ONNX cannot"):
         export_onnx(one, tmp_path / "one.onnx")

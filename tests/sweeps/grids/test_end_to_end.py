@@ -134,10 +134,10 @@ GRIDS = {
     ),
     "rivals_semi": reduced(1, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist", "batch_size=64"]),
     "rivals_latent": reduced(
-        6,
+        2,
         "tables/others-averages.csv",
-        select=[CLASS0, "dataset=mnist"],
-        overrides=[*PAPERS, "pretrain_updates=1", "search_steps=1"],
+        select=[CLASS0, "dataset=mnist", "method=fanogan"],
+        overrides=[*PAPERS, "pretrain_updates=1"],
     ),
     "rivals_supervised": reduced(
         2,

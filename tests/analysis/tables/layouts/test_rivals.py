@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from agad.spec.catalogue import methods
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
 from analysis.page.report import write_report
+from analysis.paper import numbers as paper
 from analysis.tables.layouts.layouts import paper_sheets
 from analysis.tables.layouts.ours import our_tables
 from analysis.tables.layouts.rivals import rivals
@@ -38,6 +40,12 @@ def test_table_1_has_a_line_for_each_method_run_here(results):
         ("nearest neighbours (pixels)", "95.0", "95.0", "10/10"),
     ]
     assert "gcn" in sheet.to_csv()
+
+
+def test_methods_that_the_paper_prints_have_its_names():
+    """So what was run here reads as the method whose printed line is above it."""
+    printed = {row.method for row in paper.rows("table1")}
+    assert {methods()[name].title for name in ("anogan", "ocgan")} <= printed
 
 
 def test_table_2_has_printed_columns_and_columns_run_here(results):
