@@ -25,7 +25,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.train.checkpoint import find_checkpoint
 from agad.train.run import Action, Interrupted, Progress, train
-from tests.helpers.science import OPTIONS, made_up, small
+from tests.helpers.science import OPTIONS, made_up, small, with_images
 from tests.helpers.specs import PRETRAINING
 
 NUMBERS = (*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS)
@@ -474,8 +474,10 @@ def test_evaluation_batch_size_counts_under_batch_statistics_alone():
 
 def test_of_several_orders_of_the_test_set_the_row_has_the_mean_and_each(tmp_path: Path):
     """Scores are those of the first, which is that of a run with one; an interruption among them changes nothing."""
-    one, three = (small(normal_class=1, curve=(), test_orders=count) for count in (1, 3))
-    plain, several = run(one).values, numbers(run(three))
+    noise = torch.randint(0, 256, (31, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    data = with_images(made_up(), test_images=noise)  # of no class, so that the batch decides
+    one, three = (small(curve=(), test_orders=count) for count in (1, 3))
+    plain, several = run(one, data).values, numbers(run(three, data))
     for protocol in ORDER_PROTOCOLS:
         each = several[f"auroc_{protocol}_each"]
         assert len(each) == 3
@@ -494,8 +496,8 @@ def test_of_several_orders_of_the_test_set_the_row_has_the_mean_and_each(tmp_pat
         return Action.STOP if seen == 9 else Action.CONTINUE
 
     with pytest.raises(Interrupted):
-        run(three, checkpoint_dir=tmp_path, control=stop)
-    assert numbers(run(three, checkpoint_dir=tmp_path)) == several
+        run(three, data, checkpoint_dir=tmp_path, control=stop)
+    assert numbers(run(three, data, checkpoint_dir=tmp_path)) == several
 
 
 def test_orders_of_the_test_set_mean_nothing_where_no_protocol_has_one():
