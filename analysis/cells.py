@@ -21,7 +21,7 @@ from agad.errors import AnalysisError, EmptyResultsError
 from agad.plan.plan import Plan, load_plans, plan_files
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
-from agad.spec.run import RunSpec
+from agad.spec.run import ORDER_PROTOCOLS, RunSpec
 from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
 
 from . import stats, table_rows
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 RUN_COLUMNS = (
     *("run_id", "status", "attempt", "failure_kind", "failure_message", "failure_update", "data_digest"),
     *AUROC_COLUMNS,
+    *(f"auroc_{protocol}_each" for protocol in ORDER_PROTOCOLS),
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
     *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,

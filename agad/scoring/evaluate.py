@@ -11,7 +11,7 @@ other test images (paper notes, B7):
     batch_class_sorted   the same, class by class, each shuffled
     batch1               statistics of each image alone
 
-Orders come from one fixed key, the same for every run. Scoring changes no net, restores its mode, and uses no global
+Orders come from fixed keys, the same for every run. Scoring changes no net, restores its mode, and uses no global
 random generator, so that the protocols can be scored in any order, or not at all, without an effect on training.
 """
 
@@ -54,6 +54,11 @@ Scores = NDArray[np.float32]
 
 _FULL_PASS = 2**20
 """Pixels of a batch that keeps a GPU busy: 1,024 images of 32x32."""
+
+
+def of_order(protocol: str, draw: int) -> str:
+    """What names the scores of one order of the test set; those of the first have the protocol's name alone."""
+    return f"{protocol} {draw}" if draw else protocol
 
 
 def _nothing() -> None:
@@ -106,9 +111,10 @@ class Evaluator:
         )
 
     @torch.no_grad()
-    def scores(self, method: Method, protocol: str, tick: Callable[[], None] = _nothing) -> Scores:
+    def scores(self, method: Method, protocol: str, tick: Callable[[], None] = _nothing, draw: int = 0) -> Scores:
         """Anomaly scores of all test images in the test set's own order, (N,) float32; higher is more anomalous.
 
+        `draw` is the number of the order that ORDER_PROTOCOLS take the images in (RunSpec.test_orders).
         `tick` is called before each batch; an exception from it ends the scoring and leaves the nets unchanged.
         """
         if protocol == "eval_recal":
@@ -116,7 +122,7 @@ class Evaluator:
         scores = torch.empty(len(self.test), device=self.test.device)
         with _all_in(method, _MODES[protocol]), self._autocast():
             fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick))
-            for positions in torch.split(self._order(protocol), self._batch_of(protocol)):
+            for positions in torch.split(self._order(protocol, draw), self._batch_of(protocol)):
                 tick()
                 x = self.test.take(positions)
                 found = method.scores(x, fitted, positions)
@@ -155,11 +161,11 @@ class Evaluator:
         height, width = self.test.size
         return max(self.batch, _FULL_PASS // (height * width))
 
-    def _order(self, protocol: str) -> Tensor:
+    def _order(self, protocol: str, draw: int) -> Tensor:
         """The order in which a protocol scores the test images: a permutation, (N,) int64."""
         if _MODES[protocol] is not BNMode.BATCH:
             return torch.arange(len(self.test))
-        shuffled = torch.randperm(len(self.test), generator=seeded("evaluation", protocol))
+        shuffled = torch.randperm(len(self.test), generator=seeded("evaluation", protocol, *([draw] if draw else [])))
         keys = {"batch_normals_first": self.test_label, "batch_class_sorted": self.test_class}.get(protocol)
         if keys is None:
             return shuffled

@@ -17,6 +17,9 @@ from agad.spec.setting import UNSET, Field, Setting, choice, fields_of, setting
 EVAL_PROTOCOLS = ("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1")
 """The evaluation protocols; agad/scoring/evaluate.py describes each."""
 
+ORDER_PROTOCOLS = ("batch_shuffled", "batch_normals_first", "batch_class_sorted")
+"""Those under which an image's score depends on the order of the test set."""
+
 VALIDATION_PROTOCOLS = ("eval", "eval_recal")
 """Those that validation images are scored under: an image's score does not depend on the other images."""
 
@@ -207,6 +210,8 @@ class SpecFields(Remembered):
     """Protocols scored at each point of the curve."""
     final_protocols: tuple[str, ...] = setting(EVAL_PROTOCOLS[:5], "evaluation", choices=EVAL_PROTOCOLS, scoring=True)
     """Protocols scored at the last update, the curve's among them."""
+    test_orders: int = setting(1, "evaluation", at_least=1, older=1, scoring=True)
+    """Orders of the test set drawn under each protocol of ORDER_PROTOCOLS; the AUROC is the mean over them."""
     eval_batch_size: int = setting(256, "evaluation", positive=True, scoring=True)
     """Images in a batch when scoring; it changes scores under the batch_* protocols only."""
     eval_precision: str = choice("evaluation", "fp32", "tf32", "bf16", older="fp32")

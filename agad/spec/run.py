@@ -17,6 +17,7 @@ from agad.spec.catalogue import methods
 from agad.spec.checks import check, unused
 from agad.spec.fields import (
     EVAL_PROTOCOLS,
+    ORDER_PROTOCOLS,
     VALIDATION_PROTOCOLS,
     SpecFields,
     field_names,
@@ -32,6 +33,7 @@ from agad.spec.shares import anomalies_per_batch, anomaly_count, as_fraction
 
 __all__ = [
     "EVAL_PROTOCOLS",
+    "ORDER_PROTOCOLS",
     "RUN_ID_LENGTH",
     "SEMANTICS_VERSION",
     "VALIDATION_PROTOCOLS",
@@ -93,6 +95,8 @@ class RunSpec(SpecFields):
         for name in ("curve_protocols", "final_protocols"):
             used = tuple(p for p in getattr(self, name) if p in sensible and p in readable)
             object.__setattr__(self, name, used)
+        if not {*ORDER_PROTOCOLS} & {*self.final_protocols}:
+            object.__setattr__(self, "test_orders", 1)
         check(self)
 
     @property
@@ -118,6 +122,10 @@ class RunSpec(SpecFields):
     def curve_points(self) -> tuple[int, ...]:
         """The updates after which the curve has a point, the last one included."""
         return (*self.curve, self.updates)
+
+    def orders(self, protocol: str) -> int:
+        """Number of orders of the test set that an evaluation protocol is scored in."""
+        return self.test_orders if protocol in ORDER_PROTOCOLS else 1
 
     def anomalies(self, normals: int) -> int:
         """Number of training anomalies, a, beside a number of training normals."""

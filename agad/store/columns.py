@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from agad.spec.run import EVAL_PROTOCOLS, VALIDATION_PROTOCOLS
+from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS, VALIDATION_PROTOCOLS
 from agad.store.column import Column, spec_columns
 
 STATUSES = ("ok", "pruned", "failed")
@@ -74,6 +74,13 @@ RESULTS = {
         f"auroc_{protocol}": _auroc(f"at the last update {_PROTOCOL_MEANINGS[protocol]}.")
         for protocol in EVAL_PROTOCOLS
         if protocol != "eval"
+    },
+    **{
+        f"auroc_{protocol}_each": _auroc(
+            f"in each of several orders of the test set, whose mean auroc_{protocol} is; null where one was drawn.",
+            pa.list_(_F64),
+        )
+        for protocol in ORDER_PROTOCOLS
     },
     "auroc_oracle": _auroc("of the best point of the curve under eval: selected on the test set."),
     "oracle_update": _count("Update of that point.", "updates"),

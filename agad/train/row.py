@@ -12,7 +12,7 @@ import torch
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
 from agad.nets.build import count_parameters
-from agad.scoring.evaluate import Evaluator, Scores
+from agad.scoring.evaluate import Evaluator, Scores, of_order
 from agad.spec.run import EVAL_PROTOCOLS, RunSpec
 from agad.store.provenance import collect
 from agad.store.schema import LOSS_TERMS
@@ -86,12 +86,23 @@ def _other_terms(curve: Sequence[Point]) -> dict[str, Any]:
     return {"curve_terms": [(name, [point["terms"].get(name) for point in curve]) for name in names]} if names else {}
 
 
-def score_columns(split: OneClassSplit, scores: Mapping[str, Scores]) -> dict[str, Any]:
-    """Class, label and anomaly scores of the test images, in the order of the test set."""
-    columns: dict[str, Any] = {"test_class": split.test_class.tolist(), "test_label": split.test_label.tolist()}
+def score_columns(spec: RunSpec, evaluator: Evaluator, scores: Mapping[str, Scores]) -> dict[str, Any]:
+    """Class, label and anomaly scores of the test images, in the order of the test set.
+
+    Of several orders the scores are those of the first, beside the AUROC of each.
+
+    Args:
+        spec: of the run.
+        evaluator: of its test set.
+        scores: `of_order` -> scores, after the last update.
+    """
+    columns = {"test_class": evaluator.test_class.tolist(), "test_label": evaluator.test_label.tolist()}
     for protocol in EVAL_PROTOCOLS:
         if protocol in scores:
             columns[f"scores_{protocol}"] = np.asarray(scores[protocol]).tolist()
+            if spec.orders(protocol) > 1 and evaluator.has_both_labels:
+                each = [scores[of_order(protocol, draw)] for draw in range(spec.orders(protocol))]
+                columns[f"auroc_{protocol}_each"] = [evaluator.auroc(one) for one in each]
     return columns
 
 

@@ -13,7 +13,7 @@ import torch
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import NonFiniteLoss
-from agad.scoring.evaluate import Evaluator, Scores
+from agad.scoring.evaluate import Evaluator, Scores, of_order
 from agad.scoring.reconstructions import reconstruction_columns
 from agad.scoring.weights import Weights, main_state, save_weights
 from agad.spec.run import VALIDATION_PROTOCOLS, RunSpec
@@ -154,7 +154,7 @@ class Session:
         values = {
             **result_columns(spec, self._curve),
             **self._columns_of_all(),
-            **(score_columns(self._split, self._scores) if spec.evaluate_test else {}),
+            **(score_columns(spec, self._evaluators[TEST], self._scores) if spec.evaluate_test else {}),
             "weights": self._save_weights(),
         }
         if spec.evaluate_test and spec.seed == 0:  # pictures of further seeds would show no more, and take more space
@@ -181,21 +181,21 @@ class Session:
         for part, evaluator in self._evaluators.items():
             point[part] = {}
             for protocol in protocols if part == TEST else _of_validation(protocols):
-                scores = self._scored(part, protocol)
+                scores = [self._scored(part, protocol, draw) for draw in range(spec.orders(protocol))]
                 if evaluator.has_both_labels:
-                    point[part][protocol] = evaluator.auroc(scores)
+                    point[part][protocol] = float(np.mean([evaluator.auroc(of) for of in scores]))
                 self._charge("eval")
         self._curve.append({TEST: {}, VALIDATION: {}, **point})
         if not last:
             self._scores = {}
         self._charge("eval")
 
-    def _scored(self, part: str, protocol: str) -> Scores:
+    def _scored(self, part: str, protocol: str, draw: int) -> Scores:
         """Scores of the present weights, from before an interruption where they are there."""
-        key = protocol if part == TEST else f"{part} {protocol}"
+        key = of_order(protocol if part == TEST else f"{part} {protocol}", draw)
         if key not in self._scores:
             method, evaluator = self.training.method, self._evaluators[part]
-            scores = evaluator.scores(method, protocol, lambda: self._boundary("eval"))
+            scores = evaluator.scores(method, protocol, lambda: self._boundary("eval"), draw)
             if not np.isfinite(scores).all():
                 raise NonFiniteLoss(self.training.update, f"a score under {key}")
             self._scores[key] = scores

@@ -6,6 +6,7 @@ the test set is ordered by label was not learnt about anomalies: it is read off 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agad.spec.run import EVAL_PROTOCOLS
+from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS
 
 from .. import stats
 from ..cells import Cells
@@ -142,6 +143,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
             "score owes nothing to the other test images. shuffled, by class, normals first: statistics of each test "
             "batch, the test set in that order. single: statistics of each image alone.",
+            *_orders(cells, compared),
             f"After the slash: the best of the curve's {curve_points(cells, compared)} under that protocol, chosen on "
             "the test set, where the curve was scored so.",
             "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds, none "
@@ -151,6 +153,23 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "of as many up as down (sign test).",
         ),
         data=pd.DataFrame(data),
+    )
+
+
+def _orders(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
+    """Over how many orders of the test set a mean is, and how far one of them is off; nothing where it is one."""
+    most = max(cells.rows[row]["test_orders"] for row in rows)
+    if most == 1:
+        return
+    spreads = []
+    for protocol in ORDER_PROTOCOLS:
+        each = cells.ok[f"auroc_{protocol}_each"].dropna()
+        if len(each):
+            spread = 100 * float(np.sqrt(np.mean([np.var(of, ddof=1) for of in each])))
+            spreads.append(f"{LABELS[protocol]} {spread:.2f}")
+    yield (
+        f"Under protocols whose scores depend on the order, the AUROC is a mean over up to {most} orders of the test "
+        f"set, drawn alike for all runs; SD among the orders of a run, in points: {', '.join(spreads)}."
     )
 
 

@@ -19,7 +19,7 @@ OTHER_VALUES = {
     "augmentation": "flip", "boundary": "soft", "pretrain_updates": 3, "pretrain_weight_decay": 0.1,
     "pretrain_lr_steps": (1,), "search_steps": 2,
     "curve": (1, 2), "curve_protocols": ("eval",), "final_protocols": ("eval", "eval_recal"),
-    "eval_batch_size": 64, "eval_precision": "bf16", "validation": 0.2, "validation_anomalies": 7,
+    "test_orders": 2, "eval_batch_size": 64, "eval_precision": "bf16", "validation": 0.2, "validation_anomalies": 7,
     "validation_anomaly_classes": (1, 2), "evaluate_test": False, "seed": 1, "seed_scope": "all_classes",
 }  # fmt: skip
 

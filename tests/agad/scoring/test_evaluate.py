@@ -16,7 +16,7 @@ from agad.methods.agad import Agad
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNMode, bn_mode
 from agad.scoring.evaluate import Evaluator, score_weights
 from agad.scoring.weights import Weights, load_weights, main_state, save_weights
-from agad.spec.run import EVAL_PROTOCOLS
+from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS
 from tests.helpers.science import CPU, OPTIONS, made_up, small, with_images
 
 SIZE = 16
@@ -232,6 +232,15 @@ def test_the_order_of_protocols_changes_nothing():
     back = {protocol: ours.scores(with_generator(net), protocol).tobytes() for protocol in reversed(EVAL_PROTOCOLS)}
     assert there == back
     assert len(set(there.values())) == len(EVAL_PROTOCOLS)
+
+
+@pytest.mark.parametrize("protocol", EVAL_PROTOCOLS)
+def test_another_draw_is_another_order_where_the_order_counts(protocol: str):
+    """The first is the one of always; under other protocols scores are the same bits."""
+    net, ours = with_generator(trained_like()), evaluator(made_up())
+    plain, first, second = (ours.scores(net, protocol, **of).tobytes() for of in ({}, {"draw": 0}, {"draw": 1}))
+    assert plain == first
+    assert (first == second) is (protocol not in ORDER_PROTOCOLS)
 
 
 def test_auroc_by_hand():

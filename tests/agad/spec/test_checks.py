@@ -16,7 +16,7 @@ CHANGED = set(former_values())
 GANOMALY_USES = """
     task method dataset image_size protocol normal_class abnormal_class gamma known_anomaly_classes known_anomaly_draw
     backbone init updates batch_size lr beta1 beta2 d_reset_threshold precision
-    curve curve_protocols final_protocols eval_batch_size eval_precision
+    curve curve_protocols final_protocols test_orders eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed seed_scope
 """
 

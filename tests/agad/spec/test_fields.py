@@ -40,7 +40,7 @@ PARAGRAPHS = """
     encoder scaling boundary pretrain_updates pretrain_weight_decay pretrain_lr_steps weight_decay lr_steps
     lr_divisor optimiser transformations normality restoration_loss augmentation
     search_steps
-    curve curve_protocols final_protocols eval_batch_size eval_precision
+    curve curve_protocols final_protocols test_orders eval_batch_size eval_precision
     validation validation_anomalies validation_anomaly_classes evaluate_test seed seed_scope
 """
 FIELDS = PARAGRAPHS.split()
@@ -83,6 +83,7 @@ def test_fields_added_later() -> None:
         "validation_anomalies": 0,
         "validation_anomaly_classes": [],
         "evaluate_test": True,
+        "test_orders": 1,
         "eval_precision": "fp32",
         "features": "pixels",
         "neighbours": 2,
@@ -108,7 +109,7 @@ def test_fields_that_are_never_searched() -> None:
         *("dataset", "image_size", "protocol", "normal_class", "abnormal_class", "gamma", "known_anomaly_classes"),
         *("known_anomaly_draw", "task", "method", "seed", "validation", "validation_anomalies"),
         *("validation_anomaly_classes", "evaluate_test", "curve", "curve_protocols", "final_protocols"),
-        *("eval_batch_size", "eval_precision", "seed_scope"),
+        *("test_orders", "eval_batch_size", "eval_precision", "seed_scope"),
     }
 
 
@@ -142,7 +143,7 @@ def test_fields_of_a_generator_s_variant() -> None:
 def test_fields_of_tables() -> None:
     assert set(CELL_FIELDS) == {"normal_class", "abnormal_class", "seed"}
     assert LEADING_FIELDS == ("dataset", "gamma")
-    assert SCORING_FIELDS == ("curve", "curve_protocols", "final_protocols", "eval_batch_size")
+    assert SCORING_FIELDS == ("curve", "curve_protocols", "final_protocols", "test_orders", "eval_batch_size")
 
 
 def test_headings() -> None:

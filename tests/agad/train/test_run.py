@@ -19,13 +19,13 @@ from agad.data.prepared import Prepared
 from agad.errors import DataError, DeviceError, NonFiniteLoss, SpecError
 from agad.scoring.evaluate import score_weights
 from agad.scoring.weights import load_weights
-from agad.spec.run import EVAL_PROTOCOLS, RunSpec, field_names, spec_field
+from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS, RunSpec, field_names, spec_field
 from agad.store.provenance import code_digest, collect, git_state
 from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.train.checkpoint import find_checkpoint
 from agad.train.run import Action, Interrupted, Progress, train
-from tests.helpers.science import OPTIONS, made_up, small
+from tests.helpers.science import OPTIONS, made_up, small, with_images
 from tests.helpers.specs import ARNET, GEOTRANS, PRETRAINING
 
 NUMBERS = (*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS)
@@ -426,6 +426,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
 # What changes no weight of AGAD; each has a test of its own: here, or where scoring, inference and methods are.
 OTHERS = {
     *("task", "method", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision"),
+    "test_orders",
     *("validation_anomalies", "validation_anomaly_classes", "evaluate_test", "features", "neighbours"),
     *("encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING, *GEOTRANS, *ARNET),
 }
@@ -469,6 +470,41 @@ def test_evaluation_batch_size_counts_under_batch_statistics_alone():
     np.testing.assert_allclose(ten["scores_eval"], seven["scores_eval"], rtol=1e-4)
     np.testing.assert_allclose(ten["scores_eval_recal"], seven["scores_eval_recal"], rtol=1e-4)
     assert not np.allclose(ten["scores_batch_shuffled"], seven["scores_batch_shuffled"], rtol=1e-3)
+
+
+def test_of_several_orders_of_the_test_set_the_row_has_the_mean_and_each(tmp_path: Path):
+    """Scores are those of the first, which is that of a run with one; an interruption among them changes nothing."""
+    noise = torch.randint(0, 256, (31, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    data = with_images(made_up(), test_images=noise)  # of no class, so that the batch decides
+    one, three = (small(curve=(), test_orders=count) for count in (1, 3))
+    plain, several = run(one, data).values, numbers(run(three, data))
+    for protocol in ORDER_PROTOCOLS:
+        each = several[f"auroc_{protocol}_each"]
+        assert len(each) == 3
+        assert len(set(each)) > 1 or protocol != "batch_shuffled"
+        assert each[0] == plain[f"auroc_{protocol}"]
+        assert several[f"auroc_{protocol}"] == pytest.approx(np.mean(each))
+        assert several[f"scores_{protocol}"] == plain[f"scores_{protocol}"]
+        assert f"auroc_{protocol}_each" not in plain
+    assert several["auroc"] == plain["auroc"]
+
+    seen = 0
+
+    def stop(progress: Progress) -> Action:
+        nonlocal seen
+        seen += progress.phase == "eval"
+        return Action.STOP if seen == 9 else Action.CONTINUE
+
+    with pytest.raises(Interrupted):
+        run(three, data, checkpoint_dir=tmp_path, control=stop)
+    assert numbers(run(three, data, checkpoint_dir=tmp_path)) == several
+
+
+def test_orders_of_the_test_set_mean_nothing_where_no_protocol_has_one():
+    lean = {"curve_protocols": ("eval",), "final_protocols": ("eval", "batch1")}
+    assert small(test_orders=5, **lean) == small(**lean)
+    assert small(test_orders=5).run_id != small().run_id
+    assert small(test_orders=1).run_id == small().run_id
 
 
 def test_curve_protocols_are_scored_at_each_point():

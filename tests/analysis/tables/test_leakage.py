@@ -13,6 +13,18 @@ from analysis.tables.leakage import leakage_table
 from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
 
+def test_of_several_orders_the_table_says_how_far_one_is_off(tmp_path):
+    """Two runs with orders one point and three points apart: SDs 1/sqrt(2) and 3/sqrt(2), pooled sqrt(2.5)."""
+    store = ResultStore(tmp_path)
+    for spec, apart in zip(specs((0, 1), seeds=(0,), test_orders=2), (0.01, 0.03), strict=True):
+        each = {"auroc_batch_shuffled": 0.8, "auroc_batch_shuffled_each": [0.8 - apart / 2, 0.8 + apart / 2]}
+        store.commit(ok_row(spec, 0.9, **each))
+    cells = read_all(tmp_path)
+    notes = " ".join(leakage_table(cells, curves.read(tmp_path, cells.runs["run_id"])).notes)
+    assert "a mean over up to 2 orders of the test set" in notes
+    assert "in points: shuffled 1.58." in notes
+
+
 def test_leakage_table_by_hand(tmp_path):
     """Two classes, two seeds: last values averaged, the best of each curve, the gains of the same runs."""
     last = {"eval": 0.6, "eval_recal": 0.65, "batch_normals_first": 0.9}
