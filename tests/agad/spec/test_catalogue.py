@@ -34,8 +34,8 @@ def copy(tmp_path: Path) -> Path:
 def test_names() -> None:
     assert backbone_names() == ("naive", "unet", "unetpp")
     assert method_names() == (
-        *("agad", "classifier", "deep_sad", "deep_svdd", "ganomaly", "isolation_forest", "knn", "logistic"),
-        *("mahalanobis", "ocsvm", "pca", "skip_ganomaly"),
+        *("agad", "classifier", "dagmm", "deep_sad", "deep_svdd", "esad", "ganomaly", "isolation_forest", "knn"),
+        *("logistic", "mahalanobis", "ocsvm", "pca", "skip_ganomaly", "ssad", "ssdgm"),
     )
 
 
