@@ -34,9 +34,9 @@ def copy(tmp_path: Path) -> Path:
 def test_names() -> None:
     assert backbone_names() == ("naive", "unet", "unetpp")
     assert method_names() == (
-        *("agad", "anogan", "arnet", "classifier", "deep_sad", "deep_svdd", "fanogan", "ganomaly", "geotrans"),
-        *("isolation_forest", "knn", "logistic", "mahalanobis", "ocgan", "ocsvm", "pca", "rotation_knn"),
-        "skip_ganomaly",
+        *("agad", "anogan", "arnet", "classifier", "dagmm", "deep_sad", "deep_svdd", "esad", "fanogan", "ganomaly"),
+        *("geotrans", "isolation_forest", "knn", "logistic", "mahalanobis", "ocgan", "ocsvm", "pca", "rotation_knn"),
+        *("skip_ganomaly", "ssad", "ssdgm"),
     )
 
 

@@ -144,6 +144,14 @@ GRIDS = {
         select=[CLASS0, "dataset=mnist", "method=classifier", "gamma=0.05", "known_anomaly_classes=1,2"],
         overrides=["updates=1"],
     ),
+    "density_semi": reduced(
+        1, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist", "method=dagmm", "lr=0.0002"]
+    ),
+    "density_labels": reduced(
+        2,
+        select=[CLASS0, "dataset=mnist", "method=ssad", "gamma=0.05", "known_anomaly_classes=1,2"],
+        overrides=["updates=1"],
+    ),
     "full": reduced(
         7,
         "tables/others-averages.csv",

@@ -270,7 +270,7 @@ RUNS = {
     "demo": 12, "table1": 150, "table2": 450, "table2_one": 3240, "table3": 114, "table4": 1200, "table5": 2160,
     "table8": 3, "table9": 450, "fig2": 9, "fig3": 8, "fig4": 180, "fig6": 120, "fig6_dense": 120, "leakage": 30,
     "full": 3654, "floor": 300, "floor_labels": 900, "rivals_supervised": 3960, "rivals_semi": 250,
-    "adgan_standin": 30, "selfsupervised": 300, "rivals_latent": 180,
+    "adgan_standin": 30, "selfsupervised": 300, "rivals_latent": 180, "density_semi": 190, "density_labels": 3840,
 }  # fmt: skip
 
 
