@@ -426,7 +426,7 @@ ALTERNATIVES: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {
 # What changes no weight of AGAD; each has a test of its own: here, or where scoring, inference and methods are.
 OTHERS = {
     *("task", "method", "dataset", "curve", "curve_protocols", "final_protocols", "eval_batch_size", "eval_precision"),
-    "test_orders",
+    *("test_orders", "search_steps"),
     *("validation_anomalies", "validation_anomaly_classes", "evaluate_test", "features", "neighbours"),
     *("encoder", "scaling", "weight_decay", "lr_steps", *PRETRAINING, *GEOTRANS, *ARNET),
 }
