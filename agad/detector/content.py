@@ -134,6 +134,8 @@ def _checked(values: dict[str, Any]) -> Content:
     _require(content.heat is None or (isinstance(content.heat, float) and 0 <= content.heat < 1e9), "heat is no number")
     for name in ("nets", "provenance", "result"):
         _require(isinstance(getattr(content, name), dict), f"{name} has no names")
+    made_by = content.provenance.get("run_id", content.spec.run_id)
+    _require(made_by == content.spec.run_id, f"its spec is not that of the run that made it ({_line(made_by)})")
     for tensor in (*_tensors(content.nets), *_tensors(content.fitted)):
         _require(not tensor.is_floating_point() or bool(tensor.isfinite().all()), "a weight is no number")
     return content

@@ -52,7 +52,7 @@ class Detector:
         try:
             self._method = _method_of(content)
             self._fitted = plain.placed(plain.from_plain(content.fitted), self._device)
-        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (DataError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())[:160]
             raise DataError(f"the detector's weights do not go with its spec ({reason}); make it again") from error
         for net in self._method.nets.values():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -102,6 +104,8 @@ class Plan:
         path.parent.mkdir(parents=True, exist_ok=True)
         put = files.replace_text if replace else files.create_text
         put(path, self.to_json())
+        with contextlib.suppress(PermissionError):  # another user's file
+            os.utime(path)  # of several plans of one grid, status.py means the one that was launched last
         return path
 
     @classmethod

@@ -36,11 +36,16 @@ class Weights:
     nets: dict[str, dict[str, Tensor]]
 
     def build_method(self) -> Method:
-        """The method with these weights, on the CPU, its batch norms in BNMode.RUNNING."""
+        """The method with these weights, on the CPU, its batch norms in BNMode.RUNNING.
+
+        Raises DataError where one of its weights is not there: the net would keep that which it was initialised with.
+        """
         method = method_of(self.spec, self.channels)
         for name, net in method.nets.items():
-            without_auxiliary = {**net.state_dict(), **self.nets[name]}
-            net.load_state_dict(without_auxiliary)
+            own = net.state_dict()
+            if missing := [key for key in own if ".aux." not in key and key not in self.nets[name]]:
+                raise DataError(f"the weights of the {name} lack {missing[0]}, {len(missing)} in all")
+            net.load_state_dict({**own, **self.nets[name]})
         return method
 
 

@@ -77,16 +77,18 @@ def launched_plan(options: argparse.Namespace) -> Plan:
     """The plan that the options mean, for a command that makes no runs: of a grid of one's own that which was launched.
 
     So the grid's file is not executed, and need not be there. Of several plans of the grid that have the given --set,
-    --select and --seeds it is the newest. Raises AgadError.
+    --select and --seeds it is the one launched last, and that is said. Raises AgadError.
     """
     if options.plan is None and options.grid is not None and options.grid not in grid_names():
         name = grid_name(options.grid)
         paths = [path for path in plan_files(options.results) if plan_grid(path) == name]
         plans, damaged = load_plans(paths)
-        for path, plan in sorted(plans, key=lambda found: found[0].stat().st_mtime, reverse=True):
-            if _is_meant(plan, options):
-                options.plan = path  # what goes on with it needs no file either
-                return plan
+        meant = [(path, plan) for path, plan in plans if _is_meant(plan, options)]
+        if meant:
+            options.plan, plan = max(meant, key=lambda found: found[0].stat().st_mtime)  # to go on with it, likewise
+            if len(meant) > 1:
+                say(f"{len(meant)} launched plans of {name} fit; this is {options.plan.name}, the one launched last.")
+            return plan
         if damaged:  # it may be the one that is meant
             raise StoreError(damaged[0])
     return plan_of(options)

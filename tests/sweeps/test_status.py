@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from agad.plan.make import make_plan
+from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from sweeps.cli.status import main
@@ -106,3 +108,18 @@ def test_runs_that_a_study_s_folder_has_lost_are_named(tmp_path: Path, capsys: p
     next(bench.folder.trials.glob("000001-*")).unlink()
     main(arguments)
     assert f"{bench.folder.trials} lacks 1 runs of trials that the summary names" in capsys.readouterr().out
+
+
+def test_of_several_plans_of_a_grid_the_one_launched_last_is_shown_and_said(tmp_path, capsys):
+    """A grid's file was changed, launched, and changed back: the plan made last is not the one meant."""
+    plans = [Plan("mine", (), (), (one,), "code") for one in SPECS[:2]]
+    paths = [plan.save(tmp_path) for plan in plans]
+    (tmp_path / "mine.py").write_text("@grid\ndef mine(): ...\n")
+    for age, path in enumerate(paths):
+        os.utime(path, (1000 + age, 1000 + age))
+    plans[0].save(tmp_path)
+
+    assert main(["--results", str(tmp_path), "--grid", str(tmp_path / "mine.py")]) == 1
+    shown = capsys.readouterr()
+    assert f"2 launched plans of mine fit; this is {paths[0].name}" in shown.err
+    assert str(paths[0]) in shown.out

@@ -85,6 +85,34 @@ def test_values_that_no_detector_has(changes: dict[str, Any], message: str, writ
     assert "changed.agad" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"image_size": 32}, {"normal_class": 0}, {"seed": 1}, {"eval_precision": "bf16"}],
+    ids=lambda of: next(iter(of)),
+)
+def test_a_spec_that_is_not_the_one_that_trained_is_refused(
+    change: dict[str, Any], written: Path, tmp_path: Path
+) -> None:
+    """Convolutions take any size: at another one scores would differ, and the threshold mean nothing."""
+    content = load_tensors(written)
+    save_tensors(tmp_path / "changed.agad", content | {"spec": content["spec"] | change})
+
+    with pytest.raises(DataError, match="its spec is not that of the run that made it"):
+        load_detector(tmp_path / "changed.agad")
+
+
+def test_a_detector_that_lacks_a_weight_is_refused(tmp_path: Path) -> None:
+    """Each in turn: in its place there would be what the net was initialised with, and scores of chance."""
+    save_content(tmp_path / "whole.agad", detector().content)
+    content = load_tensors(tmp_path / "whole.agad")
+    for name, weights in content["nets"].items():
+        for lost in weights:
+            nets = content["nets"] | {name: {key: value for key, value in weights.items() if key != lost}}
+            save_tensors(tmp_path / "changed.agad", content | {"nets": nets})
+            with pytest.raises(DataError, match=f"the weights of the {name} lack {lost}, 1 in all"):
+                load_detector(tmp_path / "changed.agad")
+
+
 _VALUES = st.one_of(
     st.none(), st.integers(-3, 3), st.text(max_size=3), st.floats(), st.lists(st.integers(), max_size=2),
     st.just(torch.zeros(2, 2)), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),

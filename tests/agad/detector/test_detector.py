@@ -157,7 +157,9 @@ def test_methods_that_keep_objects_are_refused() -> None:
 
 
 def test_weights_of_another_net_are_one_clear_line(tmp_path: Path) -> None:
-    other = with_values(detector().content, spec=detector().content.spec.replace(backbone="unet"))
+    spec = detector().content.spec.replace(backbone="unet")
+    provenance = {**detector().content.provenance, "run_id": spec.run_id}
+    other = with_values(detector().content, spec=spec, provenance=provenance)
     save_content(tmp_path / "one.agad", other)
 
     with pytest.raises(DataError, match=r"one\.agad: the detector's weights do not go with its spec") as caught:
