@@ -15,6 +15,7 @@ from ...paper.remarks import remarks, standing
 from .. import formats
 from ..sheet import KEY, OURS, PAPER, Sheet
 from .ours import OurTable
+from .rivals import Rival
 from .texts import avg_sd_n, datasets_of, has_all, mark_legend, method_name
 
 
@@ -22,6 +23,7 @@ def by_class(ours: OurTable) -> Iterator[Sheet]:
     """Tables 1 and 9: a sheet per data set, a column per class."""
     for dataset in datasets_of(ours):
         rows = [row for row in paper.rows(ours.table) if row.dataset == dataset]
+        run_here = {rival.name: rival for rival in ours.rivals if rival.dataset == dataset}
         lines, kinds, data = [], [], []
         for row in rows:
             printed = [formats.auroc(value / 100) for value in row.classes]
@@ -36,15 +38,13 @@ def by_class(ours: OurTable) -> Iterator[Sheet]:
                 percent = {c: 100 * mean for c, mean in means.items()}
                 avg, sd = (100 * line["avg"], 100 * line["sd_classes"]) if line else (None, None)
                 data.append(_class_record(row, "here", percent, avg, sd))
-        for rival in ours.rivals:
-            if rival.dataset == dataset:
-                texts = [formats.auroc(rival.means.get(c)) for c in range(len(rows[0].classes))]
-                average, sd, _ = avg_sd_n(rows[0], rival.line)
-                lines.append((rival.name, "here", *texts, average, sd, f"{rival.line['ok']}/{rival.line['wanted']}"))
+            # Below what is printed of the same method; below the last line those that the paper does not print.
+            of_row = [r for r in run_here.values() if r.title == row.method or row is rows[-1]]
+            for rival in of_row:
+                line_here, record = _rival_line(rows[0], run_here.pop(rival.name))
+                lines.append(line_here)
                 kinds.append(OURS)
-                percent = {c: 100 * mean for c, mean in rival.means.items()}
-                ends = (100 * rival.line[name] for name in ("avg", "sd_classes"))
-                data.append(_class_record(rows[0], "here", percent, *ends) | {"method": rival.name})
+                data.append(record)
         names = datasets.DATASETS[dataset].class_names
         legend = ", ".join(f"{c} {name}" for c, name in enumerate(names) if name != str(c))
         yield Sheet(
@@ -60,6 +60,16 @@ def by_class(ours: OurTable) -> Iterator[Sheet]:
             dataset=datasets.title(dataset),
             data=pd.DataFrame(data),
         )
+
+
+def _rival_line(row: PaperRow, rival: Rival) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The line of a method that was run here, and its numbers; `row` is any of the data set."""
+    texts = [formats.auroc(rival.means.get(c)) for c in range(len(row.classes))]
+    average, sd, _ = avg_sd_n(row, rival.line)
+    percent = {c: 100 * mean for c, mean in rival.means.items()}
+    ends = (100 * rival.line[name] for name in ("avg", "sd_classes"))
+    record = _class_record(row, "here", percent, *ends) | {"method": rival.name}
+    return (rival.name, "here", *texts, average, sd, f"{rival.line['ok']}/{rival.line['wanted']}"), record
 
 
 def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow]) -> Iterator[str]:

@@ -24,6 +24,7 @@ class Rival:
     """A method that was run here, on one data set at one share of anomalies.
 
     Attributes:
+        title: the method's, as the paper prints it where it does.
         name: its title, with the settings that tell it from other rows of the method.
         row: index into the cells.
         dataset: as in RunSpec.
@@ -32,6 +33,7 @@ class Rival:
         means: class -> mean over seeds in [0, 1].
     """
 
+    title: str
     name: str
     row: int
     dataset: str
@@ -64,8 +66,10 @@ def rivals(cells: Cells, table: str) -> tuple[Rival, ...]:
 def _rival(cells: Cells, index: int, rows: list[int]) -> Rival:
     values, means = cells.rows[index], cells.class_means()
     means = means[means["row"] == index]
+    title = _title(values[_METHOD])
     return Rival(
-        " ".join((_title(values[_METHOD]), *_settings(cells, index, rows))),
+        title,
+        " ".join((title, *_settings(cells, index, rows))),
         index,
         values["dataset"],
         values["gamma"],

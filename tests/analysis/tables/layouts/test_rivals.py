@@ -48,6 +48,23 @@ def test_methods_that_the_paper_prints_have_its_names():
     assert {methods()[name].title for name in ("anogan", "ocgan")} <= printed
 
 
+def test_a_method_that_the_paper_prints_stands_below_its_printed_line(results):
+    """GeoTrans in two settings and ARNet; what the paper does not print stays below AGAD."""
+    for method, fields in (("geotrans", {"transformations": "rot4"}), ("geotrans", {}), ("arnet", {})):
+        own = {} if method == "arnet" else {"encoder": "wrn_10_4"}
+        runs = specs(seeds=(0,), method=method, **own, **fields)
+        commit_all(ResultStore(results), runs, lambda spec: 0.7)
+    (table,) = our_tables(read_all(results), "table1")
+    (sheet,) = paper_sheets(table)
+    assert [line[:2] for line in sheet.lines] == [
+        *(("AnoGAN", "paper"), ("OCGAN", "paper"), ("GeoTrans", "paper")),
+        *(("GeoTrans (geo72)", "here"), ("GeoTrans (rot4)", "here"), ("ARNet", "paper"), ("ARNet", "here")),
+        *(("ADGAN (rerun)", "paper"), ("AGAD", "paper"), ("AGAD", "here")),
+        *(("nearest neighbours (gcn)", "here"), ("nearest neighbours (pixels)", "here")),
+    ]
+    assert list(sheet.data["method"])[3:5] == ["GeoTrans (geo72)", "GeoTrans (rot4)"]
+
+
 def test_table_2_has_printed_columns_and_columns_run_here(results):
     (table,) = our_tables(read_all(results), "table2")
     (sheet,) = paper_sheets(table)
