@@ -11,7 +11,8 @@ With a discriminator D whose features before the judgement are f, G and z unifor
 Agreed on by those descriptions: A, lambda, both nets' kind, D and G fixed in the search. Choices made here: widths
 64 to 256 at 32x32 (agad/nets/dcgan.py), z has DCGAN's 100 numbers; steps are Adam's with a rate of .05 and its usual
 betas, z is not kept in (-1, 1); one start, no restarts; D's running statistics come from real images alone; training
-has no length of theirs.
+has no length of theirs. The rate was chosen on training normals: after 500 steps A of MNIST's was 296 at a rate of .01,
+293 at .05 and 294 at .2; at .05 it was 297 after 100 steps.
 
 G and D are in inference mode in the search, so `eval` is the one protocol: under statistics of a test batch no image
 would have a search of its own. Where a search starts depends on the image's place in the test set and on the seed, so
