@@ -32,7 +32,7 @@ class _Line:
         low: end of the 95% interval; None where there is none.
         high: the other end.
         seeds: the difference of each seed.
-        better: probability that a run of the one beats one of the other; None where it was not asked for.
+        better: probability that a run of the one beats one of the other, as text; empty where it was not asked for.
     """
 
     label: str
@@ -40,7 +40,7 @@ class _Line:
     low: float | None
     high: float | None
     seeds: tuple[float, ...]
-    better: float | None = None
+    better: str = ""
 
 
 def paper_forest(cells: Cells) -> Drawing | None:
@@ -91,7 +91,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
                 low,
                 high,
                 tuple(100 * _seed_means(gain, "gain")),
-                None if compared is None else compared.improvement,
+                _better(compared),
             )
             lines.setdefault(protocol, []).append(line)
     return _drawing(
@@ -100,10 +100,17 @@ def choice_forest(cells: Cells) -> Drawing | None:
         "gain, points",
         "What one choice gains on the same classes and seeds, by protocol: 95% interval over fresh seeds where both "
         "have two or more, else over classes; dots: a seed each. P: probability that a run with the choice beats one "
-        "without on the same class, mean over classes, ties half (Agarwal et al. 2021, here without an interval: it "
-        f"takes {stats.BOOTSTRAP_FROM} seeds).",
+        "without on the same class, mean over classes, ties half, with its 95% interval from "
+        f"{stats.BOOTSTRAP_FROM} seeds on, or {stats.BOOTSTRAP_FROM_SHARED} that all classes share (stratified "
+        "bootstrap of seeds; Agarwal et al. 2021).",
         None,
     )
+
+
+def _better(found: stats.PairedComparison | None) -> str:
+    if found is None:
+        return ""
+    return f"P {formats.probability(found.improvement.estimate, found.improvement.low, found.improvement.high)}"
 
 
 def _seed_means(runs: pd.DataFrame, value: str) -> np.ndarray:
@@ -140,9 +147,9 @@ def _draw(panel: Axes, line: _Line, y: float, protocol: str) -> None:
         panel.plot([line.low, line.high], [y, y], color=COLOURS[0], linewidth=1.4)
     panel.plot(line.seeds, [y - 0.22] * len(line.seeds), color=FAINT, marker="o", markersize=2, linewidth=0)
     (point,) = panel.plot([line.estimate], [y], color=COLOURS[0], marker="D", markersize=3.5, linewidth=0)
-    if line.better is not None:
+    if line.better:
         panel.annotate(
-            f"P {line.better:.2f}",
+            line.better,
             (1, y + 0.1),
             xycoords=("axes fraction", "data"),
             fontsize=6,

@@ -12,7 +12,9 @@ from .paired import paired as paired
 from .paired import sign_test as sign_test
 from .paired import wilcoxon as wilcoxon
 from .robust import BOOTSTRAP_FROM as BOOTSTRAP_FROM
+from .robust import BOOTSTRAP_FROM_SHARED as BOOTSTRAP_FROM_SHARED
 from .robust import fisher_interval as fisher_interval
+from .robust import improvement_interval as improvement_interval
 from .robust import iqm_interval as iqm_interval
 from .robust import spearman_interval as spearman_interval
 from .spread import aligned as aligned

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .crossed import Interval, mean_interval
+from .robust import improvement_interval
 from .spread import crossed_runs
 
 WILCOXON_FROM = 6
@@ -25,7 +26,8 @@ class PairedComparison:
 
     Attributes:
         difference: mean over classes of the mean over seeds, with its interval over seeds, in [0, 1].
-        improvement: probability that a run of B beats one of A, mean over classes; ties count half.
+        improvement: probability that a run of B beats one of A, mean over classes, ties half; with its interval (see
+            improvement_interval).
         p_value: two-sided, of no difference (Wilcoxon over the classes' mean differences); None below 6 classes,
             where it cannot fall below .05.
         pairs: pairs (class, seed) that both variants have.
@@ -33,7 +35,7 @@ class PairedComparison:
     """
 
     difference: Interval
-    improvement: float
+    improvement: Interval
     p_value: float | None
     pairs: int
     classes: int
@@ -57,12 +59,14 @@ def paired(
     if joined.empty:
         return None
     joined["gain"] = joined[f"{value}_b"] - joined[f"{value}_a"]
-    wins = [_wins(group[f"{value}_b"], group[f"{value}_a"]) for _, group in joined.groupby(list(of))]
     gains = crossed_runs(joined, "gain", of)
+    runs = [crossed_runs(joined, f"{value}_{name}", of) for name in ("a", "b")]
     assert gains is not None  # joined is not empty
+    assert runs[0] is not None
+    assert runs[1] is not None
     return PairedComparison(
         difference=mean_interval(gains, shared=shared),
-        improvement=float(np.mean(wins)),
+        improvement=improvement_interval(runs[0], runs[1], shared=shared),
         p_value=wilcoxon(np.nanmean(gains, axis=1)),
         pairs=len(joined),
         classes=len(gains),
@@ -102,9 +106,3 @@ def sign_test(gains: NDArray[np.float64]) -> float | None:
     up, down = int((gains > 0).sum()), int((gains < 0).sum())
     at_most = sum(math.comb(up + down, count) for count in range(min(up, down) + 1))
     return min(1.0, 2 * at_most / 2 ** (up + down)) if up + down else None
-
-
-def _wins(b: pd.Series[float], a: pd.Series[float]) -> float:
-    """Share of the pairs of a run of each in which B's is higher, ties half: Mann-Whitney's U over its maximum."""
-    distances = np.subtract.outer(b.to_numpy(float), a.to_numpy(float))
-    return float(np.mean((distances > 0) + 0.5 * (distances == 0)))

@@ -32,6 +32,13 @@ def auroc(value: float | None) -> str:
     return text
 
 
+def probability(estimate: float, low: float | None, high: float | None) -> str:
+    """`0.83 (0.71–0.92)`; without the interval where it has no ends."""
+    if low is None or high is None:
+        return f"{estimate:.2f}"
+    return f"{estimate:.2f} ({low:.2f}{RANGE}{high:.2f})"
+
+
 def spread(value: float | None) -> str:
     """A standard deviation of AUROCs in [0, 1] as percentage points to .01."""
     return GAP if is_missing(value) else f"{100 * value:.2f}"  # type: ignore[operator]

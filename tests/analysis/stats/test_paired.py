@@ -26,7 +26,8 @@ def test_paired_uses_the_pairs_that_both_have():
     assert (result.pairs, result.classes) == (5, 2)
     assert result.difference.estimate == pytest.approx((0.10 + 0.005) / 2)
     # Class 0: B wins all; class 1, of (.60 .62) against (.60 .61): a tie, a loss, two wins.
-    assert result.improvement == pytest.approx((1.0 + 2.5 / 4) / 2)
+    assert result.improvement.estimate == pytest.approx((1.0 + 2.5 / 4) / 2)
+    assert (result.improvement.low, result.improvement.high) == (None, None)  # three seeds
     assert result.p_value is None  # two classes cannot fall below .05
 
 
@@ -66,7 +67,43 @@ def test_probability_of_improvement_is_mann_whitneys():
     rng = np.random.default_rng(5)
     a, b = rng.integers(0, 6, 7) / 6, rng.integers(0, 6, 7) / 6  # with ties
     expected = scipy.stats.mannwhitneyu(b, a).statistic / 49
-    assert stats.paired(frame_of({0: a.tolist()}), frame_of({0: b.tolist()})).improvement == pytest.approx(expected)
+    assert stats.paired(frame_of({0: a.tolist()}), frame_of({0: b.tolist()})).improvement.estimate == pytest.approx(
+        expected
+    )
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_interval_of_the_probability_of_improvement_is_a_bootstrap_of_seeds(shared):
+    """As a loop would do it: seeds drawn within each class, or once for all, A's and B's run of a seed together."""
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0, 1, (3, 11)), rng.normal(0.4, 1, (3, 11))
+    b[2, 5] = a[2, 5] = math.nan
+    found = stats.improvement_interval(a, b, shared=shared)
+    means = []
+    for _ in range(2000):
+        drawn = rng.integers(11, size=11)
+        shares = []
+        for one, other in zip(a, b, strict=True):
+            drawn = drawn if shared else rng.integers(11, size=11)
+            distances = np.subtract.outer(other[drawn], one[drawn])
+            shares.append(np.nanmean(np.where(np.isnan(distances), np.nan, distances > 0)))
+        means.append(np.mean(shares))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))), abs=0.03)
+    assert found.low < found.estimate < found.high
+
+
+@pytest.mark.parametrize(("shared", "fewest"), [(False, 5), (True, 10)])
+def test_fewer_seeds_than_hold_the_level_give_no_interval(shared, fewest):
+    a, b = np.random.default_rng(2).normal(size=(2, 4, fewest))
+    assert stats.improvement_interval(a[:, 1:], b[:, 1:], shared=shared).low is None
+    assert stats.improvement_interval(a, b, shared=shared).low is not None
+
+
+def test_where_every_pair_is_won_the_bootstrap_has_nothing_to_say():
+    a = np.zeros((2, 6))
+    found = stats.improvement_interval(a, a + 1, shared=True)
+    assert (found.estimate, found.low, found.high) == (1.0, None, None)
+    assert stats.improvement_interval(a, a, shared=True).estimate == 0.5
 
 
 def test_sign_test_takes_the_classes_as_they_are():
