@@ -29,6 +29,8 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) to (N, out, h, w)."""
+        if not _is_plain(self):
+            return super().forward(x)
         geometry = _geometry(self)
         height, width = geometry.positions(x)
         return _convolve(self, x, geometry) if _is_for_products(x, height * width) else super().forward(x)
@@ -39,7 +41,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, in, h, w) to (N, out, H, W)."""
-        if output_size is not None or not _is_for_products(x, x.shape[2] * x.shape[3]):
+        if output_size is not None or not _is_plain(self) or not _is_for_products(x, x.shape[2] * x.shape[3]):
             return super().forward(x, output_size)
         return _convolve(self, x, _geometry(self))
 
@@ -95,9 +97,14 @@ def _is_for_products(x: Tensor, pixels: int) -> bool:
     )
 
 
+def _is_plain(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    """Whether kernel, stride and padding are all that there is to it: no product is written for anything else."""
+    plain = layer.groups == 1 and layer.padding_mode == "zeros" and isinstance(layer.padding, tuple)
+    return plain and not any(layer.output_padding) and layer.dilation == (1, 1)
+
+
 def _geometry(layer: nn.Conv2d | nn.ConvTranspose2d) -> _Geometry:
     assert isinstance(layer.padding, tuple)
-    assert layer.dilation == (1, 1)
     transposed = isinstance(layer, nn.ConvTranspose2d)
     return _Geometry(_pair(layer.kernel_size), _pair(layer.stride), _pair(layer.padding), transposed)
 

@@ -16,6 +16,10 @@ LAYERS = {
     "transposed, 4x4 stride 2": (ConvTranspose2d, (24, 40, 4, 2, 1), (5, 24, 4, 4)),
     "transposed, from 1x1": (ConvTranspose2d, (24, 40, 4, 1, 0), (5, 24, 1, 1)),
     "one beyond the small maps": (Conv2d, (24, 40, 3, 1, 1), (5, 24, 5, 5)),
+    "dilated": (Conv2d, (24, 40, 3, 1, 2, 2), (5, 24, 4, 4)),
+    "in groups": (Conv2d, (24, 40, 3, 1, 1, 1, 4), (5, 24, 4, 4)),
+    "transposed, padded at its end": (ConvTranspose2d, (24, 40, 3, 2, 1, 1), (5, 24, 4, 4)),
+    "transposed, in groups": (ConvTranspose2d, (24, 40, 4, 2, 1, 0, 4), (5, 24, 4, 4)),
 }
 
 
