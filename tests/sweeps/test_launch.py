@@ -129,7 +129,8 @@ def test_all_killed_at_once_goes_on_at_the_next_launch(tmp_path: Path, uninterru
 
 
 def test_workers_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
-    launcher = start(*TWO, "--results", str(tmp_path), "--set", "updates=100000")
+    long = [word.replace("updates=10", "updates=100000") for word in TWO]
+    launcher = start(*long, "--results", str(tmp_path))
     wait_for(lambda: len(checkpoints(tmp_path)) == 2)
     workers = children(launcher.pid)
     assert len(workers) == 2
