@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -230,7 +231,10 @@ Images = tuple[torch.Tensor, NDArray[np.int64]]
 
 
 def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str, ...], *, digest: str = "") -> Prepared:
-    """A data set of arrays in memory, without files; its duplicates are not counted."""
+    """A data set of arrays in memory, without files; its duplicates are not counted.
+
+    Without `digest` its digest is that of the arrays: checkpoints of a run are told apart by it.
+    """
     (train_images, train_labels), (test_images, test_labels) = train, test
     _, channels, image_size, _ = train_images.shape
     return Prepared(
@@ -242,12 +246,20 @@ def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str,
         test_labels=test_labels,
         channels=channels,
         class_names=class_names,
-        digest=digest,
+        digest=digest or _digest(train_images, test_images, train_labels, test_labels),
         duplicates={},
         damaged=(),
         notes=(),
         folder=Path(),
     )
+
+
+def _digest(*arrays: torch.Tensor | NDArray[np.generic]) -> str:
+    found = hashlib.sha256()
+    for array in map(np.ascontiguousarray, arrays):
+        found.update(f"{array.dtype} {array.shape} ".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def _open(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> Prepared:
