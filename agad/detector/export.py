@@ -64,7 +64,10 @@ def export_onnx(detector: Detector, target: Path) -> float:
         raise SpecError("a detector with eval_precision=bf16 cannot be exported; fit it with fp32")
     if methods()[detector.content.spec.method].search_cost:
         raise SpecError(f"method={detector.content.spec.method} searches each image, which ONNX cannot; take another")
-    model = _with_metadata(_exported(detector), detector)
+    try:
+        model = _with_metadata(_exported(detector), detector)
+    except torch.onnx.errors.OnnxExporterError:
+        raise SpecError(f"method={detector.content.spec.method} computes what ONNX cannot; take another") from None
     difference = _compared(model, detector)
     if not difference <= TOLERANCE:
         raise SpecError(

@@ -55,21 +55,21 @@ def make(spec: RunSpec, channels: int) -> Hybrid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Machine:
-    """A kernel machine, on the host.
+    """A kernel machine; fitted on the host.
 
     Attributes:
         vectors: codes of its support vectors, (s, d) float64.
         weights: b, (s,) float64, negative for anomalies.
-        width: of the kernel, in units of one over a squared distance of codes.
+        width: of the kernel, () float64, in units of one over a squared distance of codes.
     """
 
     vectors: Tensor
     weights: Tensor
-    width: float
+    width: Tensor
 
     def scores(self, codes: Tensor) -> Tensor:
-        """-sum_i b_i k(x_i, x) of codes (B, d): (B,) float64, on the host."""
-        return -_kernel(codes.double().cpu(), self.vectors, self.width) @ self.weights
+        """-sum_i b_i k(x_i, x) of codes (B, d): (B,) float64, where the vectors are."""
+        return -_kernel(codes.double().to(self.vectors.device), self.vectors, self.width) @ self.weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,10 +123,10 @@ class Hybrid(Method):
         ]
         train.tick()
         codes = torch.cat(parts).double().cpu()
-        width = 1 / (codes.shape[1] * max(codes.var(correction=0).item(), 1e-12))
+        width = 1 / (codes.shape[1] * codes.var(correction=0).clamp(min=1e-12))
         if not len(train.anomaly):
             return _one_class(codes, width)
-        kernel = _kernel(codes.float(), codes.float(), width).numpy()
+        kernel = _kernel(codes.float(), codes.float(), width.float()).numpy()
         b = solve(kernel, len(train.normal), train.tick)
         support = torch.from_numpy(np.flatnonzero(b))
         return Machine(codes[support], torch.from_numpy(b)[support], width)
@@ -143,13 +143,13 @@ class Hybrid(Method):
         return at_least_float32(self.encoder(self.scaling(x)))
 
 
-def _kernel(x: Tensor, y: Tensor, width: float) -> Tensor:
+def _kernel(x: Tensor, y: Tensor, width: Tensor) -> Tensor:
     """exp(-width |x_i - y_j|^2), (len(x), len(y))."""
     return torch.cdist(x, y).square_().mul_(-width).exp_()
 
 
-def _one_class(codes: Tensor, width: float) -> Machine:
+def _one_class(codes: Tensor, width: Tensor) -> Machine:
     from sklearn.svm import OneClassSVM
 
-    machine = OneClassSVM(nu=NU, gamma=width).fit(codes.numpy())
+    machine = OneClassSVM(nu=NU, gamma=width.item()).fit(codes.numpy())
     return Machine(torch.from_numpy(machine.support_vectors_), torch.from_numpy(machine.dual_coef_[0]), width)

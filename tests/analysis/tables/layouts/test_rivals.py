@@ -45,7 +45,22 @@ def test_table_1_has_a_line_for_each_method_run_here(results):
 def test_methods_that_the_paper_prints_have_its_names():
     """So what was run here reads as the method whose printed line is above it."""
     printed = {row.method for row in paper.rows("table1")}
-    assert {methods()[name].title for name in ("anogan", "ocgan")} <= printed
+    assert {methods()[name].title for name in ("anogan", "ocgan", "dagmm")} <= printed
+    with_labels = {row.method for row in paper.rows("table2")}
+    assert {methods()[name].title for name in ("deep_sad", "esad", "ssad", "ssdgm")} <= with_labels
+
+
+def test_a_printed_method_that_was_run_here_has_its_column_beside_the_printed_one(results):
+    for gamma in (0.0, 0.05):
+        runs = specs(seeds=(0,), method="ssad", gamma=gamma)
+        commit_all(ResultStore(results), runs, lambda spec: 0.85)
+    (table,) = our_tables(read_all(results), "table2")
+    (sheet,) = paper_sheets(table)
+    place = sheet.columns.index("SSAD Hybrid†")
+    assert sheet.columns[place + 1] == "SSAD Hybrid, here"
+    lines = {line[1]: line[place : place + 2] for line in sheet.lines}
+    assert lines[".00"] == ("96.3±2.5", "85.0±0.00")
+    assert lines[".05"] == ("97.4±2.0", "85.0±0.00")
 
 
 def test_a_method_that_the_paper_prints_stands_below_its_printed_line(results):
