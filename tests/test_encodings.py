@@ -14,7 +14,7 @@ FILES = sorted(
     path for folder in ("agad", "sweeps", "analysis", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
 _TEXT_METHODS = {"read_text", "write_text"}
-_NO_FILES = {"os", "Image", "webbrowser", "archive", "self", "worker", "_worker", "_data", "builtins"}
+_NO_FILES = {"os", "Image", "webbrowser", "archive", "_members", "self", "worker", "_worker", "_data", "builtins"}
 """Whose `open` opens no text."""
 
 

@@ -8,9 +8,11 @@ Exit status: one of the EXIT_ codes of worker.py.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -40,9 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         logging.basicConfig(filename=own["log"], level=logging.INFO, format=_LINE, force=True)
         worker = Worker(WorkerOptions.load(own.pop("options"), **own))
-        for number in STOP_SIGNALS:
-            signal.signal(number, lambda n, _: worker.stopping.stop(f"it got {signal.Signals(n).name}"))
-        return worker.work()
+        with _stopped_by_signals(worker):
+            return worker.work()
     except LastingFault as error:
         log.error("%s", error)  # one line, without a traceback
         return EXIT_LASTING
@@ -52,6 +53,20 @@ def main(arguments: list[str] | None = None) -> int:
         logging.basicConfig(stream=sys.stderr, format=_LINE)  # where it was the log that could not be opened
         log.error("%s", files.error_line(error))
     return EXIT_ENVIRONMENT
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(worker: Worker) -> Iterator[None]:
+    """Signals stop the worker; afterwards they do what they did, for whoever calls `main` in its own process."""
+    before = {
+        number: signal.signal(number, lambda n, _: worker.stopping.stop(f"it got {signal.Signals(n).name}"))
+        for number in STOP_SIGNALS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

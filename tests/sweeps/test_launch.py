@@ -211,7 +211,9 @@ def test_dry_run_forecasts_from_finished_runs(uninterrupted: Path) -> None:
 def test_list_grids() -> None:
     done = launch("--list-grids")
 
-    assert [line.split()[0] for line in done.stdout.splitlines()][:3] == ["demo", "fig2", "fig3"]
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names[0] == "demo"
+    assert {"fig2", "fig3", "table2", "floor", "rivals_semi"} <= {*names}
 
 
 def test_prepare_data_prepares_and_stops(tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_prepare_data_prepares_and_stops(tmp_path: Path) -> None:
 
 BAD = [
     (["--grid", "tabel2"], "unknown grid 'tabel2'; did you mean table2"),
-    (["--grid", "nonsense"], "unknown grid 'nonsense'; choose from: demo, fig2, fig3"),
+    (["--grid", "nonsense"], "unknown grid 'nonsense'; choose from: demo, "),
     ([], "--grid is missing; choose from: demo"),
     (["--grid", "demo", "--set", "epochs=3"], "unknown field 'epochs'; the fields are: dataset,"),
     (["--grid", "demo", "--set", "backbone=vgg"], "choose from: naive, unet, unetpp"),

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import errno
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -28,6 +29,7 @@ from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.machine import processes, program
+from sweeps.worker.__main__ import STOP_SIGNALS
 from sweeps.worker.__main__ import main as worker_main
 from sweeps.worker.failures import EnvironmentFault, LastingFault
 from sweeps.worker.options import AUTO, WorkerOptions, command_line_options
@@ -582,3 +584,23 @@ def test_a_log_that_cannot_be_opened_and_a_lasting_fault_are_one_line_and_a_stat
     log = tmp_path / "w.log"
     assert worker_main(["--options", str(options), "--log", str(log)]) == EXIT_LASTING
     assert one_line(log.read_text()).endswith(" ERROR no such row")
+
+
+def test_signals_do_afterwards_what_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a program that calls a worker in its own process: it must still end by Ctrl-C."""
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
+    during: list[Any] = []
+
+    class Idle:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def work(self) -> int:
+            during.extend(signal.getsignal(number) for number in STOP_SIGNALS)
+            return EXIT_NOTHING_LEFT
+
+    monkeypatch.setattr("sweeps.worker.__main__.Worker", Idle)
+    options = WorkerOptions(plan="none.json", results=str(tmp_path)).save(tmp_path / "logs")
+    assert worker_main(["--options", str(options), "--log", str(tmp_path / "w.log")]) == EXIT_NOTHING_LEFT
+    assert [signal.getsignal(number) for number in STOP_SIGNALS] == before
+    assert not {*map(id, before)} & {*map(id, during)}

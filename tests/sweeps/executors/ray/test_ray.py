@@ -44,9 +44,10 @@ pytestmark = [
 RAY = ["--executor", "ray"]
 SHORT = ["--grid", "demo", "--seeds", "1", "--set", "updates=4", "--set", "curve=2", *LEAN]
 """Six runs, of which three have anomalies."""
-TWO = [*SMALL, "--set", "updates=10", *LEAN, *EVERY_UPDATE]
+_PAIR = [*SMALL, *LEAN, *EVERY_UPDATE]
+TWO = [*_PAIR, "--set", "updates=10"]
 """Two runs of a moment, with a checkpoint after each update, at which a test can hold them."""
-ENDLESS = [*TWO, "--set", "updates=100000"]
+ENDLESS = [*_PAIR, "--set", "updates=100000"]
 """Two runs that no machine finishes within a test."""
 
 
