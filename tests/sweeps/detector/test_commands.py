@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -197,7 +198,16 @@ def test_export_from_the_command_line(place: Path, capsys: pytest.CaptureFixture
     assert (place / "bottle.onnx").is_file()
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """It interrupts, also where whoever started the tests ignores it, as a shell does in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_ctrl_c")
 def test_ctrl_c_ends_what_follows_the_training(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
