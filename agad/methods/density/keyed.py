@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
-from agad.methods.method import Method, TrainView
+from agad.methods.method import Method
 from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
 
@@ -20,25 +17,11 @@ class KeyedMethod(Method):
     """
 
     spec: RunSpec
-    _updates = 0  # of the stage
-
-    def begin(self, train: TrainView) -> None:  # noqa: ARG002
-        """Count the stage's updates from 0: what comes after pretraining draws the same with it and without it."""
-        self._updates = 0
 
     def draws(self, name: str) -> torch.Generator:
-        """A fresh generator on the CPU, for one kind of draw of the update under way."""
-        stage = ("pretraining",) if self.pretraining else ()
-        return seeded("draws", name, *stage, *self.spec.seed_key, self._updates)
+        """A fresh generator on the CPU, for one kind of draw of the update under way.
 
-    def after_update(self, terms: Mapping[str, float]) -> None:  # noqa: ARG002
-        """Count it."""
-        self._updates += 1
-
-    def state_dict(self) -> dict[str, Any]:
-        """How many updates the stage has made."""
-        return {"updates": self._updates}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of state_dict."""
-        self._updates = state["updates"]
+        Each stage counts from 0: what comes after pretraining draws the same with it and without it.
+        """
+        stage, first = (("pretraining",), 0) if self.pretraining else ((), self.spec.pretrain_updates)
+        return seeded("draws", name, *stage, *self.spec.seed_key, self.update - first)
