@@ -14,6 +14,7 @@ from agad.errors import SpecError
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNSet, copy_main_to_auxiliary
 from agad.spec.run import RunSpec
+from agad.tensors.seeding import generator as seeded
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -51,6 +52,11 @@ def drawn(build: Callable[[], Net], generator: torch.Generator, init: str) -> Ne
     net.to_empty(device="cpu")
     initialise(net, generator, init)
     return net
+
+
+def seeded_net(spec: RunSpec, build: Callable[[], Net], *name: str) -> Net:
+    """As `drawn`, from a generator of the run and of that name: whatever other nets the method has."""
+    return drawn(build, seeded("init", *name, *spec.seed_key), spec.init)
 
 
 def _check_layers(net: nn.Module) -> None:

@@ -28,11 +28,10 @@ from agad.methods.density.keyed import KeyedMethod
 from agad.methods.density.mixture import Mixture, mixture_of
 from agad.methods.losses import at_least_float32
 from agad.methods.method import Group, Losses, TrainView
-from agad.nets.build import drawn
+from agad.nets.build import seeded_net
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNMode, bn_mode
 from agad.nets.layers.convolution import Conv2d, ConvTranspose2d
 from agad.spec.run import RunSpec
-from agad.tensors.seeding import generator as seeded
 
 METHOD = {
     "title": "DAGMM",
@@ -121,8 +120,8 @@ class Dagmm(KeyedMethod):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.spec = spec
-        self.autoencoder = drawn(lambda: Autoencoder(channels), seeded("init", "dagmm", *spec.seed_key), spec.init)
-        self.estimation = drawn(Estimation, seeded("init", "estimation", *spec.seed_key), spec.init)
+        self.autoencoder = seeded_net(spec, lambda: Autoencoder(channels), "dagmm")
+        self.estimation = seeded_net(spec, Estimation, "estimation")
         nets = {"autoencoder": self.autoencoder, "estimation": self.estimation}
         betas = (spec.beta1, spec.beta2)
         super().__init__(nets, (Group("dagmm", tuple(nets), spec.lr, betas, spec.weight_decay, spec.lr_steps),))

@@ -27,11 +27,10 @@ from torch import Tensor, nn
 from agad.methods.losses import at_least_float32, latent_loss
 from agad.methods.method import Group, Losses, Method, TrainView
 from agad.methods.rivals.scaling import Scaling
-from agad.nets.build import drawn
+from agad.nets.build import seeded_net
 from agad.nets.layers.batchnorm import BNMode, bn_mode
 from agad.nets.lenet import LeNet, LeNetDecoder
 from agad.spec.run import RunSpec
-from agad.tensors.seeding import generator as seeded
 
 METHOD = {
     "title": "ESAD",
@@ -72,22 +71,15 @@ class Esad(Method):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         def encoder(*name: str) -> LeNet:
-            key = seeded("init", *name, spec.encoder, *spec.seed_key)
-            return drawn(lambda: LeNet(channels, spec.encoder, spec.image_size), key, spec.init)
+            return seeded_net(spec, lambda: LeNet(channels, spec.encoder, spec.image_size), *name, spec.encoder)
 
         self.scaling = Scaling(spec.scaling)
         self.first, self.second = encoder(), encoder("second")
-        self.decoder = drawn(
-            lambda: LeNetDecoder(channels, spec.encoder),
-            seeded("init", "decoder", spec.encoder, *spec.seed_key),
-            spec.init,
-        )
+        self.decoder = seeded_net(spec, lambda: LeNetDecoder(channels, spec.encoder), "decoder", spec.encoder)
         nets: dict[str, nn.Module] = {"encoder": self.first, "decoder": self.decoder, "encoder2": self.second}
         betas = (spec.beta1, spec.beta2)
         group = Group("esad", tuple(nets), spec.lr, betas, spec.weight_decay, spec.lr_steps)
-        if spec.scaling == "gcn_minmax":
-            nets["scaling"] = self.scaling  # its constants are measured
-        super().__init__(nets, (group,))
+        super().__init__(nets | self.scaling.nets(), (group,))
 
     def begin(self, train: TrainView) -> None:
         """Measure the scaling's constants."""

@@ -25,11 +25,10 @@ from agad.methods.density.dual import solve
 from agad.methods.losses import at_least_float32
 from agad.methods.method import Group, Losses, Method, TrainView
 from agad.methods.rivals.scaling import Scaling
-from agad.nets.build import drawn
+from agad.nets.build import seeded_net
 from agad.nets.layers.batchnorm import BNMode, bn_mode
 from agad.nets.lenet import LeNet, LeNetDecoder
 from agad.spec.run import RunSpec
-from agad.tensors.seeding import generator as seeded
 
 METHOD = {
     "title": "SSAD Hybrid",
@@ -84,20 +83,13 @@ class Hybrid(Method):
     """The autoencoder is trained, the machine is fitted before scoring."""
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
-        key = spec.seed_key
         self.scaling = Scaling(spec.scaling)
-        self.encoder = drawn(
-            lambda: LeNet(channels, spec.encoder, spec.image_size), seeded("init", spec.encoder, *key), spec.init
-        )
-        self.decoder = drawn(
-            lambda: LeNetDecoder(channels, spec.encoder), seeded("init", "decoder", spec.encoder, *key), spec.init
-        )
+        self.encoder = seeded_net(spec, lambda: LeNet(channels, spec.encoder, spec.image_size), spec.encoder)
+        self.decoder = seeded_net(spec, lambda: LeNetDecoder(channels, spec.encoder), "decoder", spec.encoder)
         nets: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
         betas = (spec.beta1, spec.beta2)
         group = Group("ae", tuple(nets), spec.lr, betas, spec.weight_decay, spec.lr_steps)
-        if spec.scaling == "gcn_minmax":
-            nets["scaling"] = self.scaling  # its constants are measured
-        super().__init__(nets, (group,))
+        super().__init__(nets | self.scaling.nets(), (group,))
 
     def begin(self, train: TrainView) -> None:
         """Measure the scaling's constants."""

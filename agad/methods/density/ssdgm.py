@@ -33,9 +33,8 @@ from torch import Tensor, nn
 from agad.methods.density.keyed import KeyedMethod
 from agad.methods.losses import at_least_float32
 from agad.methods.method import Group, Losses
-from agad.nets.build import drawn
+from agad.nets.build import seeded_net
 from agad.spec.run import RunSpec
-from agad.tensors.seeding import generator as seeded
 
 METHOD = {
     "title": "SS-DGM",
@@ -149,9 +148,8 @@ class SsDgm(KeyedMethod):
         self.alpha = 0.1 * (1 - spec.gamma) / spec.gamma
         hidden, latent = WIDTHS[spec.encoder]
         pixels = channels * spec.image_size**2
-        keys = {name: seeded("init", name, spec.encoder, *spec.seed_key) for name in ("m1", "m2")}
-        self.m1 = drawn(lambda: Autoencoder(pixels, hidden, latent, pixels), keys["m1"], spec.init)
-        self.m2 = drawn(lambda: Labelled(latent, hidden, pixels), keys["m2"], spec.init)
+        self.m1 = seeded_net(spec, lambda: Autoencoder(pixels, hidden, latent, pixels), "m1", spec.encoder)
+        self.m2 = seeded_net(spec, lambda: Labelled(latent, hidden, pixels), "m2", spec.encoder)
         betas, decay, steps = (spec.beta1, spec.beta2), spec.pretrain_weight_decay, spec.pretrain_lr_steps
         groups = (
             Group("m1", ("m1",), spec.lr, betas, decay, steps, pretrains=True),

@@ -31,6 +31,7 @@ from torch import Tensor
 from agad.methods.latent import noise
 from agad.methods.losses import adversarial_loss, at_least_float32
 from agad.methods.method import Group, Losses, Method, TrainView
+from agad.nets.build import seeded_net
 from agad.nets.dcgan import Judge, LatentGenerator
 from agad.nets.layers.batchnorm import BNMode, bn_mode
 from agad.nets.layers.convolution import frozen
@@ -73,8 +74,8 @@ class AnoGan(Method):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.spec = spec
-        self.generator = noise.net(spec, "anogan generator", lambda: LatentGenerator(channels, LATENT))
-        self.discriminator = noise.net(spec, "anogan discriminator", lambda: Judge(channels))
+        self.generator = seeded_net(spec, lambda: LatentGenerator(channels, LATENT), "anogan generator")
+        self.discriminator = seeded_net(spec, lambda: Judge(channels), "anogan discriminator")
         self._tick: Callable[[], None] = lambda: None
         betas = (spec.beta1, spec.beta2)
         groups = (Group("d", ("discriminator",), spec.lr, betas), Group("g", ("generator",), spec.lr, betas))

@@ -28,6 +28,7 @@ from torch import Tensor
 from agad.methods.latent import noise
 from agad.methods.losses import at_least_float32, latent_loss
 from agad.methods.method import Group, Losses, Method
+from agad.nets.build import seeded_net
 from agad.nets.dcgan import Judge, LatentEncoder, LatentGenerator
 from agad.nets.layers.batchnorm import BNMode, bn_mode
 from agad.spec.run import RunSpec
@@ -88,9 +89,9 @@ class FAnoGan(Method):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.spec = spec
-        self.generator = noise.net(spec, "fanogan generator", lambda: LatentGenerator(channels, LATENT))
-        self.critic = noise.net(spec, "fanogan critic", lambda: Judge(channels, critic=True))
-        self.encoder = noise.net(spec, "fanogan encoder", lambda: LatentEncoder(channels, LATENT))
+        self.generator = seeded_net(spec, lambda: LatentGenerator(channels, LATENT), "fanogan generator")
+        self.critic = seeded_net(spec, lambda: Judge(channels, critic=True), "fanogan critic")
+        self.encoder = seeded_net(spec, lambda: LatentEncoder(channels, LATENT), "fanogan encoder")
         betas = (spec.beta1, spec.beta2)
         groups = (
             Group("d", ("discriminator",), spec.lr, betas, pretrains=True),

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from agad.nets.build import Net, drawn
 from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
-
-
-def net(spec: RunSpec, name: str, build: Callable[[], Net]) -> Net:
-    """The net that `build` makes, with initial weights of its own, whatever other nets the method has."""
-    return drawn(build, seeded("init", name, *spec.seed_key), spec.init)
 
 
 def normal(spec: RunSpec, name: str, number: int, like: Tensor, width: int) -> Tensor:

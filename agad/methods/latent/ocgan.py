@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from agad.methods.latent import noise
 from agad.methods.losses import adversarial_loss, at_least_float32
 from agad.methods.method import Group, Losses, Method
+from agad.nets.build import seeded_net
 from agad.nets.dcgan import Judge, LatentEncoder, LatentGenerator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.spec.run import RunSpec
@@ -118,11 +119,11 @@ class OcGan(Method):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.spec = spec
-        self.encoder = noise.net(spec, "ocgan encoder", lambda: LatentEncoder(channels, LATENT))
-        self.decoder = noise.net(spec, "ocgan decoder", lambda: LatentGenerator(channels, LATENT))
-        self.latent = noise.net(spec, "ocgan latent", LatentDiscriminator)
-        self.visual = noise.net(spec, "ocgan visual", lambda: Judge(channels, VISUAL_WIDTH))
-        self.classifier = noise.net(spec, "ocgan classifier", lambda: Judge(channels))
+        self.encoder = seeded_net(spec, lambda: LatentEncoder(channels, LATENT), "ocgan encoder")
+        self.decoder = seeded_net(spec, lambda: LatentGenerator(channels, LATENT), "ocgan decoder")
+        self.latent = seeded_net(spec, LatentDiscriminator, "ocgan latent")
+        self.visual = seeded_net(spec, lambda: Judge(channels, VISUAL_WIDTH), "ocgan visual")
+        self.classifier = seeded_net(spec, lambda: Judge(channels), "ocgan classifier")
         nets = {"encoder": self.encoder, "decoder": self.decoder, "latent": self.latent, "visual": self.visual}
         betas = (spec.beta1, spec.beta2)
         moves = {name: (name,) for name in ("latent", "visual", "classifier")} | {"ae": ("encoder", "decoder")}

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from agad.methods.losses import adversarial_loss, at_least_float32, batch_shares
 from agad.methods.method import Group, Losses, Method, TrainView
 from agad.methods.rivals.scaling import Scaling
-from agad.nets.build import build_discriminator, drawn
+from agad.nets.build import build_discriminator, seeded_net
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.nets.lenet import LeNetClassifier
@@ -58,10 +58,7 @@ class Classifier(Method):
         self.net, self.scaling = _build(spec, channels), Scaling(spec.scaling)
         betas = (spec.beta1, spec.beta2)
         group = Group("c", ("classifier",), spec.lr, betas, spec.weight_decay, spec.lr_steps)
-        nets: dict[str, nn.Module] = {"classifier": self.net}
-        if spec.scaling == "gcn_minmax":
-            nets["scaling"] = self.scaling  # its constants are measured
-        super().__init__(nets, (group,))
+        super().__init__({"classifier": self.net, **self.scaling.nets()}, (group,))
 
     def begin(self, train: TrainView) -> None:
         """Measure the scaling's constants."""
@@ -93,5 +90,4 @@ class Classifier(Method):
 def _build(spec: RunSpec, channels: int) -> BatchNormNet:
     if spec.encoder == "netd":
         return build_discriminator(spec, channels, seeded("init", "discriminator", *spec.seed_key, 0))
-    key = seeded("init", spec.encoder, *spec.seed_key)
-    return drawn(lambda: LeNetClassifier(channels, spec.encoder, spec.image_size), key, spec.init)
+    return seeded_net(spec, lambda: LeNetClassifier(channels, spec.encoder, spec.image_size), spec.encoder)

@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from agad.methods.losses import at_least_float32
 from agad.methods.method import Group, Losses, Method, TrainView
 from agad.methods.rivals.scaling import Scaling
-from agad.nets.build import drawn
+from agad.nets.build import seeded_net
 from agad.nets.layers.batchnorm import BNMode, bn_mode
 from agad.nets.lenet import WIDTHS, LeNet, LeNetDecoder
 from agad.spec.run import RunSpec
-from agad.tensors.seeding import generator as seeded
 
 LEAST = 0.1
 """Entries of the centre nearer to 0 are moved to +-LEAST, lest weights of 0 reach it; one of exactly 0 stays."""
@@ -67,16 +66,14 @@ class HypersphereMethod(Method):
 
     def __init__(self, spec: RunSpec, channels: int, *, norm_code: bool) -> None:
         self.spec = spec
-        key = seeded("init", spec.encoder, *spec.seed_key)
-        self.encoder = drawn(lambda: LeNet(channels, spec.encoder, spec.image_size), key, spec.init)
+        self.encoder = seeded_net(spec, lambda: LeNet(channels, spec.encoder, spec.image_size), spec.encoder)
         self.sphere = Sphere(WIDTHS[spec.encoder][1][-1], spec.scaling)
         nets: dict[str, nn.Module] = {"encoder": self.encoder, "sphere": self.sphere}
         betas = (spec.beta1, spec.beta2)
         groups: tuple[Group, ...] = (Group("sphere", ("encoder",), spec.lr, betas, spec.weight_decay, spec.lr_steps),)
         if spec.pretrain_updates:
-            key = seeded("init", "decoder", spec.encoder, *spec.seed_key)
             build = lambda: LeNetDecoder(channels, spec.encoder, norm_code=norm_code)  # noqa: E731
-            nets["decoder"] = drawn(build, key, spec.init)
+            nets["decoder"] = seeded_net(spec, build, "decoder", spec.encoder)
             decay, steps = spec.pretrain_weight_decay, spec.pretrain_lr_steps
             groups += (Group("ae", ("encoder", "decoder"), spec.lr, betas, decay, steps, pretrains=True),)
         super().__init__(nets, groups)

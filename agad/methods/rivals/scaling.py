@@ -36,6 +36,10 @@ class Scaling(nn.Module):
             self.low.copy_(torch.stack([low for low, _ in ends]).min())
             self.high.copy_(torch.stack([high for _, high in ends]).max())
 
+    def nets(self) -> dict[str, nn.Module]:
+        """Itself under a name, where it has constants that belong to a method's weights; else nothing."""
+        return {"scaling": self} if self._kind == "gcn_minmax" else {}
+
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W); same shape."""
         if self._kind == "unit":

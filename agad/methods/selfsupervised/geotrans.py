@@ -34,11 +34,10 @@ from agad.methods.method import Losses, TrainView
 from agad.methods.selfsupervised.dirichlet import fitted_dirichlet
 from agad.methods.selfsupervised.drawing import DrawingMethod
 from agad.methods.selfsupervised.transformations import COUNTS, each_transformed, transformed
-from agad.nets.build import drawn
+from agad.nets.build import seeded_net
 from agad.nets.layers.batchnorm import BNMode, bn_mode
 from agad.nets.wide_resnet import WideResNet
 from agad.spec.run import RunSpec
-from agad.tensors.seeding import generator as seeded
 
 METHOD = {
     "title": "GeoTrans",
@@ -71,8 +70,7 @@ class GeoTrans(DrawingMethod):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.count = COUNTS[spec.transformations]
-        key = seeded("init", spec.encoder, *spec.seed_key)
-        self.net = drawn(lambda: WideResNet(channels, spec.encoder, self.count), key, spec.init)
+        self.net = seeded_net(spec, lambda: WideResNet(channels, spec.encoder, self.count), spec.encoder)
         super().__init__(spec, "classifier", self.net)
 
     def forward(self, x: Tensor, n_normal: int) -> Outputs:  # noqa: ARG002 - all are normal, held by RunSpec
