@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from agad.tensors.pool import ImagePool
@@ -70,6 +71,13 @@ class TrainView:
     anomaly: ImagePool
     batch: int
     tick: Callable[[], None]
+
+    def pieces(self, pool: ImagePool) -> Iterator[Tensor]:
+        """The images of one of its pools, `batch` at once (B, C, H, W), with a tick before each piece."""
+        for positions in torch.split(torch.arange(len(pool)), self.batch):
+            if len(positions):
+                self.tick()
+                yield pool.take(positions)
 
 
 class Method:

@@ -146,9 +146,8 @@ class Dagmm(KeyedMethod):
     def fit(self, train: TrainView) -> Mixture:
         """The mixture of all training normals."""
         found = []
-        for positions in torch.split(torch.arange(len(train.normal)), train.batch):
-            train.tick()
-            z, _ = self._represent(train.normal.take(positions))
+        for x in train.pieces(train.normal):
+            z, _ = self._represent(x)
             found.append((z, self.estimation(z)))
         z, memberships = (torch.cat(parts) for parts in zip(*found, strict=True))
         return mixture_of(z, memberships)

@@ -107,12 +107,7 @@ class Hybrid(Method):
 
     def fit(self, train: TrainView) -> Machine:
         """The machine on the codes of all training images."""
-        parts = [
-            self._codes(pool.take(positions))
-            for pool in (train.normal, train.anomaly)
-            for positions in torch.split(torch.arange(len(pool)), train.batch)
-            if len(positions)
-        ]
+        parts = [self._codes(x) for pool in (train.normal, train.anomaly) for x in train.pieces(pool)]
         train.tick()
         codes = torch.cat(parts).double().cpu()
         width = 1 / (codes.shape[1] * codes.var(correction=0).clamp(min=1e-12))

@@ -46,11 +46,7 @@ class FittedMethod(Method):
         return self.score_vectors(fitted, vectors(x, self.spec.features))
 
     def _vectors_of(self, pool: ImagePool, train: TrainView) -> Tensor:
-        parts = []
-        for positions in torch.split(torch.arange(len(pool)), train.batch):
-            if len(positions):
-                train.tick()
-                parts.append(vectors(pool.take(positions), self.spec.features))
+        parts = [vectors(x, self.spec.features) for x in train.pieces(pool)]
         if not parts:
             return torch.empty(0, 0, device=pool.device)
         return torch.cat(parts)

@@ -96,9 +96,8 @@ class Arnet(DrawingMethod):
     def fit(self, train: TrainView) -> Tensor:
         """Mean of e_k over the training normals, (4,)."""
         total = torch.zeros(TURNS, device=train.normal.device)
-        for positions in torch.split(torch.arange(len(train.normal)), train.batch):
-            train.tick()
-            total += self._errors(train.normal.take(positions)).sum(0)
+        for x in train.pieces(train.normal):
+            total += self._errors(x).sum(0)
         return total / len(train.normal)
 
     def scores(self, x: Tensor, fitted: Tensor | None, positions: Tensor) -> Tensor:  # noqa: ARG002

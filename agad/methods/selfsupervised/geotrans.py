@@ -90,9 +90,8 @@ class GeoTrans(DrawingMethod):
         if self.spec.normality != "dirichlet":
             return None
         total = total_log = torch.zeros((), dtype=torch.float64, device=train.normal.device)
-        for positions in torch.split(torch.arange(len(train.normal)), train.batch):
-            train.tick()
-            log_p = self.log_probabilities(train.normal.take(positions))
+        for x in train.pieces(train.normal):
+            log_p = self.log_probabilities(x)
             total, total_log = total + log_p.exp().sum(0), total_log + log_p.sum(0)
         mean, mean_log = total / len(train.normal), total_log / len(train.normal)
         return torch.stack([fitted_dirichlet(mean, mean_log), mean_log])

@@ -40,11 +40,7 @@ class RotationKnn(GeoTrans):
 
     def fit(self, train: TrainView) -> Tensor:
         """The bank: features of all normals, (n, 64 x width) float32."""
-        parts = []
-        for positions in torch.split(torch.arange(len(train.normal)), train.batch):
-            train.tick()
-            parts.append(self._features(train.normal.take(positions)))
-        return torch.cat(parts)
+        return torch.cat([self._features(x) for x in train.pieces(train.normal)])
 
     def scores(self, x: Tensor, fitted: Tensor | None, positions: Tensor) -> Tensor:  # noqa: ARG002
         """Sum of squared distances to the nearest of the bank, (B,)."""

@@ -54,7 +54,7 @@ class Eager:
 
 
 class Renewed:
-    """Captured updates, captured anew where the learning rate has a step; eager ones from where that fails.
+    """Captured updates, captured again where the learning rate has a step; eager ones from where that fails.
 
     Args:
         make: captures, or says why that is not possible. Raises OutOfMemoryError.
