@@ -102,7 +102,7 @@ def test_draws_are_of_the_update_and_the_seed_alone() -> None:
         drawn[name] = []
         for _ in range(3):
             drawn[name].append(method.draw("transformations", 4, 50).tolist())
-            method.after_update({})
+            method.update += 1
     assert drawn["plain"] == drawn["lr"] == drawn["net"] != drawn["seed"]
     assert drawn["plain"][0] != drawn["plain"][1]
     assert {t for one in drawn["plain"] for t in one} == {0, 1, 2, 3}
