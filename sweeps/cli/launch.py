@@ -21,8 +21,6 @@ from pathlib import Path
 
 from agad import console, files
 from agad.console import EXIT_INCOMPLETE, EXIT_OK
-from agad.data.cache import cache_root, current, prepared_folders, read_meta
-from agad.data.summary import summary_lines
 from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
@@ -43,6 +41,7 @@ from ..machine.memory import worker_bytes
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
+from ..worker.changed_data import notes_of_changed
 from ..worker.options import AUTO
 from ..worker.picking import settle_code
 from ..worker.prepare import prepare
@@ -50,6 +49,7 @@ from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
 from .arguments import plan_arguments, plan_of, say
 from .conclusion import conclude
+from .known_data import known_of_data
 from .options import build_parser, is_submitted, read_shared_options, worker_options
 from .retrying import runs_to_retry
 
@@ -92,19 +92,12 @@ def _main(options: argparse.Namespace) -> int:
         sweep = _sweep(options, plan, path, display=display, task=task)
         if _is_open(sweep):
             settle_code(sweep.picker(), allow_change=options.allow_code_change)
-            if not is_submitted(options) or not _are_prepared(plan, options):
-                worker = sweep.worker
-                names = ", ".join(dict.fromkeys(spec.dataset for spec in plan.specs))
-                say(f"{len(plan.specs)} runs of {plan.grid} in {options.results}; checking the data of {names} ...")
-                known = prepare(
-                    path, worker.data_folder, worker.cache,
-                    download=False, results=options.results, stopping=sweep.stopping,
-                )  # fmt: skip
-            else:
-                known = _known_of_prepared(plan, options)
-            for line in (*known, *_notes(options, sweep.worker.device, plan.specs)):
+            for line in (*known_of_data(options, sweep, path), *_notes(options, sweep.worker.device, plan.specs)):
                 say(line)
             outcome = execute(sweep)
+        else:
+            for line in notes_of_changed(plan, options.results, sweep.worker.data_folder, sweep.worker.cache):
+                say(line)
     if outcome.left_to:
         return _say_left(options, outcome)
     if task is not None and _is_open(sweep):
@@ -239,26 +232,6 @@ def _device(options: argparse.Namespace, ray: RayOptions) -> str:
 
 
 # -- Slurm --------------------------------------------------------------------------------------------------------
-
-
-def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
-    """Whether the cache holds a prepared copy of every data set. Jobs verify that it matches the raw files."""
-    root = cache_root(options.cache)
-    wanted = {(spec.dataset, spec.image_size) for spec in plan.specs}
-    return all(prepared_folders(root, dataset, image_size) for dataset, image_size in wanted)
-
-
-def _known_of_prepared(plan: Plan, options: argparse.Namespace) -> list[str]:
-    """What is known of data that are prepared already, from the cache alone, without torch."""
-    lines, root = [], cache_root(options.cache)
-    for dataset, image_size in dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs):
-        found = current(prepared_folders(root, dataset, image_size))
-        whole = [(meta, folder) for folder in found if (meta := read_meta(folder)) is not None]
-        if len(whole) == 1:
-            lines += summary_lines(*whole[0])
-        elif whole:
-            lines.append(f"{dataset}: {root} holds {len(whole)} preparations; the jobs' logs say which is used")
-    return lines
 
 
 def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:

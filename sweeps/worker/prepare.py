@@ -20,9 +20,9 @@ from agad.data.names import printable
 from agad.errors import AgadError, DataError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
-from agad.store.rows import ResultStore
 
 from ..machine import processes, program
+from .changed_data import digests_of_rows
 from .options import WorkerOptions
 from .stopping import Stopping
 
@@ -105,10 +105,8 @@ def prepare_here(
 
 def _check_rows(plan: Plan, results: Path, digests: Mapping[tuple[str, int], str]) -> None:
     """Raise DataError where runs of the plan have rows of other data, beside which new ones would be of no use."""
-    columns = ("dataset", "image_size", "status", "data_digest")
-    rows = ResultStore(results).read(columns, run_ids=plan.run_ids).to_pylist()
-    known = [((row["dataset"], row["image_size"]), row["data_digest"]) for row in rows if row["status"] != "failed"]
-    others = Counter((key, digest) for key, digest in known if digest and digest != digests.get(key, digest))
+    known = digests_of_rows(plan, results)
+    others = Counter((key, digest) for key, digest in known if digest != digests.get(key, digest))
     if others:
         ((key, digest), count), *_ = others.most_common()
         raise DataError(

@@ -1,0 +1,75 @@
+"""A complete sweep that is launched again over other images than its rows are of."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agad.data.prepared import open_prepared
+from agad.plan.plan import Plan
+from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
+from sweeps.worker.changed_data import notes_of_changed
+from tests.helpers.cli import launch_here
+from tests.sweeps.worker.test_prepare import prepared, specs, write
+
+
+def notes(tmp_path: Path, plan: Plan) -> list[str]:
+    return notes_of_changed(plan, tmp_path / "r", str(tmp_path), str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Both its runs have rows of npz:own as it is in the folder."""
+    write(tmp_path, 0)
+    plan = Plan("g", (), (), specs("npz:own"))
+    digest = open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache").digest
+    for spec in plan.specs:
+        ResultStore(tmp_path / "r").commit(RunRecord(spec=spec, attempt=1, status="ok", values={"data_digest": digest}))
+    return plan
+
+
+@pytest.mark.parametrize("is_prepared", [False, True], ids=["not prepared yet", "prepared"])
+def test_images_that_have_changed_are_said_once(is_prepared: bool, tmp_path: Path, plan: Plan) -> None:
+    assert notes(tmp_path, plan) == []
+    write(tmp_path, 1)
+    if is_prepared:
+        prepared(tmp_path, plan)
+
+    (note,) = notes(tmp_path, plan)
+    assert "the data of npz:own" in note
+    assert "have changed since these rows were made" in note
+
+
+def test_nothing_is_said_without_raw_files_or_of_unknown_ones(tmp_path: Path, plan: Plan) -> None:
+    """Rows may have come from another machine, and the cache may have been cleared: neither says that data changed."""
+    shutil.rmtree(tmp_path / "cache")
+    assert notes(tmp_path, plan) == []
+    (tmp_path / "own.npz").unlink()
+    assert notes(tmp_path, plan) == []
+
+
+@pytest.mark.slow
+def test_a_complete_launch_says_it_beside_its_table(tmp_path: Path) -> None:
+    settings = [
+        "dataset=npz:own",
+        "image_size=16",
+        "updates=1",
+        "batch_size=32",
+        "min_anomalies=1",
+        "gamma=0",
+        "curve=",
+    ]
+    command = ["--grid", "demo", "--seeds", "1", "--select", "normal_class=0"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    command += ["--results", str(tmp_path / "r"), "--data", str(tmp_path), "--cache", str(tmp_path / "cache")]
+    write(tmp_path, 0)
+    first = launch_here(*command)
+    write(tmp_path, 1)
+    again = launch_here(*command)
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert "have changed since" not in first.stderr
+    assert "have changed since" in again.stderr
