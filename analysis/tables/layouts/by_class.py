@@ -77,7 +77,7 @@ def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow]) -> Iterator[str]:
     if any(row.origin == paper.RERUN for row in rows):
         yield "(rerun): run by AGAD's authors; other methods are borrowed."
     yield mark_legend(ours)
-    if any(rival.dataset == rows[0].dataset for rival in ours.rivals):
+    if any(of.dataset == rows[0].dataset for of in ours.rivals):
         yield "here: run by this project, under eval; AGAD's own line above the others."
     for row in rows:
         if row.is_own and row.avg is not None:

@@ -41,15 +41,14 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
     """Table 2: a line per share of anomalies, the borrowed methods beside."""
     lines, data = [], []
     methods = list(dict.fromkeys(row.method for row in paper.rows("table2") if not row.is_own))
-    # Table 1 has those that know no anomaly.
-    names = list(dict.fromkeys(of.name for of in ours.rivals if of.dataset in datasets_of(ours) and of.gamma > 0))
+    names = list(dict.fromkeys(of.name for of in ours.rivals))
     columns = [*methods, *(name for name in names if name not in methods)]
     for row in paper.rows("table2"):
         if not row.is_own or row.dataset not in datasets_of(ours):
             continue
         line = ours.line_of(row)
         place = (row.dataset, row.gamma)
-        run = {of.name: of.line for of in ours.rivals if of.name in names and (of.dataset, of.gamma) == place}
+        run = {of.name: of.line for of in ours.rivals if (of.dataset, of.gamma) == place}
         lines.append(
             (
                 datasets.title(row.dataset),

@@ -8,7 +8,7 @@ cells with a default of now and with one of earlier versions, the latter count a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -86,15 +86,27 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
             if rival is None or ok.get(index, 0) > ok.get(rival, 0):
                 of_setting[number] = index
     found = []
-    beside = rivals(cells, table)
     for settings in sorted(chosen, key=lambda names: (len(names), names)):
         part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))
         if part:
             summary = _verdicts_on_whole_rows(part, part.summary)
             if settings:
                 summary[["verdict", "difference", "half_width"]] = None
-            found.append(OurTable(table, settings, part, summary, beside))
-    return found
+            found.append(OurTable(table, settings, part, summary))
+    return _with_rivals(found, rivals(cells, table))
+
+
+def _with_rivals(found: list[OurTable], beside: tuple[Rival, ...]) -> list[OurTable]:
+    """Each rival in one of the tables, that with the most runs of its data set: more would only say it again."""
+
+    def runs(ours: OurTable, dataset: str) -> int:
+        return int(ours.summary.loc[[row["dataset"] == dataset for row in ours.cells.rows], "ok"].sum())
+
+    def has(ours: OurTable, dataset: str) -> bool:
+        return runs(ours, dataset) == max(runs(other, dataset) for other in found) > 0
+
+    placed = {of.row: next((ours for ours in found if has(ours, of.dataset)), None) for of in beside}
+    return [replace(ours, rivals=tuple(of for of in beside if placed[of.row] is ours)) for ours in found]
 
 
 def _verdicts_on_whole_rows(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:

@@ -60,7 +60,10 @@ def rivals(cells: Cells, table: str) -> tuple[Rival, ...]:
         and not values["known_anomaly_classes"]
         and cells.summary["ok"].iloc[index]
     ]
-    return tuple(sorted((_rival(cells, index, rows) for index in rows), key=lambda rival: rival.name))
+    found = sorted((_rival(cells, index, rows) for index in rows), key=lambda rival: rival.name)
+    # A method that knows no anomaly has its line in Table 1, and no column of Table 2.
+    columns = {rival.name for rival in found if table == "table1" or rival.gamma > 0}
+    return tuple(rival for rival in found if rival.name in columns)
 
 
 def _rival(cells: Cells, index: int, rows: list[int]) -> Rival:

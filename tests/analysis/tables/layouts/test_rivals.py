@@ -90,6 +90,25 @@ def test_table_2_has_printed_columns_and_columns_run_here(results):
     assert lines[".05"]["Deep SAD†"] == "96.7±2.3"
 
 
+def test_a_rival_stands_once_beside_the_setting_with_the_most_runs(results):
+    """A table for each setting of AGAD: the same twenty lines below each would bury the one that differs."""
+    commit_all(ResultStore(results), specs(seeds=(0,), updates=200), lambda spec: 0.5)
+    tables = our_tables(read_all(results), "table1")
+    assert [(table.settings, len(table.rivals)) for table in tables] == [((), 2), (("updates=200",), 0)]
+
+
+def test_a_rival_of_a_data_set_that_agad_was_not_run_on_is_in_the_report(results, tmp_path):
+    """There is no table of the paper for it to stand in: it is listed outside."""
+    commit_all(ResultStore(results), specs(seeds=(0,), dataset="cifar10", method="pca", updates=0), lambda spec: 0.55)
+    commit_all(ResultStore(results), specs((0,), dataset="fashion_mnist", gamma=0.05), lambda spec: 0.9)
+    runs = specs(seeds=(0,), dataset="fashion_mnist", method="mahalanobis", updates=0)
+    commit_all(ResultStore(results), runs, lambda spec: 0.45)
+    page = write_report(results, tmp_path / "page.html").read_text()
+    others = page[page.index('id="others"') :]
+    assert "55.0" in others
+    assert "45.0" in others
+
+
 def test_a_method_that_knows_one_class_at_a_time_is_no_rival_of_rows_that_know_all(results):
     cells = read_all(results)
     assert {rival.name for rival in rivals(cells, "table2") if rival.gamma} == {"logistic regression"}
