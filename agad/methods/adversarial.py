@@ -44,8 +44,7 @@ class AdversarialMethod(Method):
             if spec.advprop_scope == "g+d":
                 add_auxiliary(self.discriminator)
         nets = {"generator": self.generator, "discriminator": self.discriminator}
-        betas = (spec.beta1, spec.beta2)
-        groups = (Group("d", ("discriminator",), spec.lr, betas), Group("g", ("generator",), spec.lr, betas))
+        groups = (Group.of(spec, "d", "discriminator"), Group.of(spec, "g", "generator"))
         super().__init__(nets, groups)
 
     def build_discriminator(self, channels: int, key: torch.Generator) -> BatchNormNet:

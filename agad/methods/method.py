@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from agad.spec.run import RunSpec
 from agad.tensors.pool import ImagePool
 
 
@@ -37,6 +38,15 @@ class Group:
     pretrains: bool = False
     lr_divisor: float = 10.0
     optimiser: str = "adam"
+
+    @classmethod
+    def of(cls, spec: RunSpec, name: str, *nets: str, pretrains: bool = False) -> Group:
+        """Nets that a loss moves as the spec says, in pretraining by its settings for that."""
+        decay, steps = spec.weight_decay, spec.lr_steps
+        if pretrains:
+            decay, steps = spec.pretrain_weight_decay, spec.pretrain_lr_steps
+        betas = (spec.beta1, spec.beta2)
+        return cls(name, nets, spec.lr, betas, decay, steps, pretrains, spec.lr_divisor, spec.optimiser)
 
     def rate(self, update: int) -> float:
         """The learning rate of an update, counted from 0."""

@@ -23,7 +23,7 @@ from .retry import Deaths, RetryPolicy, check_code, count_deaths
 
 _READ_A_PICK = 2
 """Files of the inbox, and claims of other workers, that a pick reads at most while other runs are free: reading one
-takes longer than all the rest, and what is not read now is read when no other run is free, or in bulk once compacted."""
+takes about as long as all else; what is not read is read when no other run is free, or in bulk once compacted."""
 _COMPACT_ABOVE = 500
 """Files of the inbox above which it is compacted while the sweep goes on."""
 _COMPACT_MOST = 1000

@@ -123,8 +123,7 @@ class Dagmm(KeyedMethod):
         self.autoencoder = seeded_net(spec, lambda: Autoencoder(channels), "dagmm")
         self.estimation = seeded_net(spec, Estimation, "estimation")
         nets = {"autoencoder": self.autoencoder, "estimation": self.estimation}
-        betas = (spec.beta1, spec.beta2)
-        super().__init__(nets, (Group("dagmm", tuple(nets), spec.lr, betas, spec.weight_decay, spec.lr_steps),))
+        super().__init__(nets, (Group.of(spec, "dagmm", *nets),))
 
     def forward(self, x: Tensor, n_normal: int) -> Outputs:  # noqa: ARG002 - all are normal, held by RunSpec
         """Both nets once, the second with dropout."""

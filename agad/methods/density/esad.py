@@ -77,8 +77,7 @@ class Esad(Method):
         self.first, self.second = encoder(), encoder("second")
         self.decoder = seeded_net(spec, lambda: LeNetDecoder(channels, spec.encoder), "decoder", spec.encoder)
         nets: dict[str, nn.Module] = {"encoder": self.first, "decoder": self.decoder, "encoder2": self.second}
-        betas = (spec.beta1, spec.beta2)
-        group = Group("esad", tuple(nets), spec.lr, betas, spec.weight_decay, spec.lr_steps)
+        group = Group.of(spec, "esad", *nets)
         super().__init__(nets | self.scaling.nets(), (group,))
 
     def begin(self, train: TrainView) -> None:

@@ -87,8 +87,7 @@ class Hybrid(Method):
         self.encoder = seeded_net(spec, lambda: LeNet(channels, spec.encoder, spec.image_size), spec.encoder)
         self.decoder = seeded_net(spec, lambda: LeNetDecoder(channels, spec.encoder), "decoder", spec.encoder)
         nets: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
-        betas = (spec.beta1, spec.beta2)
-        group = Group("ae", tuple(nets), spec.lr, betas, spec.weight_decay, spec.lr_steps)
+        group = Group.of(spec, "ae", *nets)
         super().__init__(nets | self.scaling.nets(), (group,))
 
     def begin(self, train: TrainView) -> None:

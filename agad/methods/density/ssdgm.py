@@ -150,10 +150,9 @@ class SsDgm(KeyedMethod):
         pixels = channels * spec.image_size**2
         self.m1 = seeded_net(spec, lambda: Autoencoder(pixels, hidden, latent, pixels), "m1", spec.encoder)
         self.m2 = seeded_net(spec, lambda: Labelled(latent, hidden, pixels), "m2", spec.encoder)
-        betas, decay, steps = (spec.beta1, spec.beta2), spec.pretrain_weight_decay, spec.pretrain_lr_steps
         groups = (
-            Group("m1", ("m1",), spec.lr, betas, decay, steps, pretrains=True),
-            Group("m2", ("m2",), spec.lr, betas, spec.weight_decay, spec.lr_steps),
+            Group.of(spec, "m1", "m1", pretrains=True),
+            Group.of(spec, "m2", "m2"),
         )
         super().__init__({"m1": self.m1, "m2": self.m2}, groups)
 

@@ -77,8 +77,7 @@ class AnoGan(Method):
         self.generator = seeded_net(spec, lambda: LatentGenerator(channels, LATENT), "anogan generator")
         self.discriminator = seeded_net(spec, lambda: Judge(channels), "anogan discriminator")
         self._tick: Callable[[], None] = lambda: None
-        betas = (spec.beta1, spec.beta2)
-        groups = (Group("d", ("discriminator",), spec.lr, betas), Group("g", ("generator",), spec.lr, betas))
+        groups = (Group.of(spec, "d", "discriminator"), Group.of(spec, "g", "generator"))
         super().__init__({"generator": self.generator, "discriminator": self.discriminator}, groups)
 
     def forward(self, x: Tensor, n_normal: int) -> Judgements:  # noqa: ARG002 - all are normal

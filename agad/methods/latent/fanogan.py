@@ -92,11 +92,10 @@ class FAnoGan(Method):
         self.generator = seeded_net(spec, lambda: LatentGenerator(channels, LATENT), "fanogan generator")
         self.critic = seeded_net(spec, lambda: Judge(channels, critic=True), "fanogan critic")
         self.encoder = seeded_net(spec, lambda: LatentEncoder(channels, LATENT), "fanogan encoder")
-        betas = (spec.beta1, spec.beta2)
         groups = (
-            Group("d", ("discriminator",), spec.lr, betas, pretrains=True),
-            Group("g", ("generator",), spec.lr, betas, pretrains=True),
-            Group("e", ("encoder",), spec.lr, betas),
+            Group.of(spec, "d", "discriminator", pretrains=True),
+            Group.of(spec, "g", "generator", pretrains=True),
+            Group.of(spec, "e", "encoder"),
         )
         super().__init__({"generator": self.generator, "discriminator": self.critic, "encoder": self.encoder}, groups)
 

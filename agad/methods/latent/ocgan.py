@@ -125,9 +125,8 @@ class OcGan(Method):
         self.visual = seeded_net(spec, lambda: Judge(channels, VISUAL_WIDTH), "ocgan visual")
         self.classifier = seeded_net(spec, lambda: Judge(channels), "ocgan classifier")
         nets = {"encoder": self.encoder, "decoder": self.decoder, "latent": self.latent, "visual": self.visual}
-        betas = (spec.beta1, spec.beta2)
         moves = {name: (name,) for name in ("latent", "visual", "classifier")} | {"ae": ("encoder", "decoder")}
-        groups = tuple(Group(name, moved, spec.lr, betas) for name, moved in moves.items())
+        groups = tuple(Group.of(spec, name, *moved) for name, moved in moves.items())
         super().__init__({**nets, "classifier": self.classifier}, groups)
 
     def forward(self, x: Tensor, n_normal: int) -> Outputs:  # noqa: ARG002 - all are normal

@@ -56,8 +56,7 @@ class Classifier(Method):
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.spec = spec
         self.net, self.scaling = _build(spec, channels), Scaling(spec.scaling)
-        betas = (spec.beta1, spec.beta2)
-        group = Group("c", ("classifier",), spec.lr, betas, spec.weight_decay, spec.lr_steps)
+        group = Group.of(spec, "c", "classifier")
         super().__init__({"classifier": self.net, **self.scaling.nets()}, (group,))
 
     def begin(self, train: TrainView) -> None:

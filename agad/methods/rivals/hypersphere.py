@@ -69,13 +69,11 @@ class HypersphereMethod(Method):
         self.encoder = seeded_net(spec, lambda: LeNet(channels, spec.encoder, spec.image_size), spec.encoder)
         self.sphere = Sphere(WIDTHS[spec.encoder][1][-1], spec.scaling)
         nets: dict[str, nn.Module] = {"encoder": self.encoder, "sphere": self.sphere}
-        betas = (spec.beta1, spec.beta2)
-        groups: tuple[Group, ...] = (Group("sphere", ("encoder",), spec.lr, betas, spec.weight_decay, spec.lr_steps),)
+        groups: tuple[Group, ...] = (Group.of(spec, "sphere", "encoder"),)
         if spec.pretrain_updates:
             build = lambda: LeNetDecoder(channels, spec.encoder, norm_code=norm_code)  # noqa: E731
             nets["decoder"] = seeded_net(spec, build, "decoder", spec.encoder)
-            decay, steps = spec.pretrain_weight_decay, spec.pretrain_lr_steps
-            groups += (Group("ae", ("encoder", "decoder"), spec.lr, betas, decay, steps, pretrains=True),)
+            groups += (Group.of(spec, "ae", "encoder", "decoder", pretrains=True),)
         super().__init__(nets, groups)
 
     def begin(self, train: TrainView) -> None:

@@ -20,10 +20,7 @@ class DrawingMethod(Method):
     """
 
     def __init__(self, spec: RunSpec, name: str, net: nn.Module) -> None:
-        betas, steps = (spec.beta1, spec.beta2), spec.lr_steps
-        divisor, optimiser = spec.lr_divisor, spec.optimiser
-        group = Group(name, (name,), spec.lr, betas, spec.weight_decay, steps, lr_divisor=divisor, optimiser=optimiser)
-        super().__init__({name: net}, (group,))
+        super().__init__({name: net}, (Group.of(spec, name, name),))
         self.spec = spec
 
     def draw(self, what: str, choices: int, count: int) -> Tensor:

@@ -27,7 +27,7 @@ class Autoencoder(Method):
 
     def __init__(self, spec: RunSpec, channels: int) -> None:
         self.generator = build_generator(spec, channels, seeded("init", "generator", spec.backbone, *spec.seed_key))
-        group = Group("g", ("generator",), spec.lr, (spec.beta1, spec.beta2))
+        group = Group.of(spec, "g", "generator")
         super().__init__({"generator": self.generator}, (group,))
 
     def forward(self, x: Tensor, n_normal: int) -> tuple[Tensor, Tensor]:
