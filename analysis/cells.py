@@ -38,7 +38,7 @@ RUN_COLUMNS = (
     *AUROC_COLUMNS,
     *(f"auroc_{protocol}_each" for protocol in ORDER_PROTOCOLS),
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
-    *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
+    *("resumed_from", "host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
     *("class_names", "data_notes"),
 )

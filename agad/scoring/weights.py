@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from agad.data.prepared import Prepared
 from agad.errors import DataError, SpecError
 from agad.methods import Method, method_of
 from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec
@@ -34,6 +35,12 @@ class Weights:
     channels: int
     data_digest: str
     nets: dict[str, dict[str, Tensor]]
+
+    @classmethod
+    def of(cls, method: Method, spec: RunSpec, data: Prepared) -> Weights:
+        """Those that a method has now, trained on some data."""
+        nets = {name: main_state(net) for name, net in method.nets.items()}
+        return cls(spec=spec, channels=data.channels, data_digest=data.digest, nets=nets)
 
     def build_method(self) -> Method:
         """The method with these weights, on the CPU, its batch norms in BNMode.RUNNING.
