@@ -38,7 +38,7 @@ RUN_COLUMNS = (
     *AUROC_COLUMNS,
     *(f"auroc_{protocol}_each" for protocol in ORDER_PROTOCOLS),
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
-    *("host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
+    *("resumed_from", "host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
     *("class_names", "data_notes"),
 )
@@ -243,4 +243,20 @@ def _cells(title: str, rows: table_rows.TableRows, runs: pd.DataFrame, *rest: An
             raise AnalysisError(
                 f"rows of different {datasets.title(dataset)} data cannot share a table: data digests {which}"
             )
+    _check_class_names(rows, runs)
     return Cells(title, *table_rows.join_one_known(rows, runs), *rest)
+
+
+def _check_class_names(rows: table_rows.TableRows, runs: pd.DataFrame) -> None:
+    """AnalysisError where a number means one class in some rows of a data set and another in others."""
+    named: dict[str, tuple[str, ...]] = {}
+    known = runs[["row", "class_names"]].dropna()
+    for row, names in zip(known["row"], map(tuple, known["class_names"]), strict=True):
+        other = named.setdefault(rows[row]["dataset"], names)
+        if other != names:
+            place = next((n for n, (a, b) in enumerate(zip(other, names, strict=False)) if a != b), None)
+            if place is not None:
+                raise AnalysisError(
+                    f"rows of {datasets.title(rows[row]['dataset'])} whose classes have other numbers cannot share a "
+                    f"table: class {place} is {other[place]} in some and {names[place]} in others"
+                )

@@ -19,7 +19,7 @@ from agad.spec.checks import unused
 from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS, former_values, json_defaults, older_values
 from agad.store.schema import SPEC_COLUMNS
 
-from .paper.numbers import SCORING_FIELDS
+from .paper.numbers import QUIET_FIELDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +106,7 @@ def telling_fields(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         if len({row[name] for row, of_row in zip(texts, idle, strict=True) if name not in of_row}) > 1
     ]
     telling = [*LEADING_FIELDS, *(name for name in names if name not in LEADING_FIELDS)]
-    for quiet in SCORING_FIELDS:
+    for quiet in QUIET_FIELDS:
         fewer = [name for name in telling if name != quiet]
         if quiet in telling and len({tuple(row[name] for name in fewer) for row in texts}) == len(texts):
             telling = fewer

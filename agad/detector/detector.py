@@ -50,7 +50,8 @@ class Detector:
         self.content = content
         self._device = open_device(device)
         try:
-            self._method = _method_of(content)
+            with settings(self._device, None):
+                self._method = _method_of(content)
             self._fitted = plain.placed(plain.from_plain(content.fitted), self._device)
         except (DataError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())[:160]

@@ -21,7 +21,7 @@ from agad.detector.content import Content, preparation_of
 from agad.detector.detector import Detector
 from agad.detector.source import test_labels
 from agad.detector.threshold import excess_p_value, highest_quantile, rate_interval
-from agad.errors import DataError
+from agad.errors import DataError, SpecError
 from agad.methods import TrainView
 from agad.scoring.auroc import LEVEL, auroc, auroc_interval
 from agad.scoring.weights import load_weights
@@ -78,7 +78,13 @@ def spec_of(data: Prepared, normal: int, changes: Mapping[str, Any]) -> RunSpec:
         **({} if makes_updates else {"updates": 0}),
         **changes,
     }
-    return RunSpec(**(values | _validation_anomalies(values, counts)))
+    spec = RunSpec(**(values | _validation_anomalies(values, counts)))
+    if not spec.held_out(counts[normal]):
+        raise SpecError(
+            f"validation={spec.validation:g} holds out none of {counts[normal]} training images, and the threshold "
+            f"comes from those that are; take validation={share:g}"
+        )
+    return spec
 
 
 def _validation_anomalies(values: Mapping[str, Any], counts: tuple[int, ...]) -> dict[str, int]:

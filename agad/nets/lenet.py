@@ -93,7 +93,8 @@ class LeNetDecoder(BatchNormNet):
         self.dense = nn.Linear(dense[1], dense[0], bias=False) if len(dense) > 1 else nn.Identity()
         normed = len(dense) > 1 or (norm_code and kind == "lenet_large")
         self.code_norm = BatchNorm2d(dense[0], affine=False, eps=EPSILON) if normed else nn.Identity()
-        widths = (dense[0] // 16, *reversed(convolutions), channels)
+        self.width = dense[0] // 16
+        widths = (self.width, *reversed(convolutions), channels)
         self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
         for inputs, outputs in itertools.pairwise(widths):
             self.convolutions.append(ConvTranspose2d(inputs, outputs, 5, padding=2, bias=False))
@@ -102,7 +103,7 @@ class LeNetDecoder(BatchNormNet):
 
     def forward(self, code: Tensor) -> Tensor:
         """Codes (N, code) to images (N, channels, 32, 32)."""
-        x = self.code_norm(self.dense(code)[:, :, None, None]).reshape(len(code), -1, 4, 4)
+        x = self.code_norm(self.dense(code)[:, :, None, None]).reshape(-1, self.width, 4, 4)
         for number, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             x = F.leaky_relu(x)
             if number >= len(self.convolutions) - 3:  # three doublings lead from 4x4 to 32x32

@@ -244,8 +244,8 @@ def score_weights(
     if data.digest != weights.data_digest:
         raise DataError(f"weights {path} were trained on data {weights.data_digest[:12]}, these are {data.digest[:12]}")
     evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
-    method = weights.build_method()
-    for net in method.nets.values():
-        place(net, device, spec.precision)
     with settings(device, options.threads):
+        method = weights.build_method()
+        for net in method.nets.values():
+            place(net, device, spec.precision)
         return {protocol: evaluator.scores(method, protocol) for protocol in protocols}

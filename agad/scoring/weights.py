@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from agad.data.prepared import Prepared
 from agad.errors import DataError, SpecError
 from agad.methods import Method, method_of
 from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec
@@ -35,17 +36,28 @@ class Weights:
     data_digest: str
     nets: dict[str, dict[str, Tensor]]
 
+    @classmethod
+    def of(cls, method: Method, spec: RunSpec, data: Prepared) -> Weights:
+        """Those that a method has now, trained on some data."""
+        nets = {name: main_state(net) for name, net in method.nets.items()}
+        return cls(spec=spec, channels=data.channels, data_digest=data.digest, nets=nets)
+
     def build_method(self) -> Method:
         """The method with these weights, on the CPU, its batch norms in BNMode.RUNNING.
 
-        Raises DataError where one of its weights is not there: the net would keep that which it was initialised with.
+        Raises DataError where one of its weights is not there: the net would keep that which it was initialised with;
+        and where they do not fit the net.
         """
         method = method_of(self.spec, self.channels)
         for name, net in method.nets.items():
-            own = net.state_dict()
-            if missing := [key for key in own if ".aux." not in key and key not in self.nets[name]]:
+            own, saved = net.state_dict(), self.nets.get(name, {})
+            if missing := [key for key in own if ".aux." not in key and key not in saved]:
                 raise DataError(f"the weights of the {name} lack {missing[0]}, {len(missing)} in all")
-            net.load_state_dict({**own, **self.nets[name]})
+            try:
+                net.load_state_dict({**own, **saved})
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())[:160]
+                raise DataError(f"the weights of the {name} are not those of its spec ({reason})") from error
         return method
 
 

@@ -186,6 +186,10 @@ PROVENANCE = {
     "train_seconds": Column(_F64, "Time in training, over all attempts that led to this state.", "s", low=0),
     "eval_seconds": Column(_F64, "Time in scoring, over all attempts that led to this state.", "s", low=0),
     "resumes": _count("Times that the run was continued from a checkpoint."),
+    "resumed_from": _text(
+        "What made the checkpoints that the run was continued from, where that was another code, torch, device, "
+        "instruction set or number of threads: name=value of what differs; null: nothing did."
+    ),
     "peak_memory_bytes": _count(
         "Largest memory: device memory on CUDA, resident memory on the CPU.", "bytes", type_=_I64
     ),

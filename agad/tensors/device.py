@@ -86,19 +86,30 @@ def rounding(device: torch.device, precision: str) -> Iterator[None]:
 def settings(device: torch.device, threads: int | None) -> Iterator[None]:
     """Torch's settings for runs, restored at their end: thread count; on CUDA deterministic algorithms.
 
-    TF32 is off there; `rounding` switches it on for what has that precision.
+    TF32 is off there; `rounding` switches it on for what has that precision. What the caller has set for numbers of its
+    own means nothing to a run: autocast, inference mode, precision of products, default type and device. So has an
+    environment that rounds products to TF32, as in some containers.
     """
-    before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
+    before = torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    with contextlib.ExitStack() as stack:
+        stack.callback(torch.set_num_threads, before[0])
+        stack.callback(torch.set_default_dtype, before[1])
+        stack.callback(torch.set_float32_matmul_precision, before[2])
+        if threads is not None:
+            torch.set_num_threads(threads)
+        torch.set_default_dtype(torch.float32)
+        torch.set_float32_matmul_precision("highest")
+        for kind in {"cpu", device.type}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(mode=False))
+            stack.enter_context(torch.no_grad())
+        if torch.get_default_device().type != "cpu":  # not always: it slows every call
+            stack.enter_context(torch.device("cpu"))
         if device.type == "cuda":
-            with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-                yield
-        else:
-            yield
-    finally:
-        torch.set_num_threads(before)
+            flags = torch.backends.cudnn.flags
+            stack.enter_context(flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False))
+        yield
 
 
 def device_name(device: torch.device) -> str:

@@ -15,7 +15,7 @@ from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import NonFiniteLoss
 from agad.scoring.evaluate import Evaluator, Scores, of_order
 from agad.scoring.reconstructions import reconstruction_columns
-from agad.scoring.weights import Weights, main_state, save_weights
+from agad.scoring.weights import Weights, save_weights
 from agad.spec.run import VALIDATION_PROTOCOLS, RunSpec
 from agad.store.schema import RunRecord
 from agad.tensors.device import peak_memory_bytes
@@ -24,6 +24,7 @@ from agad.tensors.precision import say_once
 from agad.train.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
 from agad.train.control import Action, CurvePoint, Interrupted, Member, Progress, Pruned
 from agad.train.graph.updater import Updater, updater_of
+from agad.train.makers import Makers
 from agad.train.pace import Clock, Pace
 from agad.train.row import (
     TEST,
@@ -86,6 +87,7 @@ class Session:
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
         self._resumes = 0
+        self._makers = Makers(device)
         self._updater: Updater | None = None
         self._is_whole = True  # false in the midst of an update
         self.together, self._peak = 1, 0
@@ -248,6 +250,7 @@ class Session:
             "scores": {protocol: torch.from_numpy(scores) for protocol, scores in self._scores.items()},
             "seconds": self._seconds,
             "resumes": self._resumes,
+            "made_by": self._makers.state(),
             "together": self.together,
             "peak": self._peak_memory(),
         }
@@ -258,6 +261,7 @@ class Session:
         self._scores = {protocol: scores.numpy() for protocol, scores in state["scores"].items()}
         self._seconds = state["seconds"]
         self._resumes = state["resumes"]
+        self._makers.resume(state.get("made_by"))
         self.together = state.get("together", 1)  # older checkpoints lack it
         self._peak = state["peak"]
 
@@ -277,6 +281,7 @@ class Session:
             "train_seconds": self._seconds["train"],
             "eval_seconds": self._seconds["eval"],
             "resumes": self._resumes,
+            "resumed_from": self._makers.others(),
             "peak_memory_bytes": self._peak_memory(),
             "started_at": self._started_at,
             "finished_at": now(),
@@ -289,11 +294,5 @@ class Session:
         """Save the weights where there is a folder for them; the file's name, or None."""
         if self._options.weights_dir is None:
             return None
-        training = self.training
-        weights = Weights(
-            spec=self._spec,
-            channels=self._data.channels,
-            data_digest=self._data.digest,
-            nets={name: main_state(net) for name, net in training.method.nets.items()},
-        )
+        weights = Weights.of(self.training.method, self._spec, self._data)
         return save_weights(Path(self._options.weights_dir), weights).name

@@ -46,7 +46,7 @@ def compute(training: Training, x: Tensor) -> Computed:
 
     No value of a tensor is read by the host, and nothing but `training.tensors()` changes.
     """
-    with rounding(x.device, training.spec.precision):
+    with torch.enable_grad(), rounding(x.device, training.spec.precision):  # also where the caller needs none
         losses = training.method.losses(forward(training, x))
         backward(training, losses)
     training.set_rates()

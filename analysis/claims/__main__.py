@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agad import console
+from agad import console, files
 
 from .short import short_claims
-from .table import claims_table, findings
+from .table import CSV_BEGINS, claims_table, findings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(options: argparse.Namespace) -> int:
+    if options.out:
+        console.check_target("--out", options.out, CSV_BEGINS)
     found = findings(options.folders)
     sheet = short_claims(found) if options.short else claims_table(found)
     if options.out:
-        options.out.write_text(sheet.to_csv(), encoding="utf-8")
+        files.replace_text(options.out, sheet.to_csv())
     print(sheet.to_markdown())
     return 0
 

@@ -60,12 +60,14 @@ class Orders:
         backbones: from the least to the most.
         unit: what the printed numbers are in.
         scale: number of the column's units in one.
+        alike: fields and columns in which all must agree.
     """
 
     column: str
     backbones: tuple[str, ...]
     unit: str
     scale: float
+    alike: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ _MEDICAL = ("alzheimer", "chest_xray", "lung_histopathology", "retinal_oct")
 _UNET = {"backbone": "unet", "method": "agad", "batch_norm": "shared", "adversarial_context": "on"}
 _CONTEXT = {name: value for name, value in _UNET.items() if name != "adversarial_context"}
 _BATCH_NORM = {name: value for name, value in _UNET.items() if name != "batch_norm"}
+_PASSES = ("dataset", "image_size", "device_name", "threads")
 _PLAIN = {name: value for name, value in _UNET.items() if name != "backbone"}
 
 
@@ -177,13 +180,13 @@ CLAIMS: tuple[Claim, ...] = (
         "the naive generator is the smallest, UNet++ the largest",
         "A.2, Table 8",
         "2.04, 7.76, 9.04",
-        Orders("parameters_g", ("naive", "unet", "unetpp"), "M", 1e6),
+        Orders("parameters_g", ("naive", "unet", "unetpp"), "M", 1e6, ("image_size",)),
     ),
     Claim(
         "the naive generator is the fastest, UNet++ the slowest",
         "A.2, Table 8",
         "2.67, 5.41, 16.73",
-        Orders("inference_ms_batch1", ("naive", "unet", "unetpp"), "ms", 1.0),
+        Orders("inference_ms_batch1", ("naive", "unet", "unetpp"), "ms", 1.0, _PASSES),
     ),
 )
 """The paper's claims that rows can bear out, in its order."""

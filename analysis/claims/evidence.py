@@ -18,7 +18,7 @@ from .. import cells as cells_of
 from .. import curves, stats
 from ..cells import RUN_COLUMNS, Cells
 from ..load import Results, Rows, open_store
-from ..paper.numbers import SCORING_FIELDS
+from ..paper.numbers import QUIET_FIELDS
 from ..summary import CELL
 from ..table_rows import seeds_shared
 from .claim import CLAIMS, Gains
@@ -58,7 +58,7 @@ Evidence = dict[str, Group]
 
 def key_of(values: Mapping[str, Any], **other: Any) -> str:
     """What names a group: all fields but those that only set what is scored; `other` takes the place of some."""
-    return json.dumps({name: of for name, of in {**values, **other}.items() if name not in SCORING_FIELDS})
+    return json.dumps({name: of for name, of in {**values, **other}.items() if name not in QUIET_FIELDS})
 
 
 def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evidence, Cells]:

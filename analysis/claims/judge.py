@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,7 +139,8 @@ def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
             printed = [best.classes[c] if best.classes else best.avg for c in runs.index]
             gains = 100 * runs.to_numpy(float) - np.array(printed, float)[:, None]
             effects[protocol] = _effect(gains, shared=group.shared)
-        yield place, (f"beside {best.method}", *match.differences), effects
+        batch = _changed(group.values, (paper.BATCH_FIELD,))
+        yield place, (f"beside {best.method}", *match.differences, *batch), effects
 
 
 def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
@@ -214,25 +215,37 @@ def _p_value(distance: float, error: float, degrees: float) -> float:
 
 
 def _settings(values: Mapping[str, Any]) -> tuple[str, ...]:
-    names = ("updates", "precision", "eval_precision", "bn_update", "seed_scope")
+    names = ("updates", "precision", "eval_precision", "bn_update", "seed_scope", paper.BATCH_FIELD)
+    return _changed(values, names)
+
+
+def _changed(values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     defaults = json_defaults()
     return tuple(f"{name}={values[name]}" for name in names if name in values and values[name] != defaults[name])
 
 
 def _orders(claim: Claim, test: Orders, evidence: Evidence) -> Finding:
-    found: dict[str, float] = {}
-    for backbone in test.backbones:
-        runs = [
-            group.runs[test.column]
-            for group in evidence.values()
-            if group.values["backbone"] == backbone and group.values["method"] == "agad"
-        ]
-        known = pd.concat(runs).dropna() if runs else pd.Series(dtype=float)
-        if len(known):
-            found[backbone] = float(known.median()) / test.scale
+    known = _measured_alike(test, evidence)
+    there = [name for name in test.backbones if name in known.groups]
+    found = {name: float(known.get_group(name).median()) / test.scale for name in there}
     words = ", ".join(f"{paper.BACKBONES[name]} {number:.2f} {test.unit}" for name, number in found.items())
     if len(found) < len(test.backbones):
         return Finding(claim, None, (), {}, NOT_TESTED, words)
     numbers = list(found.values())
     rising = all(low < high for low, high in itertools.pairwise(numbers))
     return Finding(claim, None, (), {}, HOLDS if rising else DOES_NOT, words)
+
+
+def _measured_alike(test: Orders, evidence: Evidence) -> Any:
+    """The column by backbone, of images and machines for which all backbones were measured that were at all."""
+    fields = ("backbone", "dataset", "image_size")
+    runs = [
+        group.runs.assign(**{name: group.values[name] for name in fields})
+        for group in evidence.values()
+        if group.values["method"] == "agad" and group.values["backbone"] in test.backbones
+    ]
+    if not runs:
+        return pd.DataFrame({name: [] for name in (*fields, test.column)}).groupby("backbone")[test.column]
+    every = pd.concat(runs).dropna(subset=[test.column])
+    of_place = every.groupby(list(test.alike), dropna=False)["backbone"].transform("nunique")
+    return every[of_place == every["backbone"].nunique()].groupby("backbone")[test.column]

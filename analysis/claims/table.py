@@ -20,6 +20,9 @@ from .claim import CLAIMS, Claim, Place
 from .evidence import read
 from .judge import NOT_TESTED, RESULTS, Effect, Finding, judge
 
+CSV_BEGINS = b"claim,source,"
+"""The first bytes of the numbers as CSV."""
+
 _MARKS = {True: "✓", False: "✗", None: ""}
 
 

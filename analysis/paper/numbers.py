@@ -150,6 +150,12 @@ CLASS_COUNTS = {
 SCORING_FIELDS = names_where(lambda known: known.scoring)
 """Fields of RunSpec that set what is scored and when; the headline AUROC does not depend on them."""
 
+BATCH_FIELD = "eval_batch_size"
+"""The one of them that AUROCs under ORDER_PROTOCOLS depend on: a batch is what batch norm's statistics come from."""
+
+QUIET_FIELDS = tuple(name for name in SCORING_FIELDS if name != BATCH_FIELD)
+"""Those on which no AUROC depends."""
+
 MISPRINTED_AVERAGES = (
     ("table1", "mnist", OURS),
     ("table1", "cifar10", "AnoGAN"),

@@ -39,7 +39,7 @@ class Pair:
 
 
 def pairs(cells: Cells) -> Iterator[Pair]:
-    """Every variant beside its baseline, field by field.
+    """Every variant beside each of its baselines, field by field; methods may have several (see _others).
 
     A field's baseline is the paper's, else RunSpec's former default, else its default.
     """
@@ -49,10 +49,13 @@ def pairs(cells: Cells) -> Iterator[Pair]:
             continue
         baseline = BASELINES.get(name, defaults[name])
         keys = [_others(cells, row, name) for row in range(len(cells.rows))]
-        baselines = {key: row for row, key in enumerate(keys) if cells.rows[row][name] == baseline}
+        baselines = defaultdict(list)
+        for row, key in enumerate(keys):
+            if cells.rows[row][name] == baseline:
+                baselines[key].append(row)
         for row, values in enumerate(cells.rows):
-            if values[name] != baseline and keys[row] in baselines:
-                yield Pair(name, baselines[keys[row]], row)
+            if values[name] != baseline:
+                yield from (Pair(name, of, row) for of in baselines[keys[row]])
 
 
 def choices(cells: Cells, found: Sequence[Pair]) -> dict[Pair, str]:
@@ -67,7 +70,17 @@ def choices(cells: Cells, found: Sequence[Pair]) -> dict[Pair, str]:
         names = [name for name in cells.fields if len({key_text(name, values[name]) for values in rows}) > 1]
         for pair, values in zip(same, rows, strict=True):
             texts[pair] += "".join(f", {heading(name)} {key_text(name, values[name])}" for name in names)
+            texts[pair] += _of_baseline(cells, pair, same)
     return texts
+
+
+def _of_baseline(cells: Cells, pair: Pair, alike: Sequence[Pair]) -> str:
+    """What tells a pair's baseline from those of pairs that would print alike, where its variant does not."""
+    own, other = (cells.rows[row] for row in (pair.baseline, pair.variant))
+    names = [name for name in cells.fields if name != pair.field and own[name] != other[name]]
+    telling = [name for name in names if any(cells.rows[one.baseline][name] != own[name] for one in alike)]
+    texts = ", ".join(f"{heading(name)} {key_text(name, own[name])}" for name in telling)
+    return f" with {texts}" if texts else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,10 @@ def _provenance(cells: Cells) -> Iterator[str]:
     yield f"Made with: {'; '.join(single)}."
     if mixed:
         yield f"Mixed: {'; '.join(mixed)}."
+    resumed = Counter(ok["resumed_from"].dropna())
+    if resumed:
+        parts = ", ".join(f"{text} ({count} runs)" for text, count in resumed.most_common())
+        yield f"Begun by something else and continued from a checkpoint: {parts}."
     made_by = set(ok["code_digest"].dropna().unique())
     if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
         yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."

@@ -99,7 +99,7 @@ def _main(options: argparse.Namespace, again: str) -> int:
     say(f"normal: {data.class_names[spec.target_class]} (class {spec.target_class}); "
         f"{spec.held_out(data.train_counts[spec.target_class])} of its training images are held out for the "
         "threshold")  # fmt: skip
-    if not spec.evaluate_test:
+    if not (normals and anomalies):
         say(f"no AUROC: the test images are {normals} normal and {anomalies} anomalous ones, it needs both")
     device = resolve_device(options.device)
     row = _trained(spec, options, root, device)

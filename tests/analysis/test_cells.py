@@ -15,7 +15,7 @@ from agad.store.schema import LIGHT_COLUMNS
 from analysis.cells import of_rows, read, read_all
 from analysis.table_rows import ONE_KNOWN
 from analysis.tables.layouts.one_known import one_known
-from tests.helpers.analysis_rows import commit_all, drawn, specs
+from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
 
 def test_rows_alone_make_the_same_numbers_as_their_plan(tmp_path):
@@ -105,3 +105,18 @@ def test_ganomaly_is_never_compared_with_agads_numbers(tmp_path):
     commit_all(ResultStore(tmp_path), runs, drawn)
     cells = read_all(tmp_path)
     assert cells.matches == (None,)
+
+
+def test_rows_whose_classes_have_other_numbers_share_no_table(tmp_path):
+    """As when a folder got a class between two sizes, whose data have other digests; one at the end harms none."""
+    store = ResultStore(tmp_path)
+    of_size = {16: ["a", "b"], 32: ["a", "b", "c"], 48: None}
+    for size, names in of_size.items():
+        spec = RunSpec(dataset="folder:x", normal_class=0, image_size=size)
+        store.commit(ok_row(spec, 0.9, class_names=names, data_digest=str(size)))
+    assert len(read_all(tmp_path).rows) == 3
+
+    spec = RunSpec(dataset="folder:x", normal_class=0, image_size=64)
+    store.commit(ok_row(spec, 0.9, class_names=["a", "aa", "b"], data_digest="64"))
+    with pytest.raises(AnalysisError, match="class 1 is aa in some and b in others"):
+        read_all(tmp_path)

@@ -95,30 +95,40 @@ class Masks:
 
         So of anomalies that nobody marked nothing is counted: their pixels are not clear.
 
-        Raises DataError for a mask that cannot be read.
+        Raises DataError for a mask that cannot be read, and for one of anomalies that marks nothing.
         """
         image = Path(path).absolute()
         kind = image.parent.name
         truth = image.parent.parent.parent / _GROUND_TRUTH
         if not truth.is_dir():
             return None
+        is_normal = kind == self.normal or is_called_normal(kind)
         if not (truth / kind).is_dir():
-            is_normal = kind == self.normal or is_called_normal(kind)
             return np.zeros(_bounded(_size(path)), bool) if is_normal else None
         for stem in (f"{image.stem}_mask", image.stem):
             for suffix in sorted(SUFFIXES):
                 if (found := truth / kind / f"{stem}{suffix}").is_file():
-                    return _mask(found)
+                    mask = _mask(found)
+                    if not (is_normal or mask.any()):
+                        raise DataError(f"the mask {found} marks no pixel (of 16 bits the upper 8 count)")
+                    return mask
         return None
 
 
 def _mask(path: Path) -> NDArray[np.bool_]:
+    from scipy.ndimage import label
+
     pixels = decode(str(path), str(path))
     if isinstance(pixels, Damaged):
         raise DataError(f"the mask {path} cannot be read: {pixels.reason}")
     marked = Image.fromarray((pixels.max(2) if pixels.ndim == 3 else pixels) > 0)
     height, width = _bounded(pixels.shape[:2])
-    return np.asarray(marked.convert("L").resize((width, height), Image.Resampling.BOX)) >= 128
+    covered = np.asarray(marked.convert("L").resize((width, height), Image.Resampling.BOX))
+    mask = covered >= 128
+    # A region too thin to cover half of any pixel stays, wherever it was: else it would count as clear.
+    regions, _ = label(covered > 0, np.ones((3, 3)))
+    seen = np.isin(regions, regions[mask])
+    return mask | ((covered > 0) & ~seen)
 
 
 def _size(path: str) -> tuple[int, int]:

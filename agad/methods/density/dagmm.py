@@ -82,7 +82,7 @@ class Autoencoder(BatchNormNet):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images x (N, channels, 32, 32) in [-1, 1] to codes (N, CODE) and reconstructions, shaped as x."""
         code: Tensor = self.code(self.down(x).flatten(1))
-        first = self.dense_norm(self.dense(code)[:, :, None, None]).view(len(x), _WIDTHS[-1], 4, 4)
+        first = self.dense_norm(self.dense(code)[:, :, None, None]).view(-1, _WIDTHS[-1], 4, 4)
         return code, self.up(first).tanh()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agad.spec import catalogue
-from agad.spec.fields import LEADING_FIELDS
+from agad.spec.fields import LEADING_FIELDS, names_in
 
 from ...cells import Cells
 from ...paper import numbers as paper
@@ -17,6 +17,9 @@ TABLES = ("table1", "table2")
 """Tables of the paper that compare methods."""
 
 _METHOD = "method"
+
+_STATED = tuple(name for name in names_in("data") if name in paper.STATED_DEFAULTS)
+"""What the paper states of the images that all methods of a table see: their size, and where anomalies come from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ class Rival:
 def rivals(cells: Cells, table: str) -> tuple[Rival, ...]:
     """The rows of other methods that fit a line of a table of the paper, by name; none where it compares no methods.
 
+    They see the images that the paper states, as AGAD's own rows must.
+
     Anomalies in training come from all other classes, as in AGAD's own rows: those of one known class at a time are in
     a table of their own.
     """
@@ -56,8 +61,7 @@ def rivals(cells: Cells, table: str) -> tuple[Rival, ...]:
         for index, values in enumerate(cells.rows)
         if values[_METHOD] != "agad"
         and (values["dataset"], values["gamma"]) in places
-        and values["protocol"] == "one_vs_rest"
-        and not values["known_anomaly_classes"]
+        and all(values[name] == paper.STATED_DEFAULTS[name] for name in _STATED)
         and cells.summary["ok"].iloc[index]
     ]
     found = sorted((_rival(cells, index, rows) for index in rows), key=lambda rival: rival.name)
@@ -82,12 +86,15 @@ def _rival(cells: Cells, index: int, rows: list[int]) -> Rival:
 
 
 def _settings(cells: Cells, index: int, rows: list[int]) -> Iterator[str]:
-    """In what a row differs from others of its method, `(gcn)`."""
+    """In what a row differs from others of its method, `(gcn)`, and what of its normals was held out."""
     same = [cells.rows[row] for row in rows if cells.rows[row][_METHOD] == cells.rows[index][_METHOD]]
     names = [name for name in cells.fields if name not in (*LEADING_FIELDS, _METHOD)]
     told = [name for name in names if len({key_text(name, values[name]) for values in same}) > 1]
-    if told:
-        yield f"({', '.join(key_text(name, cells.rows[index][name]) for name in told)})"
+    texts = [key_text(name, cells.rows[index][name]) for name in told if name != "validation"]
+    if cells.rows[index]["validation"]:
+        texts.append(f"{cells.rows[index]['validation']:.0%} held out")
+    if texts:
+        yield f"({', '.join(texts)})"
 
 
 def _title(method: str) -> str:

@@ -236,6 +236,39 @@ def test_a_state_outside_of_the_model_is_found_and_nothing_is_called_the_models_
     assert "keeps a state outside" in found.sentence
 
 
+def running_range() -> Score:
+    """Brightness in the range of all images seen so far, as some normalise scores while they go."""
+    seen = {"low": torch.inf, "high": -torch.inf}
+
+    def score(x: Tensor) -> Tensor:
+        scores = brightness(x)
+        seen["low"], seen["high"] = min(seen["low"], float(scores.min())), max(seen["high"], float(scores.max()))
+        return (scores - seen["low"]) / (seen["high"] - seen["low"])
+
+    return score
+
+
+def growing_bank() -> Score:
+    """Distance to images of the first three test batches."""
+    bank: list[Tensor] = []
+
+    def score(x: Tensor) -> Tensor:
+        bank.append(x[:2].flatten(1).clone())
+        return torch.cdist(x.flatten(1), torch.cat(bank[:3])).min(1).values
+
+    return score
+
+
+@pytest.mark.parametrize("make", [running_range, growing_bank])
+def test_a_state_that_is_full_after_the_first_pass_is_found(make):
+    """No probe moves it any more; only the scores that the user has rest on it."""
+    found = of(make())
+
+    assert severities(found, "history") == [WRONG]
+    assert found.depends is None
+    assert "keeps a state outside" in found.sentence
+
+
 def test_a_state_inside_a_module_is_found_and_restored():
     class Drifts(nn.Module):
         def __init__(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -181,3 +182,10 @@ def test_scores_on_a_gpu(method: str) -> None:
 
     assert_array_equal(np.concatenate([one.score(IMAGES[order[:7]]), one.score(IMAGES[order[7:]])]), alone[order])
     assert alone == pytest.approx(detector(method).score(IMAGES), rel=1e-3)
+
+
+@pytest.mark.parametrize("caller", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")])
+def test_what_the_caller_has_set_of_torch_changes_no_score(caller) -> None:
+    expected = detector().score(noise(5))
+    with caller():
+        assert np.array_equal(Detector(detector().content).score(noise(5)), expected)

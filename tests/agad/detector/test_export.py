@@ -8,11 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from agad.data.prepared import open_prepared
 from agad.detector import export
 from agad.detector.export import export_onnx
 from agad.errors import AgadError, SpecError
 from agad.spec.run import RunSpec
 from tests.helpers.own_detectors import SIZE, data, detector, fitted, noise
+from tests.helpers.raw_data import fill
 
 
 def exported(method: str, target: Path, mode: str = "L"):
@@ -64,6 +66,40 @@ def test_without_the_packages_it_says_what_to_install(tmp_path: Path, monkeypatc
     monkeypatch.setattr(export, "_NEEDED", ("no_such_package_of_onnx",))
     with pytest.raises(AgadError, match=r"pip install 'agad\[onnx\]'"):
         export_onnx(detector("knn"), tmp_path / "one.onnx")
+
+
+@pytest.mark.slow
+def test_a_model_that_onnx_cannot_run_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one whose graph holds for one number of images alone; nothing is written."""
+    exported("knn", tmp_path / "good.onnx")
+    monkeypatch.setattr(export, "_compared", lambda model, _: _run_on_other_images(model))
+    with pytest.raises(SpecError, match="method=knn becomes a model that ONNX cannot run"):
+        export_onnx(detector("knn"), tmp_path / "one.onnx")
+    assert not (tmp_path / "one.onnx").exists()
+
+
+def _run_on_other_images(model: bytes) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    session.run(["score"], {"pixels": noise(3, 2 * SIZE)[:, None]})
+    return 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["esad", "ssad"])
+def test_a_method_for_32x32_alone_is_exported_for_any_number_of_images(method: str, tmp_path: Path) -> None:
+    """ESAD's decoder makes images of codes, whose number a graph must not keep."""
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="pip install 'agad[onnx]'")
+    root = tmp_path / "data"
+    fill(root / "parts" / "train" / "good", 20, 0)
+    fill(root / "parts" / "test" / "good", 4, 50)
+    fill(root / "parts" / "test" / "bent", 4, 60)
+    prepared = open_prepared("folder:parts", 32, data_root=root, cache=tmp_path / "cache")
+    one = fitted(prepared, 1, {"method": method, "updates": 2, "batch_size": 8})
+
+    assert export_onnx(one, tmp_path / "one.onnx") < export.TOLERANCE
 
 
 def test_bf16_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

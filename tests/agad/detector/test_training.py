@@ -195,3 +195,10 @@ def test_weights_of_other_images_are_refused(tmp_path: Path) -> None:
     fill(tmp_path / "only", 1, 900)
     with pytest.raises(DataError, match="was trained on other images"):
         detector_of(tmp_path / record.values["weights"], opened(tmp_path / "only"), {}, device="cpu")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02])
+def test_a_fit_that_holds_out_no_normal_is_refused_before_it_is_trained(share: float) -> None:
+    """Of 40; it would have no threshold at its end."""
+    with pytest.raises(SpecError, match=rf"validation={share:g} holds out none of 40 .* take validation=0\.2"):
+        spec_of(data(), 1, {"validation": share})

@@ -17,6 +17,7 @@ from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNMode, bn_mod
 from agad.scoring.evaluate import Evaluator, score_weights
 from agad.scoring.weights import Weights, load_weights, main_state, save_weights
 from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS
+from agad.tensors.file import load_tensors, save_tensors
 from tests.helpers.science import CPU, OPTIONS, made_up, small, with_images
 
 SIZE = 16
@@ -295,3 +296,20 @@ def test_weights_under_another_run_s_name_are_refused(tmp_path: Path):
     with pytest.raises(DataError, match=f"are of run {small().run_id}, and not of the one"):
         load_weights(other)
     assert load_weights(other.rename(tmp_path / "detector.pt")).spec == small()
+
+
+@pytest.mark.parametrize("change", ["no net", "one net", "another shape"])
+def test_weights_that_do_not_fit_their_spec_are_a_data_error_of_one_line(tmp_path: Path, change: str):
+    """Whoever wrote the file: as one whose spec was edited."""
+    path = with_saved_weights(tmp_path)
+    content = load_tensors(path)
+    nets = content["nets"]
+    changed = {
+        "no net": {},
+        "one net": {"generator": nets["generator"]},
+        "another shape": {name: {key: of[..., :1] for key, of in state.items()} for name, state in nets.items()},
+    }
+    save_tensors(path, content | {"nets": changed[change]})
+    with pytest.raises(DataError, match=r"the weights of the (generator|discriminator) (lack|are not those)") as caught:
+        score_weights(path, options=OPTIONS, data=made_up())
+    assert "\n" not in str(caught.value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from agad.errors import DataError, DeviceError, NonFiniteLoss, SpecError
 from agad.scoring.evaluate import score_weights
 from agad.scoring.weights import load_weights
 from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS, RunSpec, field_names, spec_field
+from agad.store import provenance
 from agad.store.provenance import code_digest, collect, git_state
 from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
-from agad.train.checkpoint import find_checkpoint
+from agad.train.checkpoint import find_checkpoint, save_checkpoint
 from agad.train.run import Action, Interrupted, Progress, train
 from tests.helpers.science import OPTIONS, made_up, small, with_images
 from tests.helpers.specs import ARNET, GEOTRANS, PRETRAINING
@@ -46,6 +48,47 @@ def numbers(record: RunRecord) -> dict[str, Any]:
 def whole() -> dict[str, Any]:
     """The numbers of the run that nothing interrupts."""
     return numbers(run())
+
+
+@contextlib.contextmanager
+def of_double_precision() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        assert torch.get_default_dtype() == torch.float64, "as it was"
+        torch.set_default_dtype(torch.float32)
+
+
+@contextlib.contextmanager
+def of_rounded_products() -> Iterator[None]:
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        assert torch.get_float32_matmul_precision() == "medium", "as it was"
+        torch.set_float32_matmul_precision("highest")
+
+
+CALLERS = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu"),
+    "default_device": lambda: torch.device("meta"),
+    "default_dtype": of_double_precision,
+    "matmul_precision": of_rounded_products,
+}
+"""What a caller may have set for work of its own."""
+
+
+@pytest.mark.parametrize("name", CALLERS)
+def test_what_the_caller_has_set_of_torch_changes_no_number(whole: dict[str, Any], name: str, tmp_path: Path) -> None:
+    """Neither of a run, which else is not trained at all or in another precision, nor of its weights scored again."""
+    with CALLERS[name]():
+        record = run(weights_dir=str(tmp_path))
+        scores = score_weights(tmp_path / record.values["weights"], ["eval"], data=made_up(), options=OPTIONS)
+    assert numbers(record) == whole
+    assert scores["eval"].tolist() == whole["scores_eval"]
 
 
 # -- the row ---------------------------------------------------------------------------------------------------------
@@ -242,6 +285,46 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     assert numbers(record) == whole
     assert record.values["resumes"] == (call > 1)  # a run that has done nothing leaves no checkpoint
     assert record.values["updates_done"] == 3
+
+
+def test_a_row_says_what_else_made_the_checkpoint_it_goes_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Code, torch, device, instructions and threads change bits; the row's own columns are the last attempt's."""
+
+    def interrupted(attempt: int, **options: Any) -> None:
+        # At the second call of each attempt: something has been done, and so a checkpoint is written.
+        with pytest.raises(Interrupted):
+            run(checkpoint_dir=str(tmp_path), attempt=attempt, control=at(8, Action.STOP), **options)
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(provenance, "code_digest", lambda: "old")
+        interrupted(1)
+        interrupted(2, threads=2)
+    record = run(checkpoint_dir=str(tmp_path), attempt=3, threads=1)
+
+    assert record.values["resumed_from"] == "code_digest=old | code_digest=old; threads=2"
+    assert record.values["code_digest"] == code_digest()
+    assert record.values["resumes"] == 2
+    assert record.to_table()["resumed_from"].to_pylist() == [record.values["resumed_from"]]
+
+
+def test_a_row_of_one_maker_says_nothing_of_others(tmp_path: Path):
+    assert run().values["resumed_from"] is None
+    with pytest.raises(Interrupted):
+        run(checkpoint_dir=str(tmp_path), control=at(8, Action.STOP))
+    assert run(checkpoint_dir=str(tmp_path), attempt=2).values["resumed_from"] is None
+
+
+def test_a_checkpoint_that_does_not_say_what_made_it_is_of_unknown_code(tmp_path: Path):
+    """One by an older agad: it is used, as before."""
+    with pytest.raises(Interrupted):
+        run(checkpoint_dir=str(tmp_path), control=at(8, Action.STOP))
+    found, _ = find_checkpoint(tmp_path, small(), made_up().digest)
+    assert found is not None
+    del found.state["made_by"]
+    save_checkpoint(tmp_path, small(), 1, made_up().digest, found)
+    record = run(checkpoint_dir=str(tmp_path), attempt=2)
+
+    assert (record.values["resumes"], record.values["resumed_from"]) == (1, "code_digest=unknown")
 
 
 @pytest.mark.slow

@@ -11,10 +11,11 @@ import pytest
 from agad.spec.fields import json_defaults
 from analysis import stats
 from analysis.claims.__main__ import main
-from analysis.claims.claim import CLAIMS, Beats, Claim, Gains
+from analysis.claims.claim import CLAIMS, Beats, Claim, Gains, Orders
 from analysis.claims.evidence import Group, key_of
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
-from analysis.claims.table import claims_table, findings
+from analysis.claims.table import CSV_BEGINS, claims_table, findings
+from analysis.paper.numbers import BATCH_FIELD
 from analysis.summary import AUROC_COLUMNS, CELL
 from tests.conftest import ROOT
 
@@ -83,6 +84,54 @@ def test_runs_that_differ_in_anything_else_are_no_pair():
 def test_what_is_scored_makes_no_difference_to_a_pair():
     off = group({}, "off")
     assert result_of(CONTEXT, group({"": 0.1}, "on"), replace(off, values={**off.values, "curve": [100]})) == HOLDS
+
+
+def test_batches_of_another_size_are_no_pair():
+    """What is read off a test batch depends on its size; both sizes, which the runs say, are judged alone."""
+    on, off = group({"auroc_batch_normals_first": 0.2}, "on"), group({}, "off")
+    small = replace(on, values={**on.values, BATCH_FIELD: 16})
+    assert result_of(CONTEXT, small, off) == NOT_TESTED
+    (found,) = judged(CONTEXT, small, replace(off, values={**off.values, BATCH_FIELD: 16}), off)
+    assert found.settings[-1] == f"{BATCH_FIELD}=16"
+
+
+def test_beats_keeps_batches_of_different_sizes_apart():
+    """Their AUROCs in batches are no one mean."""
+    claim = Claim("", "", "", Beats("table1", (("cifar10", 0.0),)))
+    one = replace(group({}, "on"), values=_main())
+    other = replace(group({"auroc_batch_normals_first": 0.4}, "on"), values={**_main(), BATCH_FIELD: 16})
+    plain, small = judged(claim, one, other)
+    assert (plain.settings[1:], small.settings[1:]) == ((), (f"{BATCH_FIELD}=16",))
+    gains = [of.effects["batch_normals_first"].interval.estimate for of in (plain, small)]
+    assert gains[1] - gains[0] == pytest.approx(40, abs=1)
+
+
+FAST = Claim("", "", "", Orders("inference_ms_batch1", ("naive", "unet"), "ms", 1.0, ("image_size", "device_name")))
+
+
+@pytest.mark.parametrize(("device", "size", "result"), [("a", 32, HOLDS), ("b", 32, NOT_TESTED), ("a", 64, NOT_TESTED)])
+def test_times_of_other_machines_or_images_are_in_no_order(device, size, result):
+    timed = [group({}, "on", classes=1) for _ in range(2)]
+    for one, milliseconds, where in zip(timed, (1.0, 2.0), ("a", device), strict=True):
+        one.runs[["inference_ms_batch1", "device_name"]] = milliseconds, where
+    sizes = {"naive": 32, "unet": size}
+    timed = [
+        replace(one, values={**one.values, "backbone": name, "image_size": of})
+        for one, (name, of) in zip(timed, sizes.items(), strict=True)
+    ]
+    assert result_of(FAST, *timed) == result
+
+
+def test_out_overwrites_no_file_of_another_kind(tmp_path, demo, capsys):
+    """Its own it does."""
+    own, other = tmp_path / "claims.csv", tmp_path / "thesis.tex"
+    other.write_text("years of work")
+    assert main([str(demo), "--out", str(other)]) == 2
+    assert "--out" in capsys.readouterr().err
+    assert other.read_text() == "years of work"
+    for _ in range(2):
+        assert main([str(demo), "--out", str(own)]) == 0
+    assert own.read_bytes().startswith(CSV_BEGINS)
 
 
 SMOOTHER = Claim(

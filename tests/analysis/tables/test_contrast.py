@@ -110,3 +110,29 @@ def test_methods_are_compared_whatever_the_fields_are_that_one_does_not_use(tmp_
 
     assert cells.fields == ("dataset", "gamma", "method")
     assert contrast.contrast_table(cells).data["contrast"].tolist() == ["method ganomaly over agad"]
+
+
+def test_each_of_several_baselines_is_named(tmp_path):
+    """GANomaly knows no weight of the losses: it stands beside AGAD with each, and the line says which."""
+    rows = [spec for weight in (5.0, 50.0) for spec in specs((0, 1), seeds=(0,), lambda_con=weight)]
+    rows += specs((0, 1), seeds=(0,), method="ganomaly")
+    of_weight = {5.0: 0.5, 50.0: 0.9}
+    commit_all(ResultStore(tmp_path), rows, lambda spec: of_weight[spec.lambda_con] - 0.1 * (spec.method != "agad"))
+    data = contrast.contrast_table(read_all(tmp_path)).data
+    found = data[data["field"] == "method"].set_index("contrast")["eval"].to_dict()
+
+    assert found == pytest.approx(
+        {"method ganomaly over agad": -0.1, "method ganomaly over agad with lambda_con 5.0": 0.3}
+    )
+
+
+def test_batches_of_another_size_are_a_difference_of_their_own(tmp_path):
+    """AUROCs in batches depend on it: it is told in the table, and no other choice gets what it gains."""
+    rows = [*specs((0, 1), seeds=(0,)), *specs((0, 1), seeds=(0,), lambda_con=5.0, eval_batch_size=16)]
+    store = ResultStore(tmp_path)
+    for spec in rows:
+        store.commit(ok_row(spec, 0.5, auroc_batch_normals_first=0.9 if spec.eval_batch_size == 16 else 0.5))
+    cells = read_all(tmp_path)
+
+    assert "eval_batch_size" in cells.fields
+    assert contrast.contrast_table(cells) is None

@@ -25,6 +25,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
 from analysis.cells import read_all
 from analysis.tables import formats
+from analysis.tables.footnotes import notes
 from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
 from analysis.tables.table import main, plan_table
 from tests.helpers.analysis_rows import commit_all, drawn, failed_row, ok_row, specs
@@ -510,3 +511,15 @@ def test_texts_in_csv_are_no_formulas():
     cells = [line[0] for line in csv.reader(io.StringIO(text))]
     assert cells == ["'=name", "'=1+1", "'+x", "'-x", "'@x", "' =x", "plain", "-3.5"]
     assert text.count(",-1.0") == len(names)
+
+
+def test_runs_that_something_else_began_are_counted(tmp_path):
+    """A row's provenance is its last attempt's alone."""
+    one, *others = specs((0, 1, 2), seeds=(0,))
+    store = ResultStore(tmp_path)
+    store.commit(ok_row(one, 0.9, resumed_from="code_digest=old"))
+    commit_all(store, others, lambda _: 0.9)
+    cells = read_all(tmp_path)
+    found = [note for note in notes(cells, cells.summary) if "continued from a checkpoint" in note]
+
+    assert found == ["Begun by something else and continued from a checkpoint: code_digest=old (1 runs)."]

@@ -129,3 +129,32 @@ def test_a_damaged_mask_is_one_clear_line(bottle: Path) -> None:
     (bottle / "ground_truth" / "cut" / "00010_mask.png").write_bytes(b"x")
     with pytest.raises(DataError, match=r"the mask .*00010_mask\.png cannot be read: not an image"):
         Masks("good").of(str(bottle / "test" / "cut" / "00010.png"))
+
+
+def test_a_mask_of_anomalies_that_marks_nothing_is_not_taken_for_clear(bottle: Path) -> None:
+    """As one of 16 bits whose marks are 1, of which the upper 8 are 0; of a normal kind it is clear."""
+    for kind, name in (("cut", "00010"), ("good", "00000")):
+        (bottle / "ground_truth" / kind).mkdir(exist_ok=True)
+        Image.fromarray(np.ones((7, 9), np.uint16)).save(bottle / "ground_truth" / kind / f"{name}_mask.png")
+    with pytest.raises(DataError, match=r"the mask .*00010_mask\.png marks no pixel"):
+        Masks("good").of(str(bottle / "test" / "cut" / "00010.png"))
+    clear = Masks("good").of(str(bottle / "test" / "good" / "00000.png"))
+    assert clear is not None
+    assert not clear.any()
+
+
+@pytest.mark.parametrize("wide", [1, 2, 8])
+def test_a_thin_region_of_a_large_mask_is_kept(bottle: Path, wide: int) -> None:
+    """A scratch of one pixel of 1024 beside a stain: two regions, and neither counts as clear."""
+    mask = np.zeros((1024, 1024), np.uint8)
+    mask[300 : 300 + wide, 200:600] = mask[700:900, 100:300] = 255
+    Image.fromarray(mask).save(bottle / "ground_truth" / "cut" / "00011.png")
+    found = Masks("good").of(str(bottle / "test" / "cut" / "00011.png"))
+    assert found is not None
+    _, count = label(found, np.ones((3, 3)))
+
+    assert found.shape == (256, 256)
+    assert count == 2
+    assert found[75, 50:150].all(), "where the scratch is"
+    assert found[175:225, 25:75].all()
+    assert found.sum() <= 100 * max(1, wide / 4) + 50 * 50, "and no more than it covers"

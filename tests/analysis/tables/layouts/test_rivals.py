@@ -119,3 +119,20 @@ def test_what_stands_in_the_papers_tables_is_not_listed_as_outside_of_it(results
     page = write_report(results, tmp_path / "page.html").read_text()
     assert 'id="others"' not in page
     assert page.count("nearest neighbours (gcn)") == 1
+
+
+def test_a_method_on_other_images_than_the_papers_is_no_rival(tmp_path):
+    """Of another size, or with anomalies of few classes; normals that were held out are told."""
+    classes, seeds = range(10), (0,)
+    rows = [
+        *specs(classes, seeds),
+        *specs(classes, seeds, method="knn", updates=0, image_size=64),
+        *specs(classes, seeds, method="knn", updates=0, validation=0.1),
+        *specs(classes, seeds, method="pca", updates=0),
+        *specs(classes, seeds, method="logistic", updates=0, gamma=0.05, known_anomaly_draw=1),
+    ]
+    commit_all(ResultStore(tmp_path), rows, lambda _: 0.9)
+    cells = read_all(tmp_path)
+
+    assert [rival.name for rival in rivals(cells, "table1")] == ["PCA residual", "nearest neighbours (10% held out)"]
+    assert [rival.name for rival in rivals(cells, "table2") if rival.gamma] == []
