@@ -21,7 +21,7 @@ from agad.detector.content import Content, preparation_of
 from agad.detector.detector import Detector
 from agad.detector.source import test_labels
 from agad.detector.threshold import excess_p_value, highest_quantile, rate_interval
-from agad.errors import DataError
+from agad.errors import DataError, SpecError
 from agad.methods import TrainView
 from agad.scoring.auroc import LEVEL, auroc, auroc_interval
 from agad.scoring.weights import load_weights
@@ -78,7 +78,17 @@ def spec_of(data: Prepared, normal: int, changes: Mapping[str, Any]) -> RunSpec:
         **({} if makes_updates else {"updates": 0}),
         **changes,
     }
-    return RunSpec(**(values | _validation_anomalies(values, counts)))
+    spec = RunSpec(**(values | _validation_anomalies(values, counts)))
+    _check_features(spec)
+    return spec
+
+
+def _check_features(spec: RunSpec) -> None:
+    if spec.features_file:
+        raise SpecError(
+            f"features={spec.features} has vectors of the data set's images alone, and a detector is for other images; "
+            "take features=pixels or features=gcn"
+        )
 
 
 def _validation_anomalies(values: Mapping[str, Any], counts: tuple[int, ...]) -> dict[str, int]:
@@ -109,6 +119,7 @@ def detector_of(
         torch.set_num_threads(threads)
     saved = load_weights(weights)
     spec = saved.spec
+    _check_features(spec)
     if saved.data_digest != data.digest:
         raise DataError(
             f"{weights} was trained on other images than those of {data.dataset} now (digest {saved.data_digest[:12]}, "

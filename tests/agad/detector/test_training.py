@@ -195,3 +195,11 @@ def test_weights_of_other_images_are_refused(tmp_path: Path) -> None:
     fill(tmp_path / "only", 1, 900)
     with pytest.raises(DataError, match="was trained on other images"):
         detector_of(tmp_path / record.values["weights"], opened(tmp_path / "only"), {}, device="cpu")
+
+
+def test_vectors_from_a_file_make_no_detector(tmp_path: Path) -> None:
+    """Other images are in no file: refused before anything is fitted, in one line."""
+    fill(tmp_path / "two" / "a", 8, 0)
+    fill(tmp_path / "two" / "b", 8, 10)
+    with pytest.raises(SpecError, match=r"a detector is for other images; take features=pixels or features=gcn$"):
+        spec_of(opened(tmp_path / "two"), 0, {"method": "knn", "features": "file:own"})
