@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agad.data.features.file import FeaturesFile, bytes_of, path_of, read_features
@@ -110,6 +110,8 @@ def _bytes() -> bytes:
 WHOLE = _bytes()
 
 
+@example(place=WHOLE.rindex(b"PK\1\2") + 8, value=1, kept=0)  # a password
+@example(place=WHOLE.rindex(b"PK\1\2") + 10, value=1, kept=0)  # another compression
 @given(place=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255), kept=st.integers(0, len(WHOLE)))
 def test_no_damage_ends_in_anything_but_one_line_or_the_same_vectors(
     tmp_path_factory: pytest.TempPathFactory, place: int, value: int, kept: int
