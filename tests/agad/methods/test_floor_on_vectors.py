@@ -58,6 +58,13 @@ def test_nearest_neighbours_of_vectors_by_numpy(batch: int, tmp_path: Path) -> N
     assert run.train(spec_of("knn"), options(tmp_path), data=DATA).values["features_digest"] is None
 
 
+def test_a_row_says_that_the_order_of_its_vectors_was_not_compared(tmp_path: Path) -> None:
+    """Where the file has no labels; a reader of the row has no other way to know it."""
+    write_features(tmp_path, DATA, train_labels=None)
+    (note,) = run.train(on_vectors(), options(tmp_path), data=DATA).values["data_notes"]
+    assert note.startswith("features=file:own: it has no train_labels and test_labels")
+
+
 def test_validation_images_have_the_vectors_of_training_images(tmp_path: Path) -> None:
     """Held out normals and anomalies are training images at other places than those of the test set."""
     write_features(tmp_path, DATA)
