@@ -22,7 +22,7 @@ from agad.plan.plan import Plan, load_plans, plan_files
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.spec.run import ORDER_PROTOCOLS, RunSpec
-from agad.store.schema import MEASURED_COLUMNS, SPEC_COLUMNS
+from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS
 
 from . import stats, table_rows
 from .load import Results, Rows, open_store
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RUN_COLUMNS = (
-    *("run_id", "status", "attempt", "failure_kind", "failure_message", "failure_update", "data_digest"),
+    *("run_id", "status", "attempt", "failure_kind", "failure_message", "failure_update", *DIGEST_COLUMNS),
     *AUROC_COLUMNS,
     *(f"auroc_{protocol}_each" for protocol in ORDER_PROTOCOLS),
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
@@ -232,11 +232,11 @@ def damaged_files(store: Rows) -> tuple[str, ...]:
 def _cells(title: str, rows: table_rows.TableRows, runs: pd.DataFrame, *rest: Any) -> Cells:
     """Cells without the numbers of runs that are not ok. AnalysisError for rows of different data."""
     runs.loc[runs["status"] != "ok", [*AUROC_COLUMNS, *MEASURED_COLUMNS]] = np.nan
-    digests: dict[tuple[str, int], Counter[str]] = {}
-    counts = runs.groupby(["row", "data_digest"], as_index=False).size()
-    for row, digest, count in zip(counts["row"], counts["data_digest"], counts["size"], strict=True):
-        key = (rows[row]["dataset"], rows[row]["image_size"])
-        digests.setdefault(key, Counter())[digest] += count
+    digests: dict[tuple[str, int | str], Counter[str]] = {}
+    for column, of in DIGEST_COLUMNS.items():
+        counts = runs.groupby(["row", column], as_index=False).size()
+        for row, digest, count in zip(counts["row"], counts[column], counts["size"], strict=True):
+            digests.setdefault((rows[row]["dataset"], rows[row][of]), Counter())[digest] += count
     for (dataset, _), by_digest in digests.items():
         if len(by_digest) > 1:
             which = ", ".join(f"{digest[:12]} ({count} runs)" for digest, count in by_digest.most_common())

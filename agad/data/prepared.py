@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from agad.data import cache as folders
 from agad.data.checks.raw import content_digest
 from agad.data.checks.verify import matches_digest
+from agad.data.features.vectors import Vectors
 from agad.data.find import find_source
 from agad.data.source import Source, SourceAbsentError
 from agad.data.summary import summary_lines
@@ -49,6 +50,7 @@ class Prepared:
         notes: what a reader of results should know about these data, one sentence each.
         folder: the folder of the arrays.
         served: how it was opened, where that is not the usual way: without raw data, or from an older preparation.
+        vectors: of all images, from a file; None where a run makes them of pixels.
     """
 
     dataset: str
@@ -65,6 +67,13 @@ class Prepared:
     notes: tuple[str, ...]
     folder: Path
     served: tuple[str, ...] = ()
+    vectors: Vectors | None = None
+
+    @property
+    def identity(self) -> str:
+        """What stands for all that a run reads: the digest, of images with vectors one of both."""
+        both = f"{self.digest} {self.vectors.digest}" if self.vectors else ""
+        return hashlib.sha256(both.encode()).hexdigest() if both else self.digest
 
     @property
     def train_counts(self) -> tuple[int, ...]:

@@ -79,12 +79,21 @@ def spec_of(data: Prepared, normal: int, changes: Mapping[str, Any]) -> RunSpec:
         **changes,
     }
     spec = RunSpec(**(values | _validation_anomalies(values, counts)))
+    _check_features(spec)
     if not spec.held_out(counts[normal]):
         raise SpecError(
             f"validation={spec.validation:g} holds out none of {counts[normal]} training images, and the threshold "
             f"comes from those that are; take validation={share:g}"
         )
     return spec
+
+
+def _check_features(spec: RunSpec) -> None:
+    if spec.features_file:
+        raise SpecError(
+            f"features={spec.features} has vectors of the data set's images alone, and a detector is for other images; "
+            "take features=pixels or features=gcn"
+        )
 
 
 def _validation_anomalies(values: Mapping[str, Any], counts: tuple[int, ...]) -> dict[str, int]:
@@ -115,6 +124,7 @@ def detector_of(
         torch.set_num_threads(threads)
     saved = load_weights(weights)
     spec = saved.spec
+    _check_features(spec)
     if saved.data_digest != data.digest:
         raise DataError(
             f"{weights} was trained on other images than those of {data.dataset} now (digest {saved.data_digest[:12]}, "

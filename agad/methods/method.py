@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from agad.data.features.vectors import Vectors
 from agad.spec.run import RunSpec
 from agad.tensors.pool import ImagePool
 
@@ -75,12 +76,14 @@ class TrainView:
         anomaly: the labelled anomalies; empty at gamma = 0.
         batch: images that it is sensible to take at once.
         tick: called between pieces of long work; an exception from it ends the work.
+        vectors: of all images of the data set, from a file; None where the run has none.
     """
 
     normal: ImagePool
     anomaly: ImagePool
     batch: int
     tick: Callable[[], None]
+    vectors: Vectors | None = None
 
     def pieces(self, pool: ImagePool) -> Iterator[Tensor]:
         """The images of one of its pools, `batch` at once (B, C, H, W), with a tick before each piece."""

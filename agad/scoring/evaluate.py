@@ -29,6 +29,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agad.data.features.attach import with_features
+from agad.data.features.vectors import Vectors
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import DataError, SpecError
@@ -78,6 +80,7 @@ class Evaluator:
         test_label: (N,) 0 normal, 1 anomalous.
         batch: images in a batch when scoring.
         precision: precision of the forward passes, `fp32`, `tf32` or `bf16`.
+        vectors: of all images, from a file, for a method's `fit`; None where the run has none.
     """
 
     normals: ImagePool
@@ -88,6 +91,7 @@ class Evaluator:
     test_label: NDArray[np.int64]
     batch: int
     precision: str
+    vectors: Vectors | None = None
 
     @classmethod
     def of(cls, spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.device) -> Evaluator:
@@ -121,7 +125,7 @@ class Evaluator:
             method = self._recalibrated(method, tick)
         scores = torch.empty(len(self.test), device=self.test.device)
         with _all_in(method, _MODES[protocol]), self._autocast():
-            fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick))
+            fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick, self.vectors))
             for positions in torch.split(self._order(protocol, draw), self._batch_of(protocol)):
                 tick()
                 x = self.test.take(positions)
@@ -210,6 +214,7 @@ def _common(spec: RunSpec, data: Prepared, split: OneClassSplit, device: torch.d
         "recal_batch": min(spec.batch_size, len(split.normal)),
         "batch": spec.eval_batch_size,
         "precision": spec.eval_precision,
+        "vectors": data.vectors,
     }
 
 
@@ -241,8 +246,11 @@ def score_weights(
     spec, device = weights.spec, open_device(options.device)
     if data is None:
         data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
-    if data.digest != weights.data_digest:
-        raise DataError(f"weights {path} were trained on data {weights.data_digest[:12]}, these are {data.digest[:12]}")
+    data = with_features(data, spec, options.data_root)
+    if data.identity != weights.data_digest:
+        raise DataError(
+            f"weights {path} were trained on data {weights.data_digest[:12]}, these are {data.identity[:12]}"
+        )
     evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
     with settings(device, options.threads):
         method = weights.build_method()

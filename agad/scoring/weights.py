@@ -27,7 +27,7 @@ class Weights:
     Attributes:
         spec: the run's spec.
         channels: channels of its images.
-        data_digest: digest of the data that it was trained on (Prepared.digest).
+        data_digest: digest of the data that it was trained on (Prepared.identity).
         nets: name -> state dict of each of the method's nets, on the CPU.
     """
 
@@ -40,7 +40,7 @@ class Weights:
     def of(cls, method: Method, spec: RunSpec, data: Prepared) -> Weights:
         """Those that a method has now, trained on some data."""
         nets = {name: main_state(net) for name, net in method.nets.items()}
-        return cls(spec=spec, channels=data.channels, data_digest=data.digest, nets=nets)
+        return cls(spec=spec, channels=data.channels, data_digest=data.identity, nets=nets)
 
     def build_method(self) -> Method:
         """The method with these weights, on the CPU, its batch norms in BNMode.RUNNING.

@@ -156,8 +156,8 @@ class SpecFields(Remembered):
     fp32."""
 
     # -- methods without nets ------------------------------------------------------------------------------------
-    features: str = choice("floor", "pixels", "gcn", older="pixels", title="features")
-    """What a vector is: pixel values, or each image's after global contrast normalisation."""
+    features: str = choice("floor", "pixels", "gcn", prefix="file:", older="pixels", title="features")
+    """What a vector is: pixels, each image's after global contrast normalisation, or one from a file of the user's."""
     neighbours: int = setting(2, "floor", positive=True, older=2)
     """Nearest training normals that `knn` adds up."""
 

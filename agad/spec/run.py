@@ -119,6 +119,11 @@ class RunSpec(SpecFields):
         return (*of_class, self.seed)
 
     @property
+    def features_file(self) -> str:
+        """NAME of features=file:NAME; empty where a vector is made of an image's pixels."""
+        return self.features.partition(":")[2]
+
+    @property
     def curve_points(self) -> tuple[int, ...]:
         """The updates after which the curve has a point, the last one included."""
         return (*self.curve, self.updates)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agad.errors import SpecError
+from agad.spec.datasets import is_plain_name
 
 UNSET: Any = object()
 """Stands for a value that is not given, where None is a value."""
@@ -25,6 +26,7 @@ class Setting:
         group: the aspect of a run that it belongs to; one of agad.spec.fields.GROUPS.
         choices: the legal values of a string, or a function that returns them. A tuple of choices is a set: it is
             brought into the order of the choices.
+        prefix: what further legal values begin with, before a NAME of the user's own; empty: there are none.
         at_least: the least legal number.
         below: a number that legal ones are less than.
         positive: whether a number must be greater than 0.
@@ -46,6 +48,7 @@ class Setting:
 
     group: str
     choices: tuple[str, ...] | Callable[[], tuple[str, ...]] = ()
+    prefix: str = ""
     at_least: int | None = None
     below: int | None = None
     positive: bool = False
@@ -70,8 +73,7 @@ class Setting:
     def refusal(self, value: Any) -> str | None:
         """What is wrong with a value of the right type, to follow it in a message; None if it is legal."""
         if isinstance(value, str):
-            legal = self.legal
-            return f"is not legal; choose from: {', '.join(legal)}" if legal and value not in legal else None
+            return self._refusal_of_text(value)
         within = (
             math.isfinite(value)
             and (self.at_least is None or value >= self.at_least)
@@ -80,6 +82,18 @@ class Setting:
             and (self.multiple_of is None or value % self.multiple_of == 0)
         )
         return None if within else self._bounds()
+
+    def _refusal_of_text(self, value: str) -> str | None:
+        legal = self.legal
+        if not legal or value in legal:
+            return None
+        if not self.prefix:
+            return f"is not legal; choose from: {', '.join(legal)}"
+        if not value.startswith(self.prefix):
+            return f"is not legal; choose from: {', '.join((*legal, f'{self.prefix}NAME'))}"
+        if is_plain_name(value.removeprefix(self.prefix)):
+            return None
+        return f"is not legal: {self.prefix} goes before a name of letters, digits, _, - and dots, without a folder"
 
     def _bounds(self) -> str:
         if self.below is not None:

@@ -31,6 +31,7 @@ class Column:
         above: a number that all values are greater than; None: no bound.
         below: a number that all values are less than; None: no bound.
         choices: the only values; empty: any.
+        prefix: what further values begin with; empty: there are none.
     """
 
     type: pa.DataType
@@ -41,12 +42,13 @@ class Column:
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
+    prefix: str = ""
 
     @property
     def range(self) -> str:
         """The legal values in words; empty where any value is legal."""
         if self.choices:
-            return ", ".join(self.choices)
+            return ", ".join((*self.choices, *([f"{self.prefix}NAME"] if self.prefix else [])))
         if self.low is not None and self.high is not None:
             return f"{self.low:g} to {self.high:g}"
         bounds = {
@@ -79,6 +81,7 @@ def _spec_column(known: Field, meaning: str) -> Column:
         below=limits.below,
         # Backbones and methods exist by their files: a new one changes no schema.
         choices=() if callable(limits.choices) else limits.choices,
+        prefix=limits.prefix,
     )
 
 

@@ -106,6 +106,7 @@ RESULTS = {
         for term in ("adv", "adcon", "lat")
     },
     "data_digest": _text("SHA-256 of the prepared images and labels: equal data have equal digests everywhere."),
+    "features_digest": _text("SHA-256 of the vectors of features=file:NAME; null where there are none."),
 }
 
 # Of the whole data set as it was prepared; null in older rows, whose data were not described.

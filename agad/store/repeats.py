@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agad.store.schema import RESULT_COLUMNS
+from agad.store.schema import DIGEST_COLUMNS, RESULT_COLUMNS
 
-NUMBERS = ("run_id", "status", "data_digest", *(name for name in RESULT_COLUMNS if name.startswith("auroc")))
+NUMBERS = ("run_id", "status", *DIGEST_COLUMNS, *(name for name in RESULT_COLUMNS if name.startswith("auroc")))
 """Columns that a comparison needs."""
 
 

@@ -13,6 +13,7 @@ from agad.store.columns import FAILURE_KINDS, LOSS_TERMS, STATUSES
 
 __all__ = [
     "CURVE_COLUMNS",
+    "DIGEST_COLUMNS",
     "FAILURE_KINDS",
     "IDENTITY_COLUMNS",
     "LIGHT_COLUMNS",
@@ -39,6 +40,9 @@ IDENTITY_COLUMNS = tuple(columns.IDENTITY)
 SPEC_COLUMNS = tuple(columns.SPEC)
 RESULT_COLUMNS = tuple(columns.RESULTS)
 MEASURED_COLUMNS = tuple(columns.MEASURED)
+DIGEST_COLUMNS = {"data_digest": "image_size", "features_digest": "features"}
+"""Column -> the field that says, beside `dataset`, what it is the digest of: rows that share both fields and differ in
+the digest are of different data, and can neither share a table nor be compared."""
 CURVE_COLUMNS = tuple(columns.CURVE)
 SCORE_COLUMNS = tuple(columns.SCORES)
 RECONSTRUCTION_COLUMNS = tuple(columns.RECONSTRUCTIONS)

@@ -84,7 +84,11 @@ class Member:
                 Path(folder).mkdir(exist_ok=True)
 
     def open_data(self) -> Prepared:
-        """The spec's data: opened, or compared with the spec where they are open already. Raises DataError."""
+        """The spec's data: opened, or compared with the spec where they are open already. Raises DataError.
+
+        With the vectors of features=file:NAME, unless the data have them already.
+        """
+        from agad.data.features.attach import with_features
         from agad.data.prepared import open_prepared  # late: who only watches a run needs no torch
 
         spec, options, data = self.spec, self.options, self.data
@@ -95,7 +99,7 @@ class Member:
                 f"the data are {data.dataset} at {data.image_size} pixels, "
                 f"the spec wants {spec.dataset} at {spec.image_size}"
             )
-        return data
+        return with_features(data, spec, options.data_root)
 
 
 class Interrupted(Exception):

@@ -100,7 +100,7 @@ class Session:
         if self._options.checkpoint_dir is None:
             return
         folder = Path(self._options.checkpoint_dir)
-        checkpoint, _ = find_checkpoint(folder, self._spec, self._data.digest)
+        checkpoint, _ = find_checkpoint(folder, self._spec, self._data.identity)
         if checkpoint is not None:
             self._load_state(checkpoint.state)
             self._resumes += 1
@@ -233,7 +233,7 @@ class Session:
         started = time.monotonic()
         checkpoint = Checkpoint(self.training.update, self._state())
         folder = Path(self._options.checkpoint_dir)
-        save_checkpoint(folder, self._spec, self._options.attempt, self._data.digest, checkpoint)
+        save_checkpoint(folder, self._spec, self._options.attempt, self._data.identity, checkpoint)
         self._pace.saved(time.monotonic() - started)
         self._saved_mark = self._mark()
 

@@ -10,6 +10,7 @@ import pandas as pd
 from agad.spec import datasets
 from agad.spec.checks import unused_by
 from agad.spec.fields import json_defaults
+from agad.store.schema import DIGEST_COLUMNS
 
 from ..cells import Cells
 from ..paper import numbers as paper
@@ -83,20 +84,28 @@ def _settings(cells: Cells) -> Sheet:
 
 
 def _data(cells: Cells) -> Sheet:
-    known = cells.runs.dropna(subset=["data_digest"])
-    found = Counter(
-        (cells.rows[row]["dataset"], cells.rows[row]["image_size"], digest)
-        for row, digest in zip(known["row"], known["data_digest"], strict=True)
-    )
+    found: Counter[tuple[str, int | str, str]] = Counter()
+    for column, of in DIGEST_COLUMNS.items():
+        known = cells.runs.dropna(subset=[column])
+        found.update(
+            (cells.rows[row]["dataset"], cells.rows[row][of], digest)
+            for row, digest in zip(known["row"], known[column], strict=True)
+        )
     return Sheet(
         name="data",
         caption="Data",
         columns=("dataset", "size", "runs", "digest"),
         kinds=(KEY, OURS, OURS, NOTE),
-        lines=tuple((datasets.title(d), str(size), str(runs), digest) for (d, size, digest), runs in found.items()),
+        lines=tuple((*_of_what(d, of), str(runs), digest) for (d, of, digest), runs in found.items()),
         notes=tuple(footnotes.data_notes(cells)),
         data=pd.DataFrame([{"dataset": d, "size": s, "digest": g, "runs": n} for (d, s, g), n in found.items()]),
     )
+
+
+def _of_what(dataset: str, of: int | str) -> tuple[str, str]:
+    """Data set and size of images, or data set with the name of its vectors."""
+    title = datasets.title(dataset)
+    return (title, str(of)) if isinstance(of, int) else (f"{title} {of}", "")
 
 
 def _text(value: Any) -> str:

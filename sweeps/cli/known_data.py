@@ -27,10 +27,10 @@ def known_of_data(options: argparse.Namespace, sweep: Sweep, path: Path) -> list
 
 
 def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
-    """Whether the cache holds a prepared copy of every data set. Jobs verify that it matches the raw files."""
+    """Whether the cache holds all that runs read: no vectors, then. Jobs verify that it matches the raw files."""
     root = cache_root(options.cache)
-    wanted = {(spec.dataset, spec.image_size) for spec in plan.specs}
-    return all(prepared_folders(root, dataset, image_size) for dataset, image_size in wanted)
+    wanted = {(spec.dataset, spec.image_size, spec.features_file) for spec in plan.specs}
+    return all(not file and prepared_folders(root, dataset, image_size) for dataset, image_size, file in wanted)
 
 
 def _known_of_prepared(plan: Plan, options: argparse.Namespace) -> list[str]:

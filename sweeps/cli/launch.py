@@ -42,7 +42,7 @@ from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
 from ..worker.changed_data import notes_of_changed
-from ..worker.options import AUTO
+from ..worker.options import AUTO, data_folder
 from ..worker.picking import settle_code
 from ..worker.prepare import prepare
 from ..worker.retry import RetryPolicy
@@ -166,7 +166,8 @@ def _forecast(options: argparse.Namespace, store: ResultStore, states: Mapping[R
     seconds = seconds_left([spec for spec, state in states.items() if state == "open"], measured)
     if seconds is None:
         return "time: unknown until a run has finished here"
-    workers = options.workers or default_workers(resolve_device(options.device), options.threads, worker_bytes(states))
+    memory = worker_bytes(states, data_folder(options.data))
+    workers = options.workers or default_workers(resolve_device(options.device), options.threads, memory)
     return f"time: about {duration(seconds / workers)} with {workers} workers, from {len(measured)} finished runs"
 
 

@@ -41,6 +41,7 @@ from ..tuning.optimiser import PRUNERS, SAMPLERS, check_choice, import_optuna, o
 from ..tuning.settings import OBJECTIVES, StudySettings, check_same, load_settings
 from ..tuning.space import space_of
 from ..tuning.study import Search, rebuild_journal, save_plan, work
+from ..worker.options import data_folder
 from ..worker.stopping import Stopping
 from .arguments import Parser, positive, say
 from .options import build_parser as build_launch_parser
@@ -240,7 +241,8 @@ def _workers(launch: argparse.Namespace, specs: Sequence[RunSpec]) -> int:
         return DEFAULT_TASKS
     if launch.address:
         raise AgadError("--workers is missing: how many runs the cluster at --address makes at once")
-    return max(1, default_workers(resolve_device(launch.device), launch.threads, worker_bytes(specs)))
+    memory = worker_bytes(specs, data_folder(launch.data))
+    return max(1, default_workers(resolve_device(launch.device), launch.threads, memory))
 
 
 def _launch_arguments(launch: argparse.Namespace, plan: Path, workers: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agad.data.features.file import bytes_of, path_of
 from agad.spec.catalogue import backbones, methods
 from agad.spec.run import RunSpec
 
@@ -19,9 +20,16 @@ _ON_CPU = {"tf32": "fp32"}
 """What a precision is on the CPU, where it is another one."""
 
 
-def worker_bytes(specs: Iterable[RunSpec]) -> int:
-    """Bytes that a worker needs for the largest of the runs: the upper end of what was measured for its backbone."""
-    return max((_run_bytes(*shape) for shape in {_shape(spec) for spec in specs}), default=int(_BASE * _GIB))
+def worker_bytes(specs: Iterable[RunSpec], data: str) -> int:
+    """Bytes that a worker needs for the largest of the runs: the upper end of what was measured for its backbone.
+
+    Beside all vectors that runs read from files below the folder `data`: a worker keeps what it has read.
+    """
+    known = list(specs)
+    run = max((_run_bytes(*shape) for shape in {_shape(spec) for spec in known}), default=int(_BASE * _GIB))
+    return run + sum(
+        bytes_of(path) for path in {path_of(data, s.dataset, s.features) for s in known if s.features_file}
+    )
 
 
 _Net = tuple[str, float | None]

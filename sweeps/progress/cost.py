@@ -28,7 +28,9 @@ def relative_cost(spec: RunSpec) -> float:
     updates, method = spec.pretrain_updates + spec.updates, methods()[spec.method]
     passes = method.views.get(spec.transformations, 0) * _SCORED / spec.batch_size
     scoring = method.fit_cost + method.search_cost * spec.search_steps * len(spec.curve_points)
-    return cost_per_update(spec) * (updates + passes * _PASS) + scoring * _pixels(spec)
+    # A vector from a file is as long as its maker wanted, whatever the images' size: most have about 1,024 numbers.
+    length = 1.0 if spec.features_file else _pixels(spec)
+    return cost_per_update(spec) * (updates + passes * _PASS) + scoring * length
 
 
 def cost_per_update(spec: RunSpec) -> float:

@@ -12,12 +12,13 @@ import numpy as np
 from agad.errors import StoreError
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
+from agad.store.schema import DIGEST_COLUMNS
 
 from ..worker.retry import RetryPolicy
 
 _COLUMNS = (
-    "run_id", "status", "dataset", "image_size", "data_digest", "auroc_val", "auroc_val_eval_recal", "train_seconds",
-    "curve_update", "curve_auroc_val_eval", "curve_auroc_val_eval_recal", "n_val_normal",
+    "run_id", "status", "dataset", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values(), "auroc_val", "auroc_val_eval_recal",
+    "train_seconds", "curve_update", "curve_auroc_val_eval", "curve_auroc_val_eval_recal", "n_val_normal",
     "n_val_anomaly", "drawn_validation_classes", "failure_kind", "failure_message",
 )  # fmt: skip
 # No column of the test set is among them.
@@ -72,14 +73,15 @@ class Rows:
         protocol: of the validation AUROC that is the score.
         policy: when a failed run is tried again.
         known: run_id -> outcome, of the runs that have ended.
-        digests: (data set, image size) -> digest of the data of these runs.
+        digests: (data set, image size), or (data set, features) of vectors from a file -> digest of what these runs
+            were made of.
     """
 
     store: ResultStore
     protocol: str = "eval"
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     known: dict[str, RunOutcome] = field(default_factory=dict)
-    digests: dict[tuple[str, int], str] = field(default_factory=dict)
+    digests: dict[tuple[str, int | str], str] = field(default_factory=dict)
 
     def poll(self, run_ids: Collection[str], withdrawn: Collection[str] = ()) -> None:
         """Read the rows of those runs that have ended since the last poll.
@@ -97,16 +99,17 @@ class Rows:
                 self.known[row["run_id"]] = _outcome(row, self.protocol)
 
     def _check_data(self, row: Mapping[str, Any]) -> None:
-        digest = row["data_digest"]
-        if not digest or row["status"] == "failed":
-            return
-        known = self.digests.setdefault((row["dataset"], row["image_size"]), digest)
-        if known != digest:
-            both = " and ".join(one[:12] for one in sorted((known, digest)))
-            raise StoreError(
-                f"{self.store.path}: runs of this study are of different {row['dataset']} data (digests {both}), and "
-                "their scores cannot be compared; begin again in another --results folder"
-            )
+        for column, of in DIGEST_COLUMNS.items():
+            digest = row[column]
+            if not digest or row["status"] == "failed":
+                continue
+            known = self.digests.setdefault((row["dataset"], row[of]), digest)
+            if known != digest:
+                both = " and ".join(one[:12] for one in sorted((known, digest)))
+                raise StoreError(
+                    f"{self.store.path}: runs of this study are of different {row['dataset']} data (digests {both}), "
+                    "and their scores cannot be compared; begin again in another --results folder"
+                )
 
     def _has_ended(self, run_id: str, tries: Sequence[Any], withdrawn: Collection[str]) -> bool:
         if self.policy.state(run_id, tries) != "open":

@@ -7,51 +7,67 @@ from pathlib import Path
 
 from agad.data import cache as folders
 from agad.data.checks.raw import content_digest
+from agad.data.features.file import digest_at, path_of
 from agad.data.find import find_source
 from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.datasets import facts_of
 from agad.store.rows import ResultStore
+from agad.store.schema import DIGEST_COLUMNS
 
-Key = tuple[str, int]
-"""Data set and image size."""
+Key = tuple[str, int | str]
+"""A data set with the size of its images, or with the `features` of a file of vectors."""
 
 
 def digests_of_rows(plan: Plan, results: Path) -> list[tuple[Key, str]]:
-    """Of each row of the plan that has scores: its data set and size, and the digest of the images it was made with."""
-    columns = ("dataset", "image_size", "status", "data_digest")
+    """Of each row of the plan that has scores: the digest of its images, and of its vectors where it has some."""
+    columns = ("dataset", "status", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values())
     rows = ResultStore(results).read(columns, run_ids=plan.run_ids).to_pylist()
-    known = [((row["dataset"], row["image_size"]), row["data_digest"]) for row in rows if row["status"] != "failed"]
-    return [(key, digest) for key, digest in known if digest]
+    return [
+        ((row["dataset"], row[of]), row[column])
+        for row in rows
+        if row["status"] != "failed"
+        for column, of in DIGEST_COLUMNS.items()
+        if row[column]
+    ]
+
+
+def name_of(key: Key) -> str:
+    """For messages: `cifar10`, or `cifar10 file:NAME`."""
+    return " ".join(part for part in key if isinstance(part, str))
 
 
 def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) -> list[str]:
     """A line about each data set whose raw files are other ones now than those that the plan's rows were made from.
 
-    Nothing is prepared: raw files are read only where they have changed since they were read last. Where they are
-    absent, or were never prepared as they are and the cache knows nothing of the rows' either, nothing is said.
+    Files of vectors likewise. Nothing is prepared: raw files are read only where they have changed since they were
+    read last. Where they are absent, or were never prepared as they are and the cache knows nothing of the rows'
+    either, nothing is said.
     """
     root = folders.cache_root(cache)
     made: dict[Key, set[str]] = {}
     for key, digest in digests_of_rows(plan, results):
         made.setdefault(key, set()).add(digest)
     return [
-        f"note: the data of {key[0]} below {data} have changed since these rows were made: the table is of those of "
-        f"before (digest {', '.join(sorted(digest[:12] for digest in digests))})"
+        f"note: the data of {name_of(key)} below {data} have changed since these rows were made: the table is of "
+        f"those of before (digest {', '.join(sorted(digest[:12] for digest in digests))})"
         for key, digests in made.items()
         if _are_others(key, digests, Path(data), root)
     ]
 
 
 def _are_others(key: Key, digests: set[str], data: Path, root: Path) -> bool:
-    facts = facts_of(key[0])
-    if facts is None or not facts.layout:  # a library brings the images
-        return False
+    dataset, of = key
     try:
-        now = folders.folder_of(root, *key, content_digest(find_source(key[0], data).stamps, root))
+        if isinstance(of, str):
+            return digest_at(path_of(data, dataset, of)) not in digests
+        facts = facts_of(dataset)
+        if facts is None or not facts.layout:  # a library brings the images
+            return False
+        now = folders.folder_of(root, dataset, of, content_digest(find_source(dataset, data).stamps, root))
     except (AgadError, OSError):
         return False
-    prepared = {folder: _digest(folder) for folder in folders.prepared_folders(root, *key)}
+    prepared = {folder: _digest(folder) for folder in folders.prepared_folders(root, dataset, of)}
     if now in prepared:
         return prepared[now] not in digests
     return bool(digests & set(prepared.values()))

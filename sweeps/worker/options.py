@@ -96,7 +96,7 @@ class WorkerOptions:
     @property
     def data_folder(self) -> str:
         """Folder of the raw data, as this process's environment has it where none was given."""
-        return str(console.path(self.data or os.environ.get("AGAD_DATA") or "data"))
+        return data_folder(self.data)
 
     @property
     def policy(self) -> RetryPolicy:
@@ -148,6 +148,11 @@ class WorkerOptions:
     def _text(self) -> str:
         shared = [option.name for option in dataclasses.fields(self) if not option.metadata["own"]]
         return json.dumps({name: getattr(self, name) for name in shared}, indent=1, default=dict)
+
+
+def data_folder(given: str | None) -> str:
+    """Folder of the raw data: what was given, else $AGAD_DATA, else `data`."""
+    return str(console.path(given or os.environ.get("AGAD_DATA") or "data"))
 
 
 def _file_name(text: str) -> str:

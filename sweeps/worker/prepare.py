@@ -22,7 +22,7 @@ from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 
 from ..machine import processes, program
-from .changed_data import digests_of_rows
+from .changed_data import Key, digests_of_rows, name_of
 from .options import WorkerOptions
 from .stopping import Stopping
 
@@ -88,6 +88,7 @@ def prepare_here(
 
     Returns lines about each data set. Raises AgadError, one line.
     """
+    from agad.data.features.attach import with_features
     from agad.data.prepared import open_prepared, prepare_all
     from agad.data.split import one_class_split
     from agad.train.state import batch_sizes
@@ -95,22 +96,27 @@ def prepare_here(
     wanted = dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs)
     lines = prepare_all(wanted, data_root=data, cache=cache, download=download)
     opened = {key: open_prepared(*key, data_root=data, cache=cache) for key in wanted}
+    digests: dict[Key, str] = {key: prepared.digest for key, prepared in opened.items()}
+    for spec in {(spec.dataset, spec.image_size, spec.features): spec for spec in plan.specs}.values():
+        if vectors := with_features(opened[spec.dataset, spec.image_size], spec, data).vectors:
+            digests[spec.dataset, spec.features] = vectors.digest
+            lines += vectors.summary(spec.dataset)
     if results is not None:
-        _check_rows(plan, results, {key: prepared.digest for key, prepared in opened.items()})
+        _check_rows(plan, results, digests)
     for spec in {_drawing(spec) for spec in plan.specs}:
         split = one_class_split(opened[spec.dataset, spec.image_size], spec)
         batch_sizes(spec, len(split.normal))
     return lines + [note for prepared in opened.values() for note in _notes(prepared, plan)]
 
 
-def _check_rows(plan: Plan, results: Path, digests: Mapping[tuple[str, int], str]) -> None:
+def _check_rows(plan: Plan, results: Path, digests: Mapping[Key, str]) -> None:
     """Raise DataError where runs of the plan have rows of other data, beside which new ones would be of no use."""
     known = digests_of_rows(plan, results)
     others = Counter((key, digest) for key, digest in known if digest != digests.get(key, digest))
     if others:
         ((key, digest), count), *_ = others.most_common()
         raise DataError(
-            f"{results} has rows of {count} of these runs of other {key[0]} data (digest {digest[:12]}, now "
+            f"{results} has rows of {count} of these runs of other {name_of(key)} data (digest {digest[:12]}, now "
             f"{digests[key][:12]}): rows of different data can neither share a table nor be compared. Put those data "
             "back, or take another --results folder"
         )
@@ -135,22 +141,29 @@ def _notes(prepared: Prepared, plan: Plan) -> Iterator[str]:
 
 
 class OpenedData:
-    """The prepared data sets of one worker, each opened once: an image tree is listed at every opening."""
+    """The prepared data sets of one worker, each opened once, with its vectors where a run reads them from a file.
+
+    An image tree is listed at every opening, and a file of vectors read whole.
+    """
 
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
-        self._opened: dict[tuple[str, int], Prepared] = {}
+        self._opened: dict[tuple[str, int, str], Prepared] = {}
 
     def open(self, spec: RunSpec) -> Prepared:
         """The data set of a run. Raises DataError and OSError."""
+        from agad.data.features.attach import with_features
         from agad.data.prepared import open_prepared
 
-        key, options = (spec.dataset, spec.image_size), self._options
-        if key not in self._opened:
-            self._opened[key] = open_prepared(
-                *key, data_root=options.data_folder, cache=options.cache, verify=not options.verified
+        images, options = (spec.dataset, spec.image_size), self._options
+        bare, wanted = (*images, ""), (*images, spec.features_file)
+        if bare not in self._opened:
+            self._opened[bare] = open_prepared(
+                *images, data_root=options.data_folder, cache=options.cache, verify=not options.verified
             )
-        return self._opened[key]
+        if wanted not in self._opened:
+            self._opened[wanted] = with_features(self._opened[bare], spec, options.data_folder)
+        return self._opened[wanted]
 
 
 def _drawing(spec: RunSpec) -> RunSpec:

@@ -120,9 +120,10 @@ def test_finished_rows_of_one_run_that_differ_are_said(tmp_path):
         shutil.copytree(store.base, one.base, dirs_exist_ok=True)
     assert differing(one.path) == between
 
-    other_data = ResultStore(tmp_path / "other_data")
-    other_data.commit(ok_row(spec, 0.50, data_digest="of other data"))
-    assert "; or even their data. " in differing(copy.path, other_data.path)
+    for column in ("data_digest", "features_digest"):
+        other_data = ResultStore(tmp_path / column)
+        other_data.commit(ok_row(spec, 0.50, **{column: "of other data"}))
+        assert "; or even their data. " in differing(copy.path, other_data.path)
 
 
 def test_an_attempt_that_failed_beside_a_finished_one_is_no_difference(tmp_path):

@@ -26,7 +26,10 @@ MAX_CLASSES = 1000
 _LARGEST_RATIO = 1100
 """How many times smaller than its content a zip's member can be (deflate: 1,032): constant images come near."""
 
-_BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_BROKEN = (
+    *(OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    RuntimeError,  # of a member with a password, or of a kind of compression that zipfile does not know
+)
 
 
 def find(dataset: str, root: Path) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agad.data.features.vectors import Vectors
+from agad.errors import SpecError
 from agad.methods.method import Method, TrainView
 from agad.spec.run import RunSpec
 from agad.tensors.pool import ImagePool
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnVectors:
+    """What `fit` returns where vectors come from a file: these, and what was fitted on those of training images."""
+
+    vectors: Vectors
+    fitted: Any
 
 
 class FittedMethod(Method):
@@ -37,16 +48,20 @@ class FittedMethod(Method):
         raise NotImplementedError
 
     def fit(self, train: TrainView) -> Any:
-        """`fit_vectors` of all training images."""
-        normal, anomaly = (self._vectors_of(pool, train) for pool in (train.normal, train.anomaly))
-        return self.fit_vectors(normal, anomaly)
+        """`fit_vectors` of all training images. SpecError for features=file:NAME without that file's vectors."""
+        found = train.vectors if self.spec.features_file else None
+        normal, anomaly = (self._vectors_of(pool, train, found) for pool in (train.normal, train.anomaly))
+        fitted = self.fit_vectors(normal, anomaly)
+        return OnVectors(found, fitted) if found else fitted
 
     def scores(self, x: Tensor, fitted: Any, positions: Tensor) -> Tensor:  # noqa: ARG002
-        """`score_vectors` of the images."""
+        """`score_vectors` of the images. DataError for an image that a file of vectors does not know."""
+        if isinstance(fitted, OnVectors):
+            return self.score_vectors(fitted.fitted, fitted.vectors.of(x))
         return self.score_vectors(fitted, vectors(x, self.spec.features))
 
-    def _vectors_of(self, pool: ImagePool, train: TrainView) -> Tensor:
-        parts = [vectors(x, self.spec.features) for x in train.pieces(pool)]
+    def _vectors_of(self, pool: ImagePool, train: TrainView, found: Vectors | None) -> Tensor:
+        parts = [found.of(x) if found else vectors(x, self.spec.features) for x in train.pieces(pool)]
         if not parts:
             return torch.empty(0, 0, device=pool.device)
         return torch.cat(parts)
@@ -57,7 +72,11 @@ def vectors(x: Tensor, features: str) -> Tensor:
 
     `pixels` are values in [-1, 1]. `gcn` (global contrast normalisation, as in Deep SVDD's preprocessing) subtracts
     each image's mean over all its values and divides by its mean absolute deviation; a flat image becomes zeros.
+
+    Raises SpecError for vectors that are in a file: they are of a data set's images alone.
     """
+    if features not in ("pixels", "gcn"):
+        raise SpecError(f"features={features} has vectors of the data set's images alone; take pixels or gcn")
     rows = x.flatten(1)
     if features == "pixels":
         return rows

@@ -61,7 +61,10 @@ class _Supervisor:
         picker = sweep.picker()
         self._watch = Watch(picker)
         self._wanted = sweep.workers or max(
-            1, default_workers(sweep.worker.device, sweep.worker.threads, worker_bytes(sweep.plan.specs))
+            1,
+            default_workers(
+                sweep.worker.device, sweep.worker.threads, worker_bytes(sweep.plan.specs, sweep.worker.data_folder)
+            ),
         )
         self._start_due = 0.0
         self._error: str | None = None

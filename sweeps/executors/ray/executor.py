@@ -108,7 +108,7 @@ def _cluster(sweep: Sweep, trial: _Trial) -> Iterator[Any]:
     gpus = len(visible_gpus()) if trial.gpu else 0
     if trial.gpu and not gpus:
         raise AgadError("--resources gpu: no GPU is visible here; leave it out, or give --address of a cluster")
-    workers = sweep.workers or _workers_here(trial, gpus, worker_bytes(sweep.plan.specs))
+    workers = sweep.workers or _workers_here(trial, gpus, worker_bytes(sweep.plan.specs, sweep.worker.data_folder))
     with ray_cluster.own_cluster(
         cpus=workers * trial.cpu, gpus=gpus, dashboard_host=sweep.ray.dashboard_host, workers=variables
     ) as ray:

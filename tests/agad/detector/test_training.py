@@ -202,3 +202,11 @@ def test_a_fit_that_holds_out_no_normal_is_refused_before_it_is_trained(share: f
     """Of 40; it would have no threshold at its end."""
     with pytest.raises(SpecError, match=rf"validation={share:g} holds out none of 40 .* take validation=0\.2"):
         spec_of(data(), 1, {"validation": share})
+
+
+def test_vectors_from_a_file_make_no_detector(tmp_path: Path) -> None:
+    """Other images are in no file: refused before anything is fitted, in one line."""
+    fill(tmp_path / "two" / "a", 8, 0)
+    fill(tmp_path / "two" / "b", 8, 10)
+    with pytest.raises(SpecError, match=r"a detector is for other images; take features=pixels or features=gcn$"):
+        spec_of(opened(tmp_path / "two"), 0, {"method": "knn", "features": "file:own"})

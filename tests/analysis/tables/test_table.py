@@ -282,6 +282,21 @@ def test_rows_of_different_data_are_refused(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_rows_of_different_vectors_are_refused_and_others_share_a_table(tmp_path):
+    """The images may be the same while the file of vectors has changed; rows on pixels have no such digest."""
+    fields = {"method": "knn", "updates": 0}
+    runs = [*specs((0, 1), seeds=(0,), **fields), *specs((0, 1), seeds=(0,), features="file:own", **fields)]
+    for number, (last, is_whole) in enumerate((("a" * 64, True), ("b" * 64, False))):
+        store = ResultStore(tmp_path / str(number))
+        for spec, digest in zip(runs, (None, None, "a" * 64, last), strict=True):
+            store.commit(ok_row(spec, 0.9, features_digest=digest))
+        if is_whole:
+            assert plan_table(tmp_path / str(number), view(runs)).complete
+            continue
+        with pytest.raises(AnalysisError, match=r"different MNIST data.*aaaaaaaaaaaa \(1 runs\), bbbbbbbbbbbb"):
+            plan_table(tmp_path / str(number), view(runs))
+
+
 def test_each_data_set_has_its_own_data(tmp_path):
     runs = [*specs((0,)), *specs((0,), dataset="fashion_mnist")]
     store = ResultStore(tmp_path)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agad.plan.make import make_plan
+from agad.spec.run import RunSpec
 from sweeps.grids import load_grid
 from sweeps.machine import devices
 from sweeps.machine.devices import default_workers
@@ -20,7 +22,7 @@ GIB = 2**30
 def carried(specs, monkeypatch, *, cores: int, gib: float, threads: int = 1) -> int:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
     monkeypatch.setattr(devices, "_free_bytes", lambda: int(gib * GIB))
-    return default_workers("cpu", threads, worker_bytes(specs))
+    return default_workers("cpu", threads, worker_bytes(specs, "data"))
 
 
 def shape(**fields):
@@ -55,7 +57,7 @@ def shape(**fields):
 )
 def test_no_run_needs_more_than_is_reckoned_with(fields, measured):
     """GiB that processes came to, as workers are started (docs/benchmarks.md has most); half as much again at most."""
-    reckoned = worker_bytes(shape(**fields)) / GIB
+    reckoned = worker_bytes(shape(**fields), "data") / GIB
 
     assert measured <= reckoned < 1.5 * measured
 
@@ -63,7 +65,24 @@ def test_no_run_needs_more_than_is_reckoned_with(fields, measured):
 def test_the_largest_run_of_a_plan_counts():
     small, large = shape(backbone="naive"), shape(backbone="unetpp")
 
-    assert worker_bytes([*small, *large]) == worker_bytes(large) > worker_bytes(small)
+    assert worker_bytes([*small, *large], "data") == worker_bytes(large, "data") > worker_bytes(small, "data")
+
+
+def test_vectors_from_files_are_reckoned_with(tmp_path):
+    """A worker holds all that it has read: of two data sets and four runs, two files; a missing one is said later."""
+    for dataset in ("mnist", "cifar10"):
+        (tmp_path / "features" / dataset).mkdir(parents=True)
+        vectors = {part: np.zeros((100, 50), np.float32) for part in ("train", "test")}
+        np.savez(tmp_path / "features" / dataset / "own.npz", **vectors)
+    pixels, *others = (
+        RunSpec(dataset=dataset, normal_class=label, method="knn", updates=0, features=features)
+        for features in ("pixels", "file:own", "file:absent")
+        for dataset in ("mnist", "cifar10")
+        for label in (0, 1)
+    )
+    held = worker_bytes(others, str(tmp_path)) - worker_bytes([pixels], str(tmp_path))
+
+    assert held == pytest.approx(2 * 2 * 100 * 50 * 4, rel=0.02)
 
 
 def test_cores_or_memory_set_the_number(monkeypatch):

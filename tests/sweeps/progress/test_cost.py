@@ -62,3 +62,9 @@ def test_a_search_of_the_test_images_costs_by_its_steps_at_each_point_of_the_cur
 def test_time_left_is_by_cost() -> None:
     assert seconds_left([AGAD.replace(backbone="unetpp")], {AGAD: 10.0}) == pytest.approx(50)
     assert seconds_left([AGAD], {}) is None
+
+
+def test_a_vector_from_a_file_is_not_longer_for_larger_images() -> None:
+    known = {"method": "knn", "updates": 0, "batch_size": 256, "min_anomalies": 32, "curve": ()}
+    for features, cost in (("pixels", 4 * 2.9), ("file:own", 2.9)):
+        assert relative_cost(spec(**known, image_size=64, features=features)) == pytest.approx(cost)

@@ -201,12 +201,13 @@ def test_an_earlier_launch_s_error_is_not_this_one_s(tmp_path: Path, monkeypatch
         (tmp_path / "sweeps" / "launch.py").write_text("")
 
 
+@pytest.mark.parametrize("column", ["data_digest", "features_digest"])
 @pytest.mark.parametrize("first", [1, 2], ids=["within a call", "between two calls"])
-def test_trials_of_different_data_are_not_compared(first: int, tmp_path: Path) -> None:
+def test_trials_of_different_data_are_not_compared(first: int, column: str, tmp_path: Path) -> None:
     """The best trial would be the one with the easier images; the study is refused from then on."""
 
     def values(_: object) -> dict[str, str]:
-        return {"data_digest": ("a" if len(bench.made) <= 2 else "b") * 64}
+        return {column: ("a" if len(bench.made) <= 2 else "b") * 64}
 
     bench = Bench(tmp_path, settings_of(), values)
     if first == 2:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from agad.data.features.attach import with_features
 from agad.data.prepared import open_prepared
 from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.worker.changed_data import notes_of_changed
 from tests.helpers.cli import launch_here
+from tests.helpers.features import write_features
 from tests.sweeps.worker.test_prepare import prepared, specs, write
 
 
@@ -73,3 +75,24 @@ def test_a_complete_launch_says_it_beside_its_table(tmp_path: Path) -> None:
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     assert "have changed since" not in first.stderr
     assert "have changed since" in again.stderr
+
+
+def test_vectors_that_have_changed_are_said(tmp_path: Path) -> None:
+    """Of the file that the rows were made with, saved again otherwise, nothing is; nor where it is gone."""
+    write(tmp_path, 0)
+    data = open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache")
+    path = write_features(tmp_path, data)
+    plan = Plan("g", (), (), specs("npz:own", features="file:own"))
+    vectors = with_features(data, plan.specs[0], tmp_path).vectors
+    assert vectors is not None
+    values = {"data_digest": data.digest, "features_digest": vectors.digest}
+    for spec in plan.specs:
+        ResultStore(tmp_path / "r").commit(RunRecord(spec=spec, attempt=1, status="ok", values=values))
+    write_features(tmp_path, data, train_labels=None)
+    assert notes(tmp_path, plan) == []
+    write_features(tmp_path, data, seed=1)
+    (note,) = notes(tmp_path, plan)
+    assert f"the data of npz:own file:own below {tmp_path} have changed since" in note
+    assert vectors.digest[:12] in note
+    path.unlink()
+    assert notes(tmp_path, plan) == []

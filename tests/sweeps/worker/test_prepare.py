@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agad.data.features.attach import with_features
+from agad.data.prepared import open_prepared
 from agad.errors import DataError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.worker.prepare import prepare_here
+from sweeps.worker.options import WorkerOptions
+from sweeps.worker.prepare import OpenedData, prepare_here
+from tests.helpers.features import write_features
 from tests.helpers.raw_data import fill
 
 
@@ -51,8 +55,6 @@ def test_runs_of_changed_data_are_not_added_to_rows(status: str, tmp_path: Path)
 
 
 def _digest(tmp_path: Path) -> str:
-    from agad.data.prepared import open_prepared
-
     return open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache").digest
 
 
@@ -86,3 +88,40 @@ def test_repeated_training_images_are_said_where_some_are_held_out(
     lines = prepared(tmp_path, Plan("g", (), (), specs("folder:own", validation=validation)))
 
     assert any("may have been trained on" in line for line in lines) == (validation > 0 and copies > 0)
+
+
+def test_vectors_are_said_and_their_change_refused(tmp_path: Path) -> None:
+    """The images are the same and the file is another: runs beside the old rows would share no table with them."""
+    write(tmp_path, 0)
+    data = open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache")
+    write_features(tmp_path, data, test_labels=None)
+    plan = Plan("g", (), (), (*specs("npz:own"), *specs("npz:own", features="file:own")))
+    lines = prepared(tmp_path, plan)
+    (said,) = [line for line in lines if line.startswith("npz:own file:own: vectors of 5 numbers, digest ")]
+    assert lines[lines.index(said) + 1].startswith("  note: features=file:own: it has no train_labels")
+
+    attached = with_features(data, plan.specs[-1], tmp_path)
+    assert attached.vectors is not None
+    assert attached.vectors.digest[:12] in said
+    values = {"data_digest": data.digest, "features_digest": attached.vectors.digest}
+    ResultStore(tmp_path / "r").commit(RunRecord(spec=plan.specs[-1], attempt=1, status="ok", values=values))
+    assert prepared(tmp_path, plan, tmp_path / "r") == lines
+    write_features(tmp_path, data, seed=1)
+    with pytest.raises(DataError, match=r"rows of 1 of these runs of other npz:own file:own data \(digest \w{12}, now"):
+        prepared(tmp_path, plan, tmp_path / "r")
+
+
+def test_a_worker_reads_images_and_vectors_once(tmp_path: Path) -> None:
+    """And gives each run its own: the file may be gone by then, and a run on pixels gets no vectors."""
+    write(tmp_path, 0)
+    data = open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache")
+    path = write_features(tmp_path, data)
+    opened = OpenedData(WorkerOptions(plan="", results="", data=str(tmp_path), cache=str(tmp_path / "cache")))
+    first, second = specs("npz:own", features="file:own")
+    found = opened.open(first)
+    path.unlink()
+
+    assert opened.open(second) is found
+    assert found.vectors is not None
+    assert opened.open(specs("npz:own")[0]).vectors is None
+    assert opened.open(specs("npz:own")[0]).train_images.data_ptr() == found.train_images.data_ptr()

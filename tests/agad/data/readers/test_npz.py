@@ -87,6 +87,12 @@ def test_npz_of_another_content_is_refused(changes, message, places):
     refuse("npz:own", places, message)
 
 
+def _with_byte(blob, place):
+    """A zip with another byte in the last entry of its directory."""
+    at = blob.rindex(b"PK\x01\x02") + place
+    return blob[:at] + b"\x01" + blob[at + 1 :]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -95,8 +101,10 @@ def test_npz_of_another_content_is_refused(changes, message, places):
         lambda blob: b"<html>not found</html>",
         lambda blob: blob[:300] + bytes(64) + blob[364:],
         lambda blob: blob[:-30],
+        lambda blob: _with_byte(blob, 8),
+        lambda blob: _with_byte(blob, 10),
     ],
-    ids=["half", "empty", "a web page", "overwritten", "no directory"],
+    ids=["half", "empty", "a web page", "overwritten", "no directory", "password", "other compression"],
 )
 def test_a_damaged_npz_is_refused(damage, places):
     write_npz(places)
