@@ -48,7 +48,7 @@ SPECS = {
         **{f"agad-{strategy}": AGAD | {"batch_norm": strategy} for strategy in STRATEGIES},
     }.items()
 }
-ADDED_LATER = {"parameters"}
+ADDED_LATER = {"parameters", "features_digest"}
 NUMBERS = {*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS} - ADDED_LATER
 
 
