@@ -82,8 +82,7 @@ def summarise(
         ends = {row: getattr(found, end) for row, found in spreads.items() if found is not None}
         summary[f"sd_seeds_{end}"] = pd.Series(ends, dtype=float)
     others = [column for column in AUROC_COLUMNS if column != HEADLINE]
-    of_class = runs.groupby(["row", *CELL])[others].mean()
-    over_classes = of_class.groupby(level="row").mean()  # a class without the number is left out
+    over_classes = _over_classes(runs, others)
     summary = summary.join(over_classes.rename(columns=lambda name: f"avg{name.removeprefix(HEADLINE)}"))
     groups = runs.groupby("row")
     summary["low"], summary["high"] = groups[HEADLINE].min(), groups[HEADLINE].max()
@@ -94,6 +93,14 @@ def summarise(
         summary[name] = (status == name).groupby(runs["row"]).sum()
     summary["wanted"] = groups.size()
     return summary.join(beside)
+
+
+def _over_classes(runs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Row -> mean over its cells of the means over seeds; none where a run with a headline lacks the number."""
+    ok = runs[runs[HEADLINE].notna()]
+    means = ok.groupby(["row", *CELL])[list(columns)].mean().groupby(level="row").mean()
+    of_row = ok.groupby("row")
+    return means.where(of_row[list(columns)].count().eq(of_row.size(), axis=0))
 
 
 def beside_paper(

@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 import resource
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,8 +99,7 @@ def settings(device: torch.device, threads: int | None) -> Iterator[None]:
             torch.set_num_threads(threads)
         torch.set_default_dtype(torch.float32)
         torch.set_float32_matmul_precision("highest")
-        for kind in {"cpu", device.type}:
-            stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(_outside_autocast({"cpu", device.type}))
         if torch.is_inference_mode_enabled():
             stack.enter_context(torch.inference_mode(mode=False))
             stack.enter_context(torch.no_grad())
@@ -110,6 +109,31 @@ def settings(device: torch.device, threads: int | None) -> Iterator[None]:
             flags = torch.backends.cudnn.flags
             stack.enter_context(flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False))
         yield
+
+
+@contextlib.contextmanager
+def _outside_autocast(kinds: Collection[str]) -> Iterator[None]:
+    """As if the caller were within no autocast, also none that is off.
+
+    To be switched off would not do: autocast keeps its casts of weights until its outermost context ends, and if that
+    is the caller's, an update would meet the weights of the first one.
+    """
+    depth = torch.autocast_increment_nesting() - 1
+    before = {kind: torch.is_autocast_enabled(kind) for kind in kinds}, torch.is_autocast_cache_enabled()
+    try:
+        for _ in range(depth + 1):
+            torch.autocast_decrement_nesting()
+        for kind in kinds:
+            torch.set_autocast_enabled(kind, False)
+        torch.set_autocast_cache_enabled(True)
+        torch.clear_autocast_cache()
+        yield
+    finally:
+        for _ in range(depth):
+            torch.autocast_increment_nesting()
+        for kind, enabled in before[0].items():
+            torch.set_autocast_enabled(kind, enabled)
+        torch.set_autocast_cache_enabled(before[1])
 
 
 def device_name(device: torch.device) -> str:

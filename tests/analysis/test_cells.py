@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -120,3 +121,13 @@ def test_rows_whose_classes_have_other_numbers_share_no_table(tmp_path):
     store.commit(ok_row(spec, 0.9, class_names=["a", "aa", "b"], data_digest="64"))
     with pytest.raises(AnalysisError, match="class 1 is aa in some and b in others"):
         read_all(tmp_path)
+
+
+def test_a_protocol_that_some_runs_lack_has_no_mean(tmp_path):
+    """A mean over the other classes would stand beside the headline as if it were of the same ones."""
+    commit_all(ResultStore(tmp_path), specs((0, 1), (0,)), lambda spec: 0.9)
+    commit_all(ResultStore(tmp_path), specs((2,), (0,)), lambda spec: 0.6, {"auroc_eval_recal": None})
+    (line,) = read_all(tmp_path).summary.to_dict("records")
+    assert line["avg"] == pytest.approx(0.8)
+    assert math.isnan(line["avg_eval_recal"])
+    assert line["avg_oracle"] == pytest.approx(0.8)

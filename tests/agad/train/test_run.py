@@ -74,6 +74,7 @@ CALLERS = {
     "no_grad": torch.no_grad,
     "inference_mode": torch.inference_mode,
     "autocast": lambda: torch.autocast("cpu"),
+    "autocast_off": lambda: torch.autocast("cpu", enabled=False),
     "default_device": lambda: torch.device("meta"),
     "default_dtype": of_double_precision,
     "matmul_precision": of_rounded_products,
@@ -89,6 +90,16 @@ def test_what_the_caller_has_set_of_torch_changes_no_number(whole: dict[str, Any
         scores = score_weights(tmp_path / record.values["weights"], ["eval"], data=made_up(), options=OPTIONS)
     assert numbers(record) == whole
     assert scores["eval"].tolist() == whole["scores_eval"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["autocast", "autocast_off"])
+def test_an_update_in_bf16_within_autocast_meets_the_weights_of_now(name: str) -> None:
+    """Autocast keeps its casts of weights until its outermost context ends: here after all updates."""
+    spec = small(backbone="unet", precision="bf16", curve=(), final_protocols=("eval", "eval_recal"))
+    alone = numbers(run(spec))
+    with CALLERS[name]():
+        assert numbers(run(spec)) == alone
 
 
 # -- the row ---------------------------------------------------------------------------------------------------------
