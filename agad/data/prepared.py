@@ -72,8 +72,9 @@ class Prepared:
     @property
     def identity(self) -> str:
         """What stands for all that a run reads: the digest, of images with vectors one of both."""
-        both = f"{self.digest} {self.vectors.digest}" if self.vectors else ""
-        return hashlib.sha256(both.encode()).hexdigest() if both else self.digest
+        if self.vectors is None:
+            return self.digest
+        return hashlib.sha256(f"{self.digest} {self.vectors.digest}".encode()).hexdigest()
 
     @property
     def train_counts(self) -> tuple[int, ...]:
