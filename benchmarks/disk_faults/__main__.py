@@ -2,7 +2,8 @@
 
     python -m benchmarks.disk_faults                          # each errno at each call, each way: days
     python -m benchmarks.disk_faults --errno EIO              # one errno at each call
-    python -m benchmarks.disk_faults --minutes 60 --seed 1    # of all as many as that time allows, drawn
+    python -m benchmarks.disk_faults --minutes 60 --seed 1    # of all as many as that time allows, drawn: each errno
+                                                              # once at each kind of call each way, then twice ...
 
 A sweep of two small runs is launched, launcher and worker in one process, and one place of the program meets the
 error: the first time, each time, or the first time though the call is done. The sweep must end in one line at most,
@@ -53,9 +54,24 @@ def main() -> int:
             Fault(getattr(errno, name), site, mode)
             for name, site, mode in itertools.product(wanted, sites, options.mode.split(","))
         ]
-        random.Random(options.seed).shuffle(faults)
-        print(f"{len(sites)} places, {len(faults)} cases", file=sys.stderr)
-        return _try(folder, faults, expected, time.monotonic() + 60 * options.minutes)
+        rounds = drawn(faults, options.seed)
+        print(f"{len(sites)} places, {len(faults)} cases, {len(rounds[0])} in the first round", file=sys.stderr)
+        return _try(folder, list(itertools.chain(*rounds)), expected, time.monotonic() + 60 * options.minutes)
+
+
+def drawn(faults: list[Fault], seed: int) -> list[list[Fault]]:
+    """The faults in rounds, shuffled: each round has each errno at one place of each kind of call, each way."""
+    shuffled = list(faults)
+    random.Random(seed).shuffle(shuffled)
+    rounds: list[list[Fault]] = []
+    seen: Counter[tuple[int, str, str]] = Counter()
+    for fault in shuffled:
+        alike = (fault.number, fault.kind, fault.mode)
+        if seen[alike] == len(rounds):
+            rounds.append([])
+        rounds[seen[alike]].append(fault)
+        seen[alike] += 1
+    return rounds
 
 
 def _try(folder: Path, faults: list[Fault], expected: str, ends: float) -> int:
@@ -67,7 +83,7 @@ def _try(folder: Path, faults: list[Fault], expected: str, ends: float) -> int:
         if time.monotonic() > ends:
             break
         was_met, complaints = cases.try_fault(folder / "faulty", fault, expected)
-        kind = fault.site.partition(" ")[0]
+        kind = fault.kind
         met[kind] += was_met
         wrong[kind] += bool(complaints)
         places.setdefault(kind, set()).add(fault.site)

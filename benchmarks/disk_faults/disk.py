@@ -70,6 +70,11 @@ class Fault:
     site: str
     mode: str = "once"
 
+    @property
+    def kind(self) -> str:
+        """Of call: `open`, `rename` and so on."""
+        return self.site.partition(" ")[0]
+
 
 class Disk:
     """Watches the calls to files below a folder, of the whole process, while it is entered.

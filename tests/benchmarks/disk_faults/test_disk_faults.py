@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.disk_faults.__main__ import drawn
 from benchmarks.disk_faults.disk import Disk, Fault
 from tests.conftest import ROOT
 
@@ -54,6 +55,20 @@ def test_a_fault_is_met_as_often_as_its_mode_says(tmp_path: Path, mode: str, fai
 
     assert met == [errno.EIO] * failures
     assert path.read_bytes() == content
+
+
+def test_each_errno_is_tried_at_each_kind_of_call_before_any_twice() -> None:
+    """So that a run that is ended by the clock has seen every kind."""
+    sites = ("open a", "open b", "open c", "write a")
+    faults = [Fault(number, site, mode) for number in (1, 2) for site in sites for mode in ("once", "lasting")]
+    rounds = drawn(faults, seed=0)
+
+    assert [len(one) for one in rounds] == [8, 4, 4]
+    assert {(fault.number, fault.kind, fault.mode) for fault in rounds[0]} == {
+        (number, kind, mode) for number in (1, 2) for kind in ("open", "write") for mode in ("once", "lasting")
+    }
+    assert {fault for one in rounds for fault in one} == {*faults}
+    assert drawn(faults, seed=1) != rounds
 
 
 SAMPLE = """
