@@ -12,11 +12,13 @@ Figures are in docs/reliability.md.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.kill_storm import nodes
 from benchmarks.kill_storm.storm import KINDS, Storm
 
 
@@ -31,11 +33,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the storm (0)")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep results and logs there (a temporary folder)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
+        cluster = None
+        if options.executor == "ray-nodes":
+            cluster = stack.enter_context(nodes.running(2, folder / "nodes.log"))
         storm = Storm(
-            options.executor, folder, options.updates, options.every, random.Random(options.seed), options.workers
+            options.executor,
+            folder,
+            options.updates,
+            options.every,
+            random.Random(options.seed),
+            options.workers,
+            cluster,
         )
         storm.rage(options.kills)
     print(*storm.lines(), sep="\n")

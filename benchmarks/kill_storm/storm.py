@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import random
 import subprocess
@@ -20,10 +21,12 @@ from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, RECONSTRUCTION_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, SPEC_COLUMNS
+from benchmarks.kill_storm.nodes import Nodes
 from benchmarks.kill_storm.victims import (
     Victim,
     held_claims,
     local_victims,
+    node_victims,
     ray_victims,
     runs_of,
     slurm_victims,
@@ -39,9 +42,10 @@ KINDS = {
     "local": {"worker": 8, "launcher": 2},
     "tune": {"worker": 7, "launcher": 2, "coordinator": 2},
     "ray": {"actor": 12, "driver": 2, "raylet": 1, "gcs_server": 1},
+    "ray-nodes": {"actor": 8, "driver": 2, "node": 6},
     "slurm": {"worker": 10, "task": 4, "requeue": 2, "slurmstepd": 1, "launcher": 2},
 }
-"""Executor -> how often each kind of victim is killed, in shares."""
+"""Executor -> how often each kind of victim is killed, in shares; `ray-nodes`: at the address of a cluster of two."""
 _VICTIMS = {"local": local_victims, "tune": tune_victims, "ray": ray_victims, "slurm": slurm_victims}
 SCIENCE = ["run_id", "status", *SPEC_COLUMNS, *RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS]
 _QUIET = 300.0
@@ -61,6 +65,7 @@ class Storm:
         every: mean seconds between two kills.
         draw: what is killed, and when.
         workers: that a sweep has at once.
+        nodes: the cluster of `ray-nodes`.
         kills: made, by kind.
         found: those that found a checkpoint, by kind.
     """
@@ -71,6 +76,7 @@ class Storm:
     every: float
     draw: random.Random
     workers: int = 2
+    nodes: Nodes | None = None
     kills: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     runs: int = 0
@@ -135,7 +141,9 @@ class _Sweep:
             cells = ["--select", "normal_class=0", "--select", "gamma=0", "--set", "validation=0.1", "--trials", "6"]
             cells += ["--sampler", "random"]
             return [*program.command("tune"), "--study", f"storm{self.seed}", "--grid", "demo", *cells, *common]
-        common += ["--grid", "demo", "--seeds", "1", "--executor", self.storm.executor]
+        common += ["--grid", "demo", "--seeds", "1", "--executor", self.storm.executor.partition("-")[0]]
+        if self.storm.nodes:
+            common += ["--address", self.storm.nodes.address]
         return [*program.command("launch"), *common, *(_SLURM if self.storm.executor == "slurm" else ())]
 
     def specs(self) -> list[RunSpec]:
@@ -180,7 +188,8 @@ class _Sweep:
         assert self._process is not None
         storm, shares = self.storm, KINDS[self.storm.executor]
         victims: dict[str, list[Victim]] = {}
-        for victim in _VICTIMS[storm.executor](self._process.pid, self.results):
+        of_executor = functools.partial(node_victims, storm.nodes) if storm.nodes else _VICTIMS[storm.executor]
+        for victim in of_executor(self._process.pid, self.results):
             if victim.pid is None or victim.pid != self._process.pid or self._process.poll() is None:
                 victims.setdefault(victim.kind, []).append(victim)
         if not victims:

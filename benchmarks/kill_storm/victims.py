@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agad.store.claims import ClaimBoard, ClaimRecord, Owner
 from agad.store.folder import ResultsFolder
+from benchmarks.kill_storm.nodes import Nodes
 from sweeps.executors.slurm import queue
 from sweeps.executors.slurm.ledger import Ledger
 
@@ -62,6 +63,15 @@ def ray_victims(driver: int, results: Path) -> Iterator[Victim]:
         for name in ("raylet/raylet", "gcs_server"):
             if name in command.partition(" ")[0]:
                 yield _process(name.rpartition("/")[2], pid)
+
+
+def node_victims(nodes: Nodes, driver: int, results: Path) -> Iterator[Victim]:
+    """Actors, the driver, and whole nodes of a cluster that outlives it: a node ends with its raylet."""
+    yield _process("driver", driver)
+    yield from _workers("actor", results)
+    for pid, command in _below(nodes.pid):
+        if "raylet/raylet" in command.partition(" ")[0] and pid != nodes.leader:
+            yield _process("node", pid)
 
 
 def slurm_victims(launcher: int, results: Path) -> Iterator[Victim]:
