@@ -30,11 +30,11 @@ from agad.scoring.evaluate import Evaluator
 from agad.scoring.inference import median_seconds
 from agad.spec.run import RunOptions, RunSpec
 from agad.tensors import device as layouts
+from agad.tensors.capture import Graph
 from agad.tensors.device import device_name, open_device, place, settings
 from agad.tensors.lane import Lane
 from agad.tensors.seeding import generator as seeded
 from agad.train.graph import updater
-from agad.train.graph.capture import Graph
 from agad.train.graph.size import best_size, measured_rates
 from agad.train.state import Training
 from benchmarks.measuring import random_images, seconds_of

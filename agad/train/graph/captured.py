@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from agad.tensors.capture import Graph, Recording
 from agad.tensors.lane import Lane
-from agad.train.graph.capture import Graph, Recording
 from agad.train.state import Training
 from agad.train.update import Computed, compute, end
 
