@@ -29,12 +29,12 @@ from agad.methods import build_generator
 from agad.scoring.evaluate import Evaluator
 from agad.scoring.inference import median_seconds
 from agad.spec.run import RunOptions, RunSpec
+from agad.tensors import capture
 from agad.tensors import device as layouts
 from agad.tensors.capture import Graph
 from agad.tensors.device import device_name, open_device, place, settings
 from agad.tensors.lane import Lane
 from agad.tensors.seeding import generator as seeded
-from agad.train.graph import updater
 from agad.train.graph.size import best_size, measured_rates
 from agad.train.state import Training
 from benchmarks.measuring import random_images, seconds_of
@@ -264,7 +264,7 @@ class Said(logging.Handler):
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
         logging.getLogger("agad").addHandler(self)
-        updater._say_once.cache_clear()  # else it would be said of the first line alone
+        capture._say_once.cache_clear()  # else it would be said of the first line alone
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the message."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,6 +11,12 @@ import torch
 from torch import Tensor
 
 from agad.tensors.lane import Lane
+
+_LOG = logging.getLogger(__name__)
+
+
+class CaptureError(RuntimeError):
+    """A recording that does not do what it recorded."""
 
 
 class Recording(Protocol):
@@ -50,3 +58,22 @@ class Graph:
         """As Recording."""
         self.out = None
         self._graph.reset()
+
+
+Record = Callable[[Callable[[], Tensor], Lane], Recording]
+"""Makes a recording, as Graph does."""
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same bits, also where these are no numbers; waits for the device."""
+    return one.cpu().numpy().tobytes() == other.cpu().numpy().tobytes()
+
+
+def say_once(what: str, error: Exception) -> None:
+    """Log why something was not captured, once for each reason in a process."""
+    _say_once(what, f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+@functools.cache
+def _say_once(what: str, reason: str) -> None:
+    _LOG.warning("%s was not captured as a CUDA graph (%s) and is eager, with the same numbers", what, reason)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from agad.tensors.capture import Graph, Recording
+from agad.tensors.capture import CaptureError, Graph, Record, Recording, same_bits
 from agad.tensors.lane import Lane
 from agad.train.state import Training
 from agad.train.update import Computed, compute, end
 
 _COMPARED = 2
 """Eager updates that a new recording repeats: the second one's losses show weights, moments and statistics too."""
-
-Record = Callable[[Callable[[], Tensor], Lane], Recording]
-
-
-class CaptureError(RuntimeError):
-    """A recording that does not do what it recorded."""
 
 
 class Captured:
@@ -72,7 +64,7 @@ class Captured:
             before.restore()
             recording = self._record(self._compute, self._lane)
             found = torch.stack([_replayed(recording).clone() for _ in range(_COMPARED)])
-            if expected.cpu().numpy().tobytes() != found.cpu().numpy().tobytes():
+            if not same_bits(expected, found):
                 raise CaptureError("its losses are not those of the eager update")
         except BaseException:
             if recording is not None:

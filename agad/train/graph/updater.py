@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,12 +9,11 @@ import torch
 
 from agad.errors import is_out_of_memory
 from agad.spec.catalogue import methods
+from agad.tensors.capture import say_once
 from agad.tensors.lane import Lane
 from agad.train.graph.captured import Captured
 from agad.train.state import Training
 from agad.train.update import Computed, compute, end
-
-_LOG = logging.getLogger(__name__)
 
 
 class Updater(Protocol):
@@ -106,15 +103,10 @@ def _captured(training: Training, lane: Lane, beside: Callable[[], bool]) -> Cap
     except RuntimeError as error:
         if _is_short_of_memory(error) and beside():
             raise torch.OutOfMemoryError(str(error)) from error
-        _say_once(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        say_once("the update", error)
     return Eager(training)
 
 
 def _is_short_of_memory(error: BaseException | None) -> bool:
     """Whether memory ran out, also in a capture, whose end then raises an error of its own."""
     return error is not None and (is_out_of_memory(error) or _is_short_of_memory(error.__context__))
-
-
-@functools.cache
-def _say_once(reason: str) -> None:
-    _LOG.warning("the update was not captured as a CUDA graph (%s): updates are eager, with the same numbers", reason)

@@ -14,9 +14,10 @@ from torch import Tensor
 from agad.errors import NonFiniteLoss
 from agad.spec.catalogue import methods
 from agad.spec.run import RunSpec
+from agad.tensors.capture import CaptureError
 from agad.tensors.lane import Lane
 from agad.train.graph import updater
-from agad.train.graph.captured import Captured, CaptureError
+from agad.train.graph.captured import Captured
 from agad.train.graph.updater import Eager, Renewed, Updater, updater_of
 from agad.train.state import Training
 from agad.train.update import compute, update
