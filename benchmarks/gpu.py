@@ -17,17 +17,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import torch
 
 from agad.data.prepared import Prepared
 from agad.data.split import one_class_split
 from agad.methods import build_generator
+from agad.scoring import replays
 from agad.scoring.evaluate import Evaluator
 from agad.scoring.inference import median_seconds
+from agad.scoring.replays import Replays
 from agad.spec.run import RunOptions, RunSpec
 from agad.tensors import capture
 from agad.tensors import device as layouts
@@ -39,9 +41,6 @@ from agad.train.graph.size import best_size, measured_rates
 from agad.train.state import Training
 from benchmarks.measuring import random_images, seconds_of
 from benchmarks.training import Ceilings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STAGES = {"ceilings": 20.0, "naive-32": 50.0, "unet-32": 45.0, "unetpp-32": 60.0, "unetpp-128": 60.0}
 """Seconds at most of each: 235 in all."""
@@ -128,6 +127,11 @@ class Stage:
             call.stage, backbone, int(size), batch, call.seconds, RunOptions(device=call.device, threads=1), call
         )
 
+    @property
+    def scored(self) -> int:
+        """Images of a test set; ten thousand large ones would take a stage of their own."""
+        return 10_000 if self.size == 32 else 1_000
+
     def spec(self, precision: str) -> RunSpec:
         """A run of these nets."""
         return RunSpec(
@@ -149,8 +153,10 @@ class Stage:
             self.line(f"ours, {precision}", lambda one=precision: self._one(one))  # type: ignore[misc]
         self.line("ours, bf16, not captured", lambda: self._one("bf16", eager=True))
         self.together("bf16")
-        self.line("scoring 10,000 images, eval, bf16 (ms: the whole)", lambda: self._scoring("eval"), share=1)
-        self.line("scoring 10,000, batch_shuffled, bf16", lambda: self._scoring("batch_shuffled"), share=1)
+        for protocol in ("batch_shuffled", "eval"):
+            for kind in ("eager", "captured"):
+                what = f"scoring {self.scored:,} images, {protocol}, bf16, {kind} (ms: the whole)"
+                self.line(what, lambda at=protocol, kind=kind: self._scoring(at, kind == "eager"), share=1)  # type: ignore[misc]
         if self.size == 32:
             self.inference()
         for precision in ("fp32", "tf32", "bf16"):
@@ -221,15 +227,20 @@ class Stage:
         with other_layout(self.options.device, precision):
             return self._one(precision)
 
-    def _scoring(self, protocol: str) -> float:
+    def _scoring(self, protocol: str, eager: bool) -> float:
         spec, device = self.spec("bf16"), open_device(self.options.device)
-        data = random_images(self.size, self.data.channels, test=10_000 if device.type == "cuda" else 50)
+        data = random_images(self.size, self.data.channels, test=self.scored if device.type == "cuda" else 50)
         split, lane = one_class_split(data, spec), Lane(device)
         with settings(device, 1), lane.active():
             training = Training(spec, data, split, device)
             evaluator = Evaluator.of(spec, data, split, device)
-            evaluator.scores(training.method, protocol)
-            return 1 / seconds_of(lambda: evaluator.scores(training.method, protocol), device)
+
+            def scored() -> None:
+                with patch.object(replays, "WORTHWHILE", 2), Replays.of(spec, lane, eager=eager) as own:
+                    evaluator.scores(training.method, protocol, lambda: None, 0, own)
+
+            scored()
+            return 1 / seconds_of(scored, device)
 
     @torch.no_grad()
     def _one_image(self, captured: bool) -> float:
@@ -275,15 +286,10 @@ class Said(logging.Handler):
         logging.getLogger("agad").removeHandler(self)
 
 
-@contextmanager
-def other_layout(device: str, precision: str) -> Iterator[None]:
+def other_layout(device: str, precision: str) -> AbstractContextManager[object]:
     """While this lasts, nets and images have the layout that they do not have there."""
-    before = layouts._DEFAULT_LAYOUT
-    layouts._DEFAULT_LAYOUT = before ^ {(torch.device(device).type, precision)}
-    try:
-        yield
-    finally:
-        layouts._DEFAULT_LAYOUT = before
+    usual = layouts._DEFAULT_LAYOUT
+    return patch.object(layouts, "_DEFAULT_LAYOUT", usual ^ {(torch.device(device).type, precision)})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import contextlib
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from agad.errors import DataError, SpecError
 from agad.methods import Method, TrainView
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.scoring.auroc import auroc
+from agad.scoring.replays import EAGER, Pass, Replays
 from agad.scoring.weights import load_weights
 from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
 from agad.tensors.device import autocast, open_device, place, settings
@@ -115,28 +117,39 @@ class Evaluator:
         )
 
     @torch.no_grad()
-    def scores(self, method: Method, protocol: str, tick: Callable[[], None] = _nothing, draw: int = 0) -> Scores:
+    def scores(
+        self,
+        method: Method,
+        protocol: str,
+        tick: Callable[[], None] = _nothing,
+        draw: int = 0,
+        replays: Replays = EAGER,
+    ) -> Scores:
         """Anomaly scores of all test images in the test set's own order, (N,) float32; higher is more anomalous.
 
         `draw` is the number of the order that ORDER_PROTOCOLS take the images in (RunSpec.test_orders).
-        `tick` is called before each batch; an exception from it ends the scoring and leaves the nets unchanged.
+        `tick` is called before each batch; an exception from it ends the scoring and leaves the nets unchanged. A GPU
+        may then still be at work on earlier batches of this call. `replays` makes passes over full batches, with the
+        same bits.
         """
         if protocol == "eval_recal":
+            replays.close()  # of other statistics; recalibration may need its memory
             method = self._recalibrated(method, tick)
-        scores = torch.empty(len(self.test), device=self.test.device)
-        with _all_in(method, _MODES[protocol]), self._autocast():
+        order, size, mode = self._order(protocol, draw), self._batch_of(protocol), _MODES[protocol]
+        found = []
+        # A recording must not read casts of weights that autocast keeps: it frees them at the end of the context.
+        with _all_in(method, mode), autocast(self.test.device, self.precision, cached=not replays.on):
             fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick, self.vectors))
-            for positions in torch.split(self._order(protocol, draw), self._batch_of(protocol)):
+            one_pass: Pass = partial(self._pass, method, fitted)
+            if fitted is None:
+                one_pass = replays.of_batches(one_pass, size, len(order), self, method, mode)
+            staged = torch.split(self.test.stage(order), size)
+            for positions, index in zip(torch.split(order, size), staged, strict=True):
                 tick()
-                x = self.test.take(positions)
-                found = method.scores(x, fitted, positions)
-                if found.shape != (len(x),):
-                    raise SpecError(
-                        f"the method's scores of {len(x)} images have shape {tuple(found.shape)}; "
-                        "they must be one number an image"
-                    )
-                scores[positions] = found.to(scores.dtype)
-        return scores.cpu().numpy()
+                found.append(one_pass(index, positions))
+        scores = torch.empty(len(order))
+        scores[order] = torch.cat(found).cpu()
+        return scores.numpy()
 
     @torch.no_grad()
     def reconstructions(self, method: Method, positions: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -157,6 +170,17 @@ class Evaluator:
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         return autocast(self.test.device, self.precision)
+
+    def _pass(self, method: Method, fitted: Any, index: Tensor, positions: Tensor) -> Tensor:
+        """Scores of test images that were staged, (B,) float32; for a method that says `captured` the device's work."""
+        x = self.test.gather(index)
+        found = method.scores(x, fitted, positions)
+        if found.shape != (len(x),):
+            raise SpecError(
+                f"the method's scores of {len(x)} images have shape {tuple(found.shape)}; "
+                "they must be one number an image"
+            )
+        return found.float()
 
     def _batch_of(self, protocol: str) -> int:
         """Images in a batch: on a GPU as many as keep it busy, where no image's score depends on the others."""

@@ -21,8 +21,8 @@ class RunOptions:
             the others. For runs whose workers were killed before.
         attempt: the claim's attempt number, written into the checkpoint's name and the row.
         weights_dir: where the final weights are saved; None: they are not.
-        eager: whether a GPU's updates are launched operation by operation, and not captured as a CUDA graph; the
-            numbers are the same.
+        eager: whether a GPU's updates and scoring are launched operation by operation, and not captured as CUDA
+            graphs; the numbers are the same.
     """
 
     device: str = "cpu"

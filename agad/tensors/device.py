@@ -54,10 +54,13 @@ def place(net: Net, device: torch.device, precision: str = "fp32") -> Net:
     return net
 
 
-def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
-    """Context of forward passes: `bf16` is torch's autocast to bfloat16, `tf32` is `rounding`, `fp32` is neither."""
+def autocast(device: torch.device, precision: str, *, cached: bool = True) -> contextlib.AbstractContextManager[Any]:
+    """Context of forward passes: `bf16` is torch's autocast to bfloat16, `tf32` is `rounding`, `fp32` is neither.
+
+    `cached`: whether autocast keeps its casts of weights until the context ends.
+    """
     if precision == "bf16":
-        return torch.autocast(device.type, torch.bfloat16)
+        return torch.autocast(device.type, torch.bfloat16, cache_enabled=cached)
     return rounding(device, precision)
 
 

@@ -15,6 +15,7 @@ from agad.data.split import OneClassSplit, one_class_split
 from agad.errors import NonFiniteLoss
 from agad.scoring.evaluate import Evaluator, Scores, of_order
 from agad.scoring.reconstructions import reconstruction_columns
+from agad.scoring.replays import Replays
 from agad.scoring.weights import Weights, save_weights
 from agad.spec.run import VALIDATION_PROTOCOLS, RunSpec
 from agad.store.schema import RunRecord
@@ -86,11 +87,11 @@ class Session:
         self._curve: list[Point] = []
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
         self._seconds = {"train": 0.0, "eval": 0.0}
-        self._resumes = 0
         self._makers = Makers(device)
         self._updater: Updater | None = None
+        self._replays = Replays.of(spec, lane, eager=self._options.eager)
         self._is_whole = True  # false in the midst of an update
-        self.together, self._peak = 1, 0
+        self.together, self._peak, self._resumes = 1, 0, 0
         self._clock = Clock()
         self._pace = Pace(self._options.checkpoint_every, self._options.first_checkpoint)
         self._saved_mark = self._mark()  # a run that has done nothing needs no checkpoint
@@ -119,7 +120,8 @@ class Session:
         while True:
             done = self.training.done
             if done in points and not self._is_scored(done):
-                self._score_point()
+                with self._replays:
+                    self._score_point()
             if done == self._spec.updates:
                 return
             self._boundary("train")
@@ -146,8 +148,7 @@ class Session:
 
     def _open_updater(self) -> Updater:
         if self._updater is None:
-            eager = self._options.eager
-            self._updater = updater_of(self.training, self.lane, eager=eager, beside=self._beside)
+            self._updater = updater_of(self.training, self.lane, eager=self._options.eager, beside=self._beside)
         return self._updater
 
     def record(self) -> RunRecord:
@@ -197,7 +198,7 @@ class Session:
         key = of_order(protocol if part == TEST else f"{part} {protocol}", draw)
         if key not in self._scores:
             method, evaluator = self.training.method, self._evaluators[part]
-            scores = evaluator.scores(method, protocol, lambda: self._boundary("eval"), draw)
+            scores = evaluator.scores(method, protocol, lambda: self._boundary("eval"), draw, self._replays)
             if not np.isfinite(scores).all():
                 raise NonFiniteLoss(self.training.update, f"a score under {key}")
             self._scores[key] = scores

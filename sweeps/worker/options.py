@@ -67,7 +67,7 @@ class WorkerOptions:
         metavar="N|auto", type=_together,
     )  # fmt: skip
     eager: bool = _option(
-        False, "on a GPU launch each operation by itself, and capture no update as a CUDA graph", action="store_true"
+        False, "on a GPU launch each operation by itself, and capture nothing as a CUDA graph", action="store_true"
     )
     checkpoint_every: float = _option(300.0, "seconds between checkpoints of a run (300)", metavar="SECONDS", least=0)
     lease: float = _option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -64,12 +64,37 @@ def device_only() -> Iterator[list[str]]:
         yield mode.operations
 
 
-class Played:
-    """A Recording that calls its function again, and like a real one executes nothing while it is made."""
+class Sources(TorchDispatchMode):
+    """Finds what operations read that none of them made."""
 
-    def __init__(self, training: Training, function: Callable[[], Tensor]) -> None:
+    def __init__(self, known: list[Tensor]) -> None:
+        super().__init__()
+        self.held = list(known)  # held, so that no memory is used twice
+        self.places = {one.untyped_storage().data_ptr() for one in known}
+        self.foreign: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for one in torch.utils._pytree.tree_leaves((args, kwargs)):
+            if isinstance(one, Tensor) and one.numel() and one.untyped_storage().data_ptr() not in self.places:
+                self.foreign.append(str(func))
+        out = func(*args, **(kwargs or {}))
+        made = [one for one in torch.utils._pytree.tree_leaves(out) if isinstance(one, Tensor)]
+        self.held += made
+        self.places |= {one.untyped_storage().data_ptr() for one in made}
+        return out
+
+
+class Played:
+    """A Recording that calls its function again, and like a real one executes nothing while it is made.
+
+    Args:
+        changed: all that the function changes.
+        function: what is recorded.
+    """
+
+    def __init__(self, changed: Iterable[Tensor], function: Callable[[], Tensor]) -> None:
         self._function = function
-        before = [(tensor, tensor.detach().clone()) for tensor in training.tensors()]
+        before = [(tensor, tensor.detach().clone()) for tensor in changed]
         with device_only():
             self.out: Tensor | None = function().clone()
         with torch.no_grad():
@@ -90,4 +115,4 @@ class Played:
 
 def played(training: Training) -> Callable[[Callable[[], Tensor], Lane], Played]:
     """What Captured makes its recording with."""
-    return lambda function, _: Played(training, function)
+    return lambda function, _: Played(training.tensors(), function)

@@ -13,9 +13,12 @@ from torch import Tensor
 
 from agad.data.split import one_class_split
 from agad.errors import NonFiniteLoss
+from agad.scoring import evaluate, replays
 from agad.scoring.evaluate import Evaluator
+from agad.scoring.replays import Replays
 from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
 from agad.store.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
+from agad.tensors.capture import Graph
 from agad.tensors.device import memory_format, open_device, rounding, settings
 from agad.tensors.lane import Lane
 from agad.train.control import Action, Interrupted, Member, Progress
@@ -25,6 +28,7 @@ from agad.train.graph.size import measured_rates
 from agad.train.graph.updater import Eager, Renewed, updater_of
 from agad.train.run import train
 from agad.train.state import Training
+from agad.train.update import update
 from tests.helpers.science import made_up, small
 
 pytestmark = [
@@ -189,6 +193,53 @@ def test_scores_on_the_gpu_are_those_of_the_cpu_to_rounding(protocol: str) -> No
             evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
             found.append(evaluator.scores(training.method, protocol))
     assert found[1] == pytest.approx(found[0], rel=2e-3)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("changes", [{}, {"backbone": "unet"}, {"backbone": "unetpp"}, VARIANTS[-1]], ids=str)
+def test_captured_scores_have_the_bits_of_eager_ones(
+    changes: dict[str, Any], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under every protocol, recorded four times in all; the recordings' memory is given back."""
+    monkeypatch.setattr(replays, "WORTHWHILE", 2)
+    monkeypatch.setattr(evaluate, "_FULL_PASS", 1)  # batches of 8 under every protocol
+    spec = small(**{"precision": precision, "eval_precision": precision, "eval_batch_size": 8} | changes)
+    device, data = open_device("cuda"), made_up(size=spec.image_size)
+    lane, made = Lane(device), list[Graph]()
+
+    def record(function: Callable[[], Tensor], lane: Lane) -> Graph:
+        made.append(Graph(function, lane))
+        return made[-1]
+
+    with settings(device, 1), lane.active():
+        training = Training(spec, data, one_class_split(data, spec), device)
+        update(training)
+        evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
+        expected = {protocol: evaluator.scores(training.method, protocol) for protocol in EVAL_PROTOCOLS}
+        before = torch.cuda.memory_allocated()
+        with Replays(lane, on=True, record=record) as own:
+            for protocol in EVAL_PROTOCOLS:
+                found = evaluator.scores(training.method, protocol, lambda: None, 0, own)
+                assert found.tobytes() == expected[protocol].tobytes(), protocol
+            assert own.on
+        assert len(made) == 4
+        assert torch.cuda.memory_allocated() <= before
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_run_whose_scoring_is_captured_has_the_numbers_of_an_eager_one(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside another run, and with captured updates in between."""
+    monkeypatch.setattr(replays, "WORTHWHILE", 2)
+    specs = [small(precision=precision, eval_precision=precision, eval_batch_size=4, seed=seed) for seed in (0, 1)]
+    found: dict[str, RunRecord | Exception] = {}
+    data = made_up()
+    members = (Member(spec, OPTIONS, data, None) for spec in specs)
+    train_together(members, OPTIONS, 2, lambda member, outcome: found.update({member.spec.run_id: outcome}))
+    for spec in specs:
+        expected = train(spec, RunOptions(threads=1, device="cuda", eager=True), data=data)
+        assert_same_numbers(found[spec.run_id], expected)
 
 
 def test_tf32_rounds_products_and_nothing_else_does() -> None:

@@ -11,7 +11,9 @@ import torch
 
 from agad.data.prepared import Prepared
 from agad.errors import DataError, NonFiniteLoss
+from agad.scoring import replays
 from agad.scoring.evaluate import Evaluator
+from agad.scoring.replays import Replays
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.schema import CURVE_COLUMNS, RESULT_COLUMNS, SCORE_COLUMNS, RunRecord
 from agad.tensors.lane import Lane
@@ -175,7 +177,7 @@ def test_captured_updates_take_turns_with_the_bits_of_runs_alone(
 
     def make(training: Training, lane: Lane, **_: Any) -> Captured:
         def record(function: Any, _: Lane) -> Played:
-            recordings.append(Played(training, function))
+            recordings.append(Played(training.tensors(), function))
             return recordings[-1]
 
         return Captured(training, lane, record)
@@ -189,4 +191,34 @@ def test_captured_updates_take_turns_with_the_bits_of_runs_alone(
     for run_id, record in made(SPECS, data, 2, options).items():
         assert_same_bits(record, alone[run_id])
     assert len(recordings) == 2 * len(SPECS)
+    assert not any(one.is_open for one in recordings)
+
+
+@pytest.mark.slow
+def test_captured_scoring_takes_turns_with_the_bits_of_runs_alone(
+    monkeypatch: pytest.MonkeyPatch, data: Prepared, alone: dict[str, RunRecord], tmp_path: Path
+) -> None:
+    """Likewise; interrupted within the scoring of a point, with a checkpoint before each batch, and resumed."""
+    recordings: list[Played] = []
+    calls: dict[int, int] = {}
+
+    def record(function: Any, _: Lane) -> Played:
+        assert not any(one.is_open for one in recordings), "one at a time"
+        recordings.append(Played((), function))
+        return recordings[-1]
+
+    def stop(progress: Progress) -> Action:
+        if progress.phase == "eval":
+            calls[progress.update] = calls.get(progress.update, 0) + 1
+        return Action.STOP if calls.get(progress.update) == 30 else Action.CONTINUE
+
+    monkeypatch.setattr(replays, "WORTHWHILE", 1)
+    monkeypatch.setattr(Replays, "of", lambda spec, lane, eager: Replays(lane, on=True, record=record))
+    options = RunOptions(threads=1, checkpoint_dir=str(tmp_path), checkpoint_every=0)
+    ends = made(SPECS, data, 2, options, stop)
+    assert any(isinstance(end, Interrupted) for end in ends.values())
+    assert not any(one.is_open for one in recordings)
+    for run_id, found in made(SPECS, data, 2, options).items():
+        assert_same_bits(found, alone[run_id])
+    assert len(recordings) > 4 * len(SPECS)
     assert not any(one.is_open for one in recordings)

@@ -138,7 +138,7 @@ def test_a_recording_that_does_something_else_is_refused(damaged: str) -> None:
                 next(training.method.nets["generator"].parameters()).mul_(1.001)
             return values
 
-        made.append(Played(training, wrong))
+        made.append(Played(training.tensors(), wrong))
         return made[0]
 
     with pytest.raises(CaptureError, match="not those of the eager update"):
@@ -177,7 +177,7 @@ def test_after_a_step_of_the_learning_rate_updates_have_the_new_one(
         def made(self, function: Callable[[], Tensor], _: Lane) -> Played:
             if fails and made:
                 raise RuntimeError("no graph more")
-            made.append(Played(ours, function))
+            made.append(Played(ours.tensors(), function))
             return made[-1]
 
     monkeypatch.setattr(updater, "Captured", Recorded)
