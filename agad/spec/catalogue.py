@@ -87,7 +87,7 @@ class Method:
         image_sizes: those that its nets take; empty: all.
         captured: whether its update may be captured as a CUDA graph: it reads no value back to the host, draws nothing
             at random, changes nothing but nets and Adam's moments, and does the same operations in every update.
-            `scores` too, without a look at positions and changing nothing, where `fit` returns None.
+            Where `fit` returns None, so does `scores`, which then changes nothing and does not depend on positions.
         own_generator: whether it builds its own generator; `backbone` must then be at its default.
     """
 
