@@ -22,7 +22,7 @@ from agad.plan.plan import Plan, load_plans, plan_files
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.spec.run import ORDER_PROTOCOLS, RunSpec
-from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS
+from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS, DataKey
 
 from . import stats, table_rows
 from .load import Results, Rows, open_store
@@ -232,7 +232,7 @@ def damaged_files(store: Rows) -> tuple[str, ...]:
 def _cells(title: str, rows: table_rows.TableRows, runs: pd.DataFrame, *rest: Any) -> Cells:
     """Cells without the numbers of runs that are not ok. AnalysisError for rows of different data."""
     runs.loc[runs["status"] != "ok", [*AUROC_COLUMNS, *MEASURED_COLUMNS]] = np.nan
-    digests: dict[tuple[str, int | str], Counter[str]] = {}
+    digests: dict[DataKey, Counter[str]] = {}
     for column, of in DIGEST_COLUMNS.items():
         counts = runs.groupby(["row", column], as_index=False).size()
         for row, digest, count in zip(counts["row"], counts[column], counts["size"], strict=True):

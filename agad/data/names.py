@@ -84,6 +84,6 @@ def look_alikes(names: Iterable[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def printable(name: str) -> str:
+def one_line(name: str) -> str:
     """A file's or class's name for a message of one line, whatever characters it has."""
     return name if name.isprintable() else ascii(name)[1:-1]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agad.data.names import printable
+from agad.data.names import one_line
 
 _WIDTH = 118
 _MOST_CLASSES = 40
@@ -25,9 +25,7 @@ def summary_lines(meta: Mapping[str, Any], folder: Path) -> list[str]:
     size = meta["image_size"]
     head = f"{meta['dataset']} {size}x{size}: {train} training and {test} test images, digest {meta['digest'][:12]}"
     counted = list(zip(meta["class_names"], meta["train_counts"], meta["test_counts"], strict=True))
-    classes = [
-        f"{index} {printable(name)} {of[0]}+{of[1]}" for index, (name, *of) in enumerate(counted[:_MOST_CLASSES])
-    ]
+    classes = [f"{index} {one_line(name)} {of[0]}+{of[1]}" for index, (name, *of) in enumerate(counted[:_MOST_CLASSES])]
     if len(counted) > _MOST_CLASSES:
         classes.append(f"and {len(counted) - _MOST_CLASSES} more")
     listed = textwrap.wrap(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agad.data.image import SUFFIXES, Levels, decode_all, is_grey
-from agad.data.names import is_mask_folder, mask_files, natural, printable, split_part
+from agad.data.names import is_mask_folder, mask_files, natural, one_line, split_part
 from agad.data.source import Content, Part, Source, Stamp
 from agad.errors import DataError
 
@@ -187,6 +187,6 @@ def tree_source(
 
 
 def _part(classes: Sequence[Sequence[ImageFile]], levels: Levels) -> Part:
-    files = [(file.path, printable(file.stamp.name)) for images in classes for file in images]
+    files = [(file.path, one_line(file.stamp.name)) for images in classes for file in images]
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes])
     return Part(labels, lambda: decode_all(files, levels), [name for _, name in files])

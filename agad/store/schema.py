@@ -27,6 +27,7 @@ __all__ = [
     "SCORE_COLUMNS",
     "SPEC_COLUMNS",
     "STATUSES",
+    "DataKey",
     "RunRecord",
 ]
 
@@ -43,6 +44,8 @@ MEASURED_COLUMNS = tuple(columns.MEASURED)
 DIGEST_COLUMNS = {"data_digest": "image_size", "features_digest": "features"}
 """Column -> the field that says, beside `dataset`, what it is the digest of: rows that share both fields and differ in
 the digest are of different data, and can neither share a table nor be compared."""
+DataKey = tuple[str, int | str]
+"""The values of those two fields: a data set with its images' size, or with the `features` of a file of vectors."""
 CURVE_COLUMNS = tuple(columns.CURVE)
 SCORE_COLUMNS = tuple(columns.SCORES)
 RECONSTRUCTION_COLUMNS = tuple(columns.RECONSTRUCTIONS)

@@ -119,11 +119,11 @@ def _number(text: str) -> float:
 
 
 def _line(row: Scored) -> str:
-    from agad.data.names import printable
+    from agad.data.names import one_line
 
     if row.score is None:
-        return f"{'-':>10} {'-':>6}  {row.verdict:<9}  {printable(row.path)} ({row.reason})"
-    return f"{row.score:>10.5g} {row.percentile:>6.1f}  {row.verdict:<9}  {printable(row.path)}"
+        return f"{'-':>10} {'-':>6}  {row.verdict:<9}  {one_line(row.path)} ({row.reason})"
+    return f"{row.score:>10.5g} {row.percentile:>6.1f}  {row.verdict:<9}  {one_line(row.path)}"
 
 
 def _found(maps: HeatmapFolder) -> list[str]:
@@ -147,12 +147,12 @@ def _write_page(maps: HeatmapFolder, rows: list[Scored], options: argparse.Names
 
 
 def _conclude(rows: list[Scored], csv: Path | None) -> int:
-    from agad.data.names import printable
+    from agad.data.names import one_line
 
     damaged = [row for row in rows if row.score is None]
     flagged = sum(row.verdict == "anomalous" for row in rows)
     for row in damaged[:_NAMED]:
-        say(f"damaged, not scored: {printable(row.path)} ({row.reason})")
+        say(f"damaged, not scored: {one_line(row.path)} ({row.reason})")
     if len(damaged) > _NAMED:
         say(f"and {len(damaged) - _NAMED} more damaged files")
     say(f"{len(rows)} images: {flagged} anomalous, {len(rows) - flagged - len(damaged)} normal, {len(damaged)} damaged"

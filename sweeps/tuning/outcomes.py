@@ -12,7 +12,7 @@ import numpy as np
 from agad.errors import StoreError
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
-from agad.store.schema import DIGEST_COLUMNS
+from agad.store.schema import DIGEST_COLUMNS, DataKey
 
 from ..worker.retry import RetryPolicy
 
@@ -73,15 +73,14 @@ class Rows:
         protocol: of the validation AUROC that is the score.
         policy: when a failed run is tried again.
         known: run_id -> outcome, of the runs that have ended.
-        digests: (data set, image size), or (data set, features) of vectors from a file -> digest of what these runs
-            were made of.
+        digests: of what these runs were made of.
     """
 
     store: ResultStore
     protocol: str = "eval"
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     known: dict[str, RunOutcome] = field(default_factory=dict)
-    digests: dict[tuple[str, int | str], str] = field(default_factory=dict)
+    digests: dict[DataKey, str] = field(default_factory=dict)
 
     def poll(self, run_ids: Collection[str], withdrawn: Collection[str] = ()) -> None:
         """Read the rows of those runs that have ended since the last poll.

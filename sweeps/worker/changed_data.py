@@ -13,13 +13,10 @@ from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.datasets import facts_of
 from agad.store.rows import ResultStore
-from agad.store.schema import DIGEST_COLUMNS
-
-Key = tuple[str, int | str]
-"""A data set with the size of its images, or with the `features` of a file of vectors."""
+from agad.store.schema import DIGEST_COLUMNS, DataKey
 
 
-def digests_of_rows(plan: Plan, results: Path) -> list[tuple[Key, str]]:
+def digests_of_rows(plan: Plan, results: Path) -> list[tuple[DataKey, str]]:
     """Of each row of the plan that has scores: the digest of its images, and of its vectors where it has some."""
     columns = ("dataset", "status", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values())
     rows = ResultStore(results).read(columns, run_ids=plan.run_ids).to_pylist()
@@ -32,7 +29,7 @@ def digests_of_rows(plan: Plan, results: Path) -> list[tuple[Key, str]]:
     ]
 
 
-def name_of(key: Key) -> str:
+def name_of(key: DataKey) -> str:
     """For messages: `cifar10`, or `cifar10 file:NAME`."""
     return " ".join(part for part in key if isinstance(part, str))
 
@@ -45,7 +42,7 @@ def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) ->
     either, nothing is said.
     """
     root = folders.cache_root(cache)
-    made: dict[Key, set[str]] = {}
+    made: dict[DataKey, set[str]] = {}
     for key, digest in digests_of_rows(plan, results):
         made.setdefault(key, set()).add(digest)
     return [
@@ -56,7 +53,7 @@ def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) ->
     ]
 
 
-def _are_others(key: Key, digests: set[str], data: Path, root: Path) -> bool:
+def _are_others(key: DataKey, digests: set[str], data: Path, root: Path) -> bool:
     dataset, of = key
     try:
         if isinstance(of, str):

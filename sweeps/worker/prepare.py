@@ -16,18 +16,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agad.data.names import printable
+from agad.data.names import one_line
 from agad.errors import AgadError, DataError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 
 from ..machine import processes, program
-from .changed_data import Key, digests_of_rows, name_of
+from .changed_data import digests_of_rows, name_of
 from .options import WorkerOptions
 from .stopping import Stopping
 
 if TYPE_CHECKING:
     from agad.data.prepared import Prepared
+    from agad.store.schema import DataKey
 
 
 def prepare(
@@ -96,7 +97,7 @@ def prepare_here(
     wanted = dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs)
     lines = prepare_all(wanted, data_root=data, cache=cache, download=download)
     opened = {key: open_prepared(*key, data_root=data, cache=cache) for key in wanted}
-    digests: dict[Key, str] = {key: prepared.digest for key, prepared in opened.items()}
+    digests: dict[DataKey, str] = {key: prepared.digest for key, prepared in opened.items()}
     for spec in {(spec.dataset, spec.image_size, spec.features): spec for spec in plan.specs}.values():
         if vectors := with_features(opened[spec.dataset, spec.image_size], spec, data).vectors:
             digests[spec.dataset, spec.features] = vectors.digest
@@ -109,7 +110,7 @@ def prepare_here(
     return lines + [note for prepared in opened.values() for note in _notes(prepared, plan)]
 
 
-def _check_rows(plan: Plan, results: Path, digests: Mapping[Key, str]) -> None:
+def _check_rows(plan: Plan, results: Path, digests: Mapping[DataKey, str]) -> None:
     """Raise DataError where runs of the plan have rows of other data, beside which new ones would be of no use."""
     known = digests_of_rows(plan, results)
     others = Counter((key, digest) for key, digest in known if digest != digests.get(key, digest))
@@ -130,7 +131,7 @@ def _notes(prepared: Prepared, plan: Plan) -> Iterator[str]:
         number = mistaken[0]
         yield (
             f"  note: a number stands for the class of that index, not of that name: {number} is class "
-            f"{printable(names[number])} here"
+            f"{one_line(names[number])} here"
         )
     repeated = prepared.duplicates.get("within_train", 0)
     if repeated and any(spec.validation > 0 and spec.dataset == prepared.dataset for spec in plan.specs):

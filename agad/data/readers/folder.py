@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agad.data.names import is_like_split, is_mask_folder, look_alikes, natural, printable, split_part
+from agad.data.names import is_like_split, is_mask_folder, look_alikes, natural, one_line, split_part
 from agad.data.source import Source, SourceAbsentError, missing
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
@@ -48,7 +48,7 @@ def find(dataset: str, root: Path) -> Source:
     names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders)
     if len(names) < 2:
         raise OneClassError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")
-    notes += [f"class {printable(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
+    notes += [f"class {one_line(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
     notes += [f"classes that look alike, are they one? {', '.join(map(ascii, of))}" for of in look_alikes(names)]
     return tree_source(train, test, names, None, (*tree.notes(), *notes))
 
@@ -59,7 +59,7 @@ def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
     names = [path.name for path in folders]
     masks = [path for path in folders if is_mask_folder(path.name, names)]
     for path in masks:
-        count, name = tree.leave_out(path), printable(path.relative_to(tree.top).as_posix())
+        count, name = tree.leave_out(path), one_line(path.relative_to(tree.top).as_posix())
         notes.append(f"the folder {name} ({count} images) is left out: by its name it holds masks")
     return [path for path in folders if path not in masks]
 
@@ -81,14 +81,14 @@ def split_folders(top: Path, folders: list[Path], notes: list[str]) -> dict[str,
     unused = [path.name for path in folders if path not in found.values()]
     if found and "test" not in found and "validation" in found:
         found["test"] = found.pop("validation")
-        notes.append(f"there is no test folder: the images in {printable(found['test'].name)} are the test set")
+        notes.append(f"there is no test folder: the images in {one_line(found['test'].name)} are the test set")
     if found and not found.keys() >= {"train", "test"}:
         lacking = "train" if "train" not in found else "test"
         raise DataError(f"{top} has no {lacking} folder beside the other; it needs train and test, or neither")
     if found and unused:
-        notes.append(f"folders beside train and test are not used: {', '.join(map(printable, unused))}")
+        notes.append(f"folders beside train and test are not used: {', '.join(map(one_line, unused))}")
     if "validation" in found:
-        notes.append(f"the images in {printable(found.pop('validation').name)} are not used")
+        notes.append(f"the images in {one_line(found.pop('validation').name)} are not used")
     return {part: found[part] for part in ("train", "test")} if found else {}
 
 
