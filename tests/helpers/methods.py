@@ -47,13 +47,13 @@ LENET: dict[str, Any] = {"batch_size": 64, "init": "torch", "lr": 1e-3}
 WIDE: dict[str, Any] = {"encoder": "wrn_10_1", "image_size": 16, "batch_size": 64, "init": "he", "lr": 1e-3}
 GAN: dict[str, Any] = {"batch_size": 16, "lr": 1e-3}
 DIGITS: dict[str, dict[str, Any]] = {
-    "fanogan": {"pretrain_updates": 100, "updates": 50, "beta1": 0.0, "beta2": 0.9, **GAN},
-    "anogan": {"updates": 100, "search_steps": 10, **GAN},
+    "fanogan": {"pretrain_updates": 70, "updates": 30, "beta1": 0.0, "beta2": 0.9, **GAN},
+    "anogan": {"updates": 100, "search_steps": 4, **GAN},
     "ocgan": {"updates": 60, **GAN},
     "deep_svdd": {"scaling": "gcn_minmax", "pretrain_updates": 100, "updates": 100, **LENET},
     "deep_sad": {"scaling": "unit", "pretrain_updates": 100, "updates": 100, **LENET},
     "skip_ganomaly": {"updates": 80, "batch_size": 16},
-    "dagmm": {"updates": 200, "batch_size": 64, "init": "torch", "lr": 1e-3},
+    "dagmm": {"updates": 200, "batch_size": 32, "init": "torch", "lr": 1e-3},
     "ssad": {"scaling": "unit", "updates": 100, "gamma": 0.05, "min_anomalies": 4, **LENET},
     "ssdgm": {"pretrain_updates": 100, "updates": 200, "min_anomalies": 8, **LENET},
     "esad": {"scaling": "unit", "updates": 100, **LENET},
