@@ -40,13 +40,13 @@ SMALL: dict[str, Any] = {
 }
 AGAD: dict[str, Any] = {"gamma": 0.05, "min_anomalies": 8}
 STRATEGIES = ("shared", "advprop", "freeze", "advprop_freeze")
+KINDS: dict[str, dict[str, Any]] = {
+    "ganomaly": {"method": "ganomaly"},
+    **{f"agad-{strategy}": AGAD | {"batch_norm": strategy} for strategy in STRATEGIES},
+}
 SPECS = {
-    f"{prefix}{name}": RunSpec(**SMALL, **values, **fields)
-    for prefix, values in (("", BEFORE), ("now-", {}))
-    for name, fields in {
-        "ganomaly": {"method": "ganomaly"},
-        **{f"agad-{strategy}": AGAD | {"batch_norm": strategy} for strategy in STRATEGIES},
-    }.items()
+    **{name: RunSpec(**SMALL, **BEFORE, **fields) for name, fields in KINDS.items()},
+    **{f"now-{name}": RunSpec(**SMALL, **KINDS[name]) for name in ("ganomaly", "agad-advprop_freeze")},
 }
 ADDED_LATER = {"parameters", "features_digest"}
 NUMBERS = {*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS, *RECONSTRUCTION_COLUMNS} - ADDED_LATER
