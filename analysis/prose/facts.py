@@ -19,7 +19,7 @@ from agad.plan.plan import Plan, find_plan
 
 from .. import curves
 from ..cells import Cells, read
-from ..summary import class_averages
+from ..summary import CELL, class_averages
 from ..tables import agreement, contrast, leakage
 from ..tables.leakage import column
 
@@ -70,7 +70,8 @@ class Facts:
     def one_row(self, folder: str, fields: Mapping[str, str], *, only: bool = True) -> Cells:
         """The cells of the only row of a folder's table with these values, or of all such rows.
 
-        AnalysisError where there is none, or several.
+        AnalysisError where there is none, or several, or where runs of it are missing: a page that names ten classes
+        would print the mean of nine.
         """
         cells = self.cells(folder)
 
@@ -83,6 +84,8 @@ class Facts:
             raise AnalysisError("no row of the table has these values")
         if only and len(found.rows) > 1:
             raise AnalysisError(f"{len(found.rows)} rows have these values; they differ in {', '.join(found.fields)}")
+        if not found.complete:
+            raise AnalysisError(f"only {len(found.ok)} of its {len(found.runs)} runs are there")
         return found
 
 
@@ -120,6 +123,8 @@ def _p_chance(cells: Cells, _: Points, protocol: str) -> float:
 def _seed(cells: Cells, _: Points, seed: str, protocol: str) -> float:
     """The mean over classes of one seed."""
     runs = cells.runs[cells.runs["seed"] == int(seed)]
+    if len(runs) < len(cells.runs.drop_duplicates([*CELL])):
+        raise AnalysisError(f"not all classes have seed {seed}")
     return 100 * float(class_averages(runs, column(protocol)).loc[0])
 
 
@@ -138,6 +143,8 @@ def _at(cells: Cells, points: Points, update: str, protocol: str) -> float:
     known = points()
     is_here = (known["update"] == int(update)) & (known["protocol"] == protocol)
     here = known[is_here & known["run_id"].isin(cells.ok["run_id"])]
+    if 0 < len(here) < len(cells.ok):
+        raise AnalysisError(f"only {len(here)} of its {len(cells.ok)} runs have that point")
     return 100 * float(here["auroc"].mean())
 
 

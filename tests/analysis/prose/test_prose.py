@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from agad.errors import AnalysisError
 from agad.store.rows import ResultStore
 from analysis.prose.__main__ import main
-from analysis.prose.facts import Facts
+from analysis.prose.facts import MEASURES, Facts
 from analysis.prose.marks import MINUS, like, marks
 from tests.conftest import ROOT
 
@@ -68,6 +69,32 @@ def test_a_question_without_an_answer_is_one_line(question: str, says: str, fact
 
     assert "\n" not in str(caught.value)
     assert question in str(caught.value) or "nowhere" in question
+
+
+def test_a_mean_over_a_part_of_the_classes_is_no_answer() -> None:
+    """The page around it says ten classes; another row of the same folder has its number as before."""
+    facts = Facts(ROWS)
+    whole, before = facts.cells("gamma0"), facts.number("gamma0 mean eval dataset=cifar10")
+    (mnist,) = [index for index, row in enumerate(whole.rows) if row["dataset"] == "mnist"]
+    lost = whole.runs.index[whole.runs["row"] == mnist][0]
+    status = whole.runs["status"].mask(whole.runs.index == lost)
+    facts.cells = lambda _: replace(whole, runs=whole.runs.assign(status=status))  # type: ignore[assignment]
+
+    with pytest.raises(AnalysisError, match="only 9 of its 10 runs are there"):
+        facts.number("gamma0 mean eval dataset=mnist")
+    assert facts.number("gamma0 mean eval dataset=cifar10") == before
+
+
+def test_a_seed_or_a_point_that_a_part_of_the_runs_has_is_no_answer(facts: Facts) -> None:
+    cells = facts.cells("seeds")
+    first = cells.runs.index[cells.runs["seed"] == 1][0]
+    partly = replace(cells, runs=cells.runs.drop(index=first))
+    points = facts.points("unetpp")
+    with pytest.raises(AnalysisError, match="not all classes have seed 1"):
+        MEASURES["seed"](partly, None, "1", "eval")
+    lost = points.index[(points["update"] == 50) & (points["protocol"] == "eval")][0]
+    with pytest.raises(AnalysisError, match="only 9 of its 10 runs have that point"):
+        MEASURES["at"](facts.cells("unetpp"), lambda: points.drop(index=lost), "50", "eval")
 
 
 @pytest.mark.parametrize(
