@@ -67,6 +67,7 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         yield "known one: mean and SD over all pairs of a normal class and the one anomaly class that is known."
     if (summary["classes"] < summary["classes_wanted"]).any():
         yield "*: classes without a run are left out of this mean; it is not compared."
+    yield from _other_classes(cells)
     sources = sorted(set(summary.loc[summary["paper_avg"].notna(), "paper_table"]))
     if len(sources) > 1:
         tables = " and ".join(name.replace("table", "Table ") for name in sources)
@@ -88,6 +89,21 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     yield from data_notes(cells)
     if settings := sorted({text for text in summary["paper_differences"] if text}):
         yield f"(in brackets): the paper's number for orientation only, not compared: here {'; or '.join(settings)}."
+
+
+def _other_classes(cells: Cells) -> Iterator[str]:
+    """Where rows of one data set are means over other classes, so that one is no better than the other by them."""
+    wanted: dict[str, list[frozenset[int]]] = {}
+    for row, classes in cells.runs.groupby("row")["class"].unique().items():
+        if len(classes) > 1:  # of a single class the range is printed, and not a mean
+            wanted.setdefault(cells.rows[int(str(row))]["dataset"], []).append(frozenset(map(int, classes)))
+    for dataset, of in wanted.items():
+        if len(set(of)) > 1:
+            counts = " or ".join(map(str, sorted(map(len, dict.fromkeys(of)))))
+            yield (
+                f"{datasets.title(dataset)}: rows are means over different classes ({counts} of them), which cannot be "
+                "compared with each other."
+            )
 
 
 def data_notes(cells: Cells) -> Iterator[str]:

@@ -76,6 +76,17 @@ def test_a_table_with_a_default_of_now_and_of_before_says_so(tmp_path, field, fo
         assert averages_line(table)["verdict"] != "other settings"
 
 
+@pytest.mark.parametrize(("others", "said"), [(range(3), True), (range(5), False), ((4,), False)])
+def test_rows_that_are_means_over_different_classes_are_not_compared_without_a_word(tmp_path, others, said):
+    """A mean over easier classes is no better detector; a single class has a range and no mean."""
+    whole, part = specs(range(5), (0,)), specs(others, (0,), gamma=0.05)
+    commit_all(ResultStore(tmp_path), [*whole, *part], lambda spec: 0.9)
+    text = plan_table(tmp_path, view([*whole, *part])).to_markdown()
+    sentence = "MNIST: rows are means over different classes (3 or 5 of them), which cannot be compared"
+
+    assert (sentence in " ".join(text.split())) == said
+
+
 # -- numbers -------------------------------------------------------------------------------------------------------
 
 
