@@ -35,6 +35,7 @@ class Tree:
         links: number of links not followed: they lead out of the tree, or to a folder.
         broken: number of links to what is not there.
         masks: number of images left out as masks: in folders of such a name, or beside the image they belong to.
+        beside: number of images beside the folders of classes, which are of no class.
     """
 
     top: Path
@@ -43,6 +44,7 @@ class Tree:
     links: int = 0
     broken: int = 0
     masks: int = 0
+    beside: int = 0
     _inside: tuple[Path, ...] = field(init=False)
     _prefix: str = field(init=False)
 
@@ -69,9 +71,15 @@ class Tree:
         self.masks += count
         return count
 
+    def pass_over(self, folder: Path) -> None:
+        """Count the images that lie in a folder of folders itself."""
+        self.beside += sum(Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file() for entry in scan(folder))
+
     def notes(self) -> tuple[str, ...]:
         """What was ignored, one sentence each."""
         notes = []
+        if self.beside:
+            notes.append(f"{self.beside} images beside the folders of classes are of no class, and not used")
         if self.others:
             which = _listed(self.others)
             notes.append(f"{self.others.total()} files that are no images are ignored ({which})")

@@ -45,6 +45,8 @@ def find(dataset: str, root: Path) -> Source:
     notes: list[str] = []
     folders = without_masks(tree, tree.top, notes)
     parts = split_folders(top, folders, notes)
+    for folder in (top, *parts.values()):
+        tree.pass_over(folder)
     names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders)
     if len(names) < 2:
         raise OneClassError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")

@@ -102,6 +102,7 @@ def find(dataset: str, root: Path) -> Source:
     if top is None:
         raise SourceAbsentError(f"no such tree in {root}")
     tree = Tree(top, root)
+    tree.pass_over(top)
     train, test, notes = _split(archive, tree) if archive.test_parts else _last(archive, tree)
     return tree_source(train, test, facts.class_names, facts.channels, (*tree.notes(), *notes))
 
@@ -144,6 +145,7 @@ def _split(archive: Archive, tree: Tree) -> tuple[list[list[ImageFile]], list[li
     for part in ("train", *archive.test_parts):
         folder = _child(tree.top, part)
         if folder is not None:
+            tree.pass_over(folder)
             parts[part] = [_class_images(tree, folder, name) for name in archive.folders]
         elif part in ("train", archive.test_parts[0]):
             raise DataError(f"{tree.top} has no folder {part}")

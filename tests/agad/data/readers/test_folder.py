@@ -96,6 +96,21 @@ def test_other_files_are_counted_and_hidden_ones_passed_over(places, screws):
     assert prepared.notes == ("2 files that are no images are ignored (1 .db, 1 .txt)",)
 
 
+def test_images_beside_the_folders_of_classes_are_counted(places, screws):
+    """At the top and in each part: they are of no class, and may have been meant to be of one."""
+    for folder in (screws, screws / "train", screws / "test"):
+        fill(folder, 2, 500)
+    (screws / "train" / "folder.png").mkdir()
+    (screws / "train" / "folder.png" / "a.png").write_bytes((screws / "train" / "00500.png").read_bytes())
+    fill(places["data_root"] / "flat" / "a", 5, 0)
+    fill(places["data_root"] / "flat" / "b", 5, 10)
+    fill(places["data_root"] / "flat", 3, 20)
+    said = "images beside the folders of classes are of no class, and not used"
+
+    assert f"6 {said}" in open_prepared("folder:screws", 32, **places).notes
+    assert f"3 {said}" in open_prepared("folder:flat", 32, **places).notes
+
+
 def test_a_class_without_test_images_is_noted(places, screws):
     fill(screws / "train" / "rusty", 2, 500)
     assert open_prepared("folder:screws", 32, **places).notes == ("class rusty has no test images",)

@@ -82,6 +82,13 @@ def test_an_edition_without_val_is_noted(places):
     assert "there is no val folder, which the paper counts among the test images" in notes
 
 
+def test_images_beside_the_folders_of_classes_are_counted(places):
+    unpack("chest_xray", places["data_root"] / "chest_xray")
+    fill(places["data_root"] / "chest_xray" / "train", 3, 900)
+    said = "3 images beside the folders of classes are of no class, and not used"
+    assert said in open_prepared("chest_xray", 32, **places).notes
+
+
 def test_the_last_500_by_name_of_each_lung_class_are_test_images(places):
     top = places["data_root"] / "lung_colon_image_set" / "lung_image_sets"
     top.parent.mkdir()
