@@ -95,7 +95,8 @@ class Masks:
 
         So of anomalies that nobody marked nothing is counted: their pixels are not clear.
 
-        Raises DataError for a mask that cannot be read, and for one of anomalies that marks nothing.
+        Raises DataError for a mask that cannot be read, for one of anomalies that marks nothing, and for one that is
+        longer or wider than its image: it is of another.
         """
         image = Path(path).absolute()
         kind = image.parent.name
@@ -108,19 +109,23 @@ class Masks:
         for stem in (f"{image.stem}_mask", image.stem):
             for suffix in sorted(SUFFIXES):
                 if (found := truth / kind / f"{stem}{suffix}").is_file():
-                    mask = _mask(found)
+                    mask = _mask(found, _size(path))
                     if not (is_normal or mask.any()):
                         raise DataError(f"the mask {found} marks no pixel (of 16 bits the upper 8 count)")
                     return mask
         return None
 
 
-def _mask(path: Path) -> NDArray[np.bool_]:
+def _mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The mask in a file, of an image of (H, W) pixels."""
     from scipy.ndimage import label
 
     pixels = decode(str(path), str(path))
     if isinstance(pixels, Damaged):
         raise DataError(f"the mask {path} cannot be read: {pixels.reason}")
+    (high, wide), (height, width) = pixels.shape[:2], size
+    if abs(high * width - wide * height) > max(height, width):  # more than a pixel's rounding apart
+        raise DataError(f"the mask {path} has another shape ({wide}x{high}) than its image ({width}x{height})")
     marked = Image.fromarray((pixels.max(2) if pixels.ndim == 3 else pixels) > 0)
     height, width = _bounded(pixels.shape[:2])
     covered = np.asarray(marked.convert("L").resize((width, height), Image.Resampling.BOX))

@@ -149,6 +149,7 @@ def test_a_thin_region_of_a_large_mask_is_kept(bottle: Path, wide: int) -> None:
     mask = np.zeros((1024, 1024), np.uint8)
     mask[300 : 300 + wide, 200:600] = mask[700:900, 100:300] = 255
     Image.fromarray(mask).save(bottle / "ground_truth" / "cut" / "00011.png")
+    Image.new("L", (100, 100)).save(bottle / "test" / "cut" / "00011.png")
     found = Masks("good").of(str(bottle / "test" / "cut" / "00011.png"))
     assert found is not None
     _, count = label(found, np.ones((3, 3)))
@@ -158,3 +159,32 @@ def test_a_thin_region_of_a_large_mask_is_kept(bottle: Path, wide: int) -> None:
     assert found[75, 50:150].all(), "where the scratch is"
     assert found[175:225, 25:75].all()
     assert found.sum() <= 100 * max(1, wide / 4) + 50 * 50, "and no more than it covers"
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "fits"),
+    [
+        ((24, 24), (480, 480), True),
+        ((900, 1024), (225, 256), True),
+        ((901, 1023), (90, 102), True),  # a tenth, rounded
+        ((24, 24), (24, 25), True),
+        ((24, 24), (7, 100), False),
+        ((24, 24), (100, 7), False),
+        ((24, 24), (24, 27), False),
+        ((600, 800), (800, 600), False),
+    ],
+)
+def test_a_mask_of_another_shape_is_of_another_image(
+    image: tuple[int, int], mask: tuple[int, int], fits: bool, bottle: Path
+) -> None:
+    """It would be stretched over this one; another size of the same shape is usual."""
+    Image.new("L", image).save(bottle / "test" / "cut" / "00010.png")
+    Image.new("L", mask, 255).save(bottle / "ground_truth" / "cut" / "00010_mask.png")
+    masks, path = Masks("good"), str(bottle / "test" / "cut" / "00010.png")
+    if fits:
+        found = masks.of(path)
+        assert found is not None
+        assert found.all()
+    else:
+        with pytest.raises(DataError, match=rf"another shape \({mask[0]}x{mask[1]}\) than its image"):
+            masks.of(path)
