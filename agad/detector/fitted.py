@@ -11,6 +11,7 @@ from agad.errors import SpecError
 from agad.methods.density.mixture import Mixture
 from agad.methods.density.ssad import Machine
 from agad.methods.floor.principal import Principal
+from agad.spec.catalogue import methods
 from agad.spec.run import RunSpec
 
 _Fitted = Principal | Mixture | Machine
@@ -28,7 +29,17 @@ def to_plain(spec: RunSpec, fitted: Any) -> Any:
         return fitted.cpu()
     if isinstance(fitted, _Fitted):
         return {field.name: getattr(fitted, field.name).cpu() for field in dataclasses.fields(fitted)}
-    raise SpecError(
+    raise _not_stored(spec)
+
+
+def check_stored(spec: RunSpec) -> None:
+    """Raise SpecError, before any work, for a method of which `to_plain` will not take what it fits."""
+    if not methods()[spec.method].stored:
+        raise _not_stored(spec)
+
+
+def _not_stored(spec: RunSpec) -> SpecError:
+    return SpecError(
         f"method={spec.method} keeps objects of another library, which no detector's file can hold; "
         "take knn, pca, mahalanobis or a method with nets"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from agad.data.find import find_source
+from agad.data.names import one_line
 from agad.data.prepared import Prepared
 from agad.data.readers.folder import OneClassError
 from agad.errors import DataError, SpecError
@@ -56,6 +57,25 @@ def normal_class(data: Prepared, wanted: str | None) -> int:
     if len(named) == 1:
         return named[0]
     raise SpecError(f"which class is normal? name it by --normal, one of: {', '.join(names)}")
+
+
+def notes_on_normal(data: Prepared, normal: int, wanted: str | None) -> list[str]:
+    """What else may have been meant by the normal class, a sentence each: an index, or another that is called so.
+
+    Args:
+        data: the prepared data set.
+        normal: index of the normal class.
+        wanted: as in `normal_class`.
+    """
+    names, notes = data.class_names, list[str]()
+    if wanted is not None and wanted.isdecimal() and int(wanted) < len(names) and int(wanted) != normal:
+        notes.append(f"--normal {wanted} is the class of that name; the class of that index is {names[int(wanted)]}")
+    notes += [
+        f"images of class {name} count as anomalies, though it is called so"
+        for index, name in enumerate(names)
+        if index != normal and is_called_normal(name)
+    ]
+    return [one_line(note) for note in notes]
 
 
 def is_called_normal(name: str) -> bool:

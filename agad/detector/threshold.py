@@ -33,6 +33,12 @@ class Threshold:
     held_out: int
 
     @property
+    def name(self) -> str:
+        """`q=0.95`: with as many digits as tell it from 1."""
+        short = f"{self.quantile:.3g}"
+        return f"q={short if float(short) < 1 else f'{self.quantile:.9g}'}"
+
+    @property
     def nominal_rate(self) -> float:
         """The false positive rate that it is meant to have, 1 - q."""
         return 1 - self.quantile

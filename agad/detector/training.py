@@ -55,7 +55,8 @@ def spec_of(data: Prepared, normal: int, changes: Mapping[str, Any]) -> RunSpec:
         normal: index of the normal class.
         changes: fields of RunSpec that the user has set.
 
-    Raises SpecError, one line, for what no run can have, and DataError for too few images.
+    Raises SpecError, one line, for what no run can have or no detector's file can hold, and DataError for too few
+    images.
     """
     counts = data.train_counts
     share = _SHARES[counts[normal] >= _MANY]
@@ -79,16 +80,18 @@ def spec_of(data: Prepared, normal: int, changes: Mapping[str, Any]) -> RunSpec:
         **changes,
     }
     spec = RunSpec(**(values | _validation_anomalies(values, counts)))
-    _check_features(spec)
+    _check_kept(spec)
     if not spec.held_out(counts[normal]):
         raise SpecError(
             f"validation={spec.validation:g} holds out none of {counts[normal]} training images, and the threshold "
             f"comes from those that are; take validation={share:g}"
         )
+    one_class_split(data, spec)  # what these images cannot give is refused now, and not by the training
     return spec
 
 
-def _check_features(spec: RunSpec) -> None:
+def _check_kept(spec: RunSpec) -> None:
+    plain.check_stored(spec)
     if spec.features_file:
         raise SpecError(
             f"features={spec.features} has vectors of the data set's images alone, and a detector is for other images; "
@@ -124,7 +127,7 @@ def detector_of(
         torch.set_num_threads(threads)
     saved = load_weights(weights)
     spec = saved.spec
-    _check_features(spec)
+    _check_kept(spec)
     if saved.data_digest != data.digest:
         raise DataError(
             f"{weights} was trained on other images than those of {data.dataset} now (digest {saved.data_digest[:12]}, "

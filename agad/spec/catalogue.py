@@ -89,6 +89,8 @@ class Method:
             at random, changes nothing but nets and Adam's moments, and does the same operations in every update.
             Where `fit` returns None, so does `scores`, which then changes nothing and does not depend on positions.
         own_generator: whether it builds its own generator; `backbone` must then be at its default.
+        stored: whether what its `fit` returns is tensors alone, which a detector's file can hold.
+        exported: whether ONNX has all that its scores compute.
     """
 
     name: str
@@ -108,6 +110,8 @@ class Method:
     image_sizes: tuple[int, ...] = ()
     captured: bool = False
     own_generator: bool = False
+    stored: bool = True
+    exported: bool = True
 
     def __post_init__(self) -> None:
         if self.labels not in ("none", "may", "must"):

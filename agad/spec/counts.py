@@ -102,7 +102,7 @@ def _validation(
         raise SpecError(f"{spec.dataset}: validation={spec.validation} of {normals} normals holds out none; raise it")
     classes = spec.validation_anomaly_classes or tuple(c for c in anomalous if train_counts[c])
     if not classes and spec.validation_anomalies:
-        raise SpecError(f"{spec.dataset} has no training image of an anomalous class for validation_anomalies")
+        raise SpecError(f"{spec.dataset} has no training image of an anomalous class: take validation_anomalies=0")
     if not classes:  # normals alone: enough for a detector's threshold; there is no AUROC
         return held_out, {}
     share, rest = divmod(spec.validation_anomalies or held_out, len(classes))

@@ -83,7 +83,7 @@ def _parser() -> Parser:
 def _main(options: argparse.Namespace, again: str) -> int:
     from agad.data.prepared import open_prepared
     from agad.detector.content import check_detector
-    from agad.detector.source import dataset_at, normal_class, test_labels
+    from agad.detector.source import dataset_at, normal_class, notes_on_normal, test_labels
     from agad.detector.training import spec_of
 
     dataset, root = dataset_at(options.folder)
@@ -99,6 +99,8 @@ def _main(options: argparse.Namespace, again: str) -> int:
     say(f"normal: {data.class_names[spec.target_class]} (class {spec.target_class}); "
         f"{spec.held_out(data.train_counts[spec.target_class])} of its training images are held out for the "
         "threshold")  # fmt: skip
+    for line in notes_on_normal(data, normal, options.normal):
+        say(f"note: {line}")
     if not (normals and anomalies):
         say(f"no AUROC: the test images are {normals} normal and {anomalies} anomalous ones, it needs both")
     device = resolve_device(options.device)
@@ -123,6 +125,8 @@ def _changes(options: argparse.Namespace, data: Prepared) -> dict[str, Any]:
             raise AgadError(f"--set {text!r} is not FIELD=VALUE")
         if name in (*named, "normal_class", "dataset", "image_size"):
             raise AgadError(f"--set {text}: give it as --{name.replace('_', '-').removesuffix('-class')}")
+        if name in ("protocol", "abnormal_class", "task"):
+            raise AgadError(f"--set {text}: a detector is trained on one normal class; give that by --normal")
         changes[name] = parse_classes(name, value, data.dataset, lambda _: data.class_names)
     return changes
 
@@ -220,7 +224,7 @@ def _results(detector: Detector, row: dict[str, Any]) -> list[str]:
     threshold = detector.threshold(float(known["quantile"] or 0))
     ends = " to ".join("?" if end is None else f"{end:.5g}" for end in (threshold.low, threshold.high))
     lines.append(
-        f"threshold {threshold.value:.5g} (q={threshold.quantile:.3g} of {threshold.held_out} held-out normals, "
+        f"threshold {threshold.value:.5g} ({threshold.name} of {threshold.held_out} held-out normals, "
         f"95% interval {ends})"
     )
     for kind, words in (("false_positive", "false positives"), ("true_positive", "anomalies found")):

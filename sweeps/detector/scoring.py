@@ -105,7 +105,7 @@ def _threshold(detector: Detector, wanted: str | None) -> tuple[float, str]:
         return value, "given"
     quantile = default_quantile(detector) if wanted is None else _number(wanted.removeprefix("q="))
     found = detector.threshold(quantile)
-    return found.value, f"q={found.quantile:.3g} of {found.held_out} held-out normals"
+    return found.value, f"{found.name} of {found.held_out} held-out normals"
 
 
 def _number(text: str) -> float:

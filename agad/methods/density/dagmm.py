@@ -38,6 +38,7 @@ METHOD = {
     "cost": 0.2,  # measured on one CPU core
     "labels": "none",
     "image_sizes": [32],
+    "exported": False,  # solves triangular systems
     "uses": ["init", "batch_size", "lr", "beta1", "beta2", "weight_decay", "lr_steps", "precision"],
 }
 

@@ -19,6 +19,7 @@ METHOD = {
     "gradient": False,
     "uses": ["features"],
     "protocols": ["eval"],
+    "stored": False,  # an object of scikit-learn's
 }
 
 COMPONENTS = 64

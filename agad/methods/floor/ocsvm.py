@@ -18,6 +18,7 @@ METHOD = {
     "gradient": False,
     "uses": ["features"],
     "protocols": ["eval"],
+    "stored": False,  # an object of scikit-learn's
 }
 
 NU = 0.1

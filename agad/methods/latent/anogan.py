@@ -39,6 +39,7 @@ from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
 
 METHOD = {
+    "exported": False,  # searches each image by gradients
     "title": "AnoGAN",
     "cost": 0.5,  # measured on one CPU core, as is the search
     "search_cost": 10.0,

@@ -12,8 +12,9 @@ from agad.data.prepared import Prepared, open_prepared
 from agad.detector.content import load_content, save_content
 from agad.detector.detector import Detector
 from agad.detector.export import export_onnx
-from agad.detector.fitted import from_plain, placed, to_plain
+from agad.detector.fitted import check_stored, from_plain, placed, to_plain
 from agad.errors import SpecError
+from agad.spec.catalogue import methods
 from tests.helpers.methods import small_spec
 from tests.helpers.own_detectors import fitted, noise
 from tests.helpers.raw_data import fill
@@ -68,3 +69,22 @@ def test_there_and_back_and_to_a_device(method: str) -> None:
         from_plain({**plain, "means": 3, "width": 3})
     with pytest.raises(SpecError, match="objects of another library"):
         to_plain(training.spec, object())
+
+
+@pytest.mark.parametrize("method", [name for name, facts in methods().items() if not facts.gradient])
+@torch.no_grad()
+def test_a_method_says_beforehand_whether_a_file_can_hold_it(method: str) -> None:
+    """What METHOD says is what comes of it: `agad fit` refuses before it fits, and refuses nothing that would do."""
+    from agad.methods.method import TrainView
+
+    training = training_of(small_spec(method))
+    images = training._images
+    found = training.method.fit(TrainView(images.part(0, 15), images.part(15, len(images)), 8, lambda: None))
+    refused = []
+    for check in (lambda: check_stored(training.spec), lambda: to_plain(training.spec, found)):
+        try:
+            check()
+        except SpecError as error:
+            refused.append(str(error))
+    assert len(refused) == (0 if methods()[method].stored else 2)
+    assert len(set(refused)) <= 1

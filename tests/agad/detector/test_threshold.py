@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom
 
 from agad.detector.threshold import (
+    Threshold,
     excess_p_value,
     highest_quantile,
     percentiles,
@@ -118,3 +119,11 @@ def test_the_p_value_is_the_beta_binomial_s(hits: int, count: int, held_out: int
     expected = betabinom.sf(hits - 1, count, held_out + 1 - rank, rank)
 
     assert excess_p_value(hits, count, held_out, 0.95) == pytest.approx(expected, abs=1e-10)
+
+
+@given(st.floats(1e-6, 1, exclude_max=True))
+def test_no_threshold_is_called_q_1(quantile: float) -> None:
+    """However few digits are printed: q=1 is a threshold that no normal exceeds."""
+    shown = Threshold(0.0, quantile, None, None, 9).name.removeprefix("q=")
+    assert float(shown) == pytest.approx(quantile, rel=5e-3)
+    assert float(shown) < 1 or quantile > 1 - 1e-9

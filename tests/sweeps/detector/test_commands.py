@@ -134,6 +134,7 @@ def test_only_damaged_images_are_an_error_and_the_csv_is_kept(
         (["--method", "ocsv"], "method='ocsv' is not legal"),
         (["--image-size", "17"], "image_size=17 is not a multiple of 16"),
         (["--set", "gamma=0.1"], "anomalies"),
+        (["--set", "protocol=leave_one_out"], "trained on one normal class; give that by --normal"),
     ],
 )
 def test_fit_refuses_in_one_line(
