@@ -18,10 +18,11 @@ from agad.detector.detector import Detector
 from agad.detector.threshold import highest_quantile
 from agad.errors import AgadError, SpecError
 from agad.spec.catalogue import methods
+from agad.spec.run import RunSpec
 
 OPSET = 18
 TOLERANCE = 1e-4
-"""Largest difference from torch's scores, relative to the largest of them."""
+"""Largest difference from torch: of errors, and of scores relative to the score, or to a usual one if that is more."""
 
 ONNX_BEGINS = b"\x08"
 """A model's first byte: the tag of its first field, ir_version."""
@@ -49,7 +50,7 @@ class _Graph(nn.Module):
 
 
 def export_onnx(detector: Detector, target: Path) -> float:
-    """Write the detector as ONNX, batch size free; the largest relative difference of its scores from torch's.
+    """Write the detector as ONNX, batch size free; the largest difference from torch's scores and errors (TOLERANCE).
 
     Input `pixels`: uint8 (N, C, S, S), images that were resized as the file's metadata `preparation` says; scaling is
     inside. Outputs: `score` (N,) float32 and, where there are heat maps, `error` (N, S, S) float32, not smoothed.
@@ -60,14 +61,11 @@ def export_onnx(detector: Detector, target: Path) -> float:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise AgadError(f"the export needs {', '.join(missing)}: pip install 'agad[onnx]'")
-    if detector.content.spec.eval_precision == "bf16":
-        raise SpecError("a detector with eval_precision=bf16 cannot be exported; fit it with fp32")
-    if methods()[detector.content.spec.method].search_cost:
-        raise SpecError(f"method={detector.content.spec.method} searches each image, which ONNX cannot; take another")
+    check_exported(detector.content.spec)
     try:
         model = _with_metadata(_exported(detector), detector)
     except torch.onnx.errors.OnnxExporterError:
-        raise SpecError(f"method={detector.content.spec.method} computes what ONNX cannot; take another") from None
+        raise _not_exported(detector.content.spec) from None
     try:
         difference = _compared(model, detector)
     except Exception as error:  # onnxruntime's have no base of their own
@@ -81,6 +79,18 @@ def export_onnx(detector: Detector, target: Path) -> float:
         )
     files.replace_atomically(target, lambda path: path.write_bytes(model))
     return difference
+
+
+def check_exported(spec: RunSpec) -> None:
+    """Raise SpecError, before any work, for a run whose scores no graph of ONNX gives."""
+    if spec.eval_precision == "bf16":
+        raise SpecError("a detector with eval_precision=bf16 cannot be exported; fit it with fp32")
+    if not methods()[spec.method].exported:
+        raise _not_exported(spec)
+
+
+def _not_exported(spec: RunSpec) -> SpecError:
+    return SpecError(f"method={spec.method} computes what ONNX cannot; take another")
 
 
 def _exported(detector: Detector) -> bytes:
@@ -102,9 +112,11 @@ def _exported(detector: Detector) -> bytes:
 
 
 def _pixels(detector: Detector, count: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Images of noise, each with less contrast than the one before: scores of noise alone are far from usual ones."""
     size = detector.content.spec.image_size
     shape = (count, detector.content.channels, size, size)
-    return np.random.default_rng(count).integers(0, 256, shape, dtype=np.uint8)
+    noise = np.random.default_rng(count).uniform(-128, 128, shape)
+    return (128 + noise / np.arange(1, count + 1)[:, None, None, None]).astype(np.uint8)
 
 
 def _with_metadata(model: bytes, detector: Detector) -> bytes:
@@ -129,20 +141,24 @@ def _quantiles(detector: Detector) -> list[float]:
 
 
 def _compared(model: bytes, detector: Detector) -> float:
-    """The largest relative difference, over batches of several sizes."""
+    """The largest relative difference of scores, or difference of errors, over batches of several sizes."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4  # what it raises is said once, by us
     session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    usual = max(float(detector.content.held_out.abs().median()), 1e-12)
     worst = 0.0
     for count in (1, 3, 16):
         pixels = _pixels(detector, count)
-        expected, found = (
-            detector.score([as_pixels(image) for image in pixels]),
-            session.run(["score"], {"pixels": pixels})[0],
-        )
-        if found.shape != expected.shape or not np.isfinite(found).all():
-            return float("inf")
-        worst = max(worst, float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12)))
+        images = [as_pixels(image) for image in pixels]
+        scores = detector.score(images)
+        pairs = [("score", scores, np.maximum(np.abs(scores), usual))]
+        if detector.has_heatmaps:
+            pairs.append(("error", detector.heatmap(images, smoothing=0), np.ones(1)))
+        for name, expected, scale in pairs:
+            found = session.run([name], {"pixels": pixels})[0]
+            if found.shape != expected.shape or not np.isfinite(found).all():
+                return float("inf")
+            worst = max(worst, float((np.abs(found - expected) / scale).max()))
     return worst

@@ -36,5 +36,5 @@ def _main(options: argparse.Namespace) -> int:
     steps = detector.content.preparation["steps"]
     print(f"{options.onnx}: input pixels, uint8 (N, {channels}, {size}, {size}); {steps}, "
           "of which the last step is inside the model")  # fmt: skip
-    print(f"largest difference from torch, relative to the largest score: {difference:.1e}")
+    print(f"largest difference from torch, relative to the score: {difference:.1e}")
     return EXIT_OK

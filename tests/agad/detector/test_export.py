@@ -7,11 +7,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from agad.data.prepared import open_prepared
 from agad.detector import export
 from agad.detector.export import export_onnx
 from agad.errors import AgadError, SpecError
+from agad.spec.catalogue import methods
 from agad.spec.run import RunSpec
 from tests.helpers.own_detectors import SIZE, data, detector, fitted, noise
 from tests.helpers.raw_data import fill
@@ -109,9 +111,35 @@ def test_bf16_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         export_onnx(one, tmp_path / "one.onnx")
 
 
-def test_a_method_that_searches_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its gradient steps are no graph of one pass."""
+@pytest.mark.parametrize("method", [name for name, facts in methods().items() if not facts.exported])
+def test_a_method_that_onnx_cannot_compute_is_refused_before_any_work(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without torch's own words, which are a graph of hundreds of lines: no net is even looked at."""
     monkeypatch.setattr(export, "_NEEDED", ())
-    one = SimpleNamespace(content=SimpleNamespace(spec=RunSpec(normal_class=0, method="anogan")))
-    with pytest.raises(SpecError, match="method=anogan searches each image, which ONNX cannot"):
+    one = SimpleNamespace(content=SimpleNamespace(spec=RunSpec(dataset="mnist", normal_class=0, method=method)))
+    with pytest.raises(SpecError, match=f"method={method} computes what ONNX cannot"):
+        export_onnx(one, tmp_path / "one.onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("output", ["score", "error"])
+def test_what_differs_for_images_like_the_held_out_ones_alone_is_refused(
+    output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise has scores that are far from usual ones: what is little beside them may be all of a usual one."""
+    for name in ("onnx", "onnxruntime"):
+        pytest.importorskip(name, reason="pip install 'agad[onnx]'")
+    one = detector("agad" if output == "error" else "mahalanobis")
+    forward = export._Graph.forward
+
+    def shifted(graph: export._Graph, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        found = list(forward(graph, pixels))
+        number = ["score", "error"].index(output)
+        usual = float(one.content.held_out.median()) if output == "score" else 1.0
+        found[number] = found[number] + 1e-3 * usual
+        return tuple(found)
+
+    monkeypatch.setattr(export._Graph, "forward", shifted)
+    with pytest.raises(SpecError, match="ONNX gives other scores than torch"):
         export_onnx(one, tmp_path / "one.onnx")
