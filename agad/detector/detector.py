@@ -185,7 +185,10 @@ class Detector:
         if x_hat is None or x_hat.shape != x.shape:
             raise SpecError(f"method={self.content.spec.method} makes no image of an image's own shape")
         error: Scores = (x - x_hat.float()).abs().mean(1)[: len(images)].cpu().numpy()
-        sigma = default_smoothing(self.content.spec.image_size) if smoothing is None else smoothing
+        size = self.content.spec.image_size
+        sigma = default_smoothing(size) if smoothing is None else smoothing
+        if not 0 <= sigma <= size:  # NaN is neither
+            raise SpecError(f"smoothing={sigma} is no number of pixels from 0 to {size}")
         return smoothed(error, sigma)
 
     def raw_maps(self, images: Images) -> Scores:

@@ -17,8 +17,9 @@ from agad.errors import DataError
 Images = str | Path | Image.Image | NDArray[Any] | Iterable[Any]
 """One image or several: a path, an image of Pillow's, an array; or any iterable of these.
 
-An array is uint8: (H, W) or (H, W, 3) is one image, (N, H, W), (N, H, W, 1) or (N, H, W, 3) are several. Of three
-axes the last one decides: 3 means one image in colour.
+An array, or a tensor on the CPU, is uint8: (H, W) or (H, W, 3) is one image, (N, H, W), (N, H, W, 1) or (N, H, W, 3)
+are several. Of three axes the last one decides: 3 means one image in colour; 1, 2 or 4 is refused, for it is one image
+with channels, and not many that are so narrow.
 """
 
 
@@ -36,6 +37,8 @@ def each_pixels(images: Images) -> Iterator[Pixels]:
             raise DataError(f"the image cannot be read: {' '.join(str(error).split())}") from None
     elif isinstance(images, np.ndarray):
         yield from _of_array(images)
+    elif hasattr(images, "__array__") and getattr(images, "ndim", 1) != 1:  # of one axis: a column of paths
+        yield from _of_array(np.asarray(images))
     elif isinstance(images, Iterable):
         for image in images:
             yield from each_pixels(image)
@@ -46,7 +49,13 @@ def each_pixels(images: Images) -> Iterator[Pixels]:
 def _of_array(array: NDArray[Any]) -> Iterator[Pixels]:
     if array.dtype != np.uint8:
         raise DataError(f"the pixels are {array.dtype}; give uint8, 0 to 255: the detector does its own scaling")
+    if isinstance(array, np.ma.MaskedArray):
+        raise DataError("the pixels have a mask, which no score heeds; fill them first")
     is_colour = array.shape[-1:] == (3,)
+    if array.ndim == 3 and array.shape[-1] in (1, 2, 4):
+        raise DataError(
+            f"an array of shape {array.shape} has {array.shape[-1]} channels; give grey (H, W) or (H, W, 3)"
+        )
     if array.ndim == 2 or (array.ndim == 3 and is_colour):
         several = array[None]
     elif array.ndim == 3 or (array.ndim == 4 and is_colour):
