@@ -21,13 +21,14 @@ import pyarrow.compute as pc
 
 from agad import files
 from agad.errors import StoreError
-from agad.store import repeats, row_file
+from agad.store import repeats, row_checks, row_file
 from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import DamagedFileError, read_file, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
 
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
+_AUROCS = [name for name in SCHEMA.names if name.startswith("auroc")]
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
 _MERGE_ABOVE = 16
@@ -77,14 +78,17 @@ class ResultStore:
         """Write the record's row durably; False, and nothing is written, if that attempt has a row.
 
         Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
-        there is gone.
+        there is gone, or an AUROC is none, such as a percentage.
         """
+        table = record.to_table()
+        if wrong := row_checks.illegal_rows(table.select(_AUROCS), has_spec=False):
+            raise StoreError(f"run {record.run_id}: {wrong[0]}; the row is not stored")
         if self._is_new:
             self.path.mkdir(parents=True, exist_ok=True)
             self._is_new = False
         self.folder.make(self.inbox)
         target = self.inbox / f"{record.run_id}.{record.attempt}.parquet"
-        return files.create_atomically(target, lambda path: row_file.write(path, [record.to_table()], one_row=True))
+        return files.create_atomically(target, lambda path: row_file.write(path, [table], one_row=True))
 
     def compact(self, most: int | None = None) -> int:
         """Copy the inbox, and files without checksums, into one file of base/; the number of rows copied.

@@ -6,6 +6,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -431,3 +432,13 @@ def test_a_column_that_was_renamed_is_read_from_older_rows(store: ResultStore) -
     assert store.read(["run_id", "together"]).to_pylist() == [{"run_id": spec().run_id, "together": 3}]
     store.compact()
     assert store.read(["together"]).to_pylist() == [{"together": 3}]
+
+
+@pytest.mark.parametrize("auroc", [98.3, -0.1, float("nan")])
+def test_an_auroc_that_is_none_is_not_stored(store: ResultStore, auroc: float) -> None:
+    """As a percentage from elsewhere: a table would multiply it by 100 once more, and pass over what is no number."""
+    whole = record(0)
+    with pytest.raises(StoreError, match="auroc_eval_recal is not"):
+        store.commit(replace(whole, values={**whole.values, "auroc_eval_recal": auroc}))
+    assert store.read(["run_id"]).num_rows == 0
+    assert store.commit(whole)
