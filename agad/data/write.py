@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agad.data import cache
 from agad.data.checks.duplicates import Kind, count_duplicates
+from agad.data.checks.storage import Shape, told_by_storage
 from agad.data.checks.verify import PARTS, combined, finish
 from agad.data.image import fit
 from agad.data.source import Content, Damaged, Part
@@ -22,13 +23,17 @@ from agad.spec.datasets import DATASETS
 
 @dataclass(slots=True)
 class _Written:
-    """One part as it was written: labels, hashes and names of its images, their digest, and the images left out."""
+    """One part as it was written: labels, hashes and names of its images, their digest, and the images left out.
+
+    `shapes` counts the images of each label by their shape before.
+    """
 
     labels: NDArray[np.int64]
     hashes: list[bytes]
     names: list[str]
     digest: str
-    damaged: list[Damaged] = field(default_factory=list)
+    damaged: list[Damaged]
+    shapes: collections.Counter[tuple[Shape, int]]
 
 
 def write_prepared(content: Content, folder: Path, dataset: str, image_size: int, *, cached_as: str = "") -> None:
@@ -52,6 +57,7 @@ def write_prepared(content: Content, folder: Path, dataset: str, image_size: int
 def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: int) -> _Written:
     """Stream a part's images to <name>_images.npy, so that no data set needs to fit into memory."""
     written, hashes, damaged = [], [], []
+    shapes: collections.Counter[tuple[Shape, int]] = collections.Counter()
     running = hashlib.sha256()
     shape = (len(part.labels), channels, image_size, image_size)
     with (folder / f"{name}_images.npy").open("wb") as file:
@@ -67,6 +73,7 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
             running.update(pixels)
             hashes.append(hashlib.blake2b(pixels, digest_size=16).digest())
             written.append(index)
+            shapes[image.shape if channels > 1 else image.shape[:2], int(part.labels[index])] += 1
         file.seek(0)
         # numpy pads the header for a growing first axis, so that its length is the same with fewer images.
         end = _write_header(file, (len(written), *shape[1:]))
@@ -74,7 +81,7 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
     labels = part.labels[np.array(written, dtype=np.intp)]
     np.save(folder / f"{name}_labels.npy", labels)
     names = [part.names[index] if part.names else f"{name} image {index}" for index in written]
-    return _Written(labels, hashes, names, finish(running, (len(written), *shape[1:]), labels), damaged)
+    return _Written(labels, hashes, names, finish(running, (len(written), *shape[1:]), labels), damaged, shapes)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
@@ -106,6 +113,7 @@ def _check_classes(
 def _describe(content: Content, written: dict[str, _Written], dataset: str, image_size: int) -> dict[str, Any]:
     counts = {n: np.bincount(p.labels, minlength=len(content.class_names)).tolist() for n, p in written.items()}
     damaged = [d for part in written.values() for d in part.damaged]
+    told = told_by_storage(written["train"].shapes + written["test"].shapes, content.class_names)
     duplicates, examples = count_duplicates(*((of.hashes, of.labels, of.names) for of in written.values()))
     return {
         "preparation_version": cache.PREPARATION_VERSION,
@@ -122,6 +130,7 @@ def _describe(content: Content, written: dict[str, _Written], dataset: str, imag
             *content.notes,
             *content.late_notes(),
             *_notes(dataset, counts, damaged, duplicates, examples),
+            *([told] if told else []),
         ],
     }
 
