@@ -170,7 +170,7 @@ class ResultStore:
 
         Args:
             columns: of agad.store.schema.SCHEMA; None: all but the long ones (agad.store.schema.LIGHT_COLUMNS).
-            run_ids: None: all runs.
+            run_ids: of these runs, or of one; None: all runs.
 
         Raises StoreError for a row of a newer schema, KeyError for an unknown column. Columns that an older row
         lacks are null. Torn and foreign files are listed in `damaged`.
@@ -180,7 +180,7 @@ class ResultStore:
             if name not in SCHEMA.names:
                 raise KeyError(f"no column {name!r} in the rows")
         keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
-        table = self._read_all([*wanted, *keys], run_ids)
+        table = self._read_all([*wanted, *keys], [run_ids] if isinstance(run_ids, str) else run_ids)
         several = repeats.repeated(table["run_id"], table["status"])
         self.differing = repeats.differences(self._read_all(list(repeats.NUMBERS), several)) if several else {}
         return table.take(_counting(table)).select(wanted)

@@ -100,6 +100,7 @@ def test_rows_of_chosen_runs(store: ResultStore) -> None:
     wanted = {spec(seed=0).run_id, spec(seed=3).run_id}
 
     assert set(store.read(["run_id"], run_ids=wanted)["run_id"].to_pylist()) == wanted
+    assert store.read(["run_id"], run_ids=min(wanted))["run_id"].to_pylist() == [min(wanted)], "not its letters"
 
 
 def test_tries_for_planning(store: ResultStore) -> None:
