@@ -50,7 +50,7 @@ def running(count: int, log: Path) -> Iterator[Nodes]:
     command = [sys.executable, "-m", "benchmarks.kill_storm.nodes", str(count)]
     with log.open("ab") as said:
         process = subprocess.Popen(  # noqa: S603 - this module itself
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, encoding="utf-8"
         )
     assert process.stdin is not None
     assert process.stdout is not None
