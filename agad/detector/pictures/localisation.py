@@ -95,8 +95,8 @@ class Masks:
 
         So of anomalies that nobody marked nothing is counted: their pixels are not clear.
 
-        Raises DataError for a mask that cannot be read, for one of anomalies that marks nothing, and for one that is
-        longer or wider than its image: it is of another.
+        Raises DataError for a mask that cannot be read, for one of anomalies that marks nothing, and for one whose
+        height and width are in another proportion than its image's: it is of another.
         """
         image = Path(path).absolute()
         kind = image.parent.name
