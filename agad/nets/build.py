@@ -49,7 +49,7 @@ def drawn(build: Callable[[], Net], generator: torch.Generator, init: str) -> Ne
     with torch.device("meta"):
         net = build()
     _check_layers(net)
-    net.to_empty(device="cpu")
+    _allocate(net)
     initialise(net, generator, init)
     return net
 
@@ -57,6 +57,19 @@ def drawn(build: Callable[[], Net], generator: torch.Generator, init: str) -> Ne
 def seeded_net(spec: RunSpec, build: Callable[[], Net], *name: str) -> Net:
     """As `drawn`, from a generator of the run and of that name: whatever other nets the method has."""
     return drawn(build, seeded("init", *name, *spec.seed_key), spec.init)
+
+
+def _allocate(net: nn.Module) -> None:
+    """Give a net that was built on `meta` memory on the CPU, uninitialised.
+
+    As net.to_empty(device="cpu"), which imports sympy: most of a second in each process that builds a net.
+    """
+    for module in net.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            memory = torch.empty(parameter.shape, dtype=parameter.dtype)
+            setattr(module, name, nn.Parameter(memory, parameter.requires_grad))
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))
 
 
 def _check_layers(net: nn.Module) -> None:
