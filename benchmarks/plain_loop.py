@@ -29,8 +29,8 @@ from agad.methods.losses import (
 )
 from agad.nets.build import build_discriminator
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
+from agad.spec.counts import batch_sizes
 from agad.spec.run import RunSpec
-from agad.train.state import batch_sizes
 
 
 class Images(Dataset[Tensor]):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agad.errors import SpecError
 from agad.spec.datasets import DATASETS
-from agad.spec.run import RunSpec
+from agad.spec.run import RunSpec, anomalies_per_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,34 @@ def draw_key(spec: RunSpec, *parts: object) -> bytes:
     """
     described = json.dumps([spec.dataset, spec.protocol, spec.target_class, spec.seed, *parts])
     return hashlib.sha256(described.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSizes:
+    """Images in each batch."""
+
+    normal: int
+    anomaly: int
+
+
+def batch_sizes(spec: RunSpec, n_normal: int) -> BatchSizes:
+    """Normals and anomalies in a batch, n_normal being all training normals (section 3.3.2).
+
+    A batch holds min(batch_size, n_normal) images. Anomalies are some of them (`inside`), or come on top
+    (`appended`). Raises SpecError where the anomalies leave no room for a normal.
+    """
+    batch = min(spec.batch_size, n_normal)
+    if not spec.updates:  # a method without gradient draws none, and needs no room in it
+        return BatchSizes(batch, 0)
+    anomaly = anomalies_per_batch(spec.gamma, batch, spec.min_anomalies)
+    if spec.anomaly_place == "appended":
+        return BatchSizes(batch, anomaly)
+    if anomaly >= batch:
+        raise SpecError(
+            f"a batch of {batch} (there are {n_normal} training normals) has no room beside {anomaly} anomalies; "
+            "lower min_anomalies or take anomaly_place=appended"
+        )
+    return BatchSizes(batch - anomaly, anomaly)
 
 
 def _validation(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,42 +12,15 @@ from torch import Tensor, nn
 
 from agad.data.prepared import Prepared
 from agad.data.split import OneClassSplit
-from agad.errors import NonFiniteLoss, SpecError
+from agad.errors import NonFiniteLoss
 from agad.methods import Group, TrainView, method_of
-from agad.spec.run import RunSpec, anomalies_per_batch
+from agad.spec.counts import batch_sizes
+from agad.spec.run import RunSpec
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
 from agad.train.optimisers.adam import Adam
 from agad.train.optimisers.sgd import Sgd
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSizes:
-    """Images in each batch."""
-
-    normal: int
-    anomaly: int
-
-
-def batch_sizes(spec: RunSpec, n_normal: int) -> BatchSizes:
-    """Normals and anomalies in a batch, n_normal being all training normals (section 3.3.2).
-
-    A batch holds min(batch_size, n_normal) images. Anomalies are some of them (`inside`), or come on top
-    (`appended`). Raises SpecError where the anomalies leave no room for a normal.
-    """
-    batch = min(spec.batch_size, n_normal)
-    if not spec.updates:  # a method without gradient draws none, and needs no room in it
-        return BatchSizes(batch, 0)
-    anomaly = anomalies_per_batch(spec.gamma, batch, spec.min_anomalies)
-    if spec.anomaly_place == "appended":
-        return BatchSizes(batch, anomaly)
-    if anomaly >= batch:
-        raise SpecError(
-            f"a batch of {batch} (there are {n_normal} training normals) has no room beside {anomaly} anomalies; "
-            "lower min_anomalies or take anomaly_place=appended"
-        )
-    return BatchSizes(batch - anomaly, anomaly)
 
 
 class Batches:

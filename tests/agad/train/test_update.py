@@ -9,39 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from agad.errors import NonFiniteLoss, SpecError
+from agad.errors import NonFiniteLoss
 from agad.methods.passes import plan_passes
 from agad.nets.layers.batchnorm import BNMode
-from agad.train.state import Batches, Training, batch_sizes
+from agad.train.state import Batches, Training
 from agad.train.update import backward, forward, update
 from tests.helpers import reference
 from tests.helpers.science import made_up, small, training_of
 
 # -- batches -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("changes", "normals", "expected"),
-    [
-        ({"gamma": 0.0}, 5000, (256, 0)),
-        ({"gamma": 0.01}, 5000, (224, 32)),
-        ({"gamma": 0.1}, 5000, (224, 32)),
-        ({"gamma": 0.2}, 5000, (205, 51)),
-        ({"gamma": 0.2, "anomaly_place": "appended"}, 5000, (256, 51)),
-        ({"gamma": 0.05, "anomaly_place": "appended"}, 5000, (256, 32)),
-        ({"gamma": 0.0}, 143, (143, 0)),
-        ({"gamma": 0.05}, 143, (111, 32)),
-        ({"gamma": 0.5, "min_anomalies": 1}, 7, (3, 4)),
-    ],
-)
-def test_sizes_of_a_batch(changes: dict[str, Any], normals: int, expected: tuple[int, int]):
-    sizes = batch_sizes(small(**({"batch_size": 256, "min_anomalies": 32} | changes)), normals)
-    assert (sizes.normal, sizes.anomaly) == expected
-
-
-def test_too_few_normals_for_the_anomalies_is_a_spec_error():
-    with pytest.raises(SpecError, match=r"a batch of 30 .* has no room beside 32 anomalies"):
-        batch_sizes(small(gamma=0.05, batch_size=256, min_anomalies=32), 30)
 
 
 def epochs(batches: Batches, count: int) -> list[list[int]]:
