@@ -4,69 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from agad.data import cache as folders
 from agad.data.checks.raw import content_digest
 from agad.data.checks.verify import matches_digest
-from agad.data.features.vectors import Vectors
+from agad.data.facts import DataFacts
 from agad.data.find import find_source
 from agad.data.source import Source, SourceAbsentError
-from agad.data.summary import summary_lines
 from agad.data.write import write_prepared
 from agad.errors import DataError
 
+if TYPE_CHECKING:
+    import torch
+
+    from agad.data.features.vectors import Vectors
+
+    Images = tuple[torch.Tensor, NDArray[np.int64]]
+    """Images (N, C, H, W) uint8 and their class indices (N,)."""
+
 log = logging.getLogger("agad.data")
+
+Opened = TypeVar("Opened", bound=DataFacts)
 
 _ATTEMPTS = 3
 """Another process may replace an incomplete folder between the check and the opening."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Prepared(DataFacts):
     """A data set at one size.
 
     Attributes:
-        dataset: its name, as in RunSpec.
-        image_size: height and width in pixels.
         train_images: (N, C, H, W) uint8, memory-mapped: pages are read on first use and shared by all processes.
         test_images: likewise, the whole test set.
-        train_labels: (N,) int64 class indices.
-        test_labels: likewise.
-        channels: C, 1 (grey) or 3 (RGB).
-        class_names: one name per class index.
-        digest: SHA-256 of images and labels; equal data have equal digests on every machine.
-        duplicates: `test_in_train`: number of test images whose pixels equal a training image's; `across_classes`:
-            number of images that also occur under another label; `within_train` and `within_test`: number of images
-            that repeat an earlier one. Empty where nothing is known.
-        damaged: (file, reason) of every image that could not be decoded and was left out.
-        notes: what a reader of results should know about these data, one sentence each.
-        folder: the folder of the arrays.
-        served: how it was opened, where that is not the usual way: without raw data, or from an older preparation.
         vectors: of all images, from a file; None where a run makes them of pixels.
     """
 
-    dataset: str
-    image_size: int
     train_images: torch.Tensor
     test_images: torch.Tensor
-    train_labels: NDArray[np.int64]
-    test_labels: NDArray[np.int64]
-    channels: int
-    class_names: tuple[str, ...]
-    digest: str
-    duplicates: dict[str, int]
-    damaged: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-    folder: Path
-    served: tuple[str, ...] = ()
     vectors: Vectors | None = None
 
     @property
@@ -75,29 +57,6 @@ class Prepared:
         if self.vectors is None:
             return self.digest
         return hashlib.sha256(f"{self.digest} {self.vectors.digest}".encode()).hexdigest()
-
-    @property
-    def train_counts(self) -> tuple[int, ...]:
-        """Training images per class."""
-        return tuple(np.bincount(self.train_labels, minlength=len(self.class_names)).tolist())
-
-    @property
-    def test_counts(self) -> tuple[int, ...]:
-        """Test images per class."""
-        return tuple(np.bincount(self.test_labels, minlength=len(self.class_names)).tolist())
-
-    def summary(self) -> list[str]:
-        """Lines to print: name, counts, digest and folder, the classes with their counts, then each note."""
-        known = {
-            "dataset": self.dataset,
-            "image_size": self.image_size,
-            "digest": self.digest,
-            "class_names": self.class_names,
-            "train_counts": self.train_counts,
-            "test_counts": self.test_counts,
-            "notes": (*self.served, *self.notes),
-        }
-        return summary_lines(known, self.folder)
 
 
 def open_prepared(
@@ -125,6 +84,31 @@ def open_prepared(
 
     Raises DataError, one line, for data that are missing, truncated or unusable, and for an unwritable cache.
     """
+    return _opened(_with_images, dataset, image_size, data_root, cache, download=download, verify=verify)
+
+
+def open_facts(
+    dataset: str,
+    image_size: int,
+    *,
+    data_root: str | Path | None = None,
+    cache: str | Path | None = None,
+    download: bool = False,
+) -> DataFacts:
+    """As open_prepared, verified and prepared alike, but the images stay closed, and a process needs no torch."""
+    return _opened(_facts, dataset, image_size, data_root, cache, download=download, verify=True)
+
+
+def _opened(
+    load: Callable[[Path, dict[str, Any], tuple[str, ...]], Opened],
+    dataset: str,
+    image_size: int,
+    data_root: str | Path | None,
+    cache: str | Path | None,
+    *,
+    download: bool,
+    verify: bool,
+) -> Opened:
     root, raw = folders.cache_root(cache), None if data_root is None else Path(data_root)
     for _ in range(_ATTEMPTS):
         folder, served = _locate(dataset, image_size, root, raw, download)
@@ -135,7 +119,7 @@ def open_prepared(
             _drop(folder, is_lost=bool(served))
             continue
         try:
-            return _open(folder, meta, served)
+            return load(folder, meta, served)
         except (OSError, ValueError, KeyError):
             continue
     raise DataError(f"the prepared data {folder} cannot be read; delete that folder and start again")
@@ -156,11 +140,11 @@ def prepare_all(
     failures: list[str] = []
     for dataset, image_size in dict.fromkeys(wanted):
         try:
-            prepared = open_prepared(dataset, image_size, data_root=data_root, cache=cache, download=download)
+            facts = open_facts(dataset, image_size, data_root=data_root, cache=cache, download=download)
         except DataError as error:
             failures.append(str(error))
         else:
-            lines += prepared.summary()
+            lines += facts.summary()
     if failures:
         raise DataError(f"{len(failures)} data sets could not be prepared: {' | '.join(failures)}")
     return lines
@@ -236,10 +220,6 @@ def _prepare(dataset: str, image_size: int, source: Source, folder: Path, data_r
             raise DataError(f"{dataset}: the raw data changed while they were being read; start again")
 
 
-Images = tuple[torch.Tensor, NDArray[np.int64]]
-"""Images (N, C, H, W) uint8 and their class indices (N,)."""
-
-
 def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str, ...], *, digest: str = "") -> Prepared:
     """A data set of arrays in memory, without files; its duplicates are not counted.
 
@@ -272,26 +252,38 @@ def _digest(*arrays: torch.Tensor | NDArray[np.generic]) -> str:
     return found.hexdigest()
 
 
-def _open(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> Prepared:
+def _facts(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> DataFacts:
+    return DataFacts(**_known(folder, meta, served))
+
+
+def _with_images(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> Prepared:
     return Prepared(
-        dataset=meta["dataset"],
-        image_size=meta["image_size"],
         train_images=_map(folder / "train_images.npy"),
         test_images=_map(folder / "test_images.npy"),
-        train_labels=np.load(folder / "train_labels.npy"),
-        test_labels=np.load(folder / "test_labels.npy"),
-        channels=meta["channels"],
-        class_names=tuple(meta["class_names"]),
-        digest=meta["digest"],
-        duplicates=dict(meta["duplicates"]),
-        damaged=tuple((name, reason) for name, reason in meta["damaged"]),
-        notes=tuple(meta["notes"]),
-        folder=folder,
-        served=served,
+        **_known(folder, meta, served),
     )
 
 
+def _known(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "dataset": meta["dataset"],
+        "image_size": meta["image_size"],
+        "train_labels": np.load(folder / "train_labels.npy"),
+        "test_labels": np.load(folder / "test_labels.npy"),
+        "channels": meta["channels"],
+        "class_names": tuple(meta["class_names"]),
+        "digest": meta["digest"],
+        "duplicates": dict(meta["duplicates"]),
+        "damaged": tuple((name, reason) for name, reason in meta["damaged"]),
+        "notes": tuple(meta["notes"]),
+        "folder": folder,
+        "served": served,
+    }
+
+
 def _map(path: Path) -> torch.Tensor:
+    import torch  # late: what only prepares data, and says what is in them, starts without it
+
     # Mode "c", copy on write: pages are shared until they are written to, and a write never reaches the file. Under
     # mode "r" torch would warn, and a write through the tensor would end the process.
     return torch.from_numpy(np.load(path, mmap_mode="c"))

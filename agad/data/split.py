@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agad.data.prepared import Prepared
+from agad.data.facts import DataFacts
 from agad.errors import SpecError
 from agad.spec.counts import draw_key, roles
 from agad.spec.run import RunSpec
@@ -40,7 +40,7 @@ class OneClassSplit:
     validation_anomaly_classes: tuple[int, ...]
 
 
-def one_class_split(prepared: Prepared, spec: RunSpec) -> OneClassSplit:
+def one_class_split(prepared: DataFacts, spec: RunSpec) -> OneClassSplit:
     """Split a prepared data set for a run: all normals and a anomalies, gamma = a / (n + a) (AGAD, section 4.2.2).
 
     A validation, which the paper does not have, holds out some of the normals.

@@ -1,4 +1,6 @@
-"""The data of a plan, prepared and compared with its runs, in a process of its own: it needs torch.
+"""The data of a plan, prepared and compared with its runs, in a process of its own.
+
+What images, libraries and downloads do to that process, the launch outlives; it needs torch for vectors alone.
 
 OpenedData: those that a worker has opened.
 
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING
 from agad.data.names import one_line
 from agad.errors import AgadError, DataError
 from agad.plan.plan import Plan
+from agad.spec.counts import batch_sizes
 from agad.spec.run import RunSpec
 
 from ..machine import processes, program
@@ -27,6 +30,8 @@ from .options import WorkerOptions
 from .stopping import Stopping
 
 if TYPE_CHECKING:
+    from agad.data.facts import DataFacts
+    from agad.data.features.vectors import Vectors
     from agad.data.prepared import Prepared
     from agad.store.schema import DataKey
 
@@ -89,17 +94,16 @@ def prepare_here(
 
     Returns lines about each data set. Raises AgadError, one line.
     """
-    from agad.data.features.attach import with_features
-    from agad.data.prepared import open_prepared, prepare_all
+    from agad.data.prepared import open_facts, prepare_all
     from agad.data.split import one_class_split
-    from agad.train.state import batch_sizes
 
     wanted = dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs)
     lines = prepare_all(wanted, data_root=data, cache=cache, download=download)
-    opened = {key: open_prepared(*key, data_root=data, cache=cache) for key in wanted}
-    digests: dict[DataKey, str] = {key: prepared.digest for key, prepared in opened.items()}
+    opened = {key: open_facts(*key, data_root=data, cache=cache) for key in wanted}
+    digests: dict[DataKey, str] = {key: facts.digest for key, facts in opened.items()}
     for spec in {(spec.dataset, spec.image_size, spec.features): spec for spec in plan.specs}.values():
-        if vectors := with_features(opened[spec.dataset, spec.image_size], spec, data).vectors:
+        if spec.features_file:
+            vectors = _vectors(spec, data, cache)
             digests[spec.dataset, spec.features] = vectors.digest
             lines += vectors.summary(spec.dataset)
     if results is not None:
@@ -107,7 +111,17 @@ def prepare_here(
     for spec in {_drawing(spec) for spec in plan.specs}:
         split = one_class_split(opened[spec.dataset, spec.image_size], spec)
         batch_sizes(spec, len(split.normal))
-    return lines + [note for prepared in opened.values() for note in _notes(prepared, plan)]
+    return lines + [note for facts in opened.values() for note in _notes(facts, plan)]
+
+
+def _vectors(spec: RunSpec, data: str | None, cache: str | None) -> Vectors:
+    from agad.data.features.attach import with_features
+    from agad.data.prepared import open_prepared
+
+    images = open_prepared(spec.dataset, spec.image_size, data_root=data, cache=cache)
+    vectors = with_features(images, spec, data).vectors
+    assert vectors is not None  # the spec names a file
+    return vectors
 
 
 def _check_rows(plan: Plan, results: Path, digests: Mapping[DataKey, str]) -> None:
@@ -123,9 +137,9 @@ def _check_rows(plan: Plan, results: Path, digests: Mapping[DataKey, str]) -> No
         )
 
 
-def _notes(prepared: Prepared, plan: Plan) -> Iterator[str]:
+def _notes(facts: DataFacts, plan: Plan) -> Iterator[str]:
     """What a reader must know of the data because of what the plan does with them."""
-    names = prepared.class_names
+    names = facts.class_names
     mistaken = [index for index, name in enumerate(names) if str(index) in names and name != str(index)]
     if mistaken:
         number = mistaken[0]
@@ -133,10 +147,10 @@ def _notes(prepared: Prepared, plan: Plan) -> Iterator[str]:
             f"  note: a number stands for the class of that index, not of that name: {number} is class "
             f"{one_line(names[number])} here"
         )
-    repeated = prepared.duplicates.get("within_train", 0)
-    if repeated and any(spec.validation > 0 and spec.dataset == prepared.dataset for spec in plan.specs):
+    repeated = facts.duplicates.get("within_train", 0)
+    if repeated and any(spec.validation > 0 and spec.dataset == facts.dataset for spec in plan.specs):
         yield (
-            f"  note: {repeated} training images of {prepared.dataset} repeat another one: what is held out for "
+            f"  note: {repeated} training images of {facts.dataset} repeat another one: what is held out for "
             "validation may have been trained on"
         )
 

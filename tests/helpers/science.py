@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -36,7 +37,7 @@ def made_up(*, size: int = 16, channels: int = 1, train: int = 60, test: int = 3
 
 def with_images(data: Prepared, **changes: torch.Tensor) -> Prepared:
     """The data set with other images and the digest that belongs to them."""
-    values = {name: getattr(data, name) for name in Prepared.__slots__} | changes
+    values = {field.name: getattr(data, field.name) for field in dataclasses.fields(data)} | changes
     content = hashlib.sha256(values["train_images"].numpy().tobytes() + values["test_images"].numpy().tobytes())
     return Prepared(**(values | {"digest": content.hexdigest()}))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.worker.options import WorkerOptions
 from sweeps.worker.prepare import OpenedData, prepare_here
+from tests.conftest import ROOT
 from tests.helpers.features import write_features
 from tests.helpers.raw_data import fill
 
@@ -125,3 +129,17 @@ def test_a_worker_reads_images_and_vectors_once(tmp_path: Path) -> None:
     assert found.vectors is not None
     assert opened.open(specs("npz:own")[0]).vectors is None
     assert opened.open(specs("npz:own")[0]).train_images.data_ptr() == found.train_images.data_ptr()
+
+
+@pytest.mark.slow
+def test_a_launch_says_what_is_in_the_data_before_any_process_imports_torch(tmp_path: Path) -> None:
+    """Torch takes seconds to import; what is done with prepared data needs none of it, nor what reads raw ones."""
+    plan = Plan("demo", (), (), (RunSpec(dataset="digits", normal_class=0),), "0123456789abcdef").save(tmp_path)
+    code = "import sys, pathlib; from agad.plan.plan import Plan; from sweeps.worker.prepare import prepare_here; "
+    code += f"prepare_here(Plan.load(pathlib.Path({str(plan)!r})), None, None, download=False); "
+    code += "print([name for name in ('torch', 'sklearn') if name in sys.modules])"
+    for heavy in (["sklearn"], []):
+        command = [sys.executable, "-c", code]
+        environment = {**os.environ, "AGAD_CACHE": str(tmp_path / "cache")}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == str(heavy)
