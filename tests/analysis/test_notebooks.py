@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.conftest import ROOT
-from tests.helpers.notebooks import NOTEBOOKS, code_of, run_notebook
+from tests.helpers.notebooks import NOTEBOOKS, code_of, run_notebooks
 
 
 def test_there_are_the_four_notebooks():
@@ -25,10 +25,8 @@ def test_notebooks_are_committed_without_outputs_and_define_nothing(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebooks_run_from_their_folder(path, demo):
-    result = run_notebook(path, demo)
-    assert result.returncode == 0, result.stderr
+def test_notebooks_run_from_their_folder(demo):
+    run_notebooks(demo)
 
 
 PUBLISHED = sorted(path.parent.parent for path in (ROOT / "reproduction").glob("*/base/*.parquet"))
@@ -38,6 +36,4 @@ PUBLISHED = sorted(path.parent.parent for path in (ROOT / "reproduction").glob("
 @pytest.mark.parametrize("results", PUBLISHED, ids=lambda path: path.name)
 def test_notebooks_run_over_published_rows(results):
     """Rows without scores, of one data set or of one protocol give words where there is nothing to draw."""
-    for path in NOTEBOOKS:
-        result = run_notebook(path, results)
-        assert result.returncode == 0, (path.name, result.stderr)
+    run_notebooks(results)
