@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,9 +32,9 @@ BEFORE: dict[str, Any] = {"bn_update": "all", "seed_scope": "all_classes"}
 SMALL: dict[str, Any] = {
     "dataset": "digits",
     "normal_class": 3,
-    "updates": 24,
+    "updates": 10,
     "batch_size": 32,
-    "curve": (8, 16),
+    "curve": (5,),
     "final_protocols": (
         *("eval", "eval_recal", "batch_shuffled", "batch_normals_first", "batch_class_sorted", "batch1"),
     ),
@@ -127,5 +128,8 @@ def test_run_ids_of_the_golden_rows() -> None:
 
 
 if __name__ == "__main__":
+    if "rows" in sys.argv[1:]:
+        rows = {name: [spec.run_id, numbers_of(spec)] for name, spec in SPECS.items()}
+        (GOLDEN / "rows.json").write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
     made = {folder.name: tables_of(folder) for folder in sorted(REPRODUCTION.iterdir()) if folder.is_dir()}
     (GOLDEN / "tables.json").write_text(json.dumps(made, indent=1) + "\n")
