@@ -17,11 +17,13 @@ PROTOCOLS = ("eval", "eval_recal", "batch_shuffled", "batch_normals_first")
 
 def main(results: Path, updates: int) -> None:
     """Make one run for each of three normal classes, and print what is in the rows."""
+    results.mkdir(parents=True, exist_ok=True)
     store = ResultStore(results)
     for normal_class in (0, 1, 8):
         spec = RunSpec(
             dataset="digits",
             normal_class=normal_class,
+            image_size=16,
             updates=updates,
             batch_size=64,
             curve=(updates // 2,),

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 @pytest.mark.slow
 def test_the_python_api(tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "examples" / "python_api.py", tmp_path, "4"]
+    command = [sys.executable, ROOT / "examples" / "python_api.py", tmp_path / "results" / "example", "4"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -24,7 +24,7 @@ def test_the_python_api(tmp_path: Path) -> None:
     assert names.strip() == "normal_class"
     assert [row.split()[0] for row in rows] == ["0", "1", "8"]
     assert last.startswith("AUROC of class 0 with the statistics of each single image: ")
-    assert len(ResultStore(tmp_path).tries()) == 3
+    assert len(ResultStore(tmp_path / "results" / "example").tries()) == 3
 
 
 @pytest.mark.slow

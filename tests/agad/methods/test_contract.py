@@ -139,7 +139,7 @@ def test_a_field_that_it_does_not_use_is_refused(method: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", DIGITS)
 def test_a_run_on_digits_is_above_ninety(method: str) -> None:
-    """The digit 3 against the others; a method that cannot do this is broken."""
+    """One digit against the others; a method that cannot do this is broken."""
     record = train(digits_spec(method), OPTIONS)
 
     assert record.values["auroc"] > 0.9
