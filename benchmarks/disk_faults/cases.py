@@ -34,7 +34,7 @@ from agad.train import run
 from agad.train.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
 from agad.train.control import Action, Control, Interrupted, Progress
 from benchmarks.disk_faults.disk import Disk, Fault
-from sweeps.cli import launch
+from sweeps.cli import known_data, launch
 from sweeps.executors.local.processes import _last_line
 from sweeps.executors.sweep import Outcome, Sweep
 from sweeps.worker import __main__ as worker_process
@@ -169,6 +169,7 @@ def _in_one_process() -> Iterator[None]:
     with (
         mock.patch.object(launch, "load_executor", return_value=_execute),
         mock.patch.object(launch, "prepare", return_value=[]),  # the data lie on another disk
+        mock.patch.object(known_data, "prepare", return_value=[]),
         mock.patch.object(time, "sleep", lambda seconds: sleep(min(seconds, _NAP))),
         contextlib.nullcontext() if TRAINS else mock.patch.object(run, "train", _drawn),
         contextlib.nullcontext() if TRAINS else mock.patch.object(OpenedData, "open", return_value=None),
