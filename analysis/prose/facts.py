@@ -1,12 +1,13 @@
 """Facts: the answer to a short question about the rows of a results folder, as a number.
 
 A question is words: FOLDER MEASURE [ARGUMENT …] [FIELD=VALUE …]. The fields choose one row of the folder's table (see
-cells.Cells). AUROCs are in percent, gains in points.
+cells.Cells), and seed=NUMBER the runs of one seed. AUROCs are in percent, gains in points.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -52,13 +53,15 @@ class Facts:
         """The answer. AnalysisError, one line with the question, where there is none."""
         words = question.split()
         fields = dict(word.split("=", 1) for word in words if "=" in word)
+        seed = fields.pop("seed", None)
         folder, measure, *arguments = [word for word in words if "=" not in word] + [""] * (2 - len(words))
         if measure not in MEASURES:
             raise AnalysisError(f"`{question}`: {measure!r} is none of {', '.join(MEASURES)}")
         try:
-            value = MEASURES[measure](
-                self.one_row(folder, fields, only=measure != "contrast"), partial(self.points, folder), *arguments
-            )
+            cells = self.one_row(folder, fields, only=measure != "contrast")
+            if seed is not None:
+                cells = of_seed(cells, int(seed))
+            value = MEASURES[measure](cells, partial(self.points, folder), *arguments)
         except AgadError as error:
             raise AnalysisError(f"`{question}`: {error}") from None
         except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -87,6 +90,14 @@ class Facts:
         if not found.complete:
             raise AnalysisError(f"only {len(found.ok)} of its {len(found.runs)} runs are there")
         return found
+
+
+def of_seed(cells: Cells, seed: int) -> Cells:
+    """The runs of one seed. AnalysisError where a class has none."""
+    runs = cells.runs[cells.runs["seed"] == seed]
+    if len(runs) < len(cells.runs.drop_duplicates(["row", *CELL])):
+        raise AnalysisError(f"not all classes have seed {seed}")
+    return replace(cells, runs=runs.reset_index(drop=True))
 
 
 def _text(value: object) -> str:
@@ -120,15 +131,20 @@ def _p_chance(cells: Cells, _: Points, protocol: str) -> float:
     return float(scipy_stats.ttest_1samp(_classes(cells, protocol), CHANCE).pvalue)
 
 
-def _seed(cells: Cells, _: Points, seed: str, protocol: str) -> float:
-    """The mean over classes of one seed."""
-    runs = cells.runs[cells.runs["seed"] == int(seed)]
-    if len(runs) < len(cells.runs.drop_duplicates([*CELL])):
-        raise AnalysisError(f"not all classes have seed {seed}")
-    return 100 * float(class_averages(runs, column(protocol)).loc[0])
+def _sd_seeds(cells: Cells, _: Points, protocol: str) -> float:
+    """Among the seeds of a class, pooled over classes."""
+    return 100 * float(np.sqrt(cells.class_means(column(protocol))["sd"].pow(2).mean()))
 
 
-def _best(cells: Cells, points: Points, protocol: str) -> float:
+def _r_seeds(cells: Cells, _: Points, protocol: str, one: str, other: str) -> float:
+    """Pearson's correlation between the classes of two seeds."""
+    pair = (_classes(of_seed(cells, int(seed)), protocol) for seed in (one, other))
+    return float(scipy_stats.pearsonr(*pair).statistic)
+
+
+def _best(cells: Cells, points: Points, protocol: str, number: str = "") -> float:
+    if number:
+        cells = replace(cells, runs=cells.runs[cells.runs["class"] == int(number)].reset_index(drop=True))
     best = leakage.oracle(cells, points())
     return 100 * float(best[protocol].iloc[0])
 
@@ -148,15 +164,30 @@ def _at(cells: Cells, points: Points, update: str, protocol: str) -> float:
     return 100 * float(here["auroc"].mean())
 
 
-def _gain(over: str) -> Callable[..., float | None]:
-    def gain(cells: Cells, _: Points, part: str = "mean") -> float | None:
-        found = leakage.gains(cells, over)[0]
-        if part in ("low", "high"):
-            value = getattr(found.over_classes, part)
-            return None if value is None else 100 * value
-        return {"mean": 100 * found.mean.estimate, "up": found.up, "of": found.classes, "p": found.p_value}[part]
+def _order(cells: Cells, points: Points, part: str = "mean") -> float | None:
+    return _worth(cells, points, "batch_normals_first", "batch_shuffled", part)
 
-    return gain
+
+def _gain(cells: Cells, points: Points, part: str = "mean") -> float | None:
+    return _worth(cells, points, "batch_normals_first", "eval", part)
+
+
+def _worth(cells: Cells, _: Points, protocol: str, over: str, part: str = "mean") -> float | None:
+    return _part(leakage.gains(cells, over, protocol)[0], part)
+
+
+def _best_gain(cells: Cells, points: Points, protocol: str, part: str = "mean") -> float | None:
+    """Of the best of the curve over the last update, run by run."""
+    known = points()
+    best = known[known["protocol"] == protocol].groupby("run_id")["auroc"].max()
+    return _part(leakage.gains_in(cells, cells.runs["run_id"].map(best) - cells.runs[column(protocol)])[0], part)
+
+
+def _part(gain: leakage.Gain, part: str) -> float | None:
+    if part in ("low", "high"):
+        value = getattr(gain.over_classes, part)
+        return None if value is None else 100 * value
+    return {"mean": 100 * gain.mean.estimate, "up": gain.up, "of": gain.classes, "p": gain.p_value}[part]
 
 
 def _rank(cells: Cells, _: Points, protocol: str, part: str = "") -> float:
@@ -196,12 +227,15 @@ MEASURES: dict[str, Callable[..., float | None]] = {
     "class": _of_class,
     "above": _above,
     "p_chance": _p_chance,
-    "seed": _seed,
+    "sd_seeds": _sd_seeds,
+    "r_seeds": _r_seeds,
     "best": _best,
+    "best_gain": _best_gain,
     "at": _at,
     "points": _points,
-    "order": _gain("batch_shuffled"),
-    "gain": _gain("eval"),
+    "order": _order,
+    "gain": _gain,
+    "worth": _worth,
     "rank": _rank,
     "distance": _distance,
     "contrast": _contrast,
@@ -209,6 +243,8 @@ MEASURES: dict[str, Callable[..., float | None]] = {
     "runs": _runs,
 }
 """`mean PROTOCOL`, `sd PROTOCOL` (among classes), `class NUMBER PROTOCOL`, `above PROTOCOL` (classes above 50),
-`p_chance PROTOCOL`, `seed NUMBER PROTOCOL`, `best PROTOCOL` (best of the curve), `points` (of it), `at UPDATE
-PROTOCOL`; `order [PART]` and `gain [PART]`: normals first over shuffled and over eval (PART: low, high, up, of or p);
+`p_chance PROTOCOL`, `sd_seeds PROTOCOL` (pooled over classes), `r_seeds PROTOCOL NUMBER NUMBER` (of the classes of two
+seeds), `best PROTOCOL [CLASS]` (best of the curve), `points` (of it), `at UPDATE PROTOCOL`; `order [PART]` and `gain
+[PART]`: normals first over shuffled and over eval (PART: low, high, up, of or p); `worth PROTOCOL OVER [PART]`:
+likewise of any two; `best_gain PROTOCOL [PART]`: the best of the curve over the last update;
 `rank PROTOCOL [low|high]`; `distance PROTOCOL`; `contrast PROTOCOL [low|high]`; `paper`; `runs`."""

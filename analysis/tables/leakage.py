@@ -79,7 +79,7 @@ def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What normals first gains over another protocol, run by run.
+    """What one protocol, or the best update, gains over another, run by run.
 
     Attributes:
         mean: with its interval over fresh seeds.
@@ -96,9 +96,14 @@ class Gain:
     p_value: float | None
 
 
-def gains(cells: Cells, over: str) -> dict[int, Gain]:
-    """Row -> what an ordered test set, normals first, gains over the protocol `over`."""
-    runs = cells.runs.assign(gain=cells.runs[column("batch_normals_first")] - cells.runs[column(over)])
+def gains(cells: Cells, over: str, protocol: str = "batch_normals_first") -> dict[int, Gain]:
+    """Row -> what the protocol, by default an ordered test set, normals first, gains over the protocol `over`."""
+    return gains_in(cells, cells.runs[column(protocol)] - cells.runs[column(over)])
+
+
+def gains_in(cells: Cells, difference: pd.Series[float]) -> dict[int, Gain]:
+    """Row -> the gain that is given run by run, as long as cells.runs."""
+    runs = cells.runs.assign(gain=difference)
     return {row: _gain(found, shared=cells.shared[row]) for row, found in runs_of_cells(runs, "gain").items()}
 
 

@@ -12,7 +12,7 @@ import pytest
 from agad.errors import AnalysisError
 from agad.store.rows import ResultStore
 from analysis.prose.__main__ import main
-from analysis.prose.facts import MEASURES, Facts
+from analysis.prose.facts import MEASURES, Facts, of_seed
 from analysis.prose.marks import MINUS, like, marks
 from tests.conftest import ROOT
 
@@ -42,6 +42,28 @@ def test_means_gains_and_classes_are_those_of_the_rows(facts: Facts) -> None:
     assert facts.number("gamma0 class 8 eval dataset=cifar10") == pytest.approx(ship)
     assert facts.number("unetpp runs") == 10
     assert facts.number("unetpp paper") == 98.3
+
+
+def test_seeds_and_gains_of_any_two_protocols_are_those_of_the_rows(facts: Facts) -> None:
+    """Of each seed alone, and of both: their spread within classes, and whether the classes follow each other."""
+    zero, one, single = (
+        np.concatenate([auroc("seeds", name, seed=seed, normal_class=number) for number in range(10)])
+        for name, seed in (("auroc", 0), ("auroc", 1), ("auroc_batch1", 1))
+    )
+    gains = single - one
+    assert facts.number("seeds mean eval seed=1") == pytest.approx(one.mean())
+    assert facts.number("seeds class 0 eval seed=0") == pytest.approx(
+        auroc("seeds", "auroc", seed=0, normal_class=0)[0]
+    )
+    assert facts.number("seeds sd_seeds eval") == pytest.approx(np.sqrt(((zero - one) ** 2 / 2).mean()))
+    assert facts.number("seeds r_seeds eval 0 1") == pytest.approx(np.corrcoef(zero, one)[0, 1])
+    assert facts.number("seeds worth batch1 eval seed=1") == pytest.approx(gains.mean())
+    reach = 2.2622 * gains.std(ddof=1) / np.sqrt(10)  # t of nine degrees of freedom
+    assert facts.number("seeds worth batch1 eval low seed=1") == pytest.approx(gains.mean() - reach, abs=1e-3)
+    best, last = (facts.number(f"unetpp {measure} eval") for measure in ("best", "mean"))
+    assert facts.number("unetpp best_gain eval") == pytest.approx(best - last)
+    with pytest.raises(AnalysisError, match="not all classes have seed 7"):
+        facts.number("seeds mean eval seed=7")
 
 
 def test_the_curve_of_the_last_update_is_the_result(facts: Facts) -> None:
@@ -91,7 +113,7 @@ def test_a_seed_or_a_point_that_a_part_of_the_runs_has_is_no_answer(facts: Facts
     partly = replace(cells, runs=cells.runs.drop(index=first))
     points = facts.points("unetpp")
     with pytest.raises(AnalysisError, match="not all classes have seed 1"):
-        MEASURES["seed"](partly, None, "1", "eval")
+        of_seed(partly, 1)
     lost = points.index[(points["update"] == 50) & (points["protocol"] == "eval")][0]
     with pytest.raises(AnalysisError, match="only 9 of its 10 runs have that point"):
         MEASURES["at"](facts.cells("unetpp"), lambda: points.drop(index=lost), "50", "eval")
