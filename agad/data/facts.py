@@ -30,6 +30,8 @@ class DataFacts:
         notes: what a reader of results should know about these data, one sentence each.
         folder: the folder of the arrays.
         served: how it was opened, where that is not the usual way: without raw data, or from an older preparation.
+        aspects: of each class the least and the greatest width:height of its training images before they were resized,
+            None where it has none; empty where nothing is known.
     """
 
     dataset: str
@@ -44,6 +46,7 @@ class DataFacts:
     notes: tuple[str, ...]
     folder: Path
     served: tuple[str, ...] = ()
+    aspects: tuple[tuple[float, float] | None, ...] = ()
 
     @property
     def train_counts(self) -> tuple[int, ...]:

@@ -47,46 +47,69 @@ _DAMAGE = (
 )
 
 
+_SEQUENCES = frozenset({"AVIF", "GIF", "PNG", "TIFF", "WEBP"})
+"""Formats that may hold several images. Of MPO, a camera's JPEG, the others are views of the first."""
+
+
 @dataclass(slots=True)
-class Levels:
-    """The levels that images of 16 bits use, over all images decoded with it: `low` to `high` of 0 to 65535."""
+class Seen:
+    """What a reader of results should know of the images that were decoded with it.
+
+    Attributes:
+        low: least level of those of 16 bits, of 0 to 65535.
+        high: their greatest level; less than `low`: there was none of 16 bits.
+        several: number of files that hold several images, of which the first was taken.
+    """
 
     low: int = 65535
     high: int = 0
+    several: int = 0
 
-    def see(self, values: NDArray[np.uint16]) -> None:
-        """Take the levels of an image into account."""
+    def levels(self, values: NDArray[np.uint16]) -> None:
+        """Take the levels of an image of 16 bits into account."""
         if values.size:
             self.low, self.high = min(self.low, int(values.min())), max(self.high, int(values.max()))
 
-    def see_upper(self, pixels: Pixels) -> None:
+    def upper_levels(self, pixels: Pixels) -> None:
         """The same of an image of which the upper 8 bits are left."""
         if pixels.size:
             self.low, self.high = min(self.low, int(pixels.min()) << 8), max(self.high, int(pixels.max()) << 8 | 255)
 
+    def add(self, other: Seen) -> None:
+        """Take in what was seen of other images."""
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.several += other.several
+
     def notes(self) -> tuple[str, ...]:
-        """A sentence where at most half of the grey levels are left once the lower 8 bits are dropped."""
+        """A sentence where images are left out, and where at most half of 256 grey levels are left of 16 bits."""
+        notes = []
+        if self.several:
+            notes.append(f"{self.several} files hold several images (frames or pages): of each the first alone is used")
         left = (self.high >> 8) - (self.low >> 8) + 1
-        if self.low > self.high or left > 128:
-            return ()
-        used = f"{self.low} to {self.high} of 0 to 65535"
-        return (f"images of 16 bits use the levels {used}; their upper 8 bits are taken, which leaves {left} of 256",)
+        if self.low <= self.high and left <= 128:
+            used = f"{self.low} to {self.high} of 0 to 65535"
+            notes.append(
+                f"images of 16 bits use the levels {used}; their upper 8 bits are taken, which leaves {left} of 256"
+            )
+        return tuple(notes)
 
 
-def decode(path: str, name: str, levels: Levels | None = None) -> Pixels | Damaged:
+def decode(path: str, name: str, seen: Seen | None = None) -> Pixels | Damaged:
     """The pixels of an image file, (H, W) grey or (H, W, 3) RGB; Damaged, under `name`, if it cannot be decoded.
 
     Transparency is dropped, of 16 bits the upper 8 remain, of several frames the first is taken; an EXIF orientation
-    is not applied. `levels` is told of images of 16 bits. Raises DataError where the disk, and not the image, is at
-    fault.
+    is not applied. `seen` notes what is to be said of the image. Raises DataError where the disk, and not the image, is
+    at fault.
     """
     try:
         with Image.open(path, formats=_formats()) as image:
             is_deep = any(";16" in str(tile[3]) for tile in image.tile)
             image.load()
-            pixels = pixels_of(image, levels)
-            if is_deep and levels is not None and not image.mode.startswith("I"):
-                levels.see_upper(pixels)  # in colour, Pillow itself has dropped the lower 8 bits
+            pixels = pixels_of(image, seen)
+            if seen is not None:
+                if is_deep and not image.mode.startswith("I"):
+                    seen.upper_levels(pixels)  # in colour, Pillow itself has dropped the lower 8 bits
+                seen.several += _holds_several(image)
             return pixels
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -94,34 +117,42 @@ def decode(path: str, name: str, levels: Levels | None = None) -> Pixels | Damag
         return Damaged(name, _reason(error))
 
 
-def decode_all(files: Sequence[tuple[str, str]], levels: Levels | None = None) -> Iterator[Pixels | Damaged]:
+def decode_all(files: Sequence[tuple[str, str]], seen: Seen | None = None) -> Iterator[Pixels | Damaged]:
     """Decode each (path, name) in order, some in advance in threads: Pillow decodes outside Python's lock."""
     _formats()  # before the threads, each of which would load the plugins otherwise
     threads = min(8, _cores())
 
-    def decode_one(path: str, name: str) -> tuple[Pixels | Damaged, Levels]:
-        seen = Levels()
-        return decode(path, name, seen), seen
+    def decode_one(path: str, name: str) -> tuple[Pixels | Damaged, Seen]:
+        own = Seen()
+        return decode(path, name, own), own
 
     with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future[tuple[Pixels | Damaged, Levels]]] = deque()
+        ahead: deque[Future[tuple[Pixels | Damaged, Seen]]] = deque()
         try:
             for path, name in files:
                 ahead.append(pool.submit(decode_one, path, name))
                 if len(ahead) > 2 * threads:  # bounds the memory: one image may be 100 MB
-                    yield _merged(ahead.popleft(), levels)
+                    yield _merged(ahead.popleft(), seen)
             while ahead:
-                yield _merged(ahead.popleft(), levels)
+                yield _merged(ahead.popleft(), seen)
         finally:
             for future in ahead:
                 future.cancel()
 
 
-def _merged(future: Future[tuple[Pixels | Damaged, Levels]], levels: Levels | None) -> Pixels | Damaged:
-    image, seen = future.result()
-    if levels is not None:
-        levels.low, levels.high = min(levels.low, seen.low), max(levels.high, seen.high)
+def _merged(future: Future[tuple[Pixels | Damaged, Seen]], seen: Seen | None) -> Pixels | Damaged:
+    image, own = future.result()
+    if seen is not None:
+        seen.add(own)
     return image
+
+
+def _holds_several(image: Image.Image) -> bool:
+    """Whether the file holds further images behind that which was read; one that cannot be found is none."""
+    try:
+        return image.format in _SEQUENCES and bool(getattr(image, "is_animated", False))
+    except _DAMAGE:
+        return False
 
 
 def is_grey(path: Path | str) -> bool:
@@ -155,15 +186,15 @@ def as_pixels(image: NDArray[np.uint8]) -> Pixels:
     return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
 
 
-def pixels_of(image: Image.Image, levels: Levels | None = None) -> Pixels:
+def pixels_of(image: Image.Image, seen: Seen | None = None) -> Pixels:
     """The pixels of an image of Pillow's, (H, W) grey or (H, W, 3) RGB, as in `decode`; ValueError: no known range."""
-    levels = levels or Levels()
+    seen = seen or Seen()
     # Pillow scales PGM files of more than 8 bits to 0..65535, in mode I.
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
         deep = np.asarray(image).astype(np.uint16)
         if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # type: ignore[attr-defined]
             deep = 65535 - deep  # Pillow does so for fewer bits only
-        levels.see(deep)
+        seen.levels(deep)
         return (deep >> 8).astype(np.uint8)  # convert("L") would clip at 255
     if image.format == "TIFF" and _SIGNED in image.tag_v2.get(_SAMPLE_FORMAT, ()):  # type: ignore[attr-defined]
         raise ValueError("pixels with a sign have no known range")  # Pillow takes 8 bits of them for unsigned

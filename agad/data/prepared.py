@@ -278,6 +278,7 @@ def _known(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> dict[
         "notes": tuple(meta["notes"]),
         "folder": folder,
         "served": served,
+        "aspects": tuple(of and (of[0], of[1]) for of in meta.get("aspects", ())),  # older preparations have none
     }
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agad.data.image import SUFFIXES, Levels, decode_all, is_grey
+from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
 from agad.data.names import is_mask_folder, mask_files, natural, one_line, split_part
 from agad.data.source import Content, Part, Source, Stamp
 from agad.errors import DataError
@@ -188,13 +188,13 @@ def tree_source(
     def read() -> Content:
         # By the headers, and not before reading; the first coloured image ends the search.
         known = channels or (1 if all(is_grey(file.path) for file in files) else 3)
-        levels = Levels()
-        return Content(known, class_names, _part(train, levels), _part(test, levels), notes, levels.notes)
+        seen = Seen()
+        return Content(known, class_names, _part(train, seen), _part(test, seen), notes, seen.notes)
 
     return Source(tuple(sorted(file.stamp for file in files)), read)
 
 
-def _part(classes: Sequence[Sequence[ImageFile]], levels: Levels) -> Part:
+def _part(classes: Sequence[Sequence[ImageFile]], seen: Seen) -> Part:
     files = [(file.path, one_line(file.stamp.name)) for images in classes for file in images]
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images) for images in classes])
-    return Part(labels, lambda: decode_all(files, levels), [name for _, name in files])
+    return Part(labels, lambda: decode_all(files, seen), [name for _, name in files])

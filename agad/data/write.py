@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +18,7 @@ from agad.data.checks.duplicates import Kind, count_duplicates
 from agad.data.checks.storage import Shape, told_by_storage
 from agad.data.checks.verify import PARTS, combined, finish
 from agad.data.image import fit
+from agad.data.names import one_line
 from agad.data.source import Content, Damaged, Part
 from agad.errors import DataError
 from agad.spec.datasets import DATASETS
@@ -105,7 +108,7 @@ def _check_classes(
     lost = sorted(set(before.tolist()) - set(written.labels.tolist()))
     if lost:
         first = f"; the first: {written.damaged[0].name} ({written.damaged[0].reason})"
-        raise DataError(f"{dataset}: every {part} image of class {class_names[lost[0]]} is damaged{first}")
+        raise DataError(f"{dataset}: every {part} image of class {one_line(class_names[lost[0]])} is damaged{first}")
     if not len(written.labels):
         raise DataError(f"{dataset}: there is no {part} image")
 
@@ -124,6 +127,7 @@ def _describe(content: Content, written: dict[str, _Written], dataset: str, imag
         "digest": combined([written[name].digest for name in PARTS]),
         "train_counts": counts["train"],
         "test_counts": counts["test"],
+        "aspects": _aspects(written["train"].shapes, len(content.class_names)),
         "duplicates": duplicates,
         "damaged": [[d.name, d.reason] for d in damaged],
         "notes": [
@@ -133,6 +137,15 @@ def _describe(content: Content, written: dict[str, _Written], dataset: str, imag
             *([told] if told else []),
         ],
     }
+
+
+def _aspects(shapes: Mapping[tuple[Shape, int], int], classes: int) -> list[tuple[float, float] | None]:
+    """Of each class the least and the greatest width:height among its images; None where it has none."""
+    found: list[tuple[float, float] | None] = [None] * classes
+    for (height, width, *_), label in shapes:
+        low, high = found[label] or (math.inf, 0.0)
+        found[label] = (min(low, width / height), max(high, width / height))
+    return found
 
 
 def _notes(

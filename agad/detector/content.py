@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -38,7 +39,8 @@ class Content:
         fitted: what the method's `fit` returned, as agad.detector.fitted makes it plain.
         held_out: (n,) float32, the scores of the held-out training normals, sorted.
         heat: the error of a pixel that 99.9% of the held-out normals' pixels do not exceed; None: it has no heat maps.
-        preparation: `version`, and in words how an image becomes the net's input.
+        preparation: `version`, in words how an image becomes the net's input, and where it is known `aspects`, the
+            least and the greatest width:height of the training normals before that.
         provenance: where it comes from: run_id, data_digest, protocol, commit, versions, time.
         result: what fit printed: AUROC with its interval, numbers of images, false positive rate; plain numbers.
         notes: what is known of the training data, a sentence each.
@@ -57,13 +59,14 @@ class Content:
     notes: tuple[str, ...] = ()
 
 
-def preparation_of(spec: RunSpec, channels: int) -> dict[str, Any]:
-    """The `preparation` of a detector: for people, but for the version."""
+def preparation_of(spec: RunSpec, channels: int, aspects: tuple[float, float] | None) -> dict[str, Any]:
+    """The `preparation` of a detector: version, steps for people, and the normals' least and greatest width:height."""
     size, colour = spec.image_size, "grey (L)" if channels == 1 else "RGB"
     return {
         "version": PREPARATION_VERSION,
         "steps": f"decode, convert to {colour}, resize to {size}x{size} by Pillow's bilinear filter without keeping "
         "the aspect ratio, then value / 127.5 - 1",
+        **({"aspects": list(aspects)} if aspects else {}),
     }
 
 
@@ -123,6 +126,9 @@ def _checked(values: dict[str, Any]) -> Content:
     prepared = content.preparation["version"]
     _require(prepared == PREPARATION_VERSION, f"images were prepared by version {prepared}, now {PREPARATION_VERSION}")
     _require(isinstance(content.preparation.get("steps"), str), "preparation has no steps")  # an export tells them
+    aspects = content.preparation.get("aspects", [1.0, 1.0])
+    _require(isinstance(aspects, list) and [*map(type, aspects)] == [float, float], "aspects are no two numbers")
+    _require(0 < aspects[0] <= aspects[1] < math.inf, "aspects are none of images")
     for name in ("class_names", "notes"):
         texts = getattr(content, name)
         _require(isinstance(texts, list) and all(isinstance(text, str) for text in texts), f"{name} are no texts")

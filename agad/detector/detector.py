@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agad.data.image import fit
+from agad.data.names import one_line
 from agad.data.source import Pixels
 from agad.detector import fitted as plain
 from agad.detector import threshold as rates
@@ -135,7 +136,7 @@ class Detector:
         net = f"{spec.backbone}, {spec.updates} updates, " if self._method.nets else ""
         commit = str(known.get("git_commit") or f"agad {known.get('agad_version')}")[:12]
         return [
-            f"{spec.method} ({net}seed {spec.seed}) on {spec.dataset}, normal: {self.normal}, "
+            f"{spec.method} ({net}seed {spec.seed}) on {spec.dataset}, normal: {one_line(self.normal)}, "
             f"{spec.image_size}x{spec.image_size} {'grey' if self.content.channels == 1 else 'RGB'}",
             f"data {str(known.get('data_digest'))[:12]}, code {commit}, run {spec.run_id}, "
             f"protocol {known.get('protocol')}, {len(self._held_out)} held-out normals",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agad.data.image import decode
+from agad.data.image import Seen, decode
 from agad.data.names import split_part
 from agad.data.source import Damaged, Pixels
 from agad.data.tree import Tree, scan
@@ -23,6 +23,9 @@ from agad.errors import DataError
 _CHUNK = 64
 """Images decoded at once: what bounds the memory."""
 _THREADS = min(8, os.cpu_count() or 1)
+
+_SLACK = 1.1
+"""Factor by which a width:height may leave that of the training normals without a note."""
 
 COLUMNS = ("path", "score", "percentile", "verdict")
 ANOMALOUS, ORDINARY, DAMAGED = "anomalous", "normal", "damaged"
@@ -40,6 +43,7 @@ class Scored:
         reason: why a damaged one cannot be read; else empty.
         is_colour: whether the file is in colour.
         shortest: its shorter side, in pixels.
+        aspect: its width:height.
     """
 
     path: str
@@ -49,6 +53,7 @@ class Scored:
     reason: str = ""
     is_colour: bool = False
     shortest: int = 0
+    aspect: float = 1.0
 
 
 OnImages = Callable[[Sequence[str], Sequence[Pixels], Sequence[float], NDArray[np.float32]], None]
@@ -78,13 +83,24 @@ def files_at(paths: Iterable[Path]) -> tuple[list[str], tuple[str, ...]]:
 
 
 def scored(
-    detector: Detector, files: Sequence[str], threshold: float, on_images: OnImages | None = None
+    detector: Detector,
+    files: Sequence[str],
+    threshold: float,
+    on_images: OnImages | None = None,
+    seen: Seen | None = None,
 ) -> Iterator[Scored]:
-    """The files one after the other, in their order. `on_images` gets the readable ones, where heat maps are wanted."""
+    """The files one after the other, in their order. `on_images` gets the readable ones, where heat maps are wanted.
+
+    `seen` notes what is to be said of the images.
+    """
+    seen = seen or Seen()
     for start in range(0, len(files), _CHUNK):
         chunk = files[start : start + _CHUNK]
         with ThreadPoolExecutor(_THREADS) as pool:
-            images = list(pool.map(_decoded, chunk))
+            read = list(pool.map(_decoded, chunk))
+        images = [image for image, _ in read]
+        for _, own in read:
+            seen.add(own)
         sound = [(path, image) for path, image in zip(chunk, images, strict=True) if not isinstance(image, Damaged)]
         scores: Iterator[float] = iter(())
         if sound:
@@ -103,14 +119,16 @@ def scored(
 def _judged(detector: Detector, path: str, score: float, threshold: float, image: Pixels) -> Scored:
     percentile = float(detector.percentile(np.array([score], np.float32))[0])
     verdict = ANOMALOUS if score > threshold else ORDINARY
-    return Scored(path, score, percentile, verdict, "", image.ndim == 3, min(image.shape[:2]))
+    height, width = image.shape[:2]
+    return Scored(path, score, percentile, verdict, "", image.ndim == 3, min(height, width), width / height)
 
 
-def _decoded(path: str) -> Pixels | Damaged:
+def _decoded(path: str) -> tuple[Pixels | Damaged, Seen]:
+    seen = Seen()
     try:
-        return decode(path, path)
+        return decode(path, path, seen), seen
     except DataError as error:  # of the disk, for this file: the others are not lost for it
-        return Damaged(path, str(error).removeprefix(f"{path}: "))
+        return Damaged(path, str(error).removeprefix(f"{path}: ")), seen
 
 
 def to_csv(rows: Iterable[Scored]) -> str:
@@ -149,4 +167,17 @@ def notes_on(detector: Detector, rows: Sequence[Scored]) -> list[str]:
         notes.append(f"{other} of {len(sound)} images are {kinds[0]}, the detector's are {kinds[1]}: converted")
     if small:
         notes.append(f"{small} of {len(sound)} images are smaller than {size}x{size}: enlarged")
+    if known := detector.content.preparation.get("aspects"):  # older detectors do not know
+        low, high = known[0] / _SLACK, known[1] * _SLACK
+        others = [row.aspect for row in sound if not low <= row.aspect <= high]
+        if others:
+            notes.append(
+                f"{len(others)} of {len(sound)} images have a width:height of {_span(min(others), max(others))}, the "
+                f"training normals had {_span(*known)}: made square, they are distorted otherwise"
+            )
     return notes
+
+
+def _span(low: float, high: float) -> str:
+    texts = dict.fromkeys(f"{value:.3g}" for value in (low, high))
+    return " to ".join(texts)

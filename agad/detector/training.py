@@ -143,7 +143,7 @@ def detector_of(
         fitted=None,
         held_out=torch.zeros(1),
         heat=None,
-        preparation=preparation_of(spec, saved.channels),
+        preparation=preparation_of(spec, saved.channels, data.aspects[spec.target_class] if data.aspects else None),
         provenance=_provenance(spec, data, provenance),
         notes=(*data.served, *data.notes),
     )

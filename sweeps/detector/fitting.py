@@ -81,6 +81,7 @@ def _parser() -> Parser:
 
 
 def _main(options: argparse.Namespace, again: str) -> int:
+    from agad.data.names import one_line
     from agad.data.prepared import open_prepared
     from agad.detector.content import check_detector
     from agad.detector.source import dataset_at, normal_class, notes_on_normal, test_labels
@@ -96,7 +97,7 @@ def _main(options: argparse.Namespace, again: str) -> int:
     normal = normal_class(data, options.normal)
     spec = spec_of(data, normal, _changes(options, data))
     normals, anomalies = test_labels(data, spec.target_class)
-    say(f"normal: {data.class_names[spec.target_class]} (class {spec.target_class}); "
+    say(f"normal: {one_line(data.class_names[spec.target_class])} (class {spec.target_class}); "
         f"{spec.held_out(data.train_counts[spec.target_class])} of its training images are held out for the "
         "threshold")  # fmt: skip
     for line in notes_on_normal(data, normal, options.normal):

@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
+    from agad.data.image import Seen
     from agad.detector.detector import load_detector
     from agad.detector.files import COLUMNS, files_at, notes_on, scored, to_csv
     from agad.detector.pictures.sheet import HeatmapFolder
@@ -69,9 +70,9 @@ def _main(options: argparse.Namespace) -> int:
     for line in facts:
         say(line)
     maps = None if options.heatmaps is None else HeatmapFolder(detector, options.heatmaps)
-    rows = []
+    rows, seen = [], Seen()
     try:
-        for row in scored(detector, paths, value, None if maps is None else maps.add):
+        for row in scored(detector, paths, value, None if maps is None else maps.add, seen):
             rows.append(row)
             if options.csv is None:
                 print(_line(row))
@@ -82,7 +83,7 @@ def _main(options: argparse.Namespace) -> int:
             files.replace_text(options.csv, to_csv(rows))
             _part(options.csv).unlink(missing_ok=True)
     unread = [] if maps is None else [f"left out of the pixel AUROC: {line}" for line in maps.unread]
-    for note in (*notes, *notes_on(detector, rows), *unread[:_NAMED]):
+    for note in (*notes, *seen.notes(), *notes_on(detector, rows), *unread[:_NAMED]):
         say(f"note: {note}")
     if len(unread) > _NAMED:
         say(f"note: and {len(unread) - _NAMED} more masks that cannot be read")

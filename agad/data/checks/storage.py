@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from agad.data.names import one_line
+
 Shape = tuple[int, ...]
 """Of an image as it was read: (H, W), or (H, W, 3) in colour."""
 
@@ -37,7 +39,7 @@ def told_by_storage(shapes: Mapping[tuple[Shape, int], int], class_names: tuple[
     kinds = list(places)
     of = (counts[:, best], counts.sum(1) - counts[:, best])
     own, others = (f"{_named(kinds[int(np.argmax(one))])} ({one.max()} of {one.sum()})" for one in of)
-    return (
+    return one_line(
         f"STORED OTHERWISE: size and colours of the files alone tell class {class_names[best]} from the others with an "
         f"AUROC of {areas[best]:.2f}, and a detector may learn them; most often it has {own}, the others {others}"
     )

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from agad.data.image import Levels, decode, fit
+from agad.data.image import Seen, decode, fit
 from agad.errors import DataError
 from tests.helpers.raw_data import (
     picture,
@@ -32,6 +32,40 @@ def test_an_image_of_absurd_size_is_damaged(tmp_path, monkeypatch):
     picture(0, "L", (64, 64)).save(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert "decompression bomb" in decode(str(path), "a").reason
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".gif", {}),
+        (".png", {}),
+        (".webp", {"lossless": True}),
+        (".tif", {}),
+        (".tif", {"compression": "tiff_lzw"}),
+    ],
+)
+def test_files_of_several_images_are_counted(suffix, options, tmp_path):
+    """The first is taken, whatever the format; a file of one image is not counted, nor one that is cut behind it."""
+    path = tmp_path / f"a{suffix}"
+    first, *others = (picture(number, "L", (16, 16)) for number in range(3))
+    first.save(path, **options)
+    alone, several = Seen(), Seen()
+    expected = decode(str(path), "a", alone)
+    first.save(path, save_all=True, append_images=others, **options)
+
+    assert (decode(str(path), "a", several) == expected).all()
+    assert (alone.several, several.several) == (0, 1)
+    assert "of each the first alone is used" in several.notes()[0]
+    path.write_bytes(path.read_bytes()[:-40])
+    decode(str(path), "a", several)
+
+
+def test_the_other_views_of_a_cameras_picture_are_not_counted(tmp_path):
+    seen = Seen()
+    picture(0, "RGB", (16, 16)).save(tmp_path / "a.mpo", save_all=True, append_images=[picture(1, "RGB", (8, 8))])
+    (tmp_path / "a.mpo").rename(tmp_path / "a.jpg")
+    decode(str(tmp_path / "a.jpg"), "a", seen)
+    assert seen == Seen()
 
 
 def test_an_image_that_the_disk_cannot_give_is_no_damaged_image(tmp_path):
@@ -154,11 +188,11 @@ def test_few_levels_of_16_bits_are_said_in_colour_too(kind, top, is_said, tmp_pa
     """PNG of RGB (2) and of grey with transparency (4): Pillow itself keeps the upper 8 bits."""
     samples = [0, top, 7, top, 0, top] if kind == 2 else [0, 0, top, 7]
     _png(tmp_path / "a.png", kind, struct.pack(f">{len(samples)}H", *samples))
-    levels = Levels()
-    decode(str(tmp_path / "a.png"), "a", levels)
+    seen = Seen()
+    decode(str(tmp_path / "a.png"), "a", seen)
 
-    assert bool(levels.notes()) == is_said
-    assert not is_said or "0 to 4095 of 0 to 65535" in levels.notes()[0]
+    assert bool(seen.notes()) == is_said
+    assert not is_said or "0 to 4095 of 0 to 65535" in seen.notes()[0]
 
 
 def _png(path, kind: int, samples: bytes) -> None:

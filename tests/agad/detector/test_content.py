@@ -18,6 +18,8 @@ from agad.errors import AgadError, DataError
 from agad.tensors.file import load_tensors, save_tensors
 from tests.helpers.own_detectors import IMAGES_ONE, detector, with_values
 
+PREPARED = {"version": PREPARATION_VERSION, "steps": "resize"}
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -70,6 +72,10 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
         ({"preparation": {"version": 1}}, "prepared by version 1"),
         ({"preparation": {"version": PREPARATION_VERSION}}, "preparation has no steps"),
         ({"preparation": 3}, "that this agad can use"),
+        ({"preparation": PREPARED | {"aspects": "1"}}, "aspects are no two numbers"),
+        ({"preparation": PREPARED | {"aspects": [1.0, "\n"]}}, "aspects are no two numbers"),
+        ({"preparation": PREPARED | {"aspects": [0.0, 1.0]}}, "aspects are none of images"),
+        ({"preparation": PREPARED | {"aspects": [1.0, float("nan")]}}, "aspects are none of images"),
         ({"nets": 3}, "nets has no names"),
         ({"spec": {}}, "semantics_version"),
         ({"spec": 5}, "that this agad can use"),

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agad.data.image import Seen
+from agad.detector.detector import Detector
 from agad.detector.files import ANOMALOUS, COLUMNS, DAMAGED, files_at, notes_on, scored, to_csv
 from agad.errors import DataError
-from tests.helpers.own_detectors import detector, noise
+from tests.helpers.own_detectors import detector, noise, with_values
 from tests.helpers.raw_data import fill, picture
 
 
@@ -122,10 +124,43 @@ def test_differences_from_the_training_images_are_noted(tmp_path: Path) -> None:
     grey = list(scored(detector(), [str(tmp_path / "tiny.png"), str(tmp_path / "colour.png")], 0.0))
     coloured = list(scored(detector("agad", "RGB"), [row.path for row in grey], 0.0))
 
-    assert notes_on(detector(), grey) == [
+    assert notes_on(detector(), grey)[:2] == [
         "1 of 2 images are in colour, the detector's are grey: converted",
         "1 of 2 images are smaller than 16x16: enlarged",
     ]
     assert notes_on(detector("agad", "RGB"), coloured)[0].startswith(
         "1 of 2 images are grey, the detector's are in colour"
     )
+
+
+def test_images_of_another_width_to_height_are_noted(tmp_path: Path) -> None:
+    """Made square as the training images were, they show other things than those did; older detectors do not know."""
+    one = detector()
+    width, height = picture(0).size
+    alike, other = tmp_path / "alike.png", tmp_path / "other.png"
+    picture(1, "L", (4 * width, 4 * height)).save(alike)
+    picture(1, "L", (2 * 4 * width, 4 * height)).save(other)
+    rows = list(scored(one, [str(alike), str(other)], 0.0))
+    older = {name: of for name, of in one.content.preparation.items() if name != "aspects"}
+
+    assert one.content.preparation["aspects"] == [width / height] * 2
+    assert notes_on(one, rows[:1]) == []
+    assert notes_on(one, rows) == [
+        f"1 of 2 images have a width:height of {2 * width / height:.3g}, the training normals had "
+        f"{width / height:.3g}: made square, they are distorted otherwise"
+    ]
+    assert notes_on(Detector(with_values(one.content, preparation=older)), rows) == []
+
+
+def test_what_files_hold_beside_their_first_image_is_noted(tmp_path: Path) -> None:
+    """A later page may show what the first does not; and of 16 bits few levels may be left."""
+    first, second = (Image.fromarray(image) for image in noise(2))
+    first.save(tmp_path / "pages.tif", save_all=True, append_images=[second])
+    Image.fromarray(noise(1)[0].astype(np.uint16) * 8).save(tmp_path / "dark.png")
+    seen = Seen()
+    list(scored(detector(), files_at([tmp_path])[0], 0.0, seen=seen))
+
+    assert [note.partition(" (")[0].partition("; ")[0] for note in seen.notes()] == [
+        "1 files hold several images",
+        f"images of 16 bits use the levels {8 * int(noise(1).min())} to {8 * int(noise(1).max())} of 0 to 65535",
+    ]

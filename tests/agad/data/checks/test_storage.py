@@ -36,6 +36,13 @@ def test_a_class_that_is_stored_otherwise_is_named(classes: tuple[dict[Shape, in
     assert note.startswith("STORED OTHERWISE: size and colours of the files alone tell class ")
 
 
+def test_a_name_of_several_lines_makes_no_note_of_its_own() -> None:
+    note = told_by_storage(counted({LARGE: 30}, {COLOUR: 10}), ("a\nnote: b", "bad"))
+
+    assert note is not None
+    assert "\n" not in note
+
+
 def test_the_note_says_how() -> None:
     note = told_by_storage(counted({LARGE: 30}, {COLOUR: 9, GREY: 1}), NAMES[:2])
 

@@ -291,6 +291,16 @@ def test_levels_of_16_bits_that_leave_few_grey_levels_are_noted(places, screws):
     )
 
 
+def test_further_images_in_a_file_are_said(places, screws):
+    """Each file counts as one image, and the others in it are not used."""
+    files = list((screws / "train" / "good").iterdir())
+    for path in files[:2]:
+        picture(0).save(path.with_suffix(".tif"), save_all=True, append_images=[picture(1), picture(2)])
+    notes = open_prepared("folder:screws", 32, **places).notes
+
+    assert "2 files hold several images (frames or pages): of each the first alone is used" in notes
+
+
 def test_classes_that_look_alike_are_said(places):
     """`cafe` with an accent in two encodings prints as the same word twice."""
     for number, name in enumerate(("caf\u00e9", "cafe\u0301", "other")):
