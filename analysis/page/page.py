@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -13,6 +16,8 @@ from markupsafe import Markup
 from ..figures.drawing import Drawing
 from ..tables.leakage import LABELS
 from ..tables.sheet import Sheet
+
+_Named = TypeVar("_Named", Sheet, Drawing)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,30 @@ class Section:
     folded: tuple[Sheet, ...] = ()
     numbers: tuple[Number, ...] = ()
     line: str = ""
+
+
+def named_apart(sections: Sequence[Section]) -> list[Section]:
+    """The sections, each table and each figure under a name of its own: their files would replace one another.
+
+    Of several plans with values of one study each has a table of that study's name.
+    """
+    taken: set[tuple[type, str]] = set()
+
+    def renamed(one: _Named) -> _Named:
+        others = (f"{one.name}-{number}" for number in itertools.count(2))
+        name = next(name for name in itertools.chain((one.name,), others) if (type(one), name) not in taken)
+        taken.add((type(one), name))
+        return one if name == one.name else replace(one, name=name)
+
+    return [
+        replace(
+            section,
+            sheets=tuple(map(renamed, section.sheets)),
+            folded=tuple(map(renamed, section.folded)),
+            figures=tuple(map(renamed, section.figures)),
+        )
+        for section in sections
+    ]
 
 
 def render(title: str, lead: str, sections: list[Section], *, files: bool = True, paper: bool = True) -> str:

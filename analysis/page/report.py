@@ -25,7 +25,7 @@ from .. import stats
 from ..cells import Cells, read, read_all
 from ..load import Results, Rows, open_store
 from ..tables import footnotes
-from .page import Section, render
+from .page import Section, named_apart, render
 from .sections import section_of_study, sections_of_cells
 
 
@@ -75,7 +75,7 @@ def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margi
             raise EmptyResultsError("; ".join((str(error), *damaged))) from None
         cells = None
     sections = [] if cells is None else sections_of_cells(store, replace(cells, margin=margin))
-    sections += map(section_of_study, studies)
+    sections = named_apart([*sections, *map(section_of_study, studies)])
     alone = target.suffix == ".html"
     page = target if alone else target / "index.html"
     if not alone:

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 LEVEL = 0.95
 """Level of every interval."""
 
+NOISE = 1e-12
+"""A spread that rounding alone makes: less was not seen. Two runs that differ at all are further apart."""
+
 Runs = NDArray[np.float64]
 """(K, S) a number for each class and seed; NaN where there is no run. Each class and each seed has one at least."""
 
@@ -80,7 +83,7 @@ def student(degrees: float) -> float:
 
 
 def mean_interval(runs: Runs, *, shared: bool) -> Interval:
-    """Mean over classes of the means over seeds, with its interval over fresh seeds; no ends of one seed.
+    """Mean over classes of the means over seeds, with its interval over fresh seeds; no ends of seeds without a spread.
 
     Args:
         runs: see Runs.
@@ -103,6 +106,8 @@ def spread(runs: Runs, *, shared: bool) -> Spread:
     if 2 * np.sum(there.sum(axis=1) > 1) < len(runs):
         return Spread(mean, None, 0, "fewer than half of the classes have two seeds: no interval over seeds")
     found = _shared(runs, there) if shared else _own(runs, there)
+    if found[0] < NOISE**2:  # as at the ceiling: that other seeds would differ by nothing does not follow
+        return Spread(mean, None, 0, "no spread among seeds was seen: no interval over seeds")
     words = "seeds shared by the classes" if shared else "seeds of each class"
     return Spread(mean, *found, f"t over {words}, {found[1]:.1f} degrees of freedom")
 
@@ -168,6 +173,7 @@ def satterthwaite(parts: tuple[float, ...], degrees: tuple[int, ...]) -> float:
 def sd_interval(runs: Runs, *, shared: bool) -> Interval | None:
     """SD among the seeds of a class (ddof 1, pooled over classes) with its interval (chi-square); None of one seed.
 
+    An SD of 0 has no ends: the chi-square of a spread that was not seen would be certain of it.
     The degrees of freedom are fewer than N - K where the classes move together or have unequal variances.
     """
     from scipy.special import chdtri
@@ -179,6 +185,8 @@ def sd_interval(runs: Runs, *, shared: bool) -> Interval | None:
     squares = np.nansum((runs - np.nanmean(runs, axis=1, keepdims=True)) ** 2, axis=1)[count > 1]
     all_degrees = int((count - 1).sum())
     sd = float(np.sqrt(squares.sum() / all_degrees))
+    if sd < NOISE:
+        return Interval(0.0, None, None, "no spread among seeds was seen: no interval")
     degrees = welch(squares, count[count > 1] - 1)
     if shared:
         of_seeds, rest, seed_degrees, rest_degrees = sum_of_squares(runs)

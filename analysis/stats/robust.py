@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .crossed import LEVEL, Interval, Runs
+from .crossed import LEVEL, NOISE, Interval, Runs
 
 BOOTSTRAP_FROM = 5
 """Fewest seeds for a percentile bootstrap: at 3 its 95% interval covers 87% (10 classes)."""
@@ -20,7 +20,7 @@ def iqm_interval(of_class: Sequence[NDArray[np.float64]], *, seed: int = 0, resa
     """Interquartile mean over all runs of all classes.
 
     Its interval is a bootstrap that resamples runs within each class (percentile, scipy), from BOOTSTRAP_FROM runs of
-    each class on: with fewer it would claim a level that it does not hold.
+    each class on: with fewer, or where no class has runs that differ, it would claim a level that it does not hold.
     """
     from scipy import stats as distributions
 
@@ -28,8 +28,8 @@ def iqm_interval(of_class: Sequence[NDArray[np.float64]], *, seed: int = 0, resa
     estimate = float(distributions.trim_mean(joined, 0.25))
     if min(map(len, of_class)) < BOOTSTRAP_FROM:
         return Interval(estimate, None, None, f"fewer than {BOOTSTRAP_FROM} seeds: no interval")
-    if np.ptp(joined) == 0:
-        return Interval(estimate, estimate, estimate, "all scores equal")
+    if not any(np.ptp(one) for one in of_class):
+        return Interval(estimate, None, None, "no spread among seeds was seen: no interval")
 
     def statistic(*samples: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
         return np.asarray(distributions.trim_mean(np.concatenate(samples, axis=-1), 0.25, axis=axis))
@@ -52,8 +52,8 @@ def improvement_interval(a: Runs, b: Runs, *, shared: bool, seed: int = 0, resam
 
     Of each class Mann-Whitney's U over its maximum. The interval is a stratified bootstrap (percentile): seeds are
     drawn within each class, or, where the classes share them, for all at once; A's and B's run of a seed together, as
-    they start from the same weights. None below BOOTSTRAP_FROM (BOOTSTRAP_FROM_SHARED) seeds of a class, nor where B
-    wins all pairs or none: a bootstrap would then say that it always does.
+    they start from the same weights. None below BOOTSTRAP_FROM (BOOTSTRAP_FROM_SHARED) seeds of a class, nor where in
+    each class B wins all pairs, none, or ties in all: a bootstrap would then say that it always does.
 
     Args:
         a: the runs of A by class and seed (see crossed.Runs).
@@ -70,7 +70,7 @@ def improvement_interval(a: Runs, b: Runs, *, shared: bool, seed: int = 0, resam
     fewest = BOOTSTRAP_FROM_SHARED if shared else BOOTSTRAP_FROM
     if (~np.isnan(a)).sum(axis=1).min() < fewest:
         return Interval(estimate, None, None, f"fewer than {fewest} seeds: no interval")
-    if estimate in (0.0, 1.0):
+    if all(len(np.unique(one[pairs > 0])) == 1 for one, pairs in zip(wins, there, strict=True)):
         return Interval(estimate, None, None, "every pair falls the same way: no interval")
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=(resamples, 1 if shared else classes))
@@ -83,26 +83,29 @@ def improvement_interval(a: Runs, b: Runs, *, shared: bool, seed: int = 0, resam
 
 
 def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
-    """Interval of Pearson's correlation by Fisher's z, for values that are about normal; None below four pairs."""
-    if count < 4:
+    """Interval of Pearson's correlation by Fisher's z, for values that are about normal.
+
+    None below four pairs, and of a perfect correlation, of which z would be certain.
+    """
+    if count < 4 or _is_perfect(correlation):
         return None
     from scipy.special import ndtri
 
     half = float(ndtri((1 + LEVEL) / 2)) / float(np.sqrt(count - 3))
-    if abs(correlation) >= 1:
-        return correlation, correlation
     z = np.arctanh(correlation)
     return float(np.tanh(z - half)), float(np.tanh(z + half))
 
 
 def spearman_interval(correlation: float, count: int) -> tuple[float, float] | None:
-    """Interval of Spearman's rank correlation by Fisher's z with Bonett and Wright's error; None below four pairs."""
-    if count < 4:
+    """Interval of Spearman's rank correlation by Fisher's z with Bonett and Wright's error; None as of Pearson's."""
+    if count < 4 or _is_perfect(correlation):
         return None
     from scipy.special import ndtri
 
-    if abs(correlation) >= 1:
-        return correlation, correlation
     half = float(ndtri((1 + LEVEL) / 2)) * float(np.sqrt((1 + correlation**2 / 2) / (count - 3)))
     z = np.arctanh(correlation)
     return float(np.tanh(z - half)), float(np.tanh(z + half))
+
+
+def _is_perfect(correlation: float) -> bool:
+    return abs(correlation) > 1 - NOISE

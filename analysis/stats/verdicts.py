@@ -24,8 +24,8 @@ class Comparison:
 
     Attributes:
         difference: ours minus the paper's, in percentage points; None where ours is missing.
-        half_width: of the 95% interval around it, over seeds, the paper's rounding included; None of one seed.
-        p_value: of the verdict that the difference suggests, two-sided, not corrected; None of one seed.
+        half_width: of the 95% interval around it, over seeds, the paper's rounding included; None likewise.
+        p_value: of the verdict that the difference suggests, two-sided, not corrected; None of one seed, or equal ones.
         suggests: INSIDE, ABOVE or BELOW, or NOT_ENOUGH.
     """
 
@@ -94,8 +94,6 @@ def _tail(distance: float, error: float, degrees: float) -> float:
     """One-sided p of a distance beyond an edge, in points."""
     from scipy.special import stdtr
 
-    if error == 0:
-        return 0.0 if distance > 0 else 1.0
     return float(stdtr(degrees, -distance / error))
 
 

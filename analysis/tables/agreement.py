@@ -97,7 +97,7 @@ def agreement_table(cells: Cells) -> Sheet | None:
             "Pearson's correlation, rank r: Spearman's, with intervals by Fisher's z. distance: mean absolute "
             "difference in points, which mostly says how high ours are. Rows of other settings than the paper's stand "
             "here too: which classes are easy and which are hard may survive them.",
-            closest_sentence(closest),
+            closest_sentence(compared),
         ),
         data=pd.DataFrame(data),
     )
@@ -111,10 +111,15 @@ def closest_protocols(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> 
     return {index: protocol for index, (_, protocol) in best.items()}
 
 
-def closest_sentence(closest: Mapping[int, str]) -> str:
-    """In how many rows an ordered test set comes closest."""
+def closest_sentence(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> str:
+    """In how many rows an ordered test set comes closest, of those that were scored under one."""
+    closest = closest_protocols(found)
+    could = {index for index, protocol, _, _ in found if protocol in ORDERED}
+    if not could:
+        return "*: the smallest of its row; no row was scored under a test set ordered by label."
     ordered = sum(protocol in ORDERED for protocol in closest.values())
-    return f"*: the smallest of its row. It is under a test set ordered by label in {ordered} of {len(closest)} rows."
+    rows = f"{len(could)} rows" + ("" if len(could) == len(closest) else " that were scored under one")
+    return f"*: the smallest of its row. It is under a test set ordered by label in {ordered} of {rows}."
 
 
 def _found(cells: Cells) -> Iterator[tuple[int, str, Agreement, PaperRow]]:

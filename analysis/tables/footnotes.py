@@ -143,8 +143,7 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
 def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What a reader must know of the whole table, one sentence each."""
     yield coverage(cells, summary)
-    for tuning in cells.tunings:
-        yield tuned_sentence(tuning)
+    yield from dict.fromkeys(map(tuned_sentence, cells.tunings))
     yield from _failures(cells)
     yield from _defaults(cells)
     yield from _assumptions(cells, summary)

@@ -10,6 +10,7 @@ import pytest
 
 from agad.spec.fields import json_defaults
 from analysis import stats
+from analysis.claims import judge as judge_module
 from analysis.claims.__main__ import main
 from analysis.claims.claim import CLAIMS, Beats, Claim, Gains, Orders
 from analysis.claims.evidence import Group, key_of
@@ -58,6 +59,13 @@ ORDERED_GAIN = {"auroc_batch_normals_first": 0.2, "auroc_batch_class_sorted": 0.
 )
 def test_results_of_known_truth(gains, result, seeds):
     assert result_of(CONTEXT, group(gains, "on", seeds), group({}, "off", seeds)) == result
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_equal_gains_of_one_class_decide_nothing(seeds):
+    """As of runs at the ceiling; the seeds of a single class are all that could judge it."""
+    effect = judge_module._effect(np.full((1, seeds), 2.0), shared=False)
+    assert effect.p_value is effect.outcome is effect.interval.low is None
 
 
 def test_a_part_of_the_classes_decides_nothing():

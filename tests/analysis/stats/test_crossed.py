@@ -114,3 +114,19 @@ def test_class_interval_agrees_with_scipy():
     assert (result.estimate, result.low, result.high) == pytest.approx((gains.mean(), low, high))
     assert crossed.class_interval(gains[:1]).low is None
     assert crossed.class_interval(gains[:0]) is None
+
+
+@given(st.floats(0.01, 1), st.integers(1, 5), st.integers(2, 5), st.booleans())
+def test_seeds_without_a_spread_have_no_interval(value, classes, seeds, shared):
+    """At the ceiling all seeds are equal, and fresh ones may still differ: an interval of no width would deny it."""
+    runs = np.repeat(value * np.linspace(0.5, 1, classes)[:, None], seeds, axis=1)
+    mean, sd = crossed.mean_interval(runs, shared=shared), crossed.sd_interval(runs, shared=shared)
+    assert (mean.low, mean.high) == (None, None)
+    assert (sd.estimate, sd.low, sd.high) == (0.0, None, None)
+    assert mean.estimate == pytest.approx(runs.mean())
+
+
+def test_shared_seeds_whose_classes_cancel_have_no_interval():
+    runs = np.array([[0.9, 0.8], [0.8, 0.9]])
+    assert crossed.mean_interval(runs, shared=True).low is None
+    assert crossed.mean_interval(runs, shared=False).low is not None

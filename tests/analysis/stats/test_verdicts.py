@@ -10,6 +10,9 @@ from analysis import stats
 RUNS = np.array([[0.94, 0.95, 0.96]] * 10) + np.linspace(-0.02, 0.02, 10)[:, None]
 """Mean 95.0, seed means 94, 95, 96: standard error of the mean .577, of the difference .816 points, 2 degrees."""
 
+BARELY = np.tile([-1e-7, 0.0, 1e-7], (10, 1))
+"""A spread among three seeds that decides nothing."""
+
 
 def verdict(runs: np.ndarray, paper_avg: float, classes: int = 10, **settings) -> str:
     found = stats.compare(runs, classes, paper_avg, shared=settings.pop("shared", True), **settings)
@@ -47,8 +50,8 @@ def test_a_wide_interval_around_the_papers_number_is_not_agreement():
 
 def test_a_small_difference_that_is_certain_is_inside_and_not_below():
     """.5 points below with hardly any spread: no relevant difference."""
-    assert verdict(np.full((10, 3), 0.945), 95.0) == stats.INSIDE
-    assert verdict(np.full((10, 3), 0.935), 95.0) == stats.BELOW
+    assert verdict(0.945 + BARELY, 95.0) == stats.INSIDE
+    assert verdict(0.935 + BARELY, 95.0) == stats.BELOW
 
 
 def test_a_single_class_can_be_judged():
@@ -65,9 +68,9 @@ def test_no_verdict_without_enough_runs(runs):
 
 
 def test_the_papers_rounding_is_part_of_the_verdict():
-    assert verdict(np.full((2, 3), 0.9704), 98.0, classes=2) == stats.UNDECIDED
-    assert verdict(np.full((2, 3), 0.9706), 98.0, classes=2) == stats.INSIDE
-    assert verdict(np.full((2, 3), 0.9694), 98.0, classes=2) == stats.BELOW
+    assert verdict(0.9704 + BARELY[:2], 98.0, classes=2) == stats.UNDECIDED
+    assert verdict(0.9706 + BARELY[:2], 98.0, classes=2) == stats.INSIDE
+    assert verdict(0.9694 + BARELY[:2], 98.0, classes=2) == stats.BELOW
 
 
 @pytest.mark.slow
@@ -94,3 +97,9 @@ def test_a_family_counts_the_tests_that_are_not_there_yet():
     """So that a verdict does not get weaker as a sweep goes on."""
     assert stats.holm_of([0.01, None]) == [pytest.approx(0.02), None]
     assert stats.holm_of([0.01], 5) == [pytest.approx(0.05)]
+
+
+@pytest.mark.parametrize("paper_avg", [99.5, 90.0])
+def test_seeds_without_a_spread_give_no_verdict(paper_avg):
+    """Two runs at the ceiling are not certain: inside and above would have p = 0."""
+    assert verdict(np.ones((1, 2)), paper_avg, classes=1) == stats.NOT_ENOUGH

@@ -51,7 +51,7 @@ def test_each_protocol_has_its_own_line(tmp_path):
     sheet = agreement.agreement_table(read_all(tmp_path))
     lines = {line[-7]: line[-6:] for line in sheet.lines}
 
-    assert lines["eval"] == ("10", "+1.00", "+1.00 … +1.00", "+1.00", "+1.00 … +1.00", "20.0")
+    assert lines["eval"] == ("10", "+1.00", "—", "+1.00", "—", "20.0")
     assert lines["normals first"][-1] == "0.0*"
     assert lines["recal"][:2] == ("10", "−1.00")
 
@@ -62,3 +62,12 @@ def test_rows_without_printed_classes_or_with_few_of_ours_have_none(tmp_path):
     )
 
     assert agreement.agreement_table(read_all(tmp_path)) is None
+
+
+def test_rows_that_no_ordered_test_set_scored_count_as_none(tmp_path):
+    """Of those it cannot be said that another protocol comes closer than an ordered test set."""
+    store = ResultStore(tmp_path)
+    commit_all(store, specs(**UNET), lambda spec: PRINTED[spec.normal_class] / 100)
+    assert "no row was scored under a test set ordered" in agreement.agreement_table(read_all(tmp_path)).notes[-1]
+    commit_all(store, specs(updates=400, **UNET), lambda _: 0.5, {"auroc_batch_class_sorted": 0.6})
+    assert "in 1 of 1 rows that were scored under one." in agreement.agreement_table(read_all(tmp_path)).notes[-1]

@@ -14,7 +14,7 @@ from analysis.tables.layouts.coverage import coverage
 from analysis.tables.layouts.layouts import paper_sheets
 from analysis.tables.layouts.ours import our_tables
 from tests.analysis.conftest import few_of_the_paper
-from tests.helpers.analysis_rows import commit_all, drawn, specs
+from tests.helpers.analysis_rows import commit_all, drawn, nearly, specs
 
 
 def our_table(cells, name):
@@ -61,7 +61,7 @@ def test_table_5_has_four_lines_per_data_set_and_no_gap_where_nothing_can_be_fro
 
 def test_a_number_of_ours_bears_its_verdict_in_the_papers_layout(tmp_path):
     runs = specs(dataset="cifar10", backbone="unet", gamma=0.03)
-    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.983)
+    commit_all(ResultStore(tmp_path), runs, nearly(0.983))
     (sheet,) = paper_sheets(our_table(read_all(tmp_path), "table4"))
     with_context = next(line for line in sheet.lines if line[1:3] == ("with", "here"))
     assert with_context[3:] == ("—", "—", "98.3±0.00 =", "—", "—")
@@ -69,7 +69,7 @@ def test_a_number_of_ours_bears_its_verdict_in_the_papers_layout(tmp_path):
 
 def test_borrowed_columns_of_table_2_stand_marked_beside_ours(tmp_path):
     runs = specs(dataset="cifar10", backbone="unetpp", gamma=0.1)
-    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.5)
+    commit_all(ResultStore(tmp_path), runs, nearly(0.5))
     (sheet,) = paper_sheets(our_table(read_all(tmp_path), "table2"))
     line = dict(zip(sheet.columns, next(line for line in sheet.lines if line[1] == ".10"), strict=True))
     assert (line["Deep SAD†"], line["AGAD, paper"], line["AGAD, here"]) == ("79.8±7.1", "99.9±0.03", "50.0±0.00")
@@ -122,7 +122,7 @@ def test_gains_are_over_the_same_runs(tmp_path):
     store = ResultStore(tmp_path)
     commit_all(store, without, drawn)
     same = {(s.normal_class, s.seed): drawn(s) for s in without}
-    commit_all(store, runs, lambda spec: same[spec.normal_class, spec.seed] + 0.02)
+    commit_all(store, runs, lambda spec: same[spec.normal_class, spec.seed] + nearly(0.02)(spec))
     sheet = comparisons.paired(our_table(read_all(tmp_path), "table4"))
     (line,) = sheet.lines
     assert line[3:] == ("+2.0", "+2.0 … +2.0", line[5], ".002", "30")  # 2 / 2^10, one test
