@@ -29,6 +29,10 @@ from agad.tensors.pool import ImagePool
 BATCH = 64
 """Images in a pass. On CUDA the last pass is filled up to it, so that every pass takes the same kernels."""
 
+_STEP = 8
+"""On the CPU a pass is filled up to a multiple of it: a product's last rows are summed in another order otherwise, and
+the last bits of an image's score depend on how many images are scored with it."""
+
 Scores = NDArray[np.float32]
 
 
@@ -158,8 +162,9 @@ class Detector:
 
     def _inputs(self, images: Tensor) -> Tensor:
         """What the net receives, by the trainer's own code."""
-        if self._device.type == "cuda" and len(images) < BATCH:
-            images = torch.cat([images, images.new_zeros(BATCH - len(images), *images.shape[1:])])
+        step = BATCH if self._device.type == "cuda" else _STEP
+        if lacking := -len(images) % step:
+            images = torch.cat([images, images.new_zeros(lacking, *images.shape[1:])])
         positions = torch.arange(len(images))
         return ImagePool(images, positions.numpy(), self._device, self.content.spec.precision).take(positions)
 

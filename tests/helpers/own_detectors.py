@@ -39,6 +39,8 @@ def detector(method: str = "agad", mode: str = "L") -> Detector:
     changes = {"method": method} | ({"updates": 2, "batch_size": 8} if methods()[method].gradient else {})
     if method == "geotrans":
         changes |= {"encoder": "wrn_10_1", "init": "he"}
+    if methods()[method].labels == "must":
+        changes |= {"gamma": 0.1, "min_anomalies": 2}
     return fitted(data(mode), 1, changes)
 
 

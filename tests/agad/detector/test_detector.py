@@ -36,6 +36,16 @@ def test_a_score_depends_on_no_other_image(method: str, shuffled: list[int], cut
     assert_array_equal(apart, alone[shuffled])
 
 
+@pytest.mark.parametrize("method", ["classifier", "ssdgm"])
+def test_a_score_depends_on_no_number_of_images(method: str) -> None:
+    """Their last layers are products whose last rows the CPU sums otherwise, down to an image that is scored alone."""
+    one = detector(method)
+    together = one.score(IMAGES[:BATCH])
+    for count in (1, 2, 3, 7, 31):
+        parts = np.array_split(IMAGES[:BATCH], -(-BATCH // count))
+        assert_array_equal(np.concatenate([one.score(part) for part in parts]), together)
+
+
 def test_a_heat_map_depends_on_no_other_image() -> None:
     one = detector()
 
@@ -125,8 +135,8 @@ def test_scores_of_a_wrong_shape_are_one_clear_line(monkeypatch: pytest.MonkeyPa
     broken = Detector(detector().content)
     monkeypatch.setattr(broken.method, "scores", lambda x, fitted, positions: x)
 
-    with pytest.raises(SpecError, match=r"scores of 3 images have shape \(3, 1, 16, 16\)"):
-        broken.score(IMAGES[:3])
+    with pytest.raises(SpecError, match=r"scores of 8 images have shape \(8, 1, 16, 16\)"):
+        broken.score(IMAGES[:8])
 
 
 def test_a_method_without_reconstructions_has_no_heat_maps() -> None:
