@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,7 @@ class Tree:
         broken: number of links to what is not there.
         masks: number of images left out as masks: in folders of such a name, or beside the image they belong to.
         beside: number of images beside the folders of classes, which are of no class.
+        hidden: number of images whose names begin with a dot; those that macOS makes beside others (`._`) are none.
     """
 
     top: Path
@@ -45,6 +46,7 @@ class Tree:
     broken: int = 0
     masks: int = 0
     beside: int = 0
+    hidden: int = 0
     _inside: tuple[Path, ...] = field(init=False)
     _prefix: str = field(init=False)
 
@@ -83,6 +85,8 @@ class Tree:
         if self.others:
             which = _listed(self.others)
             notes.append(f"{self.others.total()} files that are no images are ignored ({which})")
+        if self.hidden:
+            notes.append(f"{self.hidden} images whose names begin with a dot are not used")
         if self.masks:
             notes.append(f"{self.masks} images are left out as masks, by the names of their folders or files")
         if self.links:
@@ -103,7 +107,7 @@ class Tree:
         return f" ({'; '.join(reasons)})" if reasons else ""
 
     def _walk(self, folder: Path) -> Iterator[ImageFile]:
-        entries = scan(folder)
+        entries = scan(folder, self._pass_hidden)
         folders = [entry.name for entry in entries if entry.is_dir()]
         if {split_part(name) for name in folders} >= {"train", "test"}:
             raise DataError(
@@ -128,6 +132,9 @@ class Tree:
         masks = mask_files(stem for stem, _ in images.values())
         self.masks += sum(stem in masks for stem, _ in images.values())
         yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
+
+    def _pass_hidden(self, name: str) -> None:
+        self.hidden += not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
 
     def _may_follow(self, entry: os.DirEntry[str]) -> bool:
         """Whether a link is followed; it is counted where it is not."""
@@ -158,13 +165,20 @@ def _listed(suffixes: Counter[str]) -> str:
     )
 
 
-def scan(folder: Path) -> list[os.DirEntry[str]]:
-    """The entries of a folder except hidden ones and those that macOS archivers add; DataError if unreadable."""
+def scan(folder: Path, on_hidden: Callable[[str], None] = lambda _: None) -> list[os.DirEntry[str]]:
+    """The entries of a folder except hidden ones and those that macOS archivers add; DataError if unreadable.
+
+    `on_hidden` is called with the names of hidden ones.
+    """
     try:
         with os.scandir(folder) as entries:
-            return [e for e in entries if not e.name.startswith(".") and e.name != "__MACOSX"]
+            found = list(entries)
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror}") from None
+    for entry in found:
+        if entry.name.startswith("."):
+            on_hidden(entry.name)
+    return [entry for entry in found if not entry.name.startswith(".") and entry.name != "__MACOSX"]
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -301,6 +301,16 @@ def test_further_images_in_a_file_are_said(places, screws):
     assert "2 files hold several images (frames or pages): of each the first alone is used" in notes
 
 
+def test_hidden_images_are_said(places, screws):
+    """A name that begins with a dot is an accident, but for the companions that macOS makes of other files."""
+    picture(0).save(screws / "train" / "good" / ".forgotten.png")
+    (screws / "train" / "good" / "._00000.png").write_bytes(b"AppleDouble")
+    (screws / "train" / "good" / ".DS_Store").touch()
+    opened = open_prepared("folder:screws", 32, **places)
+
+    assert "1 images whose names begin with a dot are not used" in opened.notes
+
+
 def test_classes_that_look_alike_are_said(places):
     """`cafe` with an accent in two encodings prints as the same word twice."""
     for number, name in enumerate(("caf\u00e9", "cafe\u0301", "other")):
