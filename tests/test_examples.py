@@ -33,7 +33,7 @@ def test_the_audited_detector(tmp_path: Path) -> None:
     answers = {}
     for name in ("load", "mended"):
         command = [sys.executable, "-m", "sweeps.cli.main", "audit", f"examples/audited.py:{name}", "--out", tmp_path]
-        done = subprocess.run([*command, "--limit", "600"], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, "--limit", "400"], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         answers[name] = done.stdout.splitlines()[0]
         numbers = json.loads((tmp_path / "audit.json").read_text())

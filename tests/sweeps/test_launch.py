@@ -39,7 +39,7 @@ from tests.helpers.holding import EVERY_UPDATE, HELD, checkpoints, hold, release
 
 pytestmark = pytest.mark.slow
 
-FEW = ["--set", "updates=10", *LEAN]
+FEW = ["--set", "updates=5", *LEAN]
 TWO = [*SMALL, *FEW, *EVERY_UPDATE, "--workers", "2"]
 """Two runs of a moment, with a checkpoint after each update, at which a test can hold them."""
 AGAIN = [*TWO, "--workers", "1"]
@@ -61,7 +61,7 @@ def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
     assert {row["normal_class"] for row in rows} == {0, 1}
     assert all(0 <= row["auroc"] <= 1 and row["threads"] == 1 for row in rows)
     (table,) = (uninterrupted / "tables").iterdir()
-    assert "updates=10" in table.read_text()
+    assert "updates=5" in table.read_text()
 
 
 def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> None:
@@ -129,7 +129,7 @@ def test_all_killed_at_once_goes_on_at_the_next_launch(tmp_path: Path, uninterru
 
 
 def test_workers_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
-    long = [word.replace("updates=10", "updates=100000") for word in TWO]
+    long = [word.replace("updates=5", "updates=50000") for word in TWO]
     launcher = start(*long, "--results", str(tmp_path))
     wait_for(lambda: len(checkpoints(tmp_path)) == 2)
     workers = children(launcher.pid)
@@ -300,7 +300,7 @@ def small_disk(tmp_path: Path) -> Path:
 def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path, uninterrupted: Path) -> None:
     """The checkpoints do not fit."""
     try:
-        done = launch(*TWO, "--results", str(small_disk))
+        done = launch(*AGAIN, "--results", str(small_disk))
         assert done.returncode == 1
         errors = [line for line in done.stderr.splitlines() if line.startswith("launch.py: error: ")]
         assert "No space left on device" in one_line("\n".join(errors))

@@ -141,7 +141,7 @@ def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -
     """Three rivals, the last of which does not learn: it is pruned, and finished later as if nothing had happened."""
     lean: dict[str, Any] = {"batch_size": 16, "final_protocols": ("eval", "eval_recal")}
     ranked: dict[str, Any] = {"bn_update": "all", "seed_scope": "all_classes"}  # with which the rivals' order is known
-    base = RunSpec(**(VALIDATED | lean | ranked | {"normal_class": 5, "updates": 9, "curve": (6,)}))
+    base = RunSpec(**(VALIDATED | lean | ranked | {"normal_class": 5, "image_size": 16, "updates": 9, "curve": (6,)}))
     specs = tuple(base.replace(lr=lr) for lr in (2e-3, 1e-3, 1e-12))
     plan = str(Plan("demo", (), (), specs, code_digest()).save(tmp_path / "judged"))
     judged = ["--plan", plan, "--results", str(tmp_path / "judged")]
