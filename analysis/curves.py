@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,14 +24,14 @@ TUKEY = 1.5
 """Interquartile ranges beyond the quartiles at which Figure 4 leaves scores out."""
 
 
-def read(results: Results, run_ids: Collection[str]) -> pd.DataFrame:
+def read(results: Results, run_ids: Iterable[str]) -> pd.DataFrame:
     """The learning curves of some runs, one line per run, protocol and point.
 
     Returns:
         columns `run_id`, `protocol`, `update` and `auroc` in [0, 1]; points that were not scored are absent.
     """
     names = [f"curve_auroc_{protocol}" for protocol in EVAL_PROTOCOLS]
-    table = open_store(results).read(columns=["run_id", "curve_update", *names], run_ids=set(run_ids))
+    table = open_store(results).read(columns=["run_id", "curve_update", *names], run_ids=run_ids)
     parts = [_flat(table, protocol) for protocol in EVAL_PROTOCOLS]
     return pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
 
@@ -78,10 +78,10 @@ def same_points(points: pd.DataFrame) -> pd.Series[float]:
     return updates.groupby("run_id")["update"].agg(lambda of: float(zlib.crc32(of.to_numpy("int64").tobytes())))
 
 
-def read_scores(results: Results, run_ids: Collection[str]) -> dict[str, Scores]:
+def read_scores(results: Results, run_ids: Iterable[str]) -> dict[str, Scores]:
     """run_id -> headline scores of some runs that have them. 10,000 test images cost 60 kB a run."""
     columns = ["run_id", "test_label", "scores_eval"]
-    table = open_store(results).read(columns=columns, run_ids=set(run_ids))
+    table = open_store(results).read(columns=columns, run_ids=run_ids)
     found: dict[str, Scores] = {}
     for batch in table.to_batches():
         for number, run_id in enumerate(batch["run_id"].to_pylist()):

@@ -5,7 +5,7 @@ pandas is imported where a frame is made, so that reading a plan costs the stand
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -67,14 +67,17 @@ class Rows:
     def __str__(self) -> str:
         return ", ".join(map(str, self.paths))
 
-    def read(self, columns: Sequence[str] | None = None, run_ids: Collection[str] | None = None) -> pa.Table:
+    def read(self, columns: Sequence[str] | None = None, run_ids: Iterable[str] | None = None) -> pa.Table:
         """The rows that count, one per run_id (see ResultStore.read)."""
         if len(self._stores) == 1:
             return self._stores[0].read(columns, run_ids)
         import pyarrow as pa
 
+        from agad.store.schema import ids_of
+
+        wanted = None if run_ids is None else ids_of(run_ids)
         parts = [
-            store.read(columns, of if run_ids is None else of & set(run_ids))
+            store.read(columns, of if wanted is None else of & wanted)
             for store, of in zip(self._stores, self._owned, strict=True)
         ]
         return pa.concat_tables(parts)
@@ -101,7 +104,7 @@ Results: TypeAlias = "str | Path | ResultStore | Rows | Sequence[str | Path]"
 
 
 def load_rows(
-    results: Results, *, columns: Sequence[str] | None = None, run_ids: Collection[str] | None = None
+    results: Results, *, columns: Sequence[str] | None = None, run_ids: Iterable[str] | None = None
 ) -> pd.DataFrame:
     """The rows that count, one per run_id, as a frame; list columns hold Python lists or None.
 

@@ -25,7 +25,7 @@ from agad.store import repeats, row_checks, row_file
 from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import DamagedFileError, read_file, read_groups
-from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord
+from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord, ids_of
 
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
 _AUROCS = [name for name in SCHEMA.names if name.startswith("auroc")]
@@ -163,7 +163,7 @@ class ResultStore:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def read(self, columns: Sequence[str] | None = None, run_ids: Collection[str] | None = None) -> pa.Table:
+    def read(self, columns: Sequence[str] | None = None, run_ids: Iterable[str] | None = None) -> pa.Table:
         """The rows that count, one per run_id, in the order of run_id.
 
         Of one run's rows an ok one stands before a pruned before a failed one, then the lowest attempt.
@@ -180,7 +180,7 @@ class ResultStore:
             if name not in SCHEMA.names:
                 raise KeyError(f"no column {name!r} in the rows")
         keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
-        table = self._read_all([*wanted, *keys], [run_ids] if isinstance(run_ids, str) else run_ids)
+        table = self._read_all([*wanted, *keys], None if run_ids is None else ids_of(run_ids))
         several = repeats.repeated(table["run_id"], table["status"])
         self.differing = repeats.differences(self._read_all(list(repeats.NUMBERS), several)) if several else {}
         return table.take(_counting(table)).select(wanted)
@@ -218,7 +218,7 @@ class ResultStore:
         self.damaged = tuple(Damaged(p, self._damage[p]) for p in sorted(paths) if p in self._damage)
         self.unchecked = tuple(p for p in sorted(paths) if p in self._without_checksums)
 
-    def _read_all(self, columns: list[str], run_ids: Collection[str] | None) -> pa.Table:
+    def _read_all(self, columns: list[str], run_ids: set[str] | None) -> pa.Table:
         keep = None if run_ids is None else pa.array(sorted(run_ids), pa.string())
 
         def load(path: Path) -> pa.Table | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "STATUSES",
     "DataKey",
     "RunRecord",
+    "ids_of",
 ]
 
 SCHEMA_VERSION = 1
@@ -108,3 +110,9 @@ class RunRecord:
     def to_table(self) -> pa.Table:
         """The row as an Arrow table of SCHEMA."""
         return pa.Table.from_pylist([self.to_row()], schema=SCHEMA)
+
+
+def ids_of(run_ids: Iterable[str]) -> set[str]:
+    """The run_ids in whatever holds them: one text, a set, a column of pandas or Arrow, a generator."""
+    # Before anybody asks `in run_ids`: a column of pandas answers that for its index, and a generator only once.
+    return {run_ids} if isinstance(run_ids, str) else {str(run_id) for run_id in run_ids}

@@ -68,7 +68,7 @@ class Group:
 
 def read(results: Results, run_ids: Collection[str]) -> dict[str, Saved]:
     """run_id -> images, of the runs that saved some."""
-    table = open_store(results).read(columns=["run_id", *RECONSTRUCTION_COLUMNS], run_ids=set(run_ids))
+    table = open_store(results).read(columns=["run_id", *RECONSTRUCTION_COLUMNS], run_ids=run_ids)
     found = {}
     for row in table.to_pylist():
         if row["recon_x"] is None or row["recon_x_hat"] is None:

@@ -13,6 +13,7 @@ from agad.errors import AnalysisError
 from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
+from analysis import curves
 from analysis.cells import read_all
 from analysis.load import load_rows, open_store
 from analysis.tables.footnotes import notes
@@ -39,6 +40,20 @@ def test_curves_come_as_sequences(tmp_path):
     frame = load_rows(tmp_path, columns=["curve_update", "curve_auroc_eval"])
     assert list(frame.loc[0, "curve_update"]) == [50, 100]
     assert list(frame.loc[0, "curve_auroc_eval"]) == [0.4, 0.5]
+
+
+@pytest.mark.parametrize("of", [lambda ids: ids, lambda ids: (one for one in ids), lambda ids: ids.iloc[0]])
+def test_runs_are_chosen_by_a_column_of_a_frame_or_one_by_its_name(tmp_path, of):
+    """Of two folders as of one, and of curves as of rows: none goes missing."""
+    runs = specs((0, 1))
+    for number, spec in enumerate(runs):
+        ResultStore(tmp_path / str(number % 2)).commit(ok_row(spec, 0.5, curve_update=[50], curve_auroc_eval=[0.5]))
+    folders = [tmp_path / "0", tmp_path / "1"]
+    ids = load_rows(folders)["run_id"]
+    wanted = [ids.iloc[0]] if isinstance(of(ids), str) else sorted(ids)
+
+    assert sorted(load_rows(folders, run_ids=of(ids))["run_id"]) == wanted
+    assert sorted(curves.read(folders, of(ids))["run_id"]) == wanted
 
 
 def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path):

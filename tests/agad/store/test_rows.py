@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -443,3 +445,26 @@ def test_an_auroc_that_is_none_is_not_stored(store: ResultStore, auroc: float) -
         store.commit(replace(whole, values={**whole.values, "auroc_eval_recal": auroc}))
     assert store.read(["run_id"]).num_rows == 0
     assert store.commit(whole)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pd.Series,
+        lambda ids: pd.Series(ids, index=["a", "b"]),
+        iter,
+        np.array,
+        lambda ids: pa.chunked_array([ids]),
+        dict.fromkeys,
+    ],
+    ids=["series", "labelled", "iterator", "numpy", "arrow", "dict"],
+)
+def test_runs_are_found_in_base_and_inbox_whatever_holds_their_run_ids(store: ResultStore, of: Callable) -> None:
+    """A column of pandas answers `in` for its index, a generator once: rows of the inbox must not go missing by it."""
+    ids = [spec(seed).run_id for seed in range(2)]
+    store.commit(record(spec(0)))
+    store.compact()
+    for seed in (1, 2):
+        store.commit(record(spec(seed)))
+
+    assert store.read(["run_id"], of(ids))["run_id"].to_pylist() == sorted(ids)
