@@ -26,10 +26,10 @@ def curve_figures(cells: Cells, curves: pd.DataFrame) -> Iterator[Drawing]:
     One drawing per data set; those in which one class only is normal share one.
 
     Args:
-        cells: the runs.
+        cells: the runs; those that were pruned are left out: a mean of them too would rise where they end.
         curves: see curves.read; protocol eval is drawn.
     """
-    points = curves[curves["protocol"] == "eval"].merge(cells.runs[["run_id", "row", "class", "seed"]], on="run_id")
+    points = curves[curves["protocol"] == "eval"].merge(cells.ok[["run_id", "row", "class", "seed"]], on="run_id")
     for group in groups(cells):
         lines = _Lines.of(cells, group)
         here = points[points["row"].isin(lines.rows)]

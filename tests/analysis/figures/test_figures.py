@@ -6,9 +6,11 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pytest
 
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
 from analysis import curves
 from analysis.cells import read_all
 from analysis.figures import reconstructions
@@ -17,7 +19,7 @@ from analysis.figures.curves import curve_figures
 from analysis.figures.drawing import INK
 from analysis.figures.leakage import leakage_figure
 from analysis.figures.rows import plain_rows, row_title
-from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
+from tests.helpers.analysis_rows import MADE, commit_all, drawn, ok_row, specs
 
 
 def test_boxes_compare_the_papers_shares_where_they_are_there(tmp_path):
@@ -37,6 +39,20 @@ def test_figures_say_in_words_what_they_show(demo):
     svg = ElementTree.fromstring(drawing.to_svg())  # noqa: S314 - our own text
     assert svg.attrib["role"] == "img"
     assert svg.attrib["aria-label"] == drawing.alt
+
+
+def test_a_pruned_run_is_in_no_mean_of_learning_curves(tmp_path):
+    """It was pruned as it was bad: a mean of it too would rise where it ends, and that be called learning."""
+    runs, store = specs((0,), seeds=(0, 1)), ResultStore(tmp_path)
+    whole = {"curve_update": [50, 100, 200], "curve_auroc_eval": [0.9, 0.9, 0.9]}
+    store.commit(ok_row(runs[0], 0.9, **whole))
+    part = {"curve_update": [50, 100], "curve_auroc_eval": [0.1, 0.1]}
+    store.commit(RunRecord(spec=runs[1], attempt=1, status="pruned", values={**MADE, **part}))
+    (drawing,) = curve_figures(read_all(tmp_path), curves.read(tmp_path, [run.run_id for run in runs]))
+
+    assert "ends between 90 and 90" in drawing.alt
+    (line,) = drawing.figure.axes[0].lines
+    assert line.get_ydata() == pytest.approx([90, 90, 90])
 
 
 def test_svgs_take_the_pages_colour_and_share_no_ids(demo):
