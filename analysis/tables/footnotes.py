@@ -226,7 +226,7 @@ def _provenance(cells: Cells) -> Iterator[str]:
     if ok.empty:
         return
     mixed, single = [], []
-    for column, words in _PROVENANCE.items():
+    for column, words in PROVENANCE.items():
         counts: Counter[str] = Counter()
         for value, count in ok[column].value_counts(dropna=False).items():
             counts[_provenance_text(column, value)] += count
@@ -249,7 +249,7 @@ def _provenance(cells: Cells) -> Iterator[str]:
         yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."
 
 
-_PROVENANCE = {
+PROVENANCE = {
     "code_digest": "code",
     "git_clean": "working tree",
     "torch_version": "torch",
@@ -259,6 +259,7 @@ _PROVENANCE = {
     "threads": "threads",
     "together": "trained",
 }
+"""Columns that say how a run was made, in words."""
 
 
 _UNKNOWN = "unknown"

@@ -86,7 +86,7 @@ def test_default_and_tuned_stand_side_by_side(tuned: Path) -> None:
 
     assert lines.loc["AUROC", ["default", "tuned", "pairs"]].tolist() == [0.75, 0.875, 3]
     assert lines.loc["AUROC", "gain"] == pytest.approx(0.125)
-    assert lines.loc["AUROC", "low"] == pytest.approx(0.125)  # no spread among these seeds
+    assert lines.loc["AUROC", "low"] is None  # no spread among these seeds
     assert lines.loc["seen", ["default", "tuned"]].tolist() == [0.5, 0.75]
     assert lines.loc["unseen", ["default", "tuned"]].tolist() == [1.0, 1.0]
 
@@ -122,6 +122,31 @@ def test_arms_of_a_grid_have_lines_of_their_own(tmp_path: Path) -> None:
     assert lines["pairs"].to_dict() == dict.fromkeys(arms, 8)
     for end in ("gain", "low", "high"):  # hardly a spread among seeds
         assert lines[end].to_dict() == pytest.approx(arms)
+
+
+def test_runs_of_other_data_are_no_pair_and_those_of_other_code_are_counted(tmp_path: Path) -> None:
+    """The data changed between the two launches: what they differ by is nothing that was tuned."""
+    default = [spec(seed) for seed in range(4)]
+    tuned = [run.replace(lambda_con=7.0) for run in default]
+    store = ResultStore(tmp_path)
+    commit_all(store, default, nearly(0.5))
+    commit_all(store, tuned[:2], nearly(0.9), {"data_digest": "e" * 64})
+    commit_all(store, tuned[2:], nearly(0.6), {"code_digest": "f" * 16})
+    links = {found.run_id: own.run_id for found, own in zip(tuned, default, strict=True)}
+    sheet = tuned_table(store, of_study(links))
+
+    assert sheet is not None
+    line = sheet.data.set_index("score").loc["AUROC"]
+    assert line["pairs"] == 2
+    assert line["gain"] == pytest.approx(0.1)
+    text = " ".join(sheet.notes)
+    assert "Of 4 pairs 2 are left out" in text
+    assert "made with a different one: code (2) of 2." in text
+
+    none = tuned_table(store, of_study({run.run_id: links[run.run_id] for run in tuned[:2]}))
+    assert none is not None
+    assert not none.lines
+    assert "Of 2 pairs 2 are left out" in none.to_markdown().replace("\n ", "")
 
 
 def test_a_tuned_table_says_that_labels_had_a_part(tuned: Path) -> None:
