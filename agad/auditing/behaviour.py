@@ -14,6 +14,9 @@ _OF_SPREAD = 1e-3
 """Differences below this share of the scores' SD cannot matter to an AUROC."""
 _ROUNDINGS = 16
 """Machine epsilons of the largest score that rounding may amount to."""
+_FULL_PRECISION = float(np.finfo(np.float32).eps)
+_COARSE = 0.1
+"""Share of the scores' SD above which a difference matters, though it may be rounding in half precision."""
 _OF_NOISE = 10
 """How much more than between repetitions of the same call a score must move."""
 
@@ -70,8 +73,9 @@ def behaviour(prober: Prober, watch: Watch, changed: tuple[str, ...]) -> Behavio
     within = np.median([scores.std() for scores in base]) if len(base[0]) > 1 else together.std()
     spread, largest = float(within), float(np.abs(together).max())
     noise = prober.repeats()
-    rounding = max(_OF_SPREAD * spread, _ROUNDINGS * watch.precision * largest)
-    exact = watch.precision * largest + _OF_NOISE * noise
+    epsilon = _epsilon(watch.precision, largest, spread)
+    rounding = max(_OF_SPREAD * spread, _ROUNDINGS * epsilon)
+    exact = epsilon + _OF_NOISE * noise
     tolerance = max(rounding, _OF_NOISE * noise)
     random = prober.randomness(reseed)
     dropouts = watch.dropouts()
@@ -94,3 +98,12 @@ def behaviour(prober: Prober, watch: Watch, changed: tuple[str, ...]) -> Behavio
             changed=changed,
             normalised=normalisation(base),
         )
+
+
+def _epsilon(precision: float, largest: float, spread: float) -> float:
+    """What a rounding of the largest score is worth.
+
+    In half precision a large score has roundings of many SDs. They would hide any dependence, and move an AUROC as
+    dependence does: so all of them together count for _COARSE, but never for less than in single precision.
+    """
+    return max(min(precision * largest, _COARSE * spread / _ROUNDINGS), _FULL_PRECISION * largest)

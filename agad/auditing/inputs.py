@@ -43,7 +43,7 @@ class TestSet:
         if not values <= {0, 1}:
             raise AuditError(
                 f"labels must be 0 (normal) and 1 (anomalous); these have {len(values)} values, among them "
-                f"{max(values)}: give `labels != normal_class`"
+                f"{max(values - {0, 1})}: give `labels != normal_class`"
             )
         if len(values) < _FEWEST:
             raise AuditError(f"all {count} labels are {values.pop()}; an AUROC needs normal and anomalous images")

@@ -89,6 +89,7 @@ class Prober:
         size = len(labels) // 4 if scorer.batch is None else min(scorer.batch, len(labels)) // 2
         self.half = max(1, min(size, _MOST_AT_ONCE))
         """Images in half a group: those that are compared, between as many companions."""
+        self._last = len(labels) % scorer.batch if scorer.batch else 0
         order = generator.permutation(len(labels))
         groups = max(1, min(max(_GROUPS, _FEWEST // self.half), len(order) // self.half))
         self._fixed = [order[start * self.half : (start + 1) * self.half] for start in range(groups)]
@@ -150,7 +151,7 @@ class Prober:
         return _together(parts)
 
     def size(self, tolerance: float) -> Moved:
-        """The same images in batches of two sizes, and alone; what fails is not compared."""
+        """The same images in batches of two sizes, alone, and in one as short as the last; what fails is left out."""
         if self._scorer.batch == 1:
             return NOTHING
         parts = []
@@ -159,6 +160,9 @@ class Prober:
             for number in self._numbers:
                 whole = self.call(self.group(number, self._normals))[::2]
                 parts.append(moved(whole, self.call(self._fixed[number]), tolerance))
+            if self._last:
+                batch = self.group(0, self._normals)
+                parts.append(moved(self.call(batch)[: self._last], self.call(batch[: self._last]), tolerance))
             alone = np.concatenate([self.call(one) for one in np.split(few, len(few))])
             parts.append(moved(self.call(self.group(0, self._normals))[::2][: len(few)], alone, tolerance))
         except AuditError as error:

@@ -84,7 +84,8 @@ def _numbers(found: Any, batch: Any) -> Scores:
     try:
         if np.iscomplexobj(found):
             raise TypeError("numpy would leave the imaginary part out")
-        scores = np.asarray(found, dtype=np.float64)
+        # A copy: the next call may write its scores into the same buffer.
+        scores = np.asarray(found, dtype=np.float64).copy()
     except (TypeError, ValueError, RuntimeError):
         raise AuditError(
             f"the score function returned {type(found).__name__} for {_of(batch)}; it must return one number an image"

@@ -324,6 +324,51 @@ def test_low_precision_is_not_dependence():
     assert found.depends is False
 
 
+def test_roundings_of_half_precision_do_not_hide_a_dependence():
+    """One of a score of 3,000 in bfloat16 is 23: many SDs of these scores, a third of which is their batch's mean."""
+    net = Net().eval().to(torch.bfloat16)
+
+    def score(x: Tensor) -> Tensor:
+        net(x.to(torch.bfloat16))
+        return 3000 + 5 * (brightness(x) - brightness(x).mean() / 3)
+
+    found = of(score)
+
+    assert found.depends is True
+    assert severities(found, "composition") == [WRONG]
+
+
+def test_a_batch_as_short_as_the_last_one_is_tried():
+    """A score that is another one only in the last batch of the test set, which is shorter than all others."""
+    last = COUNT % 16
+
+    found = of(lambda x: brightness(x) + (1.0 if len(x) == last else 0.0))
+
+    assert found.depends is True
+    assert severities(found, "size") == [WRONG]
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("centred", [False, True])
+def test_scores_in_a_buffer_that_the_next_call_overwrites_are_as_good_as_others(kind: str, centred: bool):
+    """What is returned is a view of one array of doubles, as no copy is needed of those."""
+    buffer = np.zeros(COUNT) if kind == "numpy" else torch.zeros(COUNT, dtype=torch.float64)
+
+    def alone(x: Tensor) -> Tensor:
+        scores = brightness(x).double()
+        return scores - scores.mean() if centred else scores
+
+    def score(x: Tensor) -> np.ndarray | Tensor:
+        buffer[: len(x)] = alone(x) if kind == "torch" else alone(x).numpy()
+        return buffer[: len(x)]
+
+    found, expected = of(score), of(alone)
+
+    assert found.depends is centred
+    assert amiss(found) == amiss(expected)
+    assert lines(found) == lines(expected)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 3, COUNT])
 def test_batches_of_any_size_are_audited(batch: int):
     """A batch of one has no other images, so train mode is a warning there."""
