@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import logging
 import os
 import platform
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger("agad.store")
 
 _PACKAGE = Path(__file__).parents[1]
 _NUMBERS = ("spec", "data", "nets", "methods", "tensors", "scoring", "train")
@@ -24,17 +28,38 @@ _JOB_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "
 def code_digest() -> str:
     """SHA-256 over the code that makes a run's numbers, its first 16 hexadecimal digits.
 
-    Of each module in _NUMBERS it takes the name and the syntax, without docstrings, comments and layout.
+    Of each module in _NUMBERS it takes the name and the syntax, without docstrings, comments and layout: as they were
+    when this process began, whatever has been written into the files since.
     """
-    return digest_of(_PACKAGE)
+    return _digest(_AT_START)
 
 
 def digest_of(package: Path) -> str:
     """`code_digest` of an agad in another folder."""
-    digest = hashlib.sha256()
+    return _digest(_sources(package))
+
+
+def _sources(package: Path) -> dict[str, bytes]:
     paths = (path for folder in _NUMBERS for path in (package / folder).rglob("*.py"))
-    for name, path in sorted((path.relative_to(package).as_posix(), path) for path in paths):
-        code = _without_texts(path.read_bytes())
+    return {path.relative_to(package).as_posix(): path.read_bytes() for path in paths}
+
+
+_AT_START = _sources(_PACKAGE)
+
+
+def _digest_of_what_ran() -> str | None:
+    """None where the code has changed since this process began: a method's file is imported when it is first used."""
+    now = _sources(_PACKAGE)
+    if now == _AT_START or _digest(now) == code_digest():
+        return code_digest()
+    log.warning("agad's files have changed since this process began: its rows name no code; start it again")
+    return None
+
+
+def _digest(sources: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(sources):
+        code = _without_texts(sources[name])
         digest.update(f"{name}\0{len(code)}\0{code}".encode())
     return digest.hexdigest()[:16]
 
@@ -79,7 +104,7 @@ def collect() -> dict[str, Any]:
     return {
         "git_commit": commit,
         "git_clean": clean,
-        "code_digest": code_digest(),
+        "code_digest": _digest_of_what_ran(),
         "host": socket.gethostname(),
         "job_id": job_id(),
         "instruction_set": _instruction_set(),

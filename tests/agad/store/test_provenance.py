@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -50,6 +52,32 @@ def test_what_makes_numbers_counts(folder: str, package: Path) -> None:
     path.write_text(path.read_text() + "\nANOTHER = 1\n")
 
     assert digest_of(package) != code_digest()
+
+
+def _begun(package: Path) -> ModuleType:
+    """The module as a process has it that began with the code in a folder."""
+    found = importlib.util.spec_from_file_location("begun", package / "store" / "provenance.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_rows_name_no_code_that_was_written_after_the_process_began(package: Path) -> None:
+    """A notebook goes on with the modules that it has imported, and imports others from the files as they are now."""
+    for name in ("nets", "data", "tensors", "scoring", "train", "spec"):
+        shutil.rmtree(package / name)  # a digest of few files takes no second
+    begun = _begun(package)
+    before = digest_of(package)
+    path = package / LOSSES
+    path.write_text(path.read_text() + "\n# A comment.\n")
+    assert begun.collect()["code_digest"] == before
+
+    path.write_text(path.read_text() + "\nANOTHER = 1\n")
+    assert digest_of(package) != before
+    assert begun.code_digest() == before
+    assert begun.collect()["code_digest"] is None
 
 
 # -- the commit ---------------------------------------------------------------------------------------------------
