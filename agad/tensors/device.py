@@ -90,8 +90,8 @@ def settings(device: torch.device, threads: int | None) -> Iterator[None]:
     """Torch's settings for runs, restored at their end: thread count; on CUDA deterministic algorithms.
 
     TF32 is off there; `rounding` switches it on for what has that precision. What the caller has set for numbers of its
-    own means nothing to a run: autocast, inference mode, precision of products, default type and device. So has an
-    environment that rounds products to TF32, as in some containers.
+    own means nothing to a run: autocast, inference mode, precision of products, no oneDNN, default type and device. So
+    has an environment that rounds products to TF32, as in some containers.
     """
     before = torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision()
     with contextlib.ExitStack() as stack:
@@ -100,6 +100,9 @@ def settings(device: torch.device, threads: int | None) -> Iterator[None]:
         stack.callback(torch.set_float32_matmul_precision, before[2])
         if threads is not None:
             torch.set_num_threads(threads)
+        kernels: Any = torch.backends.mkldnn
+        stack.callback(setattr, kernels, "enabled", kernels.enabled)
+        kernels.enabled = True
         torch.set_default_dtype(torch.float32)
         torch.set_float32_matmul_precision("highest")
         stack.enter_context(_outside_autocast({"cpu", device.type}))

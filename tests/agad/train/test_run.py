@@ -70,6 +70,16 @@ def of_rounded_products() -> Iterator[None]:
         torch.set_float32_matmul_precision("highest")
 
 
+@contextlib.contextmanager
+def of_other_kernels() -> Iterator[None]:
+    torch.backends.mkldnn.enabled = False
+    try:
+        yield
+    finally:
+        assert not torch.backends.mkldnn.enabled, "as it was"
+        torch.backends.mkldnn.enabled = True
+
+
 CALLERS = {
     "no_grad": torch.no_grad,
     "inference_mode": torch.inference_mode,
@@ -78,6 +88,7 @@ CALLERS = {
     "default_device": lambda: torch.device("meta"),
     "default_dtype": of_double_precision,
     "matmul_precision": of_rounded_products,
+    "onednn_off": of_other_kernels,
 }
 """What a caller may have set for work of its own."""
 
