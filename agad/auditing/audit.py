@@ -23,7 +23,7 @@ from agad.auditing.model.norms import Norms
 from agad.auditing.model.scorer import Scorer, Scores
 from agad.auditing.model.watch import Watch
 from agad.auditing.probes import Prober, are_tied, moved
-from agad.auditing.protocols import Progress, Protocols, Scored
+from agad.auditing.protocols import Progress, Protocols, Scored, shuffle
 from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Audit, Finding, points
 from agad.errors import AuditError
 from agad.tensors.seeding import seed_of
@@ -84,8 +84,8 @@ def audit(
         ("limit", limit),
         *(("sizes", s) for s in sizes),
     ):
-        if value is not None and value < 1:
-            raise AuditError(f"{name} must be at least 1, not {value}")
+        if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
+            raise AuditError(f"{name} must be a whole number, at least 1, not {value!r}")
     curve_finding(curve, reported, 0.5)  # what no AUROC can be is refused now, and not after minutes of scoring
     generator = np.random.default_rng(seed_of("audit", "images"))
     if limit is not None and limit < len(test.labels):
@@ -114,7 +114,7 @@ class _Auditor:
     def run(self, train_images: Any, curve: Sequence[float] | None, reported: float | None) -> Audit:
         given = self._scorer.all(np.arange(len(self._test.labels)), self._batch)
         changed = tuple(self._watch.changed())
-        found = self._repeated(given, behaviour(self._prober, self._watch, changed))
+        found = self._shuffled(given, self._repeated(given, behaviour(self._prober, self._watch, changed)))
         norms = Norms(self._watch.batch_norms())
         protocols = Protocols(
             self._scorer, self._test, self._watch, norms, shuffles=self._shuffles, progress=self._progress
@@ -153,6 +153,21 @@ class _Auditor:
         if not again or not found.is_repeatable:
             return found
         return dataclasses.replace(found, is_repeatable=False, noise=again.most)
+
+    def _shuffled(self, given: Scores, found: Behaviour) -> Behaviour:
+        """What was found, after the whole test set was scored in another order where no score seems to depend on it.
+
+        A few batches do not show what few images do to others, or few batches to their images.
+        """
+        if self._batch is None or found.is_random or not _is_independent(found, self._batch):
+            return found
+        self._watch.restore()
+        try:
+            scores = self._scorer.all(shuffle(len(given), 0), self._batch)
+        except AuditError:  # the protocol of that order says so
+            return found
+        again = dataclasses.replace(moved(given, scores, found.tolerance), where="in two orders of the test set")
+        return dataclasses.replace(found, composition=again) if again else found
 
     def _others(self, protocols: Protocols, norms: Norms, found: Behaviour, train_images: Any) -> Iterator[Scored]:
         """The other protocols: the code's own with other orders, and with forced statistics where there are any."""

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from agad.auditing.model.norms import silenced
+from agad.auditing.model.scorer import Scores
 from agad.auditing.model.watch import Watch, reseed
-from agad.auditing.probes import NOTHING, Moved, Prober, normalisation
+from agad.auditing.probes import NOTHING, Moved, Prober, normalisation, usual_size
 
 _OF_SPREAD = 1e-3
 """Differences below this share of the scores' SD cannot matter to an AUROC."""
 _ROUNDINGS = 16
-"""Machine epsilons of the largest score that rounding may amount to."""
+"""Machine epsilons of a large score that rounding may amount to; of larger ones in proportion."""
 _FULL_PRECISION = float(np.finfo(np.float32).eps)
 _COARSE = 0.1
 """Share of the scores' SD above which a difference matters, though it may be rounding in half precision."""
+_OF_NORMAL = 3.29
+"""SDs between the quantiles .05 and .95 of a normal distribution."""
 _OF_NOISE = 10
 """How much more than between repetitions of the same call a score must move."""
 
@@ -71,10 +74,10 @@ def behaviour(prober: Prober, watch: Watch, changed: tuple[str, ...]) -> Behavio
     together = np.concatenate(base)
     # Within groups, for a state that a function keeps may shift whole batches.
     within = np.median([scores.std() for scores in base]) if len(base[0]) > 1 else together.std()
-    spread, largest = float(within), float(np.abs(together).max())
+    spread, usual = float(within), _usual_spread(together, float(within))
     noise = prober.repeats()
-    epsilon = _epsilon(watch.precision, largest, spread)
-    rounding = max(_OF_SPREAD * spread, _ROUNDINGS * epsilon)
+    epsilon = _epsilon(watch.precision, usual_size(together), usual)
+    rounding = max(_OF_SPREAD * usual, _ROUNDINGS * epsilon)
     exact = epsilon + _OF_NOISE * noise
     tolerance = max(rounding, _OF_NOISE * noise)
     random = prober.randomness(reseed)
@@ -100,8 +103,14 @@ def behaviour(prober: Prober, watch: Watch, changed: tuple[str, ...]) -> Behavio
         )
 
 
+def _usual_spread(scores: Scores, spread: float) -> float:
+    """SD of the scores but for the outermost, for one of a billion would make all others look equal."""
+    low, high = np.quantile(scores, (0.05, 0.95))
+    return min(spread, float(high - low) / _OF_NORMAL) or spread
+
+
 def _epsilon(precision: float, largest: float, spread: float) -> float:
-    """What a rounding of the largest score is worth.
+    """What a rounding of a large score is worth.
 
     In half precision a large score has roundings of many SDs. They would hide any dependence, and move an AUROC as
     dependence does: so all of them together count for _COARSE, but never for less than in single precision.

@@ -39,8 +39,8 @@ def _composition(found: Behaviour, *, whole: bool) -> Finding:
         return Finding(
             "composition",
             FINE,
-            f"No image's score depends on which other images are {where}: between normal images and between anomalous "
-            f"ones {found.composition.of} images have the same scores.",
+            f"No image's score depends on which other images are {where}: {found.composition.where} "
+            f"{found.composition.of} images have the same scores.",
         )
     if whole and found.composition.keeps_order:
         return Finding(
@@ -52,7 +52,7 @@ def _composition(found: Behaviour, *, whole: bool) -> Finding:
     return Finding(
         "composition",
         WRONG,
-        f"An image's score depends on which other images are {where}: between normal images and between anomalous ones "
+        f"An image's score depends on which other images are {where}: {found.composition.where} "
         f"{_by(found, found.composition)}.",
     )
 

@@ -86,6 +86,8 @@ def _is_pandas(images: Any) -> bool:
 
 
 def _whole_numbers(values: Any, count: int, what: str) -> NDArray[np.int64]:
+    if np.ma.is_masked(values):
+        raise AuditError(f"some {what} are masked; leave those images out")
     found = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     found = found.reshape(-1) if found.ndim == 2 and found.shape[1] == 1 else found
     if found.ndim != 1 or len(found) != count:

@@ -39,6 +39,7 @@ class Moved:
         most: the largest difference.
         keeps_order: whether the order of the scores is the same.
         failed: why they could not be compared; else empty.
+        where: the ways of scoring them, in words.
     """
 
     count: int
@@ -46,6 +47,7 @@ class Moved:
     most: float
     keeps_order: bool = True
     failed: str = ""
+    where: str = "between normal images and between anomalous ones"
 
     def __bool__(self) -> bool:
         return self.count > 0
@@ -55,14 +57,20 @@ NOTHING = Moved(0, 0, 0.0)
 
 
 def moved(a: Scores, b: Scores, tolerance: float) -> Moved:
-    """Compare two scorings of the same images."""
+    """Compare two scorings of the same images; scores beyond the usual size are rounded in proportion to theirs."""
     by_first = b[np.argsort(a, kind="stable")]
+    own, usual = np.maximum(np.abs(a), np.abs(b)), usual_size(np.concatenate([a, b]))
     return Moved(
-        count=int((np.abs(a - b) > tolerance).sum()),
+        count=int((np.abs(a - b) > tolerance * np.maximum(own / usual if usual else 1.0, 1.0)).sum()),
         of=len(a),
         most=float(np.abs(a - b).max(initial=0.0)),
         keeps_order=bool((np.diff(by_first) >= -tolerance).all()),
     )
+
+
+def usual_size(scores: Scores) -> float:
+    """What nine tenths of the scores do not exceed, whatever their sign."""
+    return float(np.quantile(np.abs(scores), 0.9))
 
 
 def _together(parts: list[Moved]) -> Moved:

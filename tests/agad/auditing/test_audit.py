@@ -348,6 +348,36 @@ def test_a_batch_as_short_as_the_last_one_is_tried():
     assert severities(found, "size") == [WRONG]
 
 
+def test_an_exploding_score_does_not_hide_how_the_others_move():
+    """One image in ten has a billion, whose rounding is more than all other scores together."""
+    loud = float(brightness(images()).quantile(0.9))
+
+    def score(x: Tensor) -> Tensor:
+        own = brightness(x)
+        return torch.where(own > loud, 1e9, own - own.mean() / 2)
+
+    found = of(score)
+
+    assert found.depends is True
+    assert severities(found, "composition") == [WRONG]
+
+
+def test_what_one_image_does_to_its_batch_is_found():
+    """The probes' few batches do not have it: the whole test set has other scores in another order."""
+    many = images(400)
+    loudest = float(brightness(many).max())
+
+    def score(x: Tensor) -> Tensor:
+        own = brightness(x)
+        return own + (own.max() == loudest).float() * (own - 1).square()
+
+    found = QUICK(score, many, np.repeat([0, 1], 200))
+
+    assert found.depends is True
+    assert severities(found, "composition") == [WRONG]
+    assert "in two orders of the test set" in found.finding("composition").sentence
+
+
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("centred", [False, True])
 def test_scores_in_a_buffer_that_the_next_call_overwrites_are_as_good_as_others(kind: str, centred: bool):
@@ -610,6 +640,8 @@ def test_a_score_function_that_gives_no_scores_is_one_line(score, message: str):
         (LABELS[1:], r"there are 90 images, but labels of shape \(89,\)"),
         (LABELS * 0.5, "labels are float64; they must be whole numbers"),
         (np.array(["normal"] * COUNT), "they must be whole numbers"),
+        (2 * LABELS - 1, "these have 2 values, among them -1"),
+        (np.ma.masked_array(LABELS, mask=np.arange(COUNT) < 5), "some labels are masked"),
     ],
 )
 def test_labels_of_no_use_are_one_line(labels, message: str):
@@ -623,9 +655,11 @@ def test_no_images_are_one_line(given_images, message: str):
         QUICK(brightness, given_images, LABELS)
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 0}, {"shuffles": 0}, {"limit": -1}, {"sizes": (0,)}])
-def test_numbers_below_one_are_one_line(options):
-    with pytest.raises(AuditError, match="must be at least 1"):
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 0}, {"batch_size": 64.0}, {"shuffles": 0}, {"limit": -1}, {"sizes": (0,)}]
+)
+def test_numbers_below_one_and_fractions_are_one_line(options):
+    with pytest.raises(AuditError, match="must be a whole number, at least 1"):
         of(brightness, **options)
 
 
