@@ -51,6 +51,7 @@ def make_plan(
         specs = _matching(specs, condition, names)
     if not specs:
         raise SpecError(f"no run of {grid.name} matches {' and '.join(select) or 'no seed'}; see --dry-run without it")
+    _check_both(overrides, tuned)
     overridden = _overridden(specs, overrides, names)
     final = [spec.replace(**tuned.values) for spec in overridden] if tuned else overridden
     for spec in final:
@@ -58,10 +59,26 @@ def make_plan(
     distinct = tuple(dict.fromkeys(final))
     if tuned is not None:
         overrides = (*overrides, *tuned.overrides)
-        pairs = zip(final, overridden, strict=True)
-        tuned = replace(tuned, default_runs={found.run_id: default.run_id for found, default in pairs})
+        tuned = replace(tuned, default_runs=_default_runs(final, overridden))
     plan = Plan(grid.name, tuple(overrides), tuple(select), distinct, code_digest(), tuned=tuned)
     return plan, len(final) - len(distinct)
+
+
+def _check_both(overrides: Sequence[str], tuned: Tuned | None) -> None:
+    for name in dict.fromkeys(text.partition("=")[0] for text in overrides):
+        if tuned is not None and name in tuned.values:  # the title would name both values, the runs have one
+            raise SpecError(f"--set {name} and --set-from-study {tuned.study} both give {name}; leave --set {name} out")
+
+
+def _default_runs(tuned: Sequence[RunSpec], default: Sequence[RunSpec]) -> dict[str, str]:
+    """run_id of each tuned run -> that of the same run without its values, where that is one run and not several.
+
+    Several differ in the tuned field alone: none of them is the default more than the others.
+    """
+    found: dict[str, set[str]] = {}
+    for one, other in zip(tuned, default, strict=True):
+        found.setdefault(one.run_id, set()).add(other.run_id)
+    return {run_id: defaults.pop() for run_id, defaults in found.items() if len(defaults) == 1}
 
 
 def _matching(specs: list[RunSpec], condition: str, names: ClassNames) -> list[RunSpec]:

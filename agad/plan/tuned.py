@@ -22,7 +22,8 @@ class Tuned:
         anomalies: labelled anomalies behind the score of one cell and seed; several numbers where cells differ.
         classes: class that names the cell (the normal one; under leave_one_out the anomalous one) -> classes of those
             anomalies.
-        default_runs: run_id of each of the plan's runs -> run_id of the same run without these values.
+        default_runs: run_id of each of the plan's runs -> run_id of the same run without these values; none of a run
+            that several would be without them.
     """
 
     study: str

@@ -8,6 +8,7 @@ from agad import RunSpec
 from agad.errors import SpecError
 from agad.plan.grid import Grid
 from agad.plan.make import make_plan
+from agad.plan.tuned import Tuned
 
 GRID = Grid("mine", "", tuple(RunSpec(dataset="digits", normal_class=of) for of in (0, 1)), 2)
 
@@ -76,3 +77,24 @@ def test_a_class_of_one_data_set_among_several_selects_its_runs() -> None:
     cells = (RunSpec(dataset="mnist", normal_class=0), RunSpec(dataset="cifar10", normal_class=1))
     plan, _ = make_plan(Grid("mine", "", cells, seeds=1), select=["normal_class=1"])
     assert [spec.dataset for spec in plan.specs] == ["cifar10"]
+
+
+def _tuned(**values: object) -> Tuned:
+    return Tuned(study="s", trial=1, trials=2, values=values, score=0.9, anomalies=(14,), classes={0: (1,)})
+
+
+def test_a_field_that_a_study_gives_cannot_be_set_too() -> None:
+    """The title would name both values, and a user who reads it the wrong one."""
+    with pytest.raises(SpecError, match="--set lambda_con and --set-from-study s both give lambda_con"):
+        make_plan(GRID, overrides=["updates=8", "lambda_con=5"], tuned=_tuned(lambda_con=7.0))
+
+
+def test_a_tuned_run_that_several_runs_become_has_no_default() -> None:
+    """Of a grid with two generators neither is the default of the tuned one: which, would be the order's choice."""
+    cells = (*(GRID.cells[0].replace(backbone=of) for of in ("naive", "unet")), GRID.cells[1])
+    plan, collapsed = make_plan(Grid("mine", "", cells, 1), tuned=_tuned(backbone="unet", lambda_con=7.0))
+
+    assert collapsed == 1
+    assert plan.tuned is not None
+    (alone,) = (spec for spec in plan.specs if spec.normal_class == 1)
+    assert plan.tuned.default_runs == {alone.run_id: GRID.cells[1].run_id}
