@@ -72,7 +72,7 @@ def test_a_function_may_bring_everything(model, tmp_path, capsys):
         ([], "there are no images: give --data"),
         (["--normal", "3"], "--normal needs --data"),
         (["--data", "gone.npz"], "there is no file gone.npz"),
-        (["--data", "DATA", "--shuffles", "0"], "shuffles must be at least 1"),
+        (["--data", "DATA", "--shuffles", "0"], "shuffles must be a whole number, at least 1, not 0"),
     ],
 )
 def test_what_cannot_be_audited_is_one_line(model, data, arguments, message, capsys):
