@@ -76,4 +76,4 @@ def say_once(what: str, error: Exception) -> None:
 
 @functools.cache
 def _say_once(what: str, reason: str) -> None:
-    _LOG.warning("%s was not captured as a CUDA graph (%s) and is eager, with the same numbers", what, reason)
+    _LOG.warning("%s was not captured as a CUDA graph (%s) and is eager, as with --eager", what, reason)

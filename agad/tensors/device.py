@@ -21,7 +21,8 @@ _KINDS = ("cpu", "cuda")
 _DEFAULT_LAYOUT = {("cuda", "fp32")}
 """Device type and training precision for which images and weights keep torch's default layout; channels_last for all
 others. On the CPU channels_last was measured to be 1.1 times faster for all three generators, in float32 and bfloat16;
-on an H100 1.2 (naive) and 1.9 times (UNet++) in bfloat16. In strict float32 it has not been measured there."""
+on an H100 1.2 (naive) and 1.9 times (UNet++) in bfloat16 and 2.0 in TF32 (UNet++). In strict float32 it is as fast
+there and takes nearly twice the memory."""
 
 
 def open_device(name: str) -> torch.device:

@@ -60,12 +60,13 @@ class Captured:
         before = _Snapshot(self._training)
         recording: Recording | None = None
         try:
-            expected = torch.stack([self._compute().clone() for _ in range(_COMPARED)])
+            expected = self._eager()
             before.restore()
             recording = self._record(self._compute, self._lane)
             found = torch.stack([_replayed(recording).clone() for _ in range(_COMPARED)])
             if not same_bits(expected, found):
-                raise CaptureError("its losses are not those of the eager update")
+                before.restore()
+                raise CaptureError(self._difference(expected))
         except BaseException:
             if recording is not None:
                 recording.close()
@@ -74,6 +75,15 @@ class Captured:
         finally:
             before.restore()
         return recording
+
+    def _eager(self) -> Tensor:
+        return torch.stack([self._compute().clone() for _ in range(_COMPARED)])
+
+    def _difference(self, expected: Tensor) -> str:
+        """Why replays did not repeat eager updates: these may not repeat themselves."""
+        if same_bits(expected, self._eager()):
+            return "its losses are not those of the eager update"
+        return "the eager update itself has other last bits each time on this device"
 
     def _compute(self) -> Tensor:
         computed = compute(self._training, self._training.gather(self._index))

@@ -20,9 +20,10 @@ from agad.train.graph import updater
 from agad.train.graph.captured import Captured
 from agad.train.graph.updater import Eager, Renewed, Updater, updater_of
 from agad.train.state import Training
-from agad.train.update import compute, update
+from agad.train.update import Computed, compute, update
 from tests.helpers.capture import HostReadError, Played, device_only, played
 from tests.helpers.science import CPU, small, training_of
+from tests.helpers.twice import unrepeatable
 
 LANE = Lane(CPU)
 STRATEGIES = ("shared", "advprop", "freeze", "advprop_freeze")
@@ -145,6 +146,27 @@ def test_a_recording_that_does_something_else_is_refused(damaged: str) -> None:
         Captured(training, LANE, record)
     assert not made[0].is_open
     assert_same(state_of(training)["nets"], before["nets"])
+
+
+def test_where_eager_updates_do_not_repeat_themselves_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def noisy(training: Training, x: Tensor) -> Computed:
+        computed = compute(training, x)
+        drawn.append(len(drawn))
+        return Computed(computed.names, computed.values + drawn[-1])
+
+    drawn: list[int] = []
+    monkeypatch.setattr("agad.train.graph.captured.compute", noisy)
+    with pytest.raises(CaptureError, match="the eager update itself has other last bits each time"):
+        captured(training_of(small()))
+
+
+def test_an_operation_with_other_bits_each_time_is_named() -> None:
+    """As on a GPU tests/agad/train/test_cuda.py would find it; here an update has none."""
+    training = training_of(small())
+    update(training)
+    assert unrepeatable(lambda: update(training)) == []
+    (found,) = unrepeatable(lambda: torch.bernoulli(torch.full((50,), 0.5)).sum())
+    assert found == "aten.bernoulli.default: (50,) torch.float32"
 
 
 def test_a_non_finite_loss_ends_the_run_as_it_does_eagerly() -> None:
