@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 from agad import files
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
+from agad.store import row_file
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
-from agad.store.row_file import FILE_SCHEMA
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.worker.picking import Picker
@@ -113,8 +113,8 @@ def _write_done(results: Path, specs: tuple[RunSpec, ...]) -> None:
     base = ResultsFolder(results).base
     base.mkdir(parents=True)
     for start in range(0, len(specs), _ROWS_A_FILE):
-        rows = [RunRecord(spec=spec, attempt=1, status="ok").to_row() for spec in specs[start : start + _ROWS_A_FILE]]
-        pq.write_table(pa.Table.from_pylist(rows, schema=FILE_SCHEMA), base / f"rows-{start}.parquet")
+        rows = [RunRecord(spec=spec, attempt=1, status="ok").to_table() for spec in specs[start : start + _ROWS_A_FILE]]
+        row_file.write(base / f"rows-{start}.parquet", [pa.concat_tables(rows)])
 
 
 _counting: Counter[str] | None = None
