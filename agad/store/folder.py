@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,21 @@ CHECKPOINT_SUFFIX = ".pt"
 
 def attempts_in(folder: Path, suffix: str = "") -> dict[str, list[int]]:
     """run_id -> the attempts of which the folder has a file `<run_id>.<attempt><suffix>`, rising. One listing."""
-    name_of = re.compile(rf"([0-9a-f]+)\.([0-9]{{1,9}}){re.escape(suffix)}")
     found: dict[str, list[int]] = {}
     for name in files.names(folder):
-        match = name_of.fullmatch(name)
-        if match:
-            found.setdefault(match[1], []).append(int(match[2]))
+        named = _named(name, suffix)
+        if named:
+            found.setdefault(named[0], []).append(named[1])
     for attempts in found.values():
         attempts.sort()
     return found
+
+
+@functools.lru_cache(maxsize=10_000)  # each pick lists the claims of all workers, mostly those of the last pick
+def _named(name: str, suffix: str) -> tuple[str, int] | None:
+    """The run_id and the attempt in a file's name; None for one that is named otherwise."""
+    match = re.fullmatch(rf"([0-9a-f]+)\.([0-9]{{1,9}}){re.escape(suffix)}", name)
+    return (match[1], int(match[2])) if match else None
 
 
 @dataclass(frozen=True, slots=True)
