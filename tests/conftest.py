@@ -28,11 +28,11 @@ _LONG = ("test_cluster", "test_ray", "test_launch", "test_readme", "test_end_to_
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """As many processes as cores; one more with the tests of Slurm and Ray, which mostly wait."""
+    """As many processes as cores; two more with the tests of Slurm and Ray, which mostly wait."""
     from sweeps.machine.devices import default_workers
 
     waits = "not slow" not in config.option.markexpr
-    return waits + default_workers("cpu", threads=1, need=4 * 2**30)
+    return 2 * waits + default_workers("cpu", threads=1, need=4 * 2**30)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
