@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,11 +45,21 @@ class Prepared(DataFacts):
         train_images: (N, C, H, W) uint8, memory-mapped: pages are read on first use and shared by all processes.
         test_images: likewise, the whole test set.
         vectors: of all images, from a file; None where a run makes them of pixels.
+        described: the digest, and the arrays that it is of; `dataclasses.replace` with others makes it theirs.
     """
 
     train_images: torch.Tensor
     test_images: torch.Tensor
     vectors: Vectors | None = None
+    described: tuple[Any, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        arrays = (self.train_images, self.test_images, self.train_labels, self.test_labels)
+        digest, *before = self.described or (self.digest, *arrays)
+        if digest == self.digest and any(old is not new for old, new in zip(before, arrays, strict=True)):
+            object.__setattr__(self, "digest", _digest(*arrays))
+            object.__setattr__(self, "duplicates", {})  # nothing is known of them
+        object.__setattr__(self, "described", (self.digest, *arrays))
 
     @property
     def identity(self) -> str:

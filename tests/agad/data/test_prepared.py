@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -44,6 +45,19 @@ def test_a_second_opening_reads_only_what_is_prepared(places, monkeypatch):
     second = open_prepared("npz:some", 16, **places)
     assert second.digest == first.digest
     assert second.folder == first.folder
+
+
+@pytest.mark.parametrize("name", ["train_images", "test_images", "train_labels", "test_labels"])
+def test_data_with_other_arrays_have_another_digest(places, name):
+    """Rows and checkpoints are told apart by it; of the new images' duplicates nothing is known."""
+    whole = open_prepared("npz:some", 16, **places)
+    changed = dataclasses.replace(whole, **{name: 1 - getattr(whole, name)})
+    assert changed.digest != whole.digest
+    assert changed.identity != whole.identity
+    assert changed.duplicates == {}
+    assert dataclasses.replace(changed, notes=("a note",)).digest == changed.digest
+    assert dataclasses.replace(whole, notes=("a note",), vectors=None).digest == whole.digest
+    assert dataclasses.replace(whole, **{name: 1 - getattr(whole, name)}, digest="own").digest == "own"
 
 
 @given(data=st.data())
