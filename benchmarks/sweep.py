@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan
+from agad.scoring.auroc import auroc
 from agad.spec.run import RunSpec
 from agad.store import row_file
 from agad.store.claims import Claim, ClaimBoard, Owner
@@ -70,7 +71,13 @@ def full_record(spec: RunSpec, attempt: int = 1) -> RunRecord:
     draw = np.random.default_rng(spec.seed)
     scores = {f"scores_{protocol}": draw.random(_TEST_IMAGES, np.float32) for protocol in spec.final_protocols}
     labels = {"test_class": np.arange(_TEST_IMAGES) % 10, "test_label": np.arange(_TEST_IMAGES) % 10 != 0}
-    values = {"auroc": float(draw.random()), "train_seconds": 1.0, "eval_seconds": 0.1, **scores, **labels}
+    values = {
+        "auroc": auroc(labels["test_label"], scores["scores_eval"]),
+        "train_seconds": 1.0,
+        "eval_seconds": 0.1,
+        **scores,
+        **labels,
+    }
     return RunRecord(spec=spec, attempt=attempt, status="ok", values=values)
 
 

@@ -78,11 +78,13 @@ class ResultStore:
         """Write the record's row durably; False, and nothing is written, if that attempt has a row.
 
         Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
-        there is gone, or an AUROC is none, such as a percentage.
+        there is gone, or an AUROC is none, such as a percentage, or not that of the row's own scores, or of a run that
+        has not ended ok.
         """
         table = record.to_table()
-        if wrong := row_checks.illegal_rows(table.select(_AUROCS), has_spec=False):
-            raise StoreError(f"run {record.run_id}: {wrong[0]}; the row is not stored")
+        wrong = row_checks.illegal_rows(table.select(_AUROCS), has_spec=False).get(0)
+        if wrong := wrong or row_checks.contradiction({"status": record.status, **record.values}):
+            raise StoreError(f"run {record.run_id}: {wrong}; the row is not stored")
         if self._is_new:
             self.path.mkdir(parents=True, exist_ok=True)
             self._is_new = False

@@ -18,7 +18,8 @@ import pytest
 import agad.store.rows as store_module
 from agad import files
 from agad.errors import StoreError
-from agad.store import row_file
+from agad.scoring.auroc import auroc
+from agad.store import row_checks, row_file
 from agad.store.attempts import Try
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA
@@ -437,14 +438,65 @@ def test_a_column_that_was_renamed_is_read_from_older_rows(store: ResultStore) -
     assert store.read(["together"]).to_pylist() == [{"together": 3}]
 
 
-@pytest.mark.parametrize("auroc", [98.3, -0.1, float("nan")])
-def test_an_auroc_that_is_none_is_not_stored(store: ResultStore, auroc: float) -> None:
+@pytest.mark.parametrize("wrong", [98.3, -0.1, float("nan")])
+def test_an_auroc_that_is_none_is_not_stored(store: ResultStore, wrong: float) -> None:
     """As a percentage from elsewhere: a table would multiply it by 100 once more, and pass over what is no number."""
     whole = record(0)
     with pytest.raises(StoreError, match="auroc_eval_recal is not"):
-        store.commit(replace(whole, values={**whole.values, "auroc_eval_recal": auroc}))
+        store.commit(replace(whole, values={**whole.values, "auroc_eval_recal": wrong}))
     assert store.read(["run_id"]).num_rows == 0
     assert store.commit(whole)
+
+
+SCORED = {
+    "test_label": [0, 0, 1, 1],
+    "scores_eval": [0.1, 0.2, 0.2, 0.3],
+    "auroc": 0.875,
+    "scores_batch_shuffled": [1, 2, 3, 4],
+    "auroc_batch_shuffled": 0.75,
+    "auroc_batch_shuffled_each": [1.0, 0.5],
+}
+"""Of four images, two of which have the same score; the batch order was drawn twice."""
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "said"),
+    [
+        ("ok", {"auroc": 0.8750001}, "auroc is not that of test_label and scores_eval, 0.875000"),
+        ("ok", {"auroc": 0.125}, "auroc is not that"),
+        ("ok", {"test_label": [1, 1, 0, 0]}, "auroc is not that"),
+        ("ok", {"test_label": [1, 1, 1, 1]}, "auroc is not that"),
+        ("ok", {"scores_eval": [0.1, 0.2, 0.2]}, "auroc is not that"),
+        ("ok", {"scores_eval": [0.1, 0.2, 0.2, float("nan")], "test_label": [1, 1, 0, 0]}, "auroc is not that"),
+        ("ok", {"auroc_batch_shuffled": 1.0}, "auroc_batch_shuffled is not the mean of auroc_batch_shuffled_each"),
+        (
+            "ok",
+            {"auroc_batch_shuffled_each": [0.5, 1.0]},
+            "auroc_batch_shuffled is not that of test_label and scores_batch_shuffled",
+        ),
+        ("pruned", {}, "status is pruned, yet it has an auroc"),
+        ("failed", {"auroc": None}, "status is failed, yet it has an auroc_batch_shuffled"),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_not_stored(
+    store: ResultStore, status: str, changes: dict[str, object], said: str
+) -> None:
+    """An AUROC is that of the row's own labels and scores, and of a run that ended: whoever made the record."""
+    with pytest.raises(StoreError, match=said):
+        store.commit(record(spec(0), status=status, **{**SCORED, **changes}))
+    assert store.read(["run_id"]).num_rows == 0
+    assert store.commit(record(spec(0), **SCORED))
+    assert store.commit(record(spec(1), **{**SCORED, "test_label": None}))
+
+
+def test_the_area_of_a_row_is_the_one_of_scoring() -> None:
+    """Two ways to compute it agree, with ties and without, on as many images as a test set has."""
+    draw = np.random.default_rng(0)
+    for count in (2, 3, 100, 10_000):
+        labels = (np.arange(count) % 10 != 0).astype(int)
+        for scores in (draw.random(count, np.float32), draw.integers(0, 5, count).astype(np.float32)):
+            row = {"status": "ok", "test_label": labels, "scores_eval": scores, "auroc": auroc(labels, scores)}
+            assert row_checks.contradiction(row) is None
 
 
 @pytest.mark.parametrize(
