@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 import resource
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from torch import nn
 from agad.errors import DeviceError
 
 Net = TypeVar("Net", bound=nn.Module)
+Answer = TypeVar("Answer")
 
 _KINDS = ("cpu", "cuda")
 _DEFAULT_LAYOUT = {("cuda", "fp32")}
@@ -94,18 +95,17 @@ def settings(device: torch.device, threads: int | None) -> Iterator[None]:
     own means nothing to a run: autocast, inference mode, precision of products, no oneDNN, default type and device. So
     has an environment that rounds products to TF32, as in some containers.
     """
-    before = torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    before = torch.get_num_threads(), torch.get_default_dtype()
     with contextlib.ExitStack() as stack:
         stack.callback(torch.set_num_threads, before[0])
         stack.callback(torch.set_default_dtype, before[1])
-        stack.callback(torch.set_float32_matmul_precision, before[2])
+        stack.enter_context(_full_products())
         if threads is not None:
             torch.set_num_threads(threads)
         kernels: Any = torch.backends.mkldnn
         stack.callback(setattr, kernels, "enabled", kernels.enabled)
         kernels.enabled = True
         torch.set_default_dtype(torch.float32)
-        torch.set_float32_matmul_precision("highest")
         stack.enter_context(_outside_autocast({"cpu", device.type}))
         if torch.is_inference_mode_enabled():
             stack.enter_context(torch.inference_mode(mode=False))
@@ -116,6 +116,44 @@ def settings(device: torch.device, threads: int | None) -> Iterator[None]:
             flags = torch.backends.cudnn.flags
             stack.enter_context(flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False))
         yield
+
+
+@contextlib.contextmanager
+def _full_products() -> Iterator[None]:
+    """Products of whole float32 factors, however the caller rounds them: by torch's older switches or its newer ones.
+
+    The older ones cannot be read, RuntimeError, where the newer ones say something else: they get their defaults back.
+    """
+    backends: Any = torch.backends
+    older = _or(torch.get_float32_matmul_precision, "highest"), _or(lambda: backends.cudnn.allow_tf32, True)
+    newer = []
+    for switch in _newer_switches(backends):
+        newer.append((switch, switch.fp32_precision))
+        switch.fp32_precision = "none"
+    torch.set_float32_matmul_precision("highest")
+    backends.cudnn.allow_tf32 = True  # as is its default, which both ways then say
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(older[0])
+        backends.cudnn.allow_tf32 = older[1]
+        for switch, value in reversed(newer):
+            switch.fp32_precision = value
+
+
+def _newer_switches(backends: Any) -> Iterator[Any]:
+    """Where torch 2.9 and later keep the rounding of products; that of all first, whose value the others else show."""
+    if hasattr(backends, "fp32_precision"):
+        yield backends
+        yield from (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn)
+        yield from (backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn)
+
+
+def _or(question: Callable[[], Answer], otherwise: Answer) -> Answer:
+    try:
+        return question()
+    except RuntimeError:
+        return otherwise
 
 
 @contextlib.contextmanager

@@ -65,6 +65,14 @@ class Progress:
 Control = Callable[[Progress], Action]
 
 
+def asked(control: Control, progress: Progress) -> Action:
+    """What a control function wants. Raises TypeError where that is no Action, such as None of a missing `return`."""
+    action = control(progress)
+    if not isinstance(action, Action):
+        raise TypeError(f"control returned {action!r}; it must return an Action, such as Action.CONTINUE")
+    return action
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Member:
     """A run that is to be made; the arguments of `train`."""

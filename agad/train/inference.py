@@ -7,7 +7,7 @@ import torch
 from agad.scoring.inference import measure_inference
 from agad.store.schema import RunRecord
 from agad.tensors.device import peak_memory_bytes, reset_peak_memory
-from agad.train.control import Action, Interrupted, Member, Progress
+from agad.train.control import Action, Interrupted, Member, Progress, asked
 from agad.train.pace import Clock
 from agad.train.row import data_columns, now, provenance_columns
 
@@ -23,7 +23,7 @@ def inference_record(member: Member, device: torch.device) -> RunRecord:
     data = member.open_data()
 
     def check_control() -> None:
-        if control and control(Progress(0, spec.updates, "eval", 0)) in {Action.STOP, Action.ABANDON}:
+        if control and asked(control, Progress(0, spec.updates, "eval", 0)) in {Action.STOP, Action.ABANDON}:
             raise Interrupted(0)
 
     values = {

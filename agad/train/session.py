@@ -23,7 +23,7 @@ from agad.tensors.device import peak_memory_bytes
 from agad.tensors.lane import Lane
 from agad.tensors.precision import say_once
 from agad.train.checkpoint import Checkpoint, find_checkpoint, save_checkpoint
-from agad.train.control import Action, CurvePoint, Interrupted, Member, Progress, Pruned
+from agad.train.control import Action, CurvePoint, Interrupted, Member, Progress, Pruned, asked
 from agad.train.graph.updater import Updater, updater_of
 from agad.train.makers import Makers
 from agad.train.pace import Clock, Pace
@@ -225,7 +225,7 @@ class Session:
             return Action.CONTINUE
         point = CurvePoint(**self._curve[-1]) if self._curve else None
         total = self._spec.pretrain_updates + self._spec.updates
-        return self._control(Progress(self.training.update, total, phase, self._saved_mark, point))
+        return asked(self._control, Progress(self.training.update, total, phase, self._saved_mark, point))
 
     def _save(self) -> None:
         """Write the checkpoint, unless nothing has happened since the last."""

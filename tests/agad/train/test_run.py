@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import operator
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -80,6 +81,21 @@ def of_other_kernels() -> Iterator[None]:
         torch.backends.mkldnn.enabled = True
 
 
+@contextlib.contextmanager
+def of_newer_switches(*names: str, value: str = "bf16") -> Iterator[None]:
+    """By the way of torch 2.9 and later; what is set in it makes the older way's getters raise."""
+    switches = [operator.attrgetter(name)(torch) for name in names]
+    for switch in switches:
+        switch.fp32_precision = value
+    try:
+        yield
+    finally:
+        assert [switch.fp32_precision for switch in switches] == [value] * len(switches), "as it was"
+        for switch in switches:
+            switch.fp32_precision = "none"
+        torch.set_float32_matmul_precision("highest")
+
+
 CALLERS = {
     "no_grad": torch.no_grad,
     "inference_mode": torch.inference_mode,
@@ -89,6 +105,9 @@ CALLERS = {
     "default_dtype": of_double_precision,
     "matmul_precision": of_rounded_products,
     "onednn_off": of_other_kernels,
+    "onednn_bf16": lambda: of_newer_switches("backends.mkldnn.matmul", "backends.mkldnn.conv"),
+    "all_tf32": lambda: of_newer_switches("backends", "backends.cuda.matmul", value="tf32"),
+    "all_bf16": lambda: of_newer_switches("backends"),
 }
 """What a caller may have set for work of its own."""
 
@@ -291,6 +310,13 @@ def test_control_is_asked_before_each_update_and_each_batch_of_an_evaluation(bou
     expected = [(0, "train"), *first, (1, "train"), *second, (2, "train"), *last]
     assert [(p.update, p.phase) for p in boundaries] == expected
     assert {p.updates for p in boundaries} == {3}
+
+
+@pytest.mark.parametrize("answer", [None, True, "stop", Action])
+def test_a_control_that_returns_no_action_is_said(answer: object):
+    """Such as one without a `return`: it would else mean a checkpoint before every update."""
+    with pytest.raises(TypeError, match=r"must return an Action"):
+        run(control=lambda _: answer)
 
 
 @pytest.mark.slow
