@@ -361,6 +361,25 @@ def test_every_option_has_a_help_text(build: Callable[[], argparse.ArgumentParse
     assert [action.dest for action in build()._actions if not action.help] == []
 
 
+@pytest.mark.parametrize(
+    "twice",
+    [
+        ("--set-from-study", "s:1", "--set-from-study", "s:2"),
+        ("--seeds", "1", "--seeds", "2"),
+        ("--grid", "full"),
+        ("--plan", "a.json", "--plan", "a.json"),
+    ],
+    ids=lambda twice: twice[0],
+)
+def test_what_says_which_runs_is_refused_twice(twice: tuple[str, ...], tmp_path: Path) -> None:
+    """The last one had won: the other's runs were missing without a word."""
+    done = launch_here("--grid", "demo", *twice, "--results", str(tmp_path / "new"))
+
+    assert done.returncode == 2
+    assert f"{twice[0]} is given twice" in one_line(done.stderr)
+    assert not (tmp_path / "new").exists()
+
+
 def test_several_runs_together_on_the_cpu_are_refused(tmp_path: Path) -> None:
     done = launch_here("--grid", "demo", "--results", str(tmp_path), "--device", "cpu", "--together", "2")
 
