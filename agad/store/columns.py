@@ -175,7 +175,9 @@ PROVENANCE = {
     "host": _text("Host that made the row."),
     "device": _text("Device as requested: cpu, cuda or cuda:N."),
     "device_name": _text("The device's own name."),
-    "instruction_set": _text("Vector instructions that torch used on the CPU."),
+    "instruction_set": _text(
+        "Vector instructions that torch used on the CPU, and variables that gave its libraries others."
+    ),
     "threads": _count("Threads of torch: on the CPU their number changes the last bits.", low=1),
     "together": _count("Largest number of runs that advanced in the same process; 1: alone.", low=1),
     "python_version": _text("Version of Python."),

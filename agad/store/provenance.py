@@ -21,6 +21,11 @@ log = logging.getLogger("agad.store")
 _PACKAGE = Path(__file__).parents[1]
 _NUMBERS = ("spec", "data", "nets", "methods", "tensors", "scoring", "train")
 """Folders of agad/ whose code makes the numbers of a row."""
+_ARITHMETIC_VARIABLES = (
+    *(f"{library}_{name}" for library in ("ONEDNN", "DNNL") for name in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
+    *("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS"),
+)
+"""What tells oneDNN and MKL which instructions to use: bits change with it."""
 _JOB_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "RAY_JOB_ID")
 
 
@@ -159,6 +164,12 @@ def _cuda_version() -> str | None:
 
 
 def _instruction_set() -> str | None:
-    """The CPU's widest vector instructions as torch uses them: they change bits."""
+    """The CPU's widest vector instructions as torch uses them: they change bits.
+
+    With the variables that give its libraries others, as NAME=value: torch reports nothing of those.
+    """
     torch = sys.modules.get("torch")
-    return torch.backends.cpu.get_cpu_capability() if torch is not None else None
+    if torch is None:
+        return None
+    given = [f"{name}={os.environ[name]}" for name in _ARITHMETIC_VARIABLES if os.environ.get(name)]
+    return " ".join([torch.backends.cpu.get_cpu_capability(), *given])

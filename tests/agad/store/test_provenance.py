@@ -135,3 +135,16 @@ def test_a_copy_inside_another_repository_has_no_commit(repository: Path, monkey
     _git(repository, "rm", "--quiet", "-r", "--cached", "agad")
     _git(repository, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--message=m")
     assert _state(repository, monkeypatch) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR"])
+def test_variables_that_change_the_instructions_of_products_are_in_the_row(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They change bits, and what torch reports of itself does not follow them."""
+    import torch
+
+    own = torch.backends.cpu.get_cpu_capability()
+    assert provenance.collect()["instruction_set"] == own
+    monkeypatch.setenv(name, "SSE41")
+    assert provenance.collect()["instruction_set"] == f"{own} {name}=SSE41"
