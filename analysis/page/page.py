@@ -13,6 +13,8 @@ from typing import TypeVar
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from agad import console
+
 from ..figures.drawing import Drawing
 from ..tables.leakage import LABELS
 from ..tables.sheet import Sheet
@@ -99,7 +101,7 @@ def render(title: str, lead: str, sections: list[Section], *, files: bool = True
     environment.filters["svg"] = lambda drawing: Markup(drawing.to_svg())  # noqa: S704
     script = "\n" + _text("page.js")
     template = environment.from_string(_text("page.html"))
-    return template.render(
+    text = template.render(
         title=title,
         lead=lead,
         sections=sections,
@@ -110,6 +112,7 @@ def render(title: str, lead: str, sections: list[Section], *, files: bool = True
         script=Markup(script),  # noqa: S704
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+    return console.printable(text)  # HTML forbids control characters, and who prints the page's source obeys them
 
 
 def _text(name: str) -> str:

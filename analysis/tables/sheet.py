@@ -123,7 +123,7 @@ class Sheet:
         return rest.removeprefix("(").replace(")", "", 1) if rest.startswith("(") else rest
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        return console.printable(self.to_html())
 
     @property
     def is_broad(self) -> bool:

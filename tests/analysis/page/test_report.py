@@ -24,7 +24,7 @@ from agad.store.row_file import FILE_METADATA
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA_VERSION
 from analysis.figures.drawing import Drawing
-from analysis.page.page import Section, named_apart
+from analysis.page.page import Section, named_apart, render
 from analysis.page.report import main, write_report
 from analysis.tables.layouts.layouts import paper_sheets
 from analysis.tables.layouts.ours import our_tables
@@ -357,6 +357,8 @@ def test_names_are_no_markup_and_move_no_cursor():
     assert "<.001" in text
     assert "a\\|b c" in text.splitlines()[4]
     assert "<img" not in sheet.to_html()
+    page = render(name, name, [Section("x", name, (name,), (sheet,), line=name)])
+    assert all(character.isprintable() or character == "\n" for character in page + sheet._repr_html_())
 
 
 def test_tables_of_one_name_are_files_of_their_own():
