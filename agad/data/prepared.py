@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.data import cache as folders
+from agad.data.checks.arrays import check_arrays, digest_of, marks
 from agad.data.checks.raw import content_digest
 from agad.data.checks.verify import matches_digest
 from agad.data.facts import DataFacts
@@ -45,7 +46,10 @@ class Prepared(DataFacts):
         train_images: (N, C, H, W) uint8, memory-mapped: pages are read on first use and shared by all processes.
         test_images: likewise, the whole test set.
         vectors: of all images, from a file; None where a run makes them of pixels.
-        described: the digest, and the arrays that it is of; `dataclasses.replace` with others makes it theirs.
+        described: the digest, the arrays that it is of, and their marks (checks/arrays.py); `dataclasses.replace` with
+            others makes the digest theirs.
+
+    Raises DataError, one line, for arrays that are no images and their classes.
     """
 
     train_images: torch.Tensor
@@ -54,12 +58,14 @@ class Prepared(DataFacts):
     described: tuple[Any, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
+        check_arrays(self)
         arrays = (self.train_images, self.test_images, self.train_labels, self.test_labels)
-        digest, *before = self.described or (self.digest, *arrays)
-        if digest == self.digest and any(old is not new for old, new in zip(before, arrays, strict=True)):
-            object.__setattr__(self, "digest", _digest(*arrays))
+        digest, before, known = self.described or (self.digest, arrays, marks(self))
+        is_same = all(old is new for old, new in zip(before, arrays, strict=True)) and known == marks(self)
+        if digest == self.digest and not is_same:
+            object.__setattr__(self, "digest", digest_of(*arrays))
             object.__setattr__(self, "duplicates", {})  # nothing is known of them
-        object.__setattr__(self, "described", (self.digest, *arrays))
+        object.__setattr__(self, "described", (self.digest, arrays, marks(self)))
 
     @property
     def identity(self) -> str:
@@ -246,20 +252,12 @@ def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str,
         test_labels=test_labels,
         channels=channels,
         class_names=class_names,
-        digest=digest or _digest(train_images, test_images, train_labels, test_labels),
+        digest=digest or digest_of(train_images, test_images, train_labels, test_labels),
         duplicates={},
         damaged=(),
         notes=(),
         folder=Path(),
     )
-
-
-def _digest(*arrays: torch.Tensor | NDArray[np.generic]) -> str:
-    found = hashlib.sha256()
-    for array in map(np.ascontiguousarray, arrays):
-        found.update(f"{array.dtype} {array.shape} ".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
 
 
 def _facts(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> DataFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ class Member:
         spec, options, data = self.spec, self.options, self.data
         if data is None:
             data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)
+        data = dataclasses.replace(data)  # somebody may have written to its arrays since: it gets their digest
         if (data.dataset, data.image_size) != (spec.dataset, spec.image_size):
             raise DataError(
                 f"the data are {data.dataset} at {data.image_size} pixels, "

@@ -19,6 +19,8 @@ from agad.data.checks import raw
 from agad.data.checks.verify import matches_digest
 from agad.data.prepared import open_prepared, prepare_all
 from agad.errors import DataError
+from agad.spec.run import RunOptions, RunSpec
+from agad.train.control import Member
 from tests.helpers.opening import write_npz
 from tests.helpers.raw_data import fill
 
@@ -58,6 +60,41 @@ def test_data_with_other_arrays_have_another_digest(places, name):
     assert dataclasses.replace(changed, notes=("a note",)).digest == changed.digest
     assert dataclasses.replace(whole, notes=("a note",), vectors=None).digest == whole.digest
     assert dataclasses.replace(whole, **{name: 1 - getattr(whole, name)}, digest="own").digest == "own"
+
+
+@pytest.mark.parametrize("name", ["train_images", "test_images", "train_labels", "test_labels"])
+def test_data_that_were_written_to_have_another_digest_in_a_run(places, name):
+    """In a notebook, say; what has not been written to keeps its digest, and the prepared folder is untouched."""
+    data = open_prepared("npz:some", 16, **places)
+    first = data.digest
+    member = Member(RunSpec(dataset="npz:some", normal_class=0, image_size=16), RunOptions(), data)
+    assert member.open_data().digest == first
+    getattr(data, name)[:] = 1 - getattr(data, name)
+    assert member.open_data().digest not in ("", first)
+    assert open_prepared("npz:some", 16, **places).digest == first
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("test_images", lambda images: images / 255, "test_images are torch.float32"),
+        ("train_images", lambda images: images.numpy(), "train_images are uint8"),
+        ("train_images", lambda images: images[0], "torch.uint8 of shape"),
+        ("test_images", lambda images: images[:, :, :8], "are 1x8x16, the data set's are 1x16x16"),
+        ("test_images", lambda images: images.repeat(1, 3, 1, 1), "are 3x16x16"),
+        ("test_images", lambda images: images[:1], "a whole number for each of 1 images"),
+        ("train_labels", lambda labels: labels[1:], "train_labels are int64"),
+        ("train_labels", lambda labels: labels / 1, "train_labels are float64"),
+        ("test_labels", lambda labels: labels + 2, "lie outside 0..1"),
+        ("test_labels", lambda labels: labels - 1, "lie outside 0..1"),
+    ],
+)
+def test_arrays_that_are_no_images_and_classes_are_refused(places, name, change, said):
+    """Floats in [0, 1] had been scaled as if they were pixels: nearly black images, and an AUROC of them."""
+    data = open_prepared("npz:some", 16, **places)
+    with pytest.raises(DataError, match=said) as error:
+        dataclasses.replace(data, **{name: change(getattr(data, name))})
+    assert "\n" not in str(error.value)
 
 
 @given(data=st.data())

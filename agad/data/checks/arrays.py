@@ -1,0 +1,68 @@
+"""The arrays of a data set in memory: whether they are images and their classes, and whether they were written to."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agad.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+    from agad.data.prepared import Prepared
+
+_AXES = 4
+
+
+def check_arrays(data: Prepared) -> None:
+    """Raise DataError, one line, for images that are no pixels of the set's size, and labels of none of its classes."""
+    for part, images, labels in _parts(data):
+        dtype, shape = str(getattr(images, "dtype", type(images).__name__)), tuple(getattr(images, "shape", ()))
+        if dtype != "torch.uint8" or len(shape) != _AXES:
+            raise DataError(
+                f"{data.dataset}: {part}_images are {dtype} of shape {shape}; give a tensor (N, C, S, S) of uint8, 0 "
+                "to 255: a run does its own scaling"
+            )
+        if shape[1:] != (data.channels, data.image_size, data.image_size):
+            raise DataError(
+                f"{data.dataset}: {part}_images are {'x'.join(map(str, shape[1:]))}, the data set's are "
+                f"{data.channels}x{data.image_size}x{data.image_size}"
+            )
+        found = np.asarray(labels)
+        if found.shape != shape[:1] or found.dtype.kind not in "iu":
+            raise DataError(
+                f"{data.dataset}: {part}_labels are {found.dtype} of shape {found.shape}; give a whole number for each "
+                f"of {shape[0]} images"
+            )
+        if len(found) and not 0 <= found.min() <= found.max() < len(data.class_names):
+            raise DataError(f"{data.dataset}: {part}_labels lie outside 0..{len(data.class_names) - 1}, the classes")
+
+
+def marks(data: Prepared) -> tuple[int, ...]:
+    """Numbers that change where somebody writes to the arrays: torch counts that, labels are few enough to be read.
+
+    What is written through numpy to the memory of a tensor is not seen.
+    """
+    return tuple(
+        number
+        for _, images, labels in _parts(data)
+        for number in (0 if images.is_inference() else images._version, zlib.crc32(np.asarray(labels).tobytes()))
+    )
+
+
+def digest_of(*arrays: torch.Tensor | NDArray[np.generic]) -> str:
+    """SHA-256 of their types, shapes and contents."""
+    found = hashlib.sha256()
+    for array in map(np.ascontiguousarray, arrays):
+        found.update(f"{array.dtype} {array.shape} ".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def _parts(data: Prepared) -> tuple[tuple[str, Any, Any], ...]:
+    return (("train", data.train_images, data.train_labels), ("test", data.test_images, data.test_labels))
