@@ -109,7 +109,9 @@ def _lead(cells: Cells | None, damaged: Sequence[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(description="Write the report of a sweep.")
-    parser.add_argument("--results", required=True, nargs="+", type=console.path, metavar="DIR", help="results folder")
+    parser.add_argument(
+        "--results", required=True, nargs="+", action="extend", type=console.path, metavar="DIR", help="results folder"
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--plan", metavar="FILE", help="one plan only")
     which.add_argument("--grid", metavar="NAME", help="the plan of this grid in DIR/plans only")

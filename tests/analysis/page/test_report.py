@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from html.parser import HTMLParser
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from agad.errors import AnalysisError
 from agad.plan.plan import Plan
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import FILE_METADATA
@@ -132,6 +134,14 @@ def test_a_run_in_two_folders_counts_once_in_their_report(demo, tmp_path):
     out = tmp_path / "out"
     assert main(["--results", str(again), str(demo), str(tmp_path / "README.md"), "--out", str(out)]) == 0
     assert f"all {len(digits())} runs are ok" in (out / "index.html").read_text()
+
+
+@pytest.mark.parametrize("between", [[], ["--results"]])
+def test_folders_may_be_named_by_one_option_or_by_several(between, tmp_path, monkeypatch):
+    """The last one alone had been reported where the option was repeated."""
+    monkeypatch.setattr("analysis.page.report.open_store", found := Mock(side_effect=AnalysisError("stop")))
+    assert main(["--results", "a", *between, "b", "--out", str(tmp_path / "r.html")]) == 2
+    assert [str(path) for path in found.call_args[0][0]] == ["a", "b"]
 
 
 def test_every_id_of_the_page_is_there_once(page):
@@ -263,7 +273,8 @@ def other_data(results):
 def test_bad_input_is_one_clear_line(tmp_path, capsys, prepare, arguments, message):
     results = tmp_path / "results"
     prepare(results)
-    assert main(["--results", str(results), "--out", str(tmp_path / "out"), *arguments]) == 2
+    where = [] if "--results" in arguments else ["--results", str(results)]
+    assert main([*where, "--out", str(tmp_path / "out"), *arguments]) == 2
     out, err = capsys.readouterr()
     (line,) = err.splitlines()
     assert line.startswith("error: ")
