@@ -70,7 +70,10 @@ def full_record(spec: RunSpec, attempt: int = 1) -> RunRecord:
         return _validated_record(spec, attempt)
     draw = np.random.default_rng(spec.seed)
     scores = {f"scores_{protocol}": draw.random(_TEST_IMAGES, np.float32) for protocol in spec.final_protocols}
-    labels = {"test_class": np.arange(_TEST_IMAGES) % 10, "test_label": np.arange(_TEST_IMAGES) % 10 != 0}
+    labels = {
+        "test_class": np.arange(_TEST_IMAGES) % 10,
+        "test_label": np.arange(_TEST_IMAGES) % 10 != spec.target_class,
+    }
     values = {
         "auroc": auroc(labels["test_label"], scores["scores_eval"]),
         "train_seconds": 1.0,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from agad.spec.run import EVAL_PROTOCOLS, canonical_text, run_id_of
+from agad.spec.run import EVAL_PROTOCOLS, RunSpec, canonical_text, run_id_of
 from agad.store.column import Column
 from agad.store.columns import COLUMNS, SPEC
 
@@ -40,25 +40,33 @@ def illegal_rows(table: pa.Table, *, has_spec: bool) -> dict[int, str]:
     return found
 
 
-def contradiction(row: Mapping[str, Any]) -> str | None:
-    """What in a row contradicts its AUROCs: its status, or the scores and labels that they are of; None: nothing does.
+def contradiction(spec: RunSpec, status: str, row: Mapping[str, Any]) -> str | None:
+    """What in a row contradicts its AUROCs: its status, its spec, or the scores that they are of; None: nothing does.
 
     Milliseconds for 10,000 images: for who writes a row, not for who reads thousands.
     """
+    classes, labels, curve = row.get("test_class"), row.get("test_label"), row.get("curve_auroc_eval")
+    if classes is not None and labels is not None:
+        is_anomaly = (np.asarray(classes) == spec.target_class) == (spec.protocol == "leave_one_out")
+        if not np.array_equal(labels, is_anomaly):
+            return f"test_label is not what class {spec.target_class} and protocol={spec.protocol} make of test_class"
+    oracle = row.get("auroc_oracle")
+    if curve is not None and oracle is not None and oracle != max(point for point in curve if point is not None):
+        return "auroc_oracle is not the largest of curve_auroc_eval"
     for protocol in EVAL_PROTOCOLS:
         name = "auroc" if protocol == "eval" else f"auroc_{protocol}"
         value, each = row.get(name), row.get(f"{name}_each")
         if value is None:
             continue
-        if row["status"] != "ok":
-            return f"its status is {row['status']}, yet it has an {name}"
-        if each and abs(value - np.mean(each)) > _ROUNDING:
+        if status != "ok":
+            return f"its status is {status}, yet it has an {name}"
+        if each is not None and abs(value - np.mean(each)) > _ROUNDING:
             return f"{name} is not the mean of {name}_each"
-        scores, labels = row.get(f"scores_{protocol}"), row.get("test_label")
+        scores = row.get(f"scores_{protocol}")
         if scores is None or labels is None:
             continue
         found = _auroc(np.asarray(labels), np.asarray(scores, np.float32)) if len(scores) == len(labels) else np.nan
-        if not abs((each[0] if each else value) - found) <= _ROUNDING:
+        if not abs((value if each is None else each[0]) - found) <= _ROUNDING:
             return f"{name} is not that of test_label and scores_{protocol}, {found:.6f}"
     return None
 

@@ -79,11 +79,11 @@ class ResultStore:
 
         Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
         there is gone, or an AUROC is none, such as a percentage, or not that of the row's own scores, or of a run that
-        has not ended ok.
+        has not ended ok, or the labels are those of another class than the spec's.
         """
         table = record.to_table()
         wrong = row_checks.illegal_rows(table.select(_AUROCS), has_spec=False).get(0)
-        if wrong := wrong or row_checks.contradiction({"status": record.status, **record.values}):
+        if wrong := wrong or row_checks.contradiction(record.spec, record.status, record.values):
             raise StoreError(f"run {record.run_id}: {wrong}; the row is not stored")
         if self._is_new:
             self.path.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ def test_aurocs_against_seen_and_unseen_anomalies(tmp_path):
     store = ResultStore(tmp_path)
     values = {"test_class": [0, 0, 1, 1, 2, 2], "test_label": [0, 0, 1, 1, 1, 1], "scores_eval": [1, 3, 2, 4, 0, 3]}
     for spec in runs:
-        store.commit(ok_row(spec, 0.5, **values))
+        store.commit(ok_row(spec, 0.5625, **values))
     cells = read_all(tmp_path)
     split = curves.read_known_split(tmp_path, dict(zip(cells.runs["run_id"], cells.runs["known"], strict=True)))
     first, second = (split.set_index("run_id").loc[spec.run_id].tolist() for spec in runs)

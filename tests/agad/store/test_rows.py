@@ -495,8 +495,32 @@ def test_the_area_of_a_row_is_the_one_of_scoring() -> None:
     for count in (2, 3, 100, 10_000):
         labels = (np.arange(count) % 10 != 0).astype(int)
         for scores in (draw.random(count, np.float32), draw.integers(0, 5, count).astype(np.float32)):
-            row = {"status": "ok", "test_label": labels, "scores_eval": scores, "auroc": auroc(labels, scores)}
-            assert row_checks.contradiction(row) is None
+            row = {"test_label": labels, "scores_eval": scores, "auroc": auroc(labels, scores)}
+            assert row_checks.contradiction(spec(), "ok", row) is None
+
+
+@pytest.mark.parametrize("protocol", ["one_vs_rest", "leave_one_out"])
+def test_a_row_of_another_class_than_its_spec_is_not_stored(store: ResultStore, protocol: str) -> None:
+    """As of a loop over classes that writes one result under each spec."""
+    name = {"one_vs_rest": "normal_class", "leave_one_out": "abnormal_class"}[protocol]
+    specs = [
+        spec(0, **{"protocol": protocol, "normal_class": None, "abnormal_class": None, name: of}) for of in range(3)
+    ]
+    label = [int((of == 1) == (protocol == "leave_one_out")) for of in (0, 1, 2, 1)]
+    values = {"test_class": [0, 1, 2, 1], "test_label": label}
+    assert store.commit(record(specs[1], **values))
+    for other in (specs[0], specs[2]):
+        with pytest.raises(StoreError, match="test_label is not what class"):
+            store.commit(record(other, **values))
+
+
+def test_an_oracle_that_is_none_is_not_stored(store: ResultStore) -> None:
+    """It is the best of the curve, which the row has."""
+    values = {"curve_update": [2, 4], "curve_auroc_eval": [0.75, 0.5]}
+    for wrong in (0.5, 1.0):
+        with pytest.raises(StoreError, match="auroc_oracle is not the largest"):
+            store.commit(record(spec(), auroc_oracle=wrong, **values))
+    assert store.commit(record(spec(), auroc_oracle=0.75, **values))
 
 
 @pytest.mark.parametrize(
