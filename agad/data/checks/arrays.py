@@ -33,11 +33,11 @@ def check_arrays(data: Prepared) -> None:
                 f"{data.dataset}: {part}_images are {'x'.join(map(str, shape[1:]))}, the data set's are "
                 f"{data.channels}x{data.image_size}x{data.image_size}"
             )
-        found = np.asarray(labels)
+        found = labels if isinstance(labels, np.ndarray) else np.array(None)  # of objects
         if found.shape != shape[:1] or found.dtype.kind not in "iu":
             raise DataError(
-                f"{data.dataset}: {part}_labels are {found.dtype} of shape {found.shape}; give a whole number for each "
-                f"of {shape[0]} images"
+                f"{data.dataset}: {part}_labels are {found.dtype} of shape {found.shape}; give an array of numpy's, "
+                f"a whole number for each of {shape[0]} images"
             )
         if len(found) and not 0 <= found.min() <= found.max() < len(data.class_names):
             raise DataError(f"{data.dataset}: {part}_labels lie outside 0..{len(data.class_names) - 1}, the classes")

@@ -85,6 +85,7 @@ def test_data_that_were_written_to_have_another_digest_in_a_run(places, name):
         ("test_images", lambda images: images[:1], "a whole number for each of 1 images"),
         ("train_labels", lambda labels: labels[1:], "train_labels are int64"),
         ("train_labels", lambda labels: labels / 1, "train_labels are float64"),
+        ("test_labels", lambda labels: labels.tolist(), "give an array of numpy's"),
         ("test_labels", lambda labels: labels + 2, "lie outside 0..1"),
         ("test_labels", lambda labels: labels - 1, "lie outside 0..1"),
     ],
