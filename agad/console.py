@@ -24,6 +24,16 @@ EXIT_OK, EXIT_INCOMPLETE, EXIT_ERROR = 0, 1, 2
 """Exit statuses of all commands: done; stopped early or something is missing; an error that the user can mend."""
 
 
+class Once(argparse.Action):
+    """An option that is refused where it is given twice: the last value would win, and the user may mean the first."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
+        """Keep the value."""
+        if getattr(namespace, self.dest) is not self.default:
+            parser.error(f"{self.option_strings[0]} is given twice")
+        setattr(namespace, self.dest, values)
+
+
 def run(command: Callable[[], int], name: str = "", about: object = None, again: str = "") -> int:
     """Run a command and return its exit status.
 

@@ -113,8 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--results", required=True, nargs="+", action="extend", type=console.path, metavar="DIR", help="results folder"
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--plan", metavar="FILE", help="one plan only")
-    which.add_argument("--grid", metavar="NAME", help="the plan of this grid in DIR/plans only")
+    which.add_argument("--plan", metavar="FILE", action=console.Once, help="one plan only")
+    which.add_argument("--grid", metavar="NAME", action=console.Once, help="the plan of this grid in DIR/plans only")
     parser.add_argument(
         "--out", required=True, type=console.path, metavar="DIR", help="folder of the report, or a page's file: *.html"
     )

@@ -208,10 +208,11 @@ def _class_data(cells: Cells, means: pd.DataFrame, part: Sequence[int]) -> pd.Da
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(description="Print the table of a plan.")
-    parser.add_argument("--results", required=True, metavar="DIR", help="results folder")
+    parser.add_argument("--results", required=True, action=console.Once, metavar="DIR", help="results folder")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--plan", metavar="FILE", help="plan file; default: the only one in DIR/plans")
-    which.add_argument("--grid", metavar="NAME", help="grid whose plan in DIR/plans is meant")
+    default = "plan file; default: the only one in DIR/plans"
+    which.add_argument("--plan", metavar="FILE", action=console.Once, help=default)
+    which.add_argument("--grid", metavar="NAME", action=console.Once, help="grid whose plan in DIR/plans is meant")
     parser.add_argument("--out", metavar="FILE", type=console.path, help="write the Markdown here too")
     stats.add_margin(parser)
     options = parser.parse_args(arguments)

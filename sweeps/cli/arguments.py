@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from agad import console
 from agad.errors import AgadError, StoreError
@@ -37,29 +37,20 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}; --help lists the options\n")
 
 
-class _Once(argparse.Action):
-    """An option that is refused where it is given twice: the last value would win, and the user may mean the first."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
-        if getattr(namespace, self.dest) is not None:
-            parser.error(f"{self.option_strings[0]} is given twice")
-        setattr(namespace, self.dest, values)
-
-
 def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """The options that choose runs: the same ones mean the same plan in every command."""
     group = parser.add_argument_group("what")
     group.add_argument(
         "--grid",
         metavar="NAME",
-        action=_Once,
+        action=console.Once,
         help="a grid that launch.py --list-grids lists, or a file of your own: mine.py, mine.py:NAME",
     )
     group.add_argument(
-        "--plan", metavar="FILE", action=_Once, type=console.path,
+        "--plan", metavar="FILE", action=console.Once, type=console.path,
         help="a plan file of an earlier launch, instead of --grid",
     )  # fmt: skip
-    group.add_argument("--seeds", metavar="N", action=_Once, type=positive, help="seeds 0 to N-1 of each cell")
+    group.add_argument("--seeds", metavar="N", action=console.Once, type=positive, help="seeds 0 to N-1 of each cell")
     group.add_argument(
         "--select", metavar="FIELD=V[,V...]", action="append", default=[], help="only these runs: --select gamma=0,0.05"
     )
@@ -71,7 +62,7 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
         help="change a field of every run: --set lr=1e-4; lr=1e-4,2e-4 makes each run with either",
     )
     group.add_argument(
-        "--set-from-study", metavar="NAME[:TRIAL]", action=_Once,
+        "--set-from-study", metavar="NAME[:TRIAL]", action=console.Once,
         help="set what a study of tune.py in the results folder found best, or what its trial of that number had",
     )  # fmt: skip
     return group
@@ -80,8 +71,9 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGro
 def add_results_argument(group: argparse._ActionsContainer) -> None:
     """The results folder."""
     group.add_argument(
-        "--results", metavar="DIR", type=console.path, default=Path("results"), help="results folder (results/)"
-    )
+        "--results", metavar="DIR", action=console.Once, type=console.path, default=Path("results"),
+        help="results folder (results/)",
+    )  # fmt: skip
 
 
 def launched_plan(options: argparse.Namespace) -> Plan:

@@ -368,12 +368,13 @@ def test_every_option_has_a_help_text(build: Callable[[], argparse.ArgumentParse
         ("--seeds", "1", "--seeds", "2"),
         ("--grid", "full"),
         ("--plan", "a.json", "--plan", "a.json"),
+        ("--results", "elsewhere"),
     ],
     ids=lambda twice: twice[0],
 )
 def test_what_says_which_runs_is_refused_twice(twice: tuple[str, ...], tmp_path: Path) -> None:
     """The last one had won: the other's runs were missing without a word."""
-    done = launch_here("--grid", "demo", *twice, "--results", str(tmp_path / "new"))
+    done = launch_here("--grid", "demo", "--results", str(tmp_path / "new"), *twice)
 
     assert done.returncode == 2
     assert f"{twice[0]} is given twice" in one_line(done.stderr)

@@ -21,6 +21,7 @@ from agad.errors import AnalysisError
 from agad.plan.plan import Plan, find_plan
 from agad.spec.fields import former_values
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
+from agad.store import row_file
 from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
 from analysis.cells import read_all
@@ -185,12 +186,14 @@ def test_gaps_stay_visible(tmp_path):
 
 
 def test_a_failed_row_counts_as_failed_even_where_it_carries_a_number(tmp_path):
+    """As one by an older agad may; today none is stored."""
     runs = specs((0, 1), seeds=(0,), dataset="digits")
     store = ResultStore(tmp_path)
     store.commit(ok_row(runs[0], 0.8))
     record = failed_row(runs[1])
     record.values["auroc"] = 0.1
-    store.commit(record)
+    name = f"{record.run_id}.{record.attempt}.parquet"
+    row_file.write(store.folder.inbox / name, [record.to_table()], one_row=True)
     assert averages_line(plan_table(tmp_path, view(runs, "demo")))["avg±SD"] == "80.0*"
 
 
@@ -549,3 +552,11 @@ def test_runs_that_something_else_began_are_counted(tmp_path):
     found = [note for note in notes(cells, cells.summary) if "continued from a checkpoint" in note]
 
     assert found == ["Begun by something else and continued from a checkpoint: code_digest=old (1 runs)."]
+
+
+@pytest.mark.parametrize("option", ["--results", "--plan", "--grid"])
+def test_a_table_is_of_one_folder_and_one_plan(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two the last one had been taken, without a word."""
+    with pytest.raises(SystemExit):
+        main(["--results", "a", option, "b", option, "c"])
+    assert f"{option} is given twice" in capsys.readouterr().err
