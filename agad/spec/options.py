@@ -23,6 +23,8 @@ class RunOptions:
         weights_dir: where the final weights are saved; None: they are not.
         eager: whether a GPU's updates and scoring are launched operation by operation, and not captured as CUDA
             graphs; the numbers are the same.
+
+    Raises ValueError for less than one thread.
     """
 
     device: str = "cpu"
@@ -35,3 +37,7 @@ class RunOptions:
     attempt: int = 1
     weights_dir: str | None = None
     eager: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads={self.threads!r}: give 1 or more, or None for torch's own number")

@@ -74,14 +74,21 @@ class RunRecord:
         status: one of STATUSES.
         values: column name -> value, for the columns of SCHEMA that are not identity or spec; what is left out is
             null. An unknown column is a KeyError.
+        made_for: the run_id that the values are of; `dataclasses.replace` with another spec is a ValueError.
     """
 
     spec: RunSpec
     attempt: int
     status: str
     values: dict[str, Any] = field(default_factory=dict)
+    made_for: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
+        if self.made_for not in ("", self.run_id):
+            raise ValueError(f"the values are of run {self.made_for}, not of {self.run_id}, the spec that is given now")
+        object.__setattr__(self, "made_for", self.run_id)
+        if self.attempt < 1:
+            raise ValueError(f"attempt {self.attempt!r}: attempts count from 1")
         if self.status not in STATUSES:
             raise ValueError(f"status {self.status!r} is none of {', '.join(STATUSES)}")
         for name in self.values:

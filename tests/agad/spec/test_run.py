@@ -197,3 +197,8 @@ def test_a_changed_spec_is_the_one_that_is_made_with_these_values() -> None:
     for wrong in ({"seed": -1}, {"seed": 1.5}, {"normal_class": 99}, {"gamma": 1}):
         with pytest.raises(SpecError):
             one.replace(**wrong)
+
+
+def test_a_run_has_a_thread_at_least() -> None:
+    with pytest.raises(ValueError, match="threads=0: give 1 or more"):
+        RunOptions(threads=0)

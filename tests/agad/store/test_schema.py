@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,17 @@ def test_the_command_prints_the_columns() -> None:
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     assert printed == rows_page.columns_as_markdown()
+
+
+def test_values_stay_those_of_the_run_that_they_were_made_for() -> None:
+    """A result that is put under another seed would stand in a table twice."""
+    one = record(spec(0), auroc=0.5)
+    assert dataclasses.replace(one, attempt=2, spec=spec(0), values={"auroc": 0.75}).run_id == one.run_id
+    with pytest.raises(ValueError, match=f"the values are of run {one.run_id}, not of"):
+        dataclasses.replace(one, spec=one.spec.replace(seed=one.spec.seed + 1))
+
+
+@pytest.mark.parametrize("attempt", [0, -1])
+def test_attempts_count_from_one(attempt: int) -> None:
+    with pytest.raises(ValueError, match="attempts count from 1"):
+        dataclasses.replace(record(spec(0), auroc=0.5), attempt=attempt)

@@ -35,6 +35,7 @@ def test_leakage_table_by_hand(tmp_path):
             ok_row(
                 spec,
                 last["eval"] + bump,
+                auroc_oracle=0.7 + bump,
                 auroc_eval_recal=last["eval_recal"],
                 auroc_batch_normals_first=last["batch_normals_first"],
                 auroc_batch_shuffled=0.8 + 0.12 * spec.normal_class,
