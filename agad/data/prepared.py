@@ -60,12 +60,13 @@ class Prepared(DataFacts):
     def __post_init__(self) -> None:
         check_arrays(self)
         arrays = (self.train_images, self.test_images, self.train_labels, self.test_labels)
-        digest, before, known = self.described or (self.digest, arrays, marks(self))
-        is_same = all(old is new for old, new in zip(before, arrays, strict=True)) and known == marks(self)
+        now = marks(self)
+        digest, before, known = self.described or (self.digest, arrays, now)
+        is_same = all(old is new for old, new in zip(before, arrays, strict=True)) and known == now
         if digest == self.digest and not is_same:
             object.__setattr__(self, "digest", digest_of(*arrays))
             object.__setattr__(self, "duplicates", {})  # nothing is known of them
-        object.__setattr__(self, "described", (self.digest, arrays, marks(self)))
+        object.__setattr__(self, "described", (self.digest, arrays, now))
 
     @property
     def identity(self) -> str:

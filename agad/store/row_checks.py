@@ -72,7 +72,10 @@ def contradiction(spec: RunSpec, status: str, row: Mapping[str, Any]) -> str | N
 
 
 def _auroc(labels: NDArray[np.integer], scores: NDArray[np.floating]) -> float:
-    """The share of pairs of a normal and an anomaly whose scores are in order, half of it where they are equal."""
+    """The share of pairs of a normal and an anomaly whose scores are in order, half of it where they are equal.
+
+    Another way to the number of agad.scoring.auroc, which lies above the store: a fault of either shows.
+    """
     _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(sizes) - (sizes - 1) / 2)[group]
     anomalies = int((labels == 1).sum())
