@@ -271,6 +271,7 @@ RUNS = {
     "table8": 3, "table9": 450, "fig2": 9, "fig3": 8, "fig4": 180, "fig6": 120, "fig6_dense": 120, "leakage": 30,
     "full": 3654, "floor": 300, "floor_labels": 900, "rivals_supervised": 3960, "rivals_semi": 250,
     "adgan_standin": 30, "selfsupervised": 300, "rivals_latent": 180, "density_semi": 190, "density_labels": 3840,
+    "changes": 210,
 }  # fmt: skip
 
 
@@ -312,9 +313,21 @@ def test_tables_share_runs(one: str, other: str, shared: int) -> None:
 def test_the_dense_figure_6_is_figure_6_with_enough_points_to_say_what_is_smooth() -> None:
     dense, plain = load_grid("fig6_dense").cells, load_grid("fig6").cells
 
-    assert [spec.replace(curve=plain[0].curve) for spec in dense] == list(plain)
-    assert {len(spec.curve_points) for spec in dense} == {24}
+    assert [spec.replace(curve=plain[0].curve) for cell in dense] == list(plain)
+    assert {len(spec.curve_points) for cell in dense} == {24}
     assert len(plain[0].curve_points) < ROUGH_FROM <= 24
+
+
+def test_a_change_is_one_field_of_the_leakage_grids_runs() -> None:
+    plain = {cell.normal_class: cell for cell in load_grid("leakage").cells}
+    differing = []
+    for cell in load_grid("changes").cells:
+        if cell.protocol == "one_vs_rest":
+            ours, before = cell.to_dict(), plain[cell.normal_class].to_dict()
+            differing.append({name for name in ours if ours[name] != before[name]} - {"curve_protocols"})
+    changed = [set(), {"latent_loss"}, {"init"}, {"discriminator"}, {"batch_size"}, {"updates"}]
+
+    assert differing == changed * 10
 
 
 def test_figure_2_compares_methods_on_the_same_anomalous_class() -> None:
