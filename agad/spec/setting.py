@@ -179,6 +179,7 @@ class Field:
             return self.kind(text)
         except (KeyError, ValueError):
             legal = "true or false" if self.kind is bool else f"of type {self.kind.__name__}"
+            legal += ", or none" if self.optional else ""
             raise SpecError(f"{self.name}={text!r} is not legal; it must be {legal}") from None
 
 

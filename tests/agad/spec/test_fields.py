@@ -239,3 +239,9 @@ def test_parse_value(name: str, text: str, value: object) -> None:
 def test_parse_value_refuses(name: str, text: str) -> None:
     with pytest.raises(SpecError, match=f"{name}="):
         parse_value(name, text)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("normal_class", "of type int, or none"), ("updates", "of type int")])
+def test_a_refusal_says_how_a_field_is_left_out(name: str, hint: str) -> None:
+    with pytest.raises(SpecError, match=f"it must be {hint}$"):
+        parse_value(name, "")
