@@ -45,30 +45,46 @@ def contradiction(spec: RunSpec, status: str, row: Mapping[str, Any]) -> str | N
 
     Milliseconds for 10,000 images: for who writes a row, not for who reads thousands.
     """
-    classes, labels, curve = row.get("test_class"), row.get("test_label"), row.get("curve_auroc_eval")
-    if classes is not None and labels is not None:
-        is_anomaly = (np.asarray(classes) == spec.target_class) == (spec.protocol == "leave_one_out")
-        if not np.array_equal(labels, is_anomaly):
-            return f"test_label is not what class {spec.target_class} and protocol={spec.protocol} make of test_class"
-    oracle = row.get("auroc_oracle")
+    return next(_contradictions(spec, status, row), None)
+
+
+def _contradictions(spec: RunSpec, status: str, row: Mapping[str, Any]) -> Iterator[str]:
+    if row.get("test_label") is not None:
+        yield from _of_labels(spec, row)
+    curve, oracle = row.get("curve_auroc_eval"), row.get("auroc_oracle")
     if curve is not None and oracle is not None and oracle != max(point for point in curve if point is not None):
-        return "auroc_oracle is not the largest of curve_auroc_eval"
+        yield "auroc_oracle is not the largest of curve_auroc_eval"
+    if status == "ok" and spec.task == "train" and spec.evaluate_test and row.get("auroc") is None:
+        yield "its status is ok, yet it has no auroc"
     for protocol in EVAL_PROTOCOLS:
         name = "auroc" if protocol == "eval" else f"auroc_{protocol}"
-        value, each = row.get(name), row.get(f"{name}_each")
-        if value is None:
-            continue
-        if status != "ok":
-            return f"its status is {status}, yet it has an {name}"
-        if each is not None and abs(value - np.mean(each)) > _ROUNDING:
-            return f"{name} is not the mean of {name}_each"
-        scores = row.get(f"scores_{protocol}")
-        if scores is None or labels is None:
-            continue
+        if row.get(name) is not None:
+            yield from _of_auroc(name, f"scores_{protocol}", status, row)
+
+
+def _of_labels(spec: RunSpec, row: Mapping[str, Any]) -> Iterator[str]:
+    labels, classes = np.asarray(row["test_label"]), row.get("test_class")
+    if classes is not None:
+        is_anomaly = (np.asarray(classes) == spec.target_class) == (spec.protocol == "leave_one_out")
+        if not np.array_equal(labels, is_anomaly):
+            yield f"test_label is not what class {spec.target_class} and protocol={spec.protocol} make of test_class"
+    for name, label in (("n_test_normal", 0), ("n_test_anomaly", 1)):
+        if row.get(name) not in (None, int((labels == label).sum())):
+            yield f"{name} is not how often test_label is {label}"
+
+
+def _of_auroc(name: str, its_scores: str, status: str, row: Mapping[str, Any]) -> Iterator[str]:
+    value, each, labels, scores = row[name], row.get(f"{name}_each"), row.get("test_label"), row.get(its_scores)
+    if isinstance(value, bool):
+        yield f"{name} is {value}, which is no number"
+    if status != "ok":
+        yield f"its status is {status}, yet it has an {name}"
+    if each is not None and abs(value - np.mean(each)) > _ROUNDING:
+        yield f"{name} is not the mean of {name}_each"
+    if scores is not None and labels is not None:
         found = _auroc(np.asarray(labels), np.asarray(scores, np.float32)) if len(scores) == len(labels) else np.nan
         if not abs((value if each is None else each[0]) - found) <= _ROUNDING:
-            return f"{name} is not that of test_label and scores_{protocol}, {found:.6f}"
-    return None
+            yield f"{name} is not that of test_label and {its_scores}, {found:.6f}"
 
 
 def _auroc(labels: NDArray[np.integer], scores: NDArray[np.floating]) -> float:

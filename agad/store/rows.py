@@ -79,7 +79,8 @@ class ResultStore:
 
         Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
         there is gone, or an AUROC is none, such as a percentage, or not that of the row's own scores, or of a run that
-        has not ended ok, or the labels are those of another class than the spec's.
+        has not ended ok, or missing in one that has, or the labels are those of another class than the spec's or
+        others than were counted.
         """
         table = record.to_table()
         wrong = row_checks.illegal_rows(table.select(_AUROCS), has_spec=False).get(0)

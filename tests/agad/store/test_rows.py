@@ -476,6 +476,11 @@ SCORED = {
         ),
         ("pruned", {}, "status is pruned, yet it has an auroc"),
         ("failed", {"auroc": None}, "status is failed, yet it has an auroc_batch_shuffled"),
+        ("ok", {"auroc": None}, "status is ok, yet it has no auroc"),
+        ("ok", {"auroc": True}, "auroc is True, which is no number"),
+        ("ok", {"auroc_batch1": False}, "auroc_batch1 is False"),
+        ("ok", {"n_test_normal": 3}, "n_test_normal is not how often test_label is 0"),
+        ("ok", {"n_test_anomaly": 1}, "n_test_anomaly is not how often test_label is 1"),
     ],
 )
 def test_a_row_that_contradicts_itself_is_not_stored(
