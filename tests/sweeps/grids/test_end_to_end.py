@@ -116,6 +116,7 @@ GRIDS = {
         select=[CLASS0],
         overrides=["updates=1", "batch_size=8"],
     ),
+    "changes": reduced(1, "tables/leakage.csv", select=[CLASS0, "init=torch"], overrides=["updates=1", "batch_size=8"]),
     "floor": reduced(
         5, "tables/others-averages.csv", select=[CLASS0, "dataset=mnist", "features=pixels"], overrides=[]
     ),
