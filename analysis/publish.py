@@ -2,6 +2,7 @@
 
     python -m analysis.publish --results results --plan results/plans/table2-….json --out reproduction/NAME
 
+Several plans, of one results folder or of several, become one, which is named after the folder of --out.
 The folder can be read like any other: `python -m analysis.tables --results reproduction/NAME`.
 """
 
@@ -13,9 +14,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from agad import console, files
 from agad.errors import AnalysisError
 from agad.plan.plan import Plan
+from agad.spec.datasets import is_plain_name
 from agad.store import row_file
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
@@ -27,23 +31,54 @@ PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
 _ROWS = "rows.parquet"
 
 
-def publish(results: Path, plan: Path, out: Path) -> int:
-    """Copy the plan file and the rows of its runs to `out`, and return the number of rows.
+def publish(results: Sequence[Path], plans: Sequence[Path], out: Path) -> int:
+    """Write the plans as one, and the rows of its runs, to `out`; returns the number of rows.
 
-    AnalysisError, one line, where there is none, and where `out` holds other rows.
+    Several plans become one that is named after `out`. AnalysisError, one line, where there is no row, where a
+    run has rows in two results folders, and where `out` holds other rows.
     """
-    columns = [name for name in (*LIGHT_COLUMNS, *CURVE_COLUMNS) if name not in PRIVATE_COLUMNS]
-    rows = ResultStore(results).read(columns, run_ids=set(Plan.load(plan).run_ids))
-    if not rows.num_rows:
-        raise AnalysisError(f"{results} holds no row of {plan.name}")
+    plan = joined([Plan.load(path) for path in plans], out.name)
+    rows = _rows(results, plan)
     folder = ResultsFolder(out)
-    _check_free(folder, plan.name)
+    file = plans[0].name if len(plans) == 1 else folder.plan(plan.name).name
+    _check_free(folder, file)
     folder.base.mkdir(parents=True, exist_ok=True)
     folder.plans.mkdir(exist_ok=True)
-    target = folder.base / _ROWS
-    files.replace_atomically(target, lambda path: row_file.write(path, [rows], columns))
-    files.replace_atomically(folder.plans / plan.name, lambda path: shutil.copyfile(plan, path))
+    files.replace_atomically(folder.base / _ROWS, lambda path: row_file.write(path, [rows], rows.column_names))
+    if len(plans) == 1:
+        files.replace_atomically(folder.plans / file, lambda path: shutil.copyfile(plans[0], path))
+    else:
+        files.replace_text(folder.plans / file, plan.to_json())
     return int(rows.num_rows)
+
+
+def joined(plans: Sequence[Plan], name: str) -> Plan:
+    """The only plan, or one of all their runs: its grid is `name`, its overrides those that all have.
+
+    AnalysisError, one line, for a name that cannot be a grid's, and for plans that know more than their runs.
+    """
+    if len(plans) == 1:
+        return plans[0]
+    if not is_plain_name(name):
+        raise AnalysisError(f"{name!r} cannot name a plan; use letters, digits, _, - and dots for the folder of --out")
+    if other := next((plan.name for plan in plans if plan.study is not None or plan.tuned is not None), None):
+        raise AnalysisError(f"{other} is of a study; publish it by itself")
+    common = tuple(one for one in plans[0].overrides if all(one in plan.overrides for plan in plans))
+    specs = dict.fromkeys(spec for plan in plans for spec in plan.specs)
+    codes = {plan.code for plan in plans}
+    return Plan(name, common, (), tuple(specs), codes.pop() if len(codes) == 1 else "")
+
+
+def _rows(results: Sequence[Path], plan: Plan) -> pa.Table:
+    columns = [name for name in (*LIGHT_COLUMNS, *CURVE_COLUMNS) if name not in PRIVATE_COLUMNS]
+    tables = [ResultStore(path).read(columns, run_ids=set(plan.run_ids)) for path in results]
+    rows = pa.concat_tables(tables)
+    ids = rows["run_id"].to_pylist()
+    if not ids:
+        raise AnalysisError(f"{', '.join(map(str, results))} holds no row of {plan.name}")
+    if twice := next((one for n, one in enumerate(ids) if one in ids[:n]), None):
+        raise AnalysisError(f"run {twice} has a row in two of the results folders; give --results one of them")
+    return rows
 
 
 def _check_free(folder: ResultsFolder, plan: str) -> None:
@@ -59,8 +94,8 @@ def _check_free(folder: ResultsFolder, plan: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: 0, or 2 with one line that says what is wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
-    parser.add_argument("--results", type=console.path, required=True)
-    parser.add_argument("--plan", type=console.path, required=True)
+    parser.add_argument("--results", type=console.path, required=True, nargs="+")
+    parser.add_argument("--plan", type=console.path, required=True, nargs="+")
     parser.add_argument("--out", type=console.path, required=True)
     options = parser.parse_args(arguments)
     return console.run(lambda: _publish(options))

@@ -69,3 +69,42 @@ def test_a_folder_of_other_rows_is_not_published_into(
     assert publish(folder, other, tmp_path / "out") == 2
     assert ResultStore(tmp_path / "out").read(["run_id"]).num_rows == len(SPECS)
     assert capsys.readouterr().err.count("is the results folder of something else") == 2
+
+
+def publish_all(folders: list[Path], plans: list[Path], out: Path) -> int:
+    return main(["--results", *map(str, folders), "--plan", *map(str, plans), "--out", str(out)])
+
+
+def test_several_plans_of_several_folders_are_published_as_one(results: tuple[Path, Path], tmp_path: Path) -> None:
+    """What the launches share is an override of the whole; a run that two plans have is one run."""
+    folder, _ = results
+    first = Plan("demo", ("lr=1e-4", "updates=4"), ("seed=0",), SPECS, "code").save(folder)
+    ResultStore(tmp_path / "more").commit(record(spec(seed=7), auroc=0.75))
+    second = Plan("table2", ("updates=4",), (), (SPECS[1], spec(seed=7)), "code").save(tmp_path / "more")
+    out = tmp_path / "both"
+
+    assert [publish_all([folder, tmp_path / "more"], [first, second], out) for _ in range(2)] == [0, 0]
+    (path,) = (out / "plans").iterdir()
+    whole = Plan.load(path)
+    assert (whole.grid, whole.title, whole.specs) == ("both", "both (updates=4)", (*SPECS, spec(seed=7)))
+    assert whole.code == "code"
+    assert sorted(ResultStore(out).read(["auroc"])["auroc"].to_pylist()) == [0.25, 0.25, 0.75]
+
+
+def test_what_cannot_be_one_plan_is_one_line(
+    results: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, plan = results
+    other = Plan("other", (), (), (spec(seed=9),), "code").save(folder)
+    studied = Plan("demo", (), (), SPECS, "code", study="mine").save(folder)
+    ResultStore(tmp_path / "more").commit(record(spec(seed=9), auroc=0.75))
+    for folders, plans, name, said in [
+        ([folder], [plan, studied], "out", "study-mine is of a study; publish it by itself"),
+        ([folder], [plan, other], "o u t", "'o u t' cannot name a plan"),
+        ([folder, tmp_path / "more"], [plan, other], "out", f"run {spec(seed=9).run_id} has a row in two of"),
+    ]:
+        assert publish_all(folders, plans, tmp_path / name) == 2
+        message = capsys.readouterr().err
+        assert said in message
+        assert message.count("\n") == 1
+        assert not (tmp_path / name).exists()
