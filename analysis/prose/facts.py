@@ -217,6 +217,13 @@ def _paper(cells: Cells, _: Points) -> float:
     return float(cells.summary["paper_avg"].iloc[0])
 
 
+def _setting(cells: Cells, _: Points, field: str) -> float:
+    value = cells.rows[0][field]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise AnalysisError(f"{field} is {value!r}, which is no number")
+    return float(value)
+
+
 def _runs(cells: Cells, _: Points) -> float:
     return float(len(cells.ok))
 
@@ -240,6 +247,7 @@ MEASURES: dict[str, Callable[..., float | None]] = {
     "distance": _distance,
     "contrast": _contrast,
     "paper": _paper,
+    "setting": _setting,
     "runs": _runs,
 }
 """`mean PROTOCOL`, `sd PROTOCOL` (among classes), `class NUMBER PROTOCOL`, `above PROTOCOL` (classes above 50),
@@ -247,4 +255,5 @@ MEASURES: dict[str, Callable[..., float | None]] = {
 seeds), `best PROTOCOL [CLASS]` (best of the curve), `points` (of it), `at UPDATE PROTOCOL`; `order [PART]` and `gain
 [PART]`: normals first over shuffled and over eval (PART: low, high, up, of or p); `worth PROTOCOL OVER [PART]`:
 likewise of any two; `best_gain PROTOCOL [PART]`: the best of the curve over the last update;
-`rank PROTOCOL [low|high]`; `distance PROTOCOL`; `contrast PROTOCOL [low|high]`; `paper`; `runs`."""
+`rank PROTOCOL [low|high]`; `distance PROTOCOL`; `contrast PROTOCOL [low|high]`; `paper`;
+`setting FIELD` (a number of the spec); `runs`."""

@@ -42,6 +42,7 @@ def test_means_gains_and_classes_are_those_of_the_rows(facts: Facts) -> None:
     assert facts.number("gamma0 class 8 eval dataset=cifar10") == pytest.approx(ship)
     assert facts.number("unetpp runs") == 10
     assert facts.number("unetpp paper") == 98.3
+    assert facts.number("unetpp setting updates") == 800
 
 
 def test_seeds_and_gains_of_any_two_protocols_are_those_of_the_rows(facts: Facts) -> None:
@@ -83,6 +84,9 @@ def test_the_curve_of_the_last_update_is_the_result(facts: Facts) -> None:
         ("gamma0 mean batch17 dataset=cifar10", "batch17"),
         ("seeds contrast eval", "no pair"),
         ("unetpp at 3 eval", "no such number"),
+        ("unetpp setting backbone", "backbone is 'unetpp', which is no number"),
+        ("unetpp setting evaluate_test", "evaluate_test is True, which is no number"),
+        ("unetpp setting epochs", "epochs"),
     ],
 )
 def test_a_question_without_an_answer_is_one_line(question: str, says: str, facts: Facts) -> None:
