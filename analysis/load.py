@@ -45,23 +45,18 @@ class Rows:
     @property
     def differing(self) -> Mapping[str, float]:
         """Runs whose ok rows do not agree, in one folder or between several (agad.store.repeats.differences)."""
-        own = [store.differing for store in self._stores]
-        return {
-            run_id: max(found[run_id] for found in (*own, self._between) if run_id in found)
-            for run_id in {*self._between}.union(*own)
-        }
+        return self._stores[0].differing if len(self._stores) == 1 else self._of_all
 
     @cached_property
-    def _between(self) -> Mapping[str, float]:
+    def _of_all(self) -> Mapping[str, float]:
+        """Of all ok rows, also those that count in none of the folders: a choice was made among them too."""
         import pyarrow as pa
 
         from agad.store import repeats
 
-        if len(self._stores) == 1:
-            return {}
-        keys = pa.concat_tables([store.read(("run_id", "status")) for store in self._stores])
+        keys = pa.concat_tables([store.read_every(("run_id", "status")) for store in self._stores])
         several = repeats.repeated(keys["run_id"], keys["status"])
-        rows = [store.read(repeats.NUMBERS, several) for store in self._stores] if several else []
+        rows = [store.read_every(repeats.NUMBERS, several) for store in self._stores] if several else []
         return repeats.differences(pa.concat_tables(rows)) if rows else {}
 
     def __str__(self) -> str:

@@ -78,9 +78,7 @@ class ResultStore:
         """Write the record's row durably; False, and nothing is written, if that attempt has a row.
 
         Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
-        there is gone, or an AUROC is none, such as a percentage, or not that of the row's own scores, or of a run that
-        has not ended ok, or missing in one that has, or the labels are those of another class than the spec's or
-        others than were counted.
+        there is gone, and for a row that contradicts itself: its AUROCs, labels, counts, status and spec.
         """
         table = record.to_table()
         wrong = row_checks.illegal_rows(table.select(_AUROCS), has_spec=False).get(0)
@@ -183,16 +181,16 @@ class ResultStore:
             if name not in SCHEMA.names:
                 raise KeyError(f"no column {name!r} in the rows")
         keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
-        table = self._read_all([*wanted, *keys], None if run_ids is None else ids_of(run_ids))
+        table = self.read_every([*wanted, *keys], None if run_ids is None else ids_of(run_ids))
         several = repeats.repeated(table["run_id"], table["status"])
-        self.differing = repeats.differences(self._read_all(list(repeats.NUMBERS), several)) if several else {}
+        self.differing = repeats.differences(self.read_every(repeats.NUMBERS, several)) if several else {}
         return table.take(_counting(table)).select(wanted)
 
     def read_tries(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of all attempts, also failed ones that a later attempt made good; (run_id, attempt) once."""
         wanted = list(columns if columns is not None else LIGHT_COLUMNS)
         keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
-        table = self._read_all([*wanted, *keys], None)
+        table = self.read_every([*wanted, *keys])
         return table.take(_distinct(table)).select(wanted)
 
     def tries(self) -> Mapping[str, tuple[Try, ...]]:
@@ -221,7 +219,8 @@ class ResultStore:
         self.damaged = tuple(Damaged(p, self._damage[p]) for p in sorted(paths) if p in self._damage)
         self.unchecked = tuple(p for p in sorted(paths) if p in self._without_checksums)
 
-    def _read_all(self, columns: list[str], run_ids: set[str] | None) -> pa.Table:
+    def read_every(self, columns: Sequence[str], run_ids: set[str] | None = None) -> pa.Table:
+        """All rows that lie in files, copies and those that do not count too."""
         keep = None if run_ids is None else pa.array(sorted(run_ids), pa.string())
 
         def load(path: Path) -> pa.Table | None:
@@ -233,8 +232,8 @@ class ResultStore:
                 table = table.filter(pc.is_in(table["run_id"], value_set=keep))
             return table
 
-        schema = pa.schema([SCHEMA.field(name) for name in columns])
-        return pa.concat_tables([schema.empty_table(), *(t for t in self._snapshot(load) if t is not None)])
+        empty = pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
+        return pa.concat_tables([empty, *(t for t in self._snapshot(load) if t is not None)])
 
     def _snapshot(self, load: Any) -> list[Any]:
         """`load(path)` of every file that holds rows, as of one moment; sets `damaged`.

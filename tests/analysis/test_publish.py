@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,24 @@ def test_what_cannot_be_one_plan_is_one_line(
         assert said in message
         assert message.count("\n") == 1
         assert not (tmp_path / name).exists()
+
+
+def test_rows_that_contradict_each_other_or_are_torn_are_not_published(
+    results: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of two hosts' folders that were copied together: the published one would hold one of each, without a word."""
+    folder, plan = results
+    other = ResultStore(tmp_path / "other")
+    other.commit(record(SPECS[0], auroc=0.75))
+    other.compact()
+    shutil.copytree(other.base, folder / "base", dirs_exist_ok=True)
+    assert publish(folder, plan, tmp_path / "out") == 2
+    assert "1 run has several finished rows that differ" in capsys.readouterr().err
+
+    (file,) = (folder / "base").iterdir()
+    file.write_bytes(file.read_bytes()[:-9])
+    assert publish(folder, plan, tmp_path / "out") == 2
+    assert "sets the file aside" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    file.unlink()
+    assert publish(folder, plan, tmp_path / "out") == 0
