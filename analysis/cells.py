@@ -40,7 +40,7 @@ RUN_COLUMNS = (
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
     *("resumed_from", "host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
-    *("class_names", "data_notes"),
+    *("class_names", "data_notes", "tuned_by"),
 )
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
 
@@ -61,6 +61,7 @@ class Cells:
         differing: runs with several ok rows that do not agree (agad.store.repeats.differences).
         plan_code_digest: of the sources that made the plan; None if unknown.
         tunings: the studies that found values of some runs.
+        planned: whether a plan says which runs are wanted; else those that have rows.
         margin: within which a mean counts as the paper's, in percentage points.
     """
 
@@ -74,6 +75,7 @@ class Cells:
     margin: float = stats.MARGIN
     unchecked: int = 0
     differing: Mapping[str, float] = field(default_factory=dict)
+    planned: bool = True
 
     @cached_property
     def ok(self) -> pd.DataFrame:
@@ -198,7 +200,14 @@ def read_all(results: Results) -> Cells:
         torn = f" that can be read; {damaged[0]}" if damaged else ""
         raise EmptyResultsError(f"{store}: no plan and no row{torn}")
     title = ", ".join(path.name for path in store.paths)
-    return replace(of_rows(rows, title), damaged=damaged, unchecked=len(store.unchecked), differing=store.differing)
+    return replace(with_store(of_rows(rows, title), store), damaged=damaged)
+
+
+def with_store(cells: Cells, store: Rows) -> Cells:
+    """Cells of rows alone, with what their reading showed of the files and of other rows of their runs."""
+    run_ids = set(cells.runs["run_id"])
+    differing = {run_id: apart for run_id, apart in store.differing.items() if run_id in run_ids}
+    return replace(cells, damaged=damaged_files(store), unchecked=len(store.unchecked), differing=differing)
 
 
 def _specs_of_rows(paths: Sequence[Path]) -> list[RunSpec]:
@@ -221,7 +230,7 @@ def of_rows(rows: pa.Table, title: str) -> Cells:
     normal, abnormal = rows["normal_class"].to_pandas(), rows["abnormal_class"].to_pandas()
     runs = rows.select([*RUN_COLUMNS, "seed"]).to_pandas().assign(row=index, known=table_rows.NO_CLASS)
     runs["class"] = np.where(one_vs_rest, normal, abnormal).astype(int)
-    return _cells(title, distinct, runs)
+    return replace(_cells(title, distinct, runs), planned=False)
 
 
 def damaged_files(store: Rows) -> tuple[str, ...]:

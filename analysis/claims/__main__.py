@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agad import console, files
 
+from ..tables.footnotes import cautions
 from .short import short_claims
-from .table import CSV_BEGINS, claims_table, findings
+from .table import CSV_BEGINS, claims_table, findings_and_cells
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print(options: argparse.Namespace) -> int:
     if options.out:
         console.check_target("--out", options.out, CSV_BEGINS)
-    found = findings(options.folders)
+    found, cells = findings_and_cells(options.folders)
     sheet = short_claims(found) if options.short else claims_table(found)
+    sheet = replace(sheet, notes=(*sheet.notes, *cautions(cells)))
     if options.out:
         files.replace_text(options.out, sheet.to_csv())
     print(sheet.to_markdown())

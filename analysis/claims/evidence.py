@@ -80,7 +80,7 @@ def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evid
     rows = rows.filter(rows["evaluate_test"])
     if not rows.num_rows:
         raise EmptyResultsError(f"{store}: no row with a test score")
-    cells = cells_of.of_rows(rows, "claims")
+    cells = cells_of.with_store(cells_of.of_rows(rows, "claims"), store)
     runs = cells.ok.merge(_measures(store, cells), left_on="run_id", right_index=True, how="left")
     groups: dict[str, list[int]] = {}
     for index, values in enumerate(cells.rows):

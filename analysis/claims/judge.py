@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agad.spec.fields import json_defaults
+from agad.spec.fields import CELL_FIELDS, json_defaults
 
 from .. import stats
 from ..paper import numbers as paper
@@ -123,6 +123,12 @@ def _can_decide(effect: Effect, classes: int) -> bool:
 _Measured = tuple[Place, tuple[str, ...], dict[str, Effect]]
 
 
+_SAME_QUESTION = {"protocol": "one_vs_rest", "task": "train"}
+"""What the paper's tables are about, whatever else the runs of a comparison have in common."""
+_OF_NETS = ("generator_norm", "upsampling", "batch_norm")
+"""Fields that make other nets of a generator, which have other sizes and speeds."""
+
+
 def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
     for group in evidence.values():
         match = find_match(group.values, (test.table,))
@@ -147,7 +153,7 @@ def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
     for group in evidence.values():
         values = group.values
         place = (values["dataset"], values["gamma"])
-        wanted = {**test.fields, test.name: test.variant}
+        wanted = {**_SAME_QUESTION, **test.fields, test.name: test.variant}
         if place not in test.places or any(values[name] != of for name, of in wanted.items()):
             continue
         other = evidence.get(key_of(values, **{test.name: test.baseline}))
@@ -159,7 +165,7 @@ def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
             if (effect := _gain(group, other, name, test)) is not None
         }
         if effects:
-            yield place, _settings(values), effects
+            yield place, _settings(values, (test.name, *test.fields)), effects
 
 
 def _columns(measure: str) -> dict[str, str]:
@@ -212,9 +218,10 @@ def _p_value(distance: float, error: float, degrees: float) -> float:
     return 2 * float(stdtr(degrees, -abs(distance) / error))
 
 
-def _settings(values: Mapping[str, Any]) -> tuple[str, ...]:
-    names = ("updates", "precision", "eval_precision", "bn_update", "seed_scope", paper.BATCH_FIELD)
-    return _changed(values, names)
+def _settings(values: Mapping[str, Any], but: Collection[str] = ()) -> tuple[str, ...]:
+    """Each field that differs from its default, but for those of the claim, the place, the class and the curve."""
+    known = {"dataset", "gamma", *but, *paper.QUIET_FIELDS, *CELL_FIELDS}
+    return _changed(values, [name for name in json_defaults() if name not in known])
 
 
 def _changed(values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
@@ -231,19 +238,28 @@ def _orders(claim: Claim, test: Orders, evidence: Evidence) -> Finding:
         return Finding(claim, None, (), {}, NOT_TESTED, words)
     numbers = list(found.values())
     rising = all(low < high for low, high in itertools.pairwise(numbers))
-    return Finding(claim, None, (), {}, HOLDS if rising else DOES_NOT, words)
+    changed = {text for group in _nets(test, evidence) for text in _changed(group.values, _OF_NETS)}
+    return Finding(claim, None, tuple(sorted(changed)), {}, HOLDS if rising else DOES_NOT, words)
+
+
+def _nets(test: Orders, evidence: Evidence) -> list[Group]:
+    """Runs of AGAD with one of the generators, the naive one with the latent of Table 7."""
+    latent = json_defaults()["naive_latent"]
+    return [
+        group
+        for group in evidence.values()
+        if group.values["method"] == "agad"
+        and group.values["backbone"] in test.backbones
+        and group.values["naive_latent"] == latent
+    ]
 
 
 def _measured_alike(test: Orders, evidence: Evidence) -> Any:
     """The column by backbone, of images and machines for which all backbones were measured that were at all."""
-    fields = ("backbone", "dataset", "image_size")
-    runs = [
-        group.runs.assign(**{name: group.values[name] for name in fields})
-        for group in evidence.values()
-        if group.values["method"] == "agad" and group.values["backbone"] in test.backbones
-    ]
+    fields = ("backbone", "dataset", "image_size", *_OF_NETS)
+    runs = [group.runs.assign(**{name: group.values[name] for name in fields}) for group in _nets(test, evidence)]
     if not runs:
         return pd.DataFrame({name: [] for name in (*fields, test.column)}).groupby("backbone")[test.column]
     every = pd.concat(runs).dropna(subset=[test.column])
-    of_place = every.groupby(list(test.alike), dropna=False)["backbone"].transform("nunique")
+    of_place = every.groupby([*test.alike, *_OF_NETS], dropna=False)["backbone"].transform("nunique")
     return every[of_place == every["backbone"].nunique()].groupby("backbone")[test.column]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from agad.spec import datasets
 
+from ..cells import Cells
 from ..curves import ROUGH_FROM
 from ..load import Results
 from ..paper.numbers import CLASS_COUNTS
@@ -39,8 +40,15 @@ def findings(
     Raises:
         AnalysisError: no row, or rows that cannot share a table.
     """
-    evidence, _ = read(results, run_ids)
-    return [finding for claim in claims for finding in judge(claim, evidence)]
+    return findings_and_cells(results, run_ids, claims)[0]
+
+
+def findings_and_cells(
+    results: Results, run_ids: Collection[str] | None = None, claims: Sequence[Claim] = CLAIMS
+) -> tuple[list[Finding], Cells]:
+    """The same, and the cells that they are of, with what is known of their rows (see tables.footnotes.cautions)."""
+    evidence, cells = read(results, run_ids)
+    return [finding for claim in claims for finding in judge(claim, evidence)], cells
 
 
 def claims_table(found: Sequence[Finding]) -> Sheet:

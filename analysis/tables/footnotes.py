@@ -143,20 +143,39 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
 def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What a reader must know of the whole table, one sentence each."""
     yield coverage(cells, summary)
-    yield from dict.fromkeys(map(tuned_sentence, cells.tunings))
+    yield from tunings(cells)
     yield from _failures(cells)
     yield from _defaults(cells)
     yield from _assumptions(cells, summary)
     yield from _provenance(cells)
+    yield from _files(cells)
+
+
+def cautions(cells: Cells) -> Iterator[str]:
+    """What of that holds of numbers made from the rows, in whatever form."""
+    yield from tunings(cells)
+    yield from data_notes(cells)
+    yield from _provenance(cells)
+    yield from _files(cells)
+
+
+def _files(cells: Cells) -> Iterator[str]:
     if cells.unchecked:
-        yield (
-            f"{cells.unchecked} {'file' if cells.unchecked == 1 else 'files'} of rows without checksums (of an older "
-            "agad): most damage to their numbers cannot be seen."
-        )
+        files = "file" if cells.unchecked == 1 else "files"
+        why = "of rows without checksums (of an older agad): most damage to their numbers cannot be seen."
+        yield f"{cells.unchecked} {files} {why}"
     if cells.differing:
         yield repeats.sentence(cells.differing)
-    for damaged in cells.damaged:
-        yield f"Not readable and passed over: {damaged}."
+    yield from (f"Not readable and passed over: {damaged}." for damaged in cells.damaged)
+
+
+def tunings(cells: Cells) -> Iterator[str]:
+    """How labels were used for values of the spec: as plans say it, and of rows without such a plan as they do."""
+    yield from dict.fromkeys(map(tuned_sentence, cells.tunings))
+    known = {tuned.text for tuned in cells.tunings}
+    counts = Counter(text for text in cells.ok["tuned_by"].dropna() if text not in known)
+    for text, count in sorted(counts.items()):
+        yield f"{count} {'run has' if count == 1 else 'runs have'} values of a study: {text}."
 
 
 def tuned_sentence(tuned: Tuned) -> str:
@@ -174,6 +193,8 @@ def tuned_sentence(tuned: Tuned) -> str:
 def coverage(cells: Cells, summary: pd.DataFrame) -> str:
     """How many of the runs that are wanted there are."""
     total, ok = int(summary["wanted"].sum()), int(summary["ok"].sum())
+    if not cells.planned:
+        return f"No plan says which runs are missing: of {total} that have rows {ok} are ok."
     if cells.complete:
         return f"Complete: all {total} runs are ok."
     counts = {name: int(summary[name].sum()) for name in STATUSES if name != "ok"}

@@ -148,3 +148,21 @@ def test_an_attempt_that_failed_beside_a_finished_one_is_no_difference(tmp_path)
     store.commit(ok_row(spec, 0.5))
     store.commit(failed_row(spec, attempt=2))
     assert differing(tmp_path) == ""
+
+
+def test_that_a_study_found_values_is_said_without_its_plan_too(tmp_path):
+    """Rows that were copied alone, or whose values a second plan was given by hand."""
+    store, said = ResultStore(tmp_path), "tuned with labels: trial 3 of 9 of study mine"
+    planned = specs((0, 1), seeds=(0,))
+    commit_all(store, planned, drawn, {"tuned_by": said})
+    sentence = f"2 runs have values of a study: {said}."
+    for _ in ("rows alone", "a plan by hand"):
+        cells = read_all(tmp_path)
+        assert sentence in list(notes(cells, cells.summary))
+        Plan("table2", (), (), tuple(planned)).save(tmp_path)
+
+
+def test_without_a_plan_nothing_is_called_complete(tmp_path):
+    commit_all(ResultStore(tmp_path), specs((0, 1), seeds=(0,)), drawn)
+    cells = read_all(tmp_path)
+    assert next(notes(cells, cells.summary)) == "No plan says which runs are missing: of 2 that have rows 2 are ok."

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from agad.spec.fields import json_defaults
+from agad.store.rows import ResultStore
 from analysis import stats
 from analysis.claims import judge as judge_module
 from analysis.claims.__main__ import main
@@ -19,6 +20,7 @@ from analysis.claims.table import CSV_BEGINS, claims_table, findings
 from analysis.paper.numbers import BATCH_FIELD
 from analysis.summary import AUROC_COLUMNS, CELL
 from tests.conftest import ROOT
+from tests.helpers.analysis_rows import ok_row, specs
 
 CONTEXT = Claim("context", "", "", Gains("adversarial_context", "on", "off", (("cifar10", 0.0),), {"backbone": "unet"}))
 WITHIN = Claim(
@@ -114,6 +116,38 @@ def test_beats_keeps_batches_of_different_sizes_apart():
     assert gains[1] - gains[0] == pytest.approx(40, abs=1)
 
 
+def test_leave_one_out_is_another_question():
+    """Its classes are anomalies in turn, which the paper's tables are not about."""
+    on, off = (
+        replace(one, values={**one.values, "protocol": "leave_one_out"})
+        for one in (group({"": 0.1}, "on"), group({}, "off"))
+    )
+    assert result_of(CONTEXT, on, off) == NOT_TESTED
+
+
+def test_every_setting_that_is_not_the_default_is_said():
+    """Of what a claim compares, the place, the class and the curve nothing."""
+    changed = {"lr": 0.02, "lambda_con": 1.0, "updates": 2, "curve": [1], "gamma": 0.0}
+    on, off = (replace(one, values={**one.values, **changed}) for one in (group({"": 0.1}, "on"), group({}, "off")))
+    (found,) = judged(CONTEXT, on, off)
+    assert found.settings == ("lambda_con=1.0", "updates=2", "lr=0.02")
+
+
+def test_what_is_known_of_the_rows_stands_under_the_claims(tmp_path, capsys):
+    """As under every table: rows that differ, values of a study, files that cannot be read."""
+    one, other = ResultStore(tmp_path / "one"), ResultStore(tmp_path / "other")
+    (spec,) = specs((0,), seeds=(0,))
+    one.commit(ok_row(spec, 0.5, tuned_by="tuned with labels: trial 3 of 9 of study mine"))
+    other.commit(ok_row(spec, 0.75))
+    (other.inbox / "torn.1.parquet").write_bytes(b"PAR1")
+    for form in ([], ["--short"]):
+        assert main([str(one.path), str(other.path), *form]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "1 run has several finished rows that differ" in said
+        assert "1 run has values of a study: tuned with labels: trial 3 of 9 of study mine." in said
+        assert "Not readable and passed over: torn.1.parquet" in said
+
+
 FAST = Claim("", "", "", Orders("inference_ms_batch1", ("naive", "unet"), "ms", 1.0, ("image_size", "device_name")))
 
 
@@ -128,6 +162,21 @@ def test_times_of_other_machines_or_images_are_in_no_order(device, size, result)
         for one, (name, of) in zip(timed, sizes.items(), strict=True)
     ]
     assert result_of(FAST, *timed) == result
+
+
+def test_times_of_other_nets_are_in_no_order():
+    """Without batch norm a generator is faster; where all are without it they are judged, which is said."""
+    timed = [group({}, "on", classes=1) for _ in range(2)]
+    for one, milliseconds in zip(timed, (1.0, 2.0), strict=True):
+        one.runs[["inference_ms_batch1", "device_name"]] = milliseconds, "a"
+    naive, unet = (
+        replace(one, values={**one.values, "backbone": name})
+        for one, name in zip(timed, ("naive", "unet"), strict=True)
+    )
+    bare = {"generator_norm": "none"}
+    assert result_of(FAST, naive, replace(unet, values={**unet.values, **bare})) == NOT_TESTED
+    (found,) = judged(FAST, *(replace(one, values={**one.values, **bare}) for one in (naive, unet)))
+    assert (found.result, found.settings) == (HOLDS, ("generator_norm=none",))
 
 
 def test_out_overwrites_no_file_of_another_kind(tmp_path, demo, capsys):
