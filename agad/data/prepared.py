@@ -186,7 +186,7 @@ def _locate(
         if not download:
             raise absent from None
         source = find_source(dataset, data_root, download=True)
-    folder = folders.folder_of(root, dataset, image_size, content_digest(source.stamps, root))
+    folder = folders.folder_of(root, dataset, image_size, content_digest(source.stamps, root, source.notes))
     if folders.read_meta(folder) is None:
         _prepare(dataset, image_size, source, folder, data_root)
     return folder, ()
@@ -233,7 +233,8 @@ def _prepare(dataset: str, image_size: int, source: Source, folder: Path, data_r
     with folders.new_folder(folder) as temporary:
         write_prepared(content, temporary, dataset, image_size, cached_as=folder.name)
         # The folder's name stands for the raw files as they were found, which a running download may have changed.
-        if find_source(dataset, data_root).stamps != source.stamps:
+        now = find_source(dataset, data_root)
+        if (now.stamps, now.notes) != (source.stamps, source.notes):
             raise DataError(f"{dataset}: the raw data changed while they were being read; start again")
 
 

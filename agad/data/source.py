@@ -97,10 +97,12 @@ class Source:
     Attributes:
         stamps: those of every file that the content depends on, sorted by name.
         read: reads the content; raises DataError for files that are truncated or not what they should be.
+        notes: those of the content that depend on what lies beside these files, such as images that are left out.
     """
 
     stamps: tuple[Stamp, ...]
     read: Callable[[], Content]
+    notes: tuple[str, ...] = ()
 
 
 def stamp(path: Path, root: Path) -> Stamp:

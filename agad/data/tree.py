@@ -205,7 +205,7 @@ def tree_source(
         seen = Seen()
         return Content(known, class_names, _part(train, seen), _part(test, seen), notes, seen.notes)
 
-    return Source(tuple(sorted(file.stamp for file in files)), read)
+    return Source(tuple(sorted(file.stamp for file in files)), read, notes)
 
 
 def _part(classes: Sequence[Sequence[ImageFile]], seen: Seen) -> Part:

@@ -21,8 +21,17 @@ _SETTLED_SECONDS = 2.0
 _THREADS = 8
 
 
-def content_digest(stamps: Sequence[Stamp], cache: Path) -> str:
-    """SHA-256 over the names and contents of raw files: 64 hexadecimal digits.
+def content_digest(stamps: Sequence[Stamp], cache: Path, notes: Sequence[str] = ()) -> str:
+    """SHA-256 over the names and contents of raw files, and over notes where there are any: 64 hexadecimal digits.
+
+    Prepared data keep their notes, which may be about other files than these: other notes are other prepared data.
+    """
+    digest = _files_digest(stamps, cache)
+    return hashlib.sha256(json.dumps([digest, *notes]).encode()).hexdigest() if notes else digest
+
+
+def _files_digest(stamps: Sequence[Stamp], cache: Path) -> str:
+    """SHA-256 over the names and contents of raw files.
 
     Two folders whose files have the same names, sizes and times still differ where a byte does. The digest is recorded
     in the cache under all that the stamps say, the time of change and the inode included, which no copying tool

@@ -96,6 +96,19 @@ def test_other_files_are_counted_and_hidden_ones_passed_over(places, screws):
     assert prepared.notes == ("2 files that are no images are ignored (1 .db, 1 .txt)",)
 
 
+def test_notes_are_those_of_the_tree_as_it_is(places, screws):
+    """What is left out is no file that the images depend on, and may come and go after they were prepared."""
+    before = open_prepared("folder:screws", 32, **places)
+    photo = screws / "test" / "good" / "photo.heic"
+    photo.write_bytes(b"x")
+    (said,) = open_prepared("folder:screws", 32, **places).notes
+    assert ".heic" in said
+    photo.unlink()
+    after = open_prepared("folder:screws", 32, **places)
+    assert (before.notes, after.notes) == ((), ())
+    assert before.digest == after.digest
+
+
 def test_images_beside_the_folders_of_classes_are_counted(places, screws):
     """At the top and in each part: they are of no class, and may have been meant to be of one."""
     for folder in (screws, screws / "train", screws / "test"):
