@@ -91,9 +91,10 @@ class Masks:
     normal: str
 
     def of(self, path: str) -> NDArray[np.bool_] | None:
-        """The mask of an image (H, W), all clear where its kind is normal; None where no mask belongs to it.
+        """The mask of an image (H, W); None where an anomaly has none, or where no masks lie beside the folder.
 
-        So of anomalies that nobody marked nothing is counted: their pixels are not clear.
+        A normal image without a mask is all clear, also where a folder for such masks stands there, empty or not. Of
+        anomalies that nobody marked nothing is counted: their pixels are not clear.
 
         Raises DataError for a mask that cannot be read, for one of anomalies that marks nothing, and for one whose
         height and width are in another proportion than its image's: it is of another.
@@ -104,16 +105,20 @@ class Masks:
         if not truth.is_dir():
             return None
         is_normal = kind == self.normal or is_called_normal(kind)
-        if not (truth / kind).is_dir():
+        found = _file_of(image, truth / kind)
+        if found is None:
             return np.zeros(_bounded(_size(path)), bool) if is_normal else None
-        for stem in (f"{image.stem}_mask", image.stem):
-            for suffix in sorted(SUFFIXES):
-                if (found := truth / kind / f"{stem}{suffix}").is_file():
-                    mask = _mask(found, _size(path))
-                    if not (is_normal or mask.any()):
-                        raise DataError(f"the mask {found} marks no pixel (of 16 bits the upper 8 count)")
-                    return mask
-        return None
+        mask = _mask(found, _size(path))
+        if not (is_normal or mask.any()):
+            raise DataError(f"the mask {found} marks no pixel (of 16 bits the upper 8 count)")
+        return mask
+
+
+def _file_of(image: Path, folder: Path) -> Path | None:
+    """The file of an image's mask in the folder of its kind; None where there is none."""
+    stems = (f"{image.stem}_mask", image.stem)
+    files = (folder / f"{stem}{suffix}" for stem in stems for suffix in sorted(SUFFIXES))
+    return next((file for file in files if file.is_file()), None)
 
 
 def _mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:

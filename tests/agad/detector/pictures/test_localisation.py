@@ -119,6 +119,29 @@ def test_of_anomalies_that_nobody_marked_nothing_is_counted(bottle: Path, normal
     assert (found is not None) == counts
 
 
+@pytest.mark.parametrize("masks", [[], ["00001"]])
+def test_a_normal_image_without_a_mask_is_clear_though_there_is_a_folder_for_masks(
+    bottle: Path, masks: list[str]
+) -> None:
+    """Converters make `ground_truth/good` and leave it empty; normal pixels would drop out of the numbers."""
+    fill(bottle / "test" / "good", 2, 0)
+    (bottle / "ground_truth" / "good").mkdir()
+    for name in masks:
+        Image.new("L", (9, 7)).save(bottle / "ground_truth" / "good" / f"{name}_mask.png")
+    for name in ("00000", "00001"):
+        found = Masks("good").of(str(bottle / "test" / "good" / f"{name}.png"))
+        assert found is not None
+        assert found.shape == (7, 9)
+        assert not found.any()
+
+
+def test_an_anomaly_whose_kind_has_an_empty_folder_is_not_clear(bottle: Path) -> None:
+    fill(bottle / "test" / "dent", 1, 0)
+    (bottle / "ground_truth" / "dent").mkdir()
+
+    assert Masks("good").of(str(bottle / "test" / "dent" / "00000.png")) is None
+
+
 def test_elsewhere_there_are_no_masks(tmp_path: Path) -> None:
     fill(tmp_path / "a" / "b", 1, 0)
 
