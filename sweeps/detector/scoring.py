@@ -83,12 +83,13 @@ def _main(options: argparse.Namespace) -> int:
             files.replace_text(options.csv, to_csv(rows))
             _part(options.csv).unlink(missing_ok=True)
     unread = [] if maps is None else [f"left out of the pixel AUROC: {line}" for line in maps.unread]
-    for note in (*notes, *seen.notes(), *notes_on(detector, rows), *unread[:_NAMED]):
+    of_masks = () if maps is None else maps.masks.notes()
+    for note in (*notes, *seen.notes(), *notes_on(detector, rows), *of_masks, *unread[:_NAMED]):
         say(f"note: {note}")
     if len(unread) > _NAMED:
         say(f"note: and {len(unread) - _NAMED} more masks that cannot be read")
     if maps is not None:
-        _write_page(maps, rows, options, [*facts, *_found(maps)])
+        _write_page(maps, rows, options, [*facts, *_found(maps), *of_masks])
     return _conclude(rows, options.csv)
 
 

@@ -26,6 +26,9 @@ to a thousandth of itself. Bins of one width would be too wide for a detector th
 
 _GROUND_TRUTH = "ground_truth"
 
+_NUMBERS = 32
+"""A mask whose levels are all below it holds numbers of kinds: one that was drawn has marks far above."""
+
 
 @dataclass(slots=True)
 class Localisation:
@@ -80,21 +83,27 @@ def _falling(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Masks:
     """The masks beside a test folder: MVTec AD's `ground_truth/KIND/NAME_mask.png` for `test/KIND/NAME.png`.
 
     Attributes:
         normal: name of the normal kind; one that is called good or the like is normal too.
+        kinds: number of masks so far with several levels of marks, which all count as marked.
+        soft: number of masks so far with noise or soft edges, of which the upper half of the levels counts.
     """
 
     normal: str
+    kinds: int = 0
+    soft: int = 0
 
     def of(self, path: str) -> NDArray[np.bool_] | None:
         """The mask of an image (H, W); None where an anomaly has none, or where no masks lie beside the folder.
 
         A normal image without a mask is all clear, also where a folder for such masks stands there, empty or not. Of
         anomalies that nobody marked nothing is counted: their pixels are not clear.
+
+        Every level above 0 is a mark, but of a mask with noise or soft edges only those from half of its highest on.
 
         Raises DataError for a mask that cannot be read, for one of anomalies that marks nothing, and for one whose
         height and width are in another proportion than its image's: it is of another.
@@ -108,10 +117,26 @@ class Masks:
         found = _file_of(image, truth / kind)
         if found is None:
             return np.zeros(_bounded(_size(path)), bool) if is_normal else None
-        mask = _mask(found, _size(path))
+        pixels = _levels(found, _size(path))
+        is_soft = _is_soft(pixels)
+        self.soft += is_soft
+        self.kinds += not is_soft and len(np.unique(pixels[pixels > 0])) > 1
+        mask = _reduced(_marked(pixels) if is_soft else pixels > 0)
         if not (is_normal or mask.any()):
             raise DataError(f"the mask {found} marks no pixel (of 16 bits the upper 8 count)")
         return mask
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence where masks had several levels, and how those were taken."""
+        notes = []
+        if self.soft:
+            notes.append(
+                f"{self.soft} masks have noise or soft edges, as JPEG and resizing leave them: marks are the pixels of "
+                "at least half of a mask's highest level"
+            )
+        if self.kinds:
+            notes.append(f"{self.kinds} masks have several levels, as for several kinds: all above 0 count as marked")
+        return tuple(notes)
 
 
 def _file_of(image: Path, folder: Path) -> Path | None:
@@ -121,19 +146,49 @@ def _file_of(image: Path, folder: Path) -> Path | None:
     return next((file for file in files if file.is_file()), None)
 
 
-def _mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The mask in a file, of an image of (H, W) pixels."""
-    from scipy.ndimage import label
-
+def _levels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The levels (H, W) in a mask's file, of an image of (H, W) pixels; of colours the strongest channel."""
     pixels = decode(str(path), str(path))
     if isinstance(pixels, Damaged):
         raise DataError(f"the mask {path} cannot be read: {pixels.reason}")
     (high, wide), (height, width) = pixels.shape[:2], size
     if abs(high * width - wide * height) > max(height, width):  # more than a pixel's rounding apart
         raise DataError(f"the mask {path} has another shape ({wide}x{high}) than its image ({width}x{height})")
-    marked = Image.fromarray((pixels.max(2) if pixels.ndim == 3 else pixels) > 0)
-    height, width = _bounded(pixels.shape[:2])
-    covered = np.asarray(marked.convert("L").resize((width, height), Image.Resampling.BOX))
+    return pixels.max(2) if pixels.ndim == 3 else pixels
+
+
+def _is_soft(pixels: NDArray[np.uint8]) -> bool:
+    """Whether the levels of a mask come of a lossy file, of resizing or of probabilities, and not of kinds of defects.
+
+    A kind that somebody marked fills a square of 3 x 3 pixels somewhere. Of the levels that noise and soft edges have,
+    most never do. Two levels are neither, and levels that are all small are numbers, however thin a region is.
+    """
+    levels = np.unique(pixels)
+    if len(levels) <= 2 or levels[-1] < _NUMBERS:
+        return False
+    return not set(levels[levels > 0]) <= set(_filling(pixels))
+
+
+def _filling(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The levels that fill a square of 3 x 3 pixels somewhere."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    is_flat = minimum_filter(pixels, 3) == maximum_filter(pixels, 3)
+    return np.unique(pixels[is_flat])
+
+
+def _marked(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The pixels of at least half of the highest level."""
+    marked: NDArray[np.bool_] = pixels >= pixels.max() / 2
+    return marked
+
+
+def _reduced(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask of at most LARGEST pixels of the longer side."""
+    from scipy.ndimage import label
+
+    height, width = _bounded(marked.shape)
+    covered = np.asarray(Image.fromarray(marked).convert("L").resize((width, height), Image.Resampling.BOX))
     mask = covered >= 128
     # A region too thin to cover half of any pixel stays, wherever it was: else it would count as clear.
     regions, _ = label(covered > 0, np.ones((3, 3)))

@@ -43,22 +43,28 @@ class HeatmapFolder:
         folder: `NAME.png` overlays and `NAME.npy` maps, (S, S) float32; `index.html`, the page.
         localisation: what the masks beside the images say.
         unread: masks that cannot be read, a line each; they are left out of `localisation`.
+        masks: the masks beside the images, and how they were taken.
     """
 
     detector: Detector
     folder: Path
     localisation: Localisation = field(default_factory=Localisation)
     unread: list[str] = field(default_factory=list)
+    masks: Masks = field(init=False)
     _count: int = 0
     _pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     _kept: dict[bool, list[tuple[float, str]]] = field(default_factory=lambda: {True: [], False: []})
+
+    def __post_init__(self) -> None:
+        """The masks are of the detector's normal kind."""
+        self.masks = Masks(self.detector.normal)
 
     def add(
         self, paths: Sequence[str], images: Sequence[Pixels], scores: Sequence[float], maps: NDArray[np.float32]
     ) -> None:
         """Write a chunk of files. Raises OSError where the disk is full."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        scale, masks = 2 * (self.detector.content.heat or 0), Masks(self.detector.normal)
+        scale = 2 * (self.detector.content.heat or 0)
         for path, pixels, score, heat in zip(paths, images, scores, maps, strict=True):
             self._count += 1
             name = f"{self._count:05d}-{_plain(Path(path).stem)}"
@@ -67,7 +73,7 @@ class HeatmapFolder:
             files.replace_atomically(self.folder / f"{name}.npy", partial(_save_map, heat))
             self._keep(path, score, pixels, laid)
             try:
-                mask = masks.of(path)
+                mask = self.masks.of(path)
             except DataError as error:
                 self.unread.append(str(error))
                 continue

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import agad
 from agad.store.rows import ResultStore
@@ -31,8 +32,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(200, 204):
         mask = np.zeros((7, 9), np.uint8)
         mask[2:4, 2:6] = 255
-        from PIL import Image
-
         Image.fromarray(mask).save(top / "bottle" / "ground_truth" / "cut" / f"{number:05d}_mask.png")
     assert fit(top) == 0
     return top
@@ -84,6 +83,25 @@ def test_score_writes_rows_maps_and_a_page(place: Path, capsys: pytest.CaptureFi
     assert [float(row["score"]) for row in sound] == one.score([row["path"] for row in sound]).tolist()
     heat = np.load(sorted((place / "maps").glob("*.npy"))[0])
     assert np.array_equal(heat, one.heatmap(sound[0]["path"])[0])
+
+
+@pytest.mark.slow
+def test_masks_with_noise_are_said(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the terminal and on the page; the numbers are those of the same masks without noise."""
+    found = []
+    for name, suffix in (("sharp", ".png"), ("noisy", ".jpg")):
+        shutil.copytree(place / "bottle", tmp_path / name)
+        for mask in (tmp_path / name / "ground_truth" / "cut").glob("*_mask.png"):
+            sharp = Image.open(mask).resize((63, 49), Image.Resampling.NEAREST)
+            mask.unlink()
+            sharp.save(mask.with_suffix(suffix))
+        images = [str(place / "bottle.agad"), str(tmp_path / name / "test"), "--csv", str(tmp_path / f"{name}.csv")]
+        assert main(["score", *images, "--heatmaps", str(tmp_path / f"maps-{name}"), "--device", "cpu"]) == 0
+        found.append(capsys.readouterr())
+    note, page = "4 masks have noise or soft edges", (tmp_path / "maps-noisy" / "index.html").read_text()
+
+    assert found[0].out.splitlines()[0] == found[1].out.splitlines()[0]
+    assert (note in found[0].err, note in found[1].err, note in page) == (False, True, True)
 
 
 @pytest.mark.slow

@@ -148,6 +148,85 @@ def test_elsewhere_there_are_no_masks(tmp_path: Path) -> None:
     assert Masks("good").of(str(tmp_path / "a" / "b" / "00000.png")) is None
 
 
+def drawn(side: int) -> np.ndarray:
+    """A mask (S, S) with a rectangle and a disc, 0 and 255."""
+    down, right = np.mgrid[:side, :side] / side
+    disc = (down - 0.7) ** 2 + (right - 0.7) ** 2 < 0.12**2
+    return np.where(disc | ((down > 0.2) & (down < 0.45) & (right > 0.3) & (right < 0.55)), 255, 0).astype(np.uint8)
+
+
+def read_mask(bottle: Path, mask: Image.Image, suffix: str = ".png", **how: int) -> tuple[np.ndarray, Masks]:
+    """What is taken for marked in a file of that mask, of an image of its size."""
+    Image.new("L", mask.size).save(bottle / "test" / "cut" / "00012.png")
+    mask.save(bottle / "ground_truth" / "cut" / f"00012_mask{suffix}", **how)
+    masks = Masks("good")
+    found = masks.of(str(bottle / "test" / "cut" / "00012.png"))
+    assert found is not None
+    return found, masks
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+@pytest.mark.parametrize("quality", [50, 85, 95, 100])
+@pytest.mark.parametrize("side", [32, 200])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_noise_of_a_lossy_mask_is_not_marked(bottle: Path, suffix: str, quality: int, side: int, mode: str) -> None:
+    found, masks = read_mask(bottle, Image.fromarray(drawn(side)).convert(mode), suffix, quality=quality)
+
+    assert np.array_equal(found, drawn(side) > 0)
+    assert (masks.soft, masks.kinds) == (1, 0)
+    assert masks.notes()[0].startswith("1 masks have noise or soft edges")
+
+
+def test_a_lossy_mask_that_was_saved_as_png_again_is_the_same(bottle: Path) -> None:
+    Image.fromarray(drawn(64)).save(bottle / "a.jpg", quality=85)
+    found, masks = read_mask(bottle, Image.open(bottle / "a.jpg"))
+
+    assert np.array_equal(found, drawn(64) > 0)
+    assert masks.soft == 1
+
+
+def test_soft_edges_end_where_half_is_marked(bottle: Path) -> None:
+    """Resizing by 2 leaves five levels or so, whose lower ones widen each region by a pixel."""
+    soft = Image.fromarray(drawn(64)).resize((32, 32), Image.Resampling.BILINEAR)
+    found, masks = read_mask(bottle, soft)
+
+    assert np.array_equal(found, np.asarray(soft) >= 127.5)
+    assert (found != (np.asarray(soft) > 0)).any()
+    assert masks.soft == 1
+
+
+@pytest.mark.parametrize(
+    ("levels", "kinds"),
+    [((0, 1), 0), ((0, 255), 0), ((0, 1, 2), 1), ((0, 1, 31), 1), ((0, 64, 255), 1), ((0, 20, 251, 252), 1)],
+)
+def test_each_kind_that_a_mask_numbers_is_marked(bottle: Path, levels: tuple[int, ...], kinds: int) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    for number, level in enumerate(levels[1:]):
+        mask[10 * number + 1 : 10 * number + 6, 5:30] = level
+    found, masks = read_mask(bottle, Image.fromarray(mask))
+
+    assert np.array_equal(found, mask > 0)
+    assert (masks.soft, masks.kinds) == (0, kinds)
+    assert len(masks.notes()) == kinds
+
+
+def test_a_thin_kind_with_a_small_number_is_marked_too(bottle: Path) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[3, 5:30], mask[10:20, 5:30] = 1, 7
+    found, _ = read_mask(bottle, Image.fromarray(mask))
+
+    assert np.array_equal(found, mask > 0)
+
+
+def test_the_colours_of_kinds_are_all_marks(bottle: Path) -> None:
+    mask = np.zeros((40, 40, 3), np.uint8)
+    mask[2:8, 5:30], mask[12:18, 5:30], mask[22:28, 5:30] = (255, 0, 0), (0, 128, 0), (64, 0, 64)
+    found, masks = read_mask(bottle, Image.fromarray(mask))
+
+    assert np.array_equal(found, mask.any(2))
+    assert masks.kinds == 1
+
+
 def test_a_damaged_mask_is_one_clear_line(bottle: Path) -> None:
     (bottle / "ground_truth" / "cut" / "00010_mask.png").write_bytes(b"x")
     with pytest.raises(DataError, match=r"the mask .*00010_mask\.png cannot be read: not an image"):
