@@ -74,7 +74,7 @@ class Detector:
 
         Raises DataError for what cannot be read, and where a score is not finite.
         """
-        found = [self._scores(x) for x in self._batches(each_pixels(images))]
+        found = [self._scores(x) for x in self._batches(self._pixels(images))]
         return np.concatenate(found) if found else np.empty(0, np.float32)
 
     def heatmap(self, images: Images, smoothing: float | None = None) -> Scores:
@@ -90,7 +90,7 @@ class Detector:
         Raises SpecError for a method without reconstructions, DataError as `score`.
         """
         self.require_heatmaps()
-        found = [self._maps(x, smoothing) for x in self._batches(each_pixels(images))]
+        found = [self._maps(x, smoothing) for x in self._batches(self._pixels(images))]
         size = self.content.spec.image_size
         return np.concatenate(found) if found else np.empty((0, size, size), np.float32)
 
@@ -148,6 +148,10 @@ class Detector:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    def _pixels(self, images: Images) -> Iterator[Pixels]:
+        """The pixels of each image."""
+        return each_pixels(images, self.content.channels)
+
     def _batches(self, images: Iterator[Pixels]) -> Iterator[Tensor]:
         """Uint8 batches (B, C, S, S), B up to BATCH, of images of any size."""
         size, channels = self.content.spec.image_size, self.content.channels
@@ -199,7 +203,7 @@ class Detector:
 
     def raw_maps(self, images: Images) -> Scores:
         """Heat maps of a method that reconstructs images, before their scale is known."""
-        return np.concatenate([self._maps(x, None) for x in self._batches(each_pixels(images))])
+        return np.concatenate([self._maps(x, None) for x in self._batches(self._pixels(images))])
 
     @property
     def held_out_count(self) -> int:

@@ -19,12 +19,24 @@ Images = str | Path | Image.Image | NDArray[Any] | Iterable[Any]
 
 An array, or a tensor on the CPU, is uint8: (H, W) or (H, W, 3) is one image, (N, H, W), (N, H, W, 1) or (N, H, W, 3)
 are several. Of three axes the last one decides: 3 means one image in colour; 1, 2 or 4 is refused, for it is one image
-with channels, and not many that are so narrow.
+with channels, and not many that are so narrow. For a detector in colour an array (2, H, W), (3, H, W) or (4, H, W) is
+refused as well: it may be one image with channels first, as torchvision reads it, or that many grey ones. (N, H, W, 1)
+always means grey ones.
 """
 
+_CHANNELS = (2, 3, 4)
+"""Grey with transparency, colour, colour with transparency: a first axis as long may be one of channels."""
 
-def each_pixels(images: Images) -> Iterator[Pixels]:
-    """The pixels of each image, (H, W) grey or (H, W, 3) RGB. Raises DataError, one line, for what is no image."""
+
+def each_pixels(images: Images, channels: int = 1) -> Iterator[Pixels]:
+    """The pixels of each image, (H, W) grey or (H, W, 3) RGB.
+
+    Args:
+        images: one or several.
+        channels: of the detector, 1 or 3; one in colour takes no array that may be one image with channels first.
+
+    Raises DataError, one line, for what is no image.
+    """
     if isinstance(images, str | Path):
         found = decode(str(images), str(images))
         if isinstance(found, Damaged):
@@ -36,17 +48,17 @@ def each_pixels(images: Images) -> Iterator[Pixels]:
         except (OSError, ValueError) as error:
             raise DataError(f"the image cannot be read: {' '.join(str(error).split())}") from None
     elif isinstance(images, np.ndarray):
-        yield from _of_array(images)
+        yield from _of_array(images, channels)
     elif hasattr(images, "__array__") and getattr(images, "ndim", 1) != 1:  # of one axis: a column of paths
-        yield from _of_array(np.asarray(images))
+        yield from _of_array(np.asarray(images), channels)
     elif isinstance(images, Iterable):
         for image in images:
-            yield from each_pixels(image)
+            yield from each_pixels(image, channels)
     else:
         raise DataError(f"{type(images).__name__} is no image; give a path, an image of Pillow's or an array of uint8")
 
 
-def _of_array(array: NDArray[Any]) -> Iterator[Pixels]:
+def _of_array(array: NDArray[Any], channels: int) -> Iterator[Pixels]:
     if array.dtype != np.uint8:
         raise DataError(f"the pixels are {array.dtype}; give uint8, 0 to 255: the detector does its own scaling")
     if isinstance(array, np.ma.MaskedArray):
@@ -55,6 +67,11 @@ def _of_array(array: NDArray[Any]) -> Iterator[Pixels]:
     if array.ndim == 3 and array.shape[-1] in (1, 2, 4):
         raise DataError(
             f"an array of shape {array.shape} has {array.shape[-1]} channels; give grey (H, W) or (H, W, 3)"
+        )
+    if array.ndim == 3 and not is_colour and channels > 1 and len(array) in _CHANNELS:
+        raise DataError(
+            f"an array of shape {array.shape} may be one image with channels first or {len(array)} grey ones; give one "
+            "as (H, W, 3), by permute(1, 2, 0), and grey ones as (N, H, W, 1)"
         )
     if array.ndim == 2 or (array.ndim == 3 and is_colour):
         several = array[None]

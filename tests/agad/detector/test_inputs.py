@@ -30,6 +30,34 @@ def test_an_image_with_channels_is_not_many_narrow_ones(channels: int) -> None:
         list(each_pixels(np.zeros((SIZE, SIZE, channels), np.uint8)))
 
 
+@pytest.mark.parametrize("first", [2, 3, 4])
+@pytest.mark.parametrize("how", [np.array, torch.tensor, lambda array: [array], lambda array: [torch.tensor(array)]])
+def test_channels_first_are_not_grey_images_of_a_detector_in_colour(how, first: int) -> None:
+    """As torchvision reads an image: it had a score for each channel."""
+    array = np.zeros((first, SIZE, SIZE), np.uint8)
+    for ask in (detector("knn", "RGB").score, detector("agad", "RGB").heatmap):
+        with pytest.raises(DataError, match=rf"one image with channels first or {first} grey ones; give") as raised:
+            ask(how(array))
+        assert "\n" not in str(raised.value)
+    assert len(detector("knn").score(how(array))) == first, "a grey detector takes no channels"
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [
+        ((SIZE, SIZE), 1),
+        ((SIZE, SIZE, 3), 1),
+        ((3, SIZE, 3), 1),
+        ((1, SIZE, SIZE), 1),
+        ((5, SIZE, SIZE), 5),
+        ((3, SIZE, SIZE, 1), 3),
+        ((3, SIZE, SIZE, 3), 3),
+    ],
+)
+def test_what_means_one_thing_only_is_taken_by_a_detector_in_colour(shape: tuple[int, ...], count: int) -> None:
+    assert len(detector("knn", "RGB").score(np.zeros(shape, np.uint8))) == count
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [
