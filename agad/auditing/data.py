@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agad.data.names import split_part
-from agad.data.prepared import open_prepared
+from agad.data.names import one_line, split_part
+from agad.data.normal import named_class, notes_on_normal
+from agad.data.prepared import Prepared, open_prepared
 from agad.data.readers.npz import open_npz
 from agad.errors import AuditError
-from agad.spec.class_names import class_index
 
 Arguments = dict[str, Any]
 """images, labels, classes and train_images of agad.audit."""
 
 
-def read_data(
-    text: str, normal: str | None, image_size: int | None, data_root: Path
-) -> tuple[Arguments, tuple[str, ...]]:
-    """The arguments of agad.audit, and what a reader of its result must know of the data, a sentence each.
+class Read(NamedTuple):
+    """A test set as it was read.
+
+    Attributes:
+        arguments: of agad.audit.
+        notes: what a reader of the audit's result must know of the data, a sentence each.
+        normal: the class that was taken for the normal one, in words; None: labels were 0 and 1 already.
+    """
+
+    arguments: Arguments
+    notes: tuple[str, ...] = ()
+    normal: str | None = None
+
+
+def read_data(text: str, normal: str | None, image_size: int | None, data_root: Path) -> Read:
+    """A test set, its training normals where it has some, and what was taken for normal.
 
     Args:
         text: a file .npz with `images` and `labels`, or `test_images` and `test_labels` and the same for training; a
             folder with a folder for each class, in train/ and test/ or not; or the name of a data set of agad's.
-        normal: name or number of the normal class; None: labels are 0 and 1 already.
+        normal: the normal class by its name, or by its index where none is called so, as in `agad fit`; of a file .npz
+            its label. None: labels are 0 and 1 already.
         image_size: height and width to which the images of folders and of agad's data sets are resized.
         data_root: where agad's data sets are looked for.
 
@@ -37,7 +50,7 @@ def read_data(
     """
     path = Path(text).expanduser()
     if path.suffix == ".npz":
-        return _of_npz(path, normal), ()
+        return Read(_of_npz(path, normal), normal=None if normal is None else f"class {int(normal)}")
     if image_size is None:
         raise AuditError(f"--data {text}: give --image-size, the size that your model takes")
     if not path.is_dir():
@@ -46,30 +59,33 @@ def read_data(
     return _of_prepared(f"folder:{path.resolve().name}", normal, image_size, path.resolve().parent, is_split=is_split)
 
 
-def _of_prepared(
-    name: str, normal: str | None, image_size: int, data_root: Path, *, is_split: bool
-) -> tuple[Arguments, tuple[str, ...]]:
+def _of_prepared(name: str, normal: str | None, image_size: int, data_root: Path, *, is_split: bool) -> Read:
     """The test images, and the training normals; of images that nobody has split all, and no training images."""
     data = open_prepared(name, image_size, data_root=data_root)
-    number, notes = _class_number(normal, data.class_names, name), (*data.served, *data.notes)
+    number = _class_number(normal, data.class_names, name)
+    notes = (*data.served, *data.notes, *notes_on_normal(data.class_names, number, normal))
+    taken = f"{one_line(data.class_names[number])} (class {number})"
+    return Read(_arguments(data, number, is_split=is_split), notes, taken)
+
+
+def _arguments(data: Prepared, number: int, *, is_split: bool) -> Arguments:
+    """The test images, and the training images of the class of that number."""
     if not is_split:
         classes = np.concatenate([data.test_labels, data.train_labels])
         images = torch.cat([data.test_images, data.train_images])
-        return {"images": _scaled(images), "labels": (classes != number).astype(np.int64), "classes": classes}, notes
+        return {"images": _scaled(images), "labels": (classes != number).astype(np.int64), "classes": classes}
     return {
         "images": _scaled(data.test_images),
         "labels": (data.test_labels != number).astype(np.int64),
         "classes": data.test_labels,
         "train_images": _scaled(data.train_images[torch.from_numpy(data.train_labels == number)]),
-    }, notes
+    }
 
 
 def _class_number(normal: str | None, names: tuple[str, ...], what: str) -> int:
     if normal is None:
         raise AuditError(f"--data {what}: say by --normal which class is normal: {', '.join(names)}")
-    if normal.isdecimal() and int(normal) < len(names):
-        return int(normal)  # as everywhere, a number is an index, also where another class has it for a name
-    return class_index(normal, names, f"--data {what}")
+    return named_class(normal, names, f"--data {what}")
 
 
 def _of_npz(path: Path, normal: str | None) -> dict[str, Any]:

@@ -114,6 +114,10 @@ class Audit:
         more = [Finding(kind, WARNING, sentence) for sentence in sentences]
         return dataclasses.replace(self, findings=(*is_amiss, *more, *self.findings[len(is_amiss) :]))
 
+    def with_facts(self, **facts: Any) -> Audit:
+        """The same with further facts."""
+        return dataclasses.replace(self, facts=self.facts | facts)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
         return dataclasses.asdict(self)

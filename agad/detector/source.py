@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from agad.data.find import find_source
-from agad.data.names import one_line
+from agad.data.normal import is_called_normal, named_class
 from agad.data.prepared import Prepared
 from agad.data.readers.folder import OneClassError
 from agad.errors import DataError, SpecError
-from agad.spec.class_names import class_index
-
-_NORMAL_NAMES = {"good", "normal", "normals", "ok", "negative", "healthy", "benign"}
-"""Names of a normal class, in small letters, without blanks and marks."""
 
 
 def dataset_at(path: str | Path) -> tuple[str, Path]:
@@ -45,8 +41,7 @@ def normal_class(data: Prepared, wanted: str | None) -> int:
     """
     names, counts = data.class_names, data.train_counts
     if wanted is not None:
-        is_index = wanted not in names and wanted.isdecimal() and int(wanted) < len(names)
-        found = int(wanted) if is_index else class_index(wanted, names, data.dataset)
+        found = named_class(wanted, names, data.dataset)
         if not counts[found]:
             raise SpecError(f"--normal {wanted}: class {names[found]} has no training images")
         return found
@@ -57,30 +52,6 @@ def normal_class(data: Prepared, wanted: str | None) -> int:
     if len(named) == 1:
         return named[0]
     raise SpecError(f"which class is normal? name it by --normal, one of: {', '.join(names)}")
-
-
-def notes_on_normal(data: Prepared, normal: int, wanted: str | None) -> list[str]:
-    """What else may have been meant by the normal class, a sentence each: an index, or another that is called so.
-
-    Args:
-        data: the prepared data set.
-        normal: index of the normal class.
-        wanted: as in `normal_class`.
-    """
-    names, notes = data.class_names, list[str]()
-    if wanted is not None and wanted.isdecimal() and int(wanted) < len(names) and int(wanted) != normal:
-        notes.append(f"--normal {wanted} is the class of that name; the class of that index is {names[int(wanted)]}")
-    notes += [
-        f"images of class {name} count as anomalies, though it is called so"
-        for index, name in enumerate(names)
-        if index != normal and is_called_normal(name)
-    ]
-    return [one_line(note) for note in notes]
-
-
-def is_called_normal(name: str) -> bool:
-    """Whether a class or folder is called good, normal, ok or the like."""
-    return "".join(filter(str.isalnum, name.lower())) in _NORMAL_NAMES
 
 
 def test_labels(data: Prepared, normal: int) -> tuple[int, int]:

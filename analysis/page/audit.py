@@ -38,9 +38,10 @@ def write_audit(found: Audit, model: str, target: Path) -> Path:
 def _lead(found: Audit, model: str) -> str:
     facts = found.facts
     batch = "all at once" if facts["batch"] is None else f"in batches of {facts['batch']}"
+    normal = f" Normal: {facts['normal']}." if facts.get("normal") else ""
     return (
         f"{model}: AUROC {points(found.auroc.value)}{interval(found.auroc)} on {facts['images']} test images, "
-        f"{facts['anomalies']} of them anomalous, scored {batch}."
+        f"{facts['anomalies']} of them anomalous, scored {batch}.{normal}"
     )
 
 

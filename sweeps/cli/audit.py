@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from agad import console, files
 from agad.auditing.result import FINE, LABELS, UNKNOWN, Audit, points
@@ -22,6 +22,9 @@ from agad.errors import AuditError
 
 from ..machine import program
 from .arguments import Parser
+
+if TYPE_CHECKING:
+    from agad.auditing.data import Read
 
 TITLE = "agad audit"
 
@@ -41,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a file .npz (images, labels), a folder with a folder for each class, or a data set of agad's",
     )  # fmt: skip
     what.add_argument(
-        "--normal", metavar="CLASS", help="the normal class, by name or number; without: labels are 0 and 1"
+        "--normal",
+        metavar="CLASS",
+        help="the normal class, by its name, else by its index, as in agad fit; without: labels are 0 and 1",
     )
     what.add_argument("--image-size", metavar="N", type=int, help="pixels, for folders and agad's data sets")
     what.add_argument("--limit", metavar="N", type=int, help="at most this many test images, chosen at random")
@@ -61,8 +66,8 @@ def _audit(options: argparse.Namespace) -> int:
     from agad.auditing.audit import audit
     from agad.auditing.model.file import load_subject
 
-    data, known = _data(options)
-    subject = {**load_subject(options.model), **data}
+    data = _data(options)
+    subject = {**load_subject(options.model), **data.arguments}
     for name in ("images", "labels"):
         if name not in subject:
             raise AuditError(
@@ -75,7 +80,8 @@ def _audit(options: argparse.Namespace) -> int:
         subject["batch_size"] = None
     options.out.mkdir(parents=True, exist_ok=True)  # before an audit of minutes finds that it cannot be
     found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
-    found = found.with_warnings("data", (f"{note[:1].upper()}{note[1:]}." for note in known))
+    found = found.with_warnings("data", (f"{note[:1].upper()}{note[1:]}." for note in data.notes))
+    found = found.with_facts(normal=data.normal)
     for line in _lines(found):
         print(line)
     files.replace_text(options.out / "audit.json", json.dumps(found.to_dict(), indent=1))
@@ -83,21 +89,23 @@ def _audit(options: argparse.Namespace) -> int:
     return 0
 
 
-def _data(options: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _data(options: argparse.Namespace) -> Read:
     """As read_data; nothing where the model's function returns the test set."""
+    from agad.auditing.data import Read, read_data
+
     if options.data is None:
         if options.normal is not None:
             raise AuditError("--normal needs --data")
-        return {}, ()
-    from agad.auditing.data import read_data
-
+        return Read({})
     root = Path(os.environ.get("AGAD_DATA", "data"))
     return read_data(options.data, options.normal, options.image_size, root)
 
 
 def _lines(found: Audit) -> list[str]:
-    """What is printed: the answer, what is amiss, the AUROCs."""
+    """What is printed: the answer, the normal class, what is amiss, the AUROCs."""
     lines = [found.sentence, ""]
+    if found.facts.get("normal"):
+        lines.append(f"normal: {found.facts['normal']}")
     lines += [f"{one.severity}: {one.sentence}" for one in found.findings if one.severity not in (FINE, UNKNOWN)]
     lines += ["", f"{'AUROC':>6}  {'batch':>5}  protocol"]
     for line in found.lines:

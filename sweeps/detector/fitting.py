@@ -82,9 +82,10 @@ def _parser() -> Parser:
 
 def _main(options: argparse.Namespace, again: str) -> int:
     from agad.data.names import one_line
+    from agad.data.normal import notes_on_normal
     from agad.data.prepared import open_prepared
     from agad.detector.content import check_detector
-    from agad.detector.source import dataset_at, normal_class, notes_on_normal, test_labels
+    from agad.detector.source import dataset_at, normal_class, test_labels
     from agad.detector.training import spec_of
 
     dataset, root = dataset_at(options.folder)
@@ -100,7 +101,7 @@ def _main(options: argparse.Namespace, again: str) -> int:
     say(f"normal: {one_line(data.class_names[spec.target_class])} (class {spec.target_class}); "
         f"{spec.held_out(data.train_counts[spec.target_class])} of its training images are held out for the "
         "threshold")  # fmt: skip
-    for line in notes_on_normal(data, normal, options.normal):
+    for line in notes_on_normal(data.class_names, normal, options.normal):
         say(f"note: {line}")
     if not (normals and anomalies):
         say(f"no AUROC: the test images are {normals} normal and {anomalies} anomalous ones, it needs both")

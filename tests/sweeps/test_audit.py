@@ -115,3 +115,20 @@ def test_what_is_known_of_the_data_is_said_with_the_answer(model, tmp_path, monk
     for text in (shown, page):
         assert "1 damaged images left out" in text
         assert "LABELS CONTRADICT: 2 images" in text
+
+
+def test_what_was_taken_for_normal_is_said(model, tmp_path, monkeypatch, capsys):
+    """On the terminal, on the page and in the numbers, with a note where a name is an index too."""
+    monkeypatch.setenv("AGAD_CACHE", str(tmp_path / "cache"))
+    for number in (1, 2, 3):
+        fill(tmp_path / "shots" / str(number), 12, 20 * number)
+    out = tmp_path / "out"
+    arguments = [model, "--data", str(tmp_path / "shots"), "--normal", "1", "--image-size", "16", "--out", str(out)]
+    assert main([*arguments, "--shuffles", "1"]) == 0
+    shown, page = capsys.readouterr().out, (out / "index.html").read_text()
+
+    assert "normal: 1 (class 0)" in shown.splitlines()
+    assert "Normal: 1 (class 0)." in page
+    assert json.loads((out / "audit.json").read_text())["facts"]["normal"] == "1 (class 0)"
+    for text in (shown, page):
+        assert "--normal 1 is the class of that name; the class of that index is 2." in text

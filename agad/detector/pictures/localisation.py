@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agad.data.image import SUFFIXES, decode
+from agad.data.normal import is_called_normal
 from agad.data.source import Damaged
-from agad.detector.source import is_called_normal
 from agad.errors import DataError
 
 LARGEST = 256

@@ -100,6 +100,42 @@ def test_a_data_set_of_agads_is_found_by_name(tmp_path: Path, monkeypatch):
     assert set(found["labels"][found["classes"] != 3].tolist()) == {1}
 
 
+@pytest.mark.parametrize("parts", [("",), ("train/", "test/")])
+@pytest.mark.parametrize(
+    ("wanted", "normal", "said"),
+    [("1", "1 (class 0)", True), ("2", "2 (class 1)", True), ("3", "3 (class 2)", False), ("0", "1 (class 0)", False)],
+)
+def test_the_name_of_a_class_stands_before_its_index(
+    tmp_path: Path, monkeypatch, *, parts: tuple[str, ...], wanted: str, normal: str, said: bool
+) -> None:
+    """As in agad fit, whose normals would be the audit's anomalies otherwise."""
+    monkeypatch.setenv("AGAD_CACHE", str(tmp_path / "cache"))
+    tree(tmp_path / "set", *(f"{part}{name}" for part in parts for name in "123"))
+    found = read_data(str(tmp_path / "set"), wanted, 8, Path("nowhere"))
+    index = int(normal[0]) - 1
+    note = f"--normal {wanted} is the class of that name; the class of that index is {int(wanted) + 1}"
+
+    assert found.normal == normal
+    assert set(found.arguments["classes"][found.arguments["labels"] == 0].tolist()) == {index}
+    assert (note in found.notes) == said
+    assert len(found.arguments.get("train_images", [0] * 6)) == 6
+
+
+def test_a_second_class_that_is_called_normal_is_said(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("AGAD_CACHE", str(tmp_path / "cache"))
+    tree(tmp_path / "set", "good", "normal", "cut")
+    found = read_data(str(tmp_path / "set"), "good", 8, Path("nowhere"))
+
+    assert "images of class normal count as anomalies, though it is called so" in found.notes
+
+
+def test_of_an_npz_file_the_normal_class_is_a_label(tmp_path: Path) -> None:
+    path = npz(tmp_path, images=IMAGES, labels=np.array([5, 7, 5]))
+
+    assert read_data(path, "5", None, Path("nowhere")).normal == "class 5"
+    assert read_data(path, None, None, Path("nowhere")).normal is None
+
+
 IMAGES = np.zeros((3, 4, 4), np.uint8)
 
 

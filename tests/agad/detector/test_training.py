@@ -10,7 +10,7 @@ from PIL import Image
 
 from agad.data.prepared import open_prepared
 from agad.data.split import one_class_split
-from agad.detector.source import dataset_at, normal_class, notes_on_normal
+from agad.detector.source import dataset_at, normal_class
 from agad.detector.training import broken_promise, default_quantile, spec_of
 from agad.errors import AgadError, DataError, SpecError
 from tests.helpers.own_detectors import SIZE, data, detector, fitted, noise
@@ -236,24 +236,3 @@ def test_anomalies_of_a_validation_where_there_are_none_are_refused(tmp_path: Pa
     fill(tmp_path / "set" / "test" / "bent", 4, 60)
     with pytest.raises(SpecError, match="no training image of an anomalous class: take validation_anomalies=0"):
         spec_of(opened(tmp_path / "set"), 1, {"method": "pca", "validation_anomalies": 5})
-
-
-@pytest.mark.parametrize(
-    ("classes", "wanted", "says"),
-    [
-        (("1", "2", "3"), "1", ["--normal 1 is the class of that name; the class of that index is 2"]),
-        (("1", "2", "3"), "0", []),
-        (("0", "1", "2"), "1", []),
-        (("1", "2", "3"), "3", []),
-        (("bent", "good", "OK!"), "good", ["images of class OK! count as anomalies, though it is called so"]),
-        (("bent", "good"), None, []),
-    ],
-)
-def test_another_class_that_may_have_been_meant_is_said(
-    classes: tuple[str, ...], wanted: str | None, says: list[str], tmp_path: Path
-) -> None:
-    """A number that is a name and an index, and a second class that is called normal."""
-    for number, name in enumerate(classes):
-        fill(tmp_path / "set" / name, 5, 10 * number)
-    prepared = opened(tmp_path / "set")
-    assert notes_on_normal(prepared, normal_class(prepared, wanted), wanted) == says

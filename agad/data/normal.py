@@ -1,0 +1,45 @@
+"""The normal class by what a user calls it: by its name, or else by its index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agad.data.names import one_line
+from agad.spec.class_names import class_index
+
+_NORMAL_NAMES = {"good", "normal", "normals", "ok", "negative", "healthy", "benign"}
+"""Names of a normal class, in small letters, without blanks and marks."""
+
+
+def named_class(wanted: str, names: Sequence[str], dataset: str) -> int:
+    """The index of the class that is called so; where none is, a whole number is an index.
+
+    A name stands before an index: of folders called 1, 2 and 3, `1` is the first. Raises SpecError, one line that lists
+    the classes, for what is neither.
+    """
+    is_index = wanted not in names and wanted.isdecimal() and int(wanted) < len(names)
+    return int(wanted) if is_index else class_index(wanted, names, dataset)
+
+
+def notes_on_normal(names: Sequence[str], normal: int, wanted: str | None) -> list[str]:
+    """What else may have been meant by the normal class, a sentence each: an index, or another that is called so.
+
+    Args:
+        names: the classes by index.
+        normal: index of the normal class.
+        wanted: what the user called it; None: nothing.
+    """
+    notes = list[str]()
+    if wanted is not None and wanted.isdecimal() and int(wanted) < len(names) and int(wanted) != normal:
+        notes.append(f"--normal {wanted} is the class of that name; the class of that index is {names[int(wanted)]}")
+    notes += [
+        f"images of class {name} count as anomalies, though it is called so"
+        for index, name in enumerate(names)
+        if index != normal and is_called_normal(name)
+    ]
+    return [one_line(note) for note in notes]
+
+
+def is_called_normal(name: str) -> bool:
+    """Whether a class or folder is called good, normal, ok or the like."""
+    return "".join(filter(str.isalnum, name.lower())) in _NORMAL_NAMES
