@@ -24,6 +24,7 @@ from agad.auditing.model.scorer import Scorer, Scores
 from agad.auditing.model.watch import Watch
 from agad.auditing.probes import Prober, are_tied, moved
 from agad.auditing.protocols import Progress, Protocols, Scored, shuffle
+from agad.auditing.reported import reported_finding
 from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Audit, Finding, points
 from agad.errors import AuditError
 from agad.tensors.seeding import seed_of
@@ -67,7 +68,7 @@ def audit(
         shuffles: number of shuffled orders for each size.
         train_images: training images, for the protocol `eval_recal` and to find test images among them.
         curve: AUROC on the test set after each epoch, in [0, 1].
-        reported: the AUROC that was published, in [0, 1].
+        reported: the AUROC that was published, in [0, 1]: it is compared with that of the weights under each protocol.
         limit: at most this many images, chosen at random; None: all.
         progress: is given one line for each protocol.
 
@@ -128,6 +129,7 @@ class _Auditor:
             *behaviour_findings(found, self._watch, self._test, first.line),
             self._leaked(train_images, given),
             curve_finding(curve, reported, auroc.value),
+            *([] if reported is None else [reported_finding(reported, [one.line for one in scored])]),
             *_there(constant_finding(found), below_half_finding(auroc)),
             *_skipped(norms, found, train_images),
         ]
@@ -139,7 +141,7 @@ class _Auditor:
             findings=tuple(sorted(findings, key=lambda finding: severities.index(finding.severity))),
             lines=tuple(one.line for one in scored),
             worth=differences,
-            facts=self._facts(found, norms),
+            facts=self._facts(found, norms) | {"reported": None if reported is None else float(reported)},
         )
 
     def _repeated(self, given: Scores, found: Behaviour) -> Behaviour:

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from agad.auditing.reported import ROUNDING
 from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Finding, points
 from agad.errors import AuditError
-
-_ROUNDING = 0.0006
-"""What a printed AUROC of three decimals may differ by."""
 
 
 def curve_finding(curve: Sequence[float] | Any | None, reported: float | None, found: float) -> Finding:
@@ -33,18 +31,18 @@ def curve_finding(curve: Sequence[float] | Any | None, reported: float | None, f
     best, last = int(values.argmax()), float(values[-1])
     gain = f"{points(float(values[best]) - last)} points above the last ({points(last)})"
     for name, value in (("The AUROC that was reported", reported), ("The AUROC of these weights", found)):
-        if value is not None and abs(value - values[best]) < _ROUNDING <= abs(value - last):
+        if value is not None and abs(value - values[best]) < ROUNDING <= abs(value - last):
             return Finding(
                 kind,
                 WRONG,
                 f"{name}, {points(value)}, is that of the best of {len(values)} epochs on the test set, number "
                 f"{best + 1}: it was chosen by test labels, {gain}.",
             )
-    if float(values[best]) - last < _ROUNDING:
+    if float(values[best]) - last < ROUNDING:
         return Finding(kind, FINE, f"The last of {len(values)} epochs is the best: choosing would gain nothing.")
     return Finding(
         kind,
-        FINE if reported is None or abs(reported - last) < _ROUNDING else WARNING,
+        FINE if reported is None or abs(reported - last) < ROUNDING else WARNING,
         f"Epoch {best + 1} of {len(values)} is the best on the test set, {gain}: a choice by test labels gains that.",
     )
 

@@ -132,3 +132,25 @@ def test_what_was_taken_for_normal_is_said(model, tmp_path, monkeypatch, capsys)
     assert json.loads((out / "audit.json").read_text())["facts"]["normal"] == "1 (class 0)"
     for text in (shown, page):
         assert "--normal 1 is the class of that name; the class of that index is 2." in text
+
+
+def test_a_reported_auroc_is_compared_with_that_of_the_weights(model, data, tmp_path, capsys):
+    """Without a curve the option changed nothing at all."""
+    numbers = {}
+    for reported in (None, "0.123", "OWN"):
+        out = tmp_path / f"out-{reported}"
+        own = numbers[None]["auroc"]["value"] if reported == "OWN" else None
+        option = [] if reported is None else ["--reported", f"{own:.4f}" if own is not None else reported]
+        assert main([model, "--data", data, "--out", str(out), "--batch-size", "16", "--shuffles", "1", *option]) == 0
+        shown, page = capsys.readouterr().out, (out / "index.html").read_text()
+        numbers[reported] = json.loads((out / "audit.json").read_text())
+        found = [one for one in numbers[reported]["findings"] if one["kind"] == "reported"]
+        if reported is None:
+            assert not found
+            continue
+        severity, words = ("wrong", "is not that of") if own is None else ("fine", "agrees with that of")
+        assert [one["severity"] for one in found] == [severity]
+        assert numbers[reported]["facts"]["reported"] == float(option[1])
+        for text in (shown, page):
+            assert f"The AUROC that was reported, {100 * float(option[1]):.1f}, {words} these weights" in text
+    assert numbers[None]["lines"] == numbers["0.123"]["lines"]
