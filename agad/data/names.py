@@ -16,6 +16,17 @@ _FILLERS = {"set", "data", "dataset", "split", "image", "images", "img", "imgs",
 """Words that may stand beside such a word: `Training_Set`."""
 _ALL_WORDS = frozenset().union(*_SPLITS.values())
 
+_NORMAL_NAMES = {"good", "normal", "normals", "ok", "negative", "healthy", "benign"}
+"""Names of a normal class, in small letters, without blanks and marks."""
+_ANOMALOUS_WORDS = {
+    *("bad", "ng", "nok", "anomaly", "anomalies", "anomalous", "abnormal", "abnormals", "outlier", "outliers"),
+    *("defect", "defects", "defective", "fault", "faults", "faulty", "damage", "damaged", "broken"),
+    *("reject", "rejects", "rejected", "failed", "failure", "failures", "malignant", "unhealthy", "diseased"),
+}
+"""Words of which one says that a folder holds anomalies."""
+_DENIALS = {"no", "not", "non", "without", "free"}
+"""Words that turn the others round: `not_ok`, `no_defects`, `defect-free`."""
+
 _MASK_FOLDERS = {
     *("maskdir", "maskimage", "maskimages", "segmask", "groundtruth", "groundtruths", "gt", "gts"),
     *("segmentation", "segmentations", "annotation", "annotations"),
@@ -62,6 +73,17 @@ def is_mask_folder(name: str, siblings: Collection[str] = ()) -> bool:
         return not any("mask" in other.lower() for other in siblings if other != name)
     of_masks = words[-1:] == ["masks"] and words[0] not in {"with", "without", "no", "incorrect"}
     return of_masks or "".join(words) in _MASK_FOLDERS
+
+
+def is_called_normal(name: str) -> bool:
+    """Whether a class or folder is called good, normal, ok or the like."""
+    return "".join(filter(str.isalnum, name.lower())) in _NORMAL_NAMES
+
+
+def is_called_anomalous(name: str) -> bool:
+    """Whether a class or folder is called bad, defects, not_ok or the like; `no_defects` is not."""
+    words = set(_words(name))
+    return bool(words & (_NORMAL_NAMES if words & _DENIALS else _ANOMALOUS_WORDS))
 
 
 def mask_files(stems: Iterable[str]) -> set[str]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agad.data.names import one_line
+from agad.data.names import is_called_normal, one_line
 from agad.spec.class_names import class_index
-
-_NORMAL_NAMES = {"good", "normal", "normals", "ok", "negative", "healthy", "benign"}
-"""Names of a normal class, in small letters, without blanks and marks."""
 
 
 def named_class(wanted: str, names: Sequence[str], dataset: str) -> int:
@@ -38,8 +35,3 @@ def notes_on_normal(names: Sequence[str], normal: int, wanted: str | None) -> li
         if index != normal and is_called_normal(name)
     ]
     return [one_line(note) for note in notes]
-
-
-def is_called_normal(name: str) -> bool:
-    """Whether a class or folder is called good, normal, ok or the like."""
-    return "".join(filter(str.isalnum, name.lower())) in _NORMAL_NAMES

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
 
 from agad.data.find import find_source
-from agad.data.normal import is_called_normal, named_class
+from agad.data.names import is_called_anomalous, is_called_normal, one_line
+from agad.data.normal import named_class
 from agad.data.prepared import Prepared
 from agad.data.readers.folder import OneClassError
 from agad.errors import DataError, SpecError
@@ -37,7 +39,8 @@ def normal_class(data: Prepared, wanted: str | None) -> int:
     """The index of the normal class: the one that is wanted, by name or index; else the one that it must be.
 
     A name stands before an index. Without a wish it is the only class with training images, or the only one that is
-    called good, normal, ok or the like. Raises SpecError, one line that lists the classes.
+    called good, normal, ok or the like. Raises SpecError, one line that lists the classes, or that names the only one
+    where it is called bad, defects or the like.
     """
     names, counts = data.class_names, data.train_counts
     if wanted is not None:
@@ -47,11 +50,22 @@ def normal_class(data: Prepared, wanted: str | None) -> int:
         return found
     trained = [index for index, count in enumerate(counts) if count]
     if len(trained) == 1:
+        _check_meant(names[trained[0]])
         return trained[0]
     named = [index for index in trained if is_called_normal(names[index])]
     if len(named) == 1:
         return named[0]
     raise SpecError(f"which class is normal? name it by --normal, one of: {', '.join(names)}")
+
+
+def _check_meant(name: str) -> None:
+    """Refuse to take anomalies for the normal images, because there are no others to train on."""
+    if is_called_anomalous(name):
+        told = one_line(name)
+        raise SpecError(
+            f"the only class with training images is called {told}, as anomalies are: put normal images into a folder "
+            f"beside it, called good; or if its images are the normal ones, say so by --normal {shlex.quote(told)}"
+        )
 
 
 def test_labels(data: Prepared, normal: int) -> tuple[int, int]:

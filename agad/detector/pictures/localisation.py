@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agad.data.image import SUFFIXES, decode
-from agad.data.normal import is_called_normal
+from agad.data.names import is_called_normal
 from agad.data.source import Damaged
 from agad.errors import DataError
 

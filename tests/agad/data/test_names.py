@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agad.data.names import is_like_split, is_mask_folder, look_alikes, mask_files, natural, split_part
+from agad.data.names import (
+    is_called_anomalous,
+    is_called_normal,
+    is_like_split,
+    is_mask_folder,
+    look_alikes,
+    mask_files,
+    natural,
+    split_part,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +43,37 @@ def test_folders_of_masks_and_classes_that_are_called_so():
     faces = ["mask", "no_mask", "with_mask", "without_mask", "with_masks"]
     assert not any(is_mask_folder(name, faces) for name in faces)
     assert is_mask_folder("mask", ["mask", "good", "bad"])
+
+
+def test_names_of_anomalies_and_their_denials():
+    bad = [
+        "bad",
+        "BAD",
+        "bad_parts",
+        "Anomalies",
+        "defect",
+        "Defective Images",
+        "broken",
+        "not_ok",
+        "not good",
+        "abnormal",
+    ]
+    assert all(map(is_called_anomalous, bad))
+    fine = [
+        "good",
+        "ok",
+        "no_defects",
+        "defect-free",
+        "without anomaly",
+        "monday",
+        "badge",
+        "unbroken",
+        "normal",
+        "",
+        "1",
+    ]
+    assert not any(map(is_called_anomalous, fine))
+    assert not any(map(is_called_normal, bad))
 
 
 def test_files_of_masks_need_their_image_beside_them():

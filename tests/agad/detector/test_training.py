@@ -97,6 +97,18 @@ def test_the_only_class_with_training_images_is_normal(tmp_path: Path) -> None:
         normal_class(prepared, "bent")
 
 
+@pytest.mark.parametrize("layout", [("bad",), ("train/not_ok", "test/good", "test/not_ok"), ("train/bad", "test/bad")])
+def test_anomalies_are_not_the_normal_class_unless_it_is_said(layout: tuple[str, ...], tmp_path: Path) -> None:
+    """There is nothing else to train on: forgotten normals, most likely."""
+    for number, name in enumerate(layout):
+        fill(tmp_path / "set" / name, 6, 10 * number)
+    prepared, name = opened(tmp_path / "set"), layout[0].split("/")[-1]
+
+    with pytest.raises(SpecError, match=f"called {name}, as anomalies are: .* say so by --normal {name}$"):
+        normal_class(prepared, None)
+    assert prepared.class_names[normal_class(prepared, name)] == name
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"), [(None, "which class is normal"), ("c", "has no class 'c'"), ("7", "'7'")]
 )

@@ -56,3 +56,25 @@ def test_as_classes_such_a_folder_is_refused(places, folders):
         fill(places["data_root"] / "only" / name, 3, 10 * number)
     with pytest.raises(OneClassError):
         open_prepared("folder:only", 32, **places)
+
+
+@pytest.mark.parametrize("split", ["", "train", "test"])
+def test_images_beside_their_only_sub_folder_are_refused(split, places):
+    """Who sorts anomalies out into `bad` leaves the normal ones where they were; they are of no class `bad`."""
+    top = places["data_root"] / "only"
+    for part in ("train", "test") if split else ("",):
+        fill(top / part, 6, 0)
+    fill(top / split / "bad", 3, 100)
+    with pytest.raises(
+        DataError, match=r"has 6 images of its own and 3 in its folder bad: .* called good; if all"
+    ) as it:
+        open_prepared("normals:only", 32, **places)
+    assert "\n" not in str(it.value)
+
+
+def test_a_sub_folder_without_images_is_no_other_place(places):
+    fill(places["data_root"] / "only", 6, 0)
+    (places["data_root"] / "only" / "notes").mkdir()
+    (places["data_root"] / "only" / "notes" / "a.txt").write_text("x")
+
+    assert open_prepared("normals:only", 32, **places).train_counts == (5,)
