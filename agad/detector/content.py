@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -82,13 +83,35 @@ def save_content(path: Path, content: Content) -> None:
 def check_detector(option: str, path: Path) -> None:
     """As console.check_target: a file that is there must be a detector, of whatever version. Raises AgadError."""
     console.check_target(option, path, ZIP_BEGINS)
-    if path.is_file() and path.stat().st_size:
-        try:
-            kind = load_tensors(path).get("kind")
-        except TensorFileError:  # a damaged detector is refused too
-            kind = None
-        if kind != KIND:
-            raise DataError(f"{option} {path} is there, and is no detector; give another name, or move that file away")
+    if path.is_file() and path.stat().st_size and _values_of(path).get("kind") != KIND:
+        raise DataError(f"{option} {path} is there, and is no detector; give another name, or move that file away")
+
+
+def check_replaced(option: str, path: Path, spec: RunSpec, data_digest: str) -> None:
+    """Refuse to write a run's detector over that of another run, or of other images. Raises DataError, one line."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    there = _values_of(path)
+    named = [there.get(name) if isinstance(there.get(name), dict) else {} for name in ("provenance", "spec")]
+    made_by, method = named[0], named[1].get("method")
+    if made_by.get("run_id") != spec.run_id:
+        other = f"method={_line(method)}" if method != spec.method else "other settings or another data set"
+    elif made_by.get("data_digest") != data_digest:
+        other = "other images"
+    else:
+        return
+    raise DataError(
+        f"{path} is there, and is a detector of another run ({other}): give this one a name of its own, as {option} "
+        f"{shlex.quote(str(path.with_name(f'{path.stem}-{spec.method}{path.suffix}')))}, or move that file away"
+    )
+
+
+def _values_of(path: Path) -> dict[str, Any]:
+    """What a file of tensors holds; nothing where it cannot be read."""
+    try:
+        return load_tensors(path)
+    except TensorFileError:
+        return {}
 
 
 def load_content(path: str | Path) -> Content:

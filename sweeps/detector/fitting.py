@@ -84,7 +84,7 @@ def _main(options: argparse.Namespace, again: str) -> int:
     from agad.data.names import one_line
     from agad.data.normal import notes_on_normal
     from agad.data.prepared import open_prepared
-    from agad.detector.content import check_detector
+    from agad.detector.content import check_detector, check_replaced
     from agad.detector.source import dataset_at, normal_class, test_labels
     from agad.detector.training import spec_of
 
@@ -97,6 +97,7 @@ def _main(options: argparse.Namespace, again: str) -> int:
         say(line)
     normal = normal_class(data, options.normal)
     spec = spec_of(data, normal, _changes(options, data))
+    check_replaced("--out", out, spec, data.digest)
     normals, anomalies = test_labels(data, spec.target_class)
     say(f"normal: {one_line(data.class_names[spec.target_class])} (class {spec.target_class}); "
         f"{spec.held_out(data.train_counts[spec.target_class])} of its training images are held out for the "

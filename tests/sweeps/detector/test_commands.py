@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -260,6 +261,44 @@ def test_fit_writes_over_no_file_but_a_detector(
     assert fit(place, "--out", str(target)) == 2
     assert "move that file away" in capsys.readouterr().err
     assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("of", "more", "message"),
+    [
+        (
+            "bottle",
+            ["--method", "pca"],
+            r"is a detector of another run \(method=knn\): .* as --out .*bottle-pca\.agad,",
+        ),
+        ("bottle", ["--method", "knn", "--image-size", "32"], r"another run \(other settings or another data set\)"),
+        ("other/bottle", ["--method", "knn"], r"another run \(other images\)"),
+        ("bottle", ["--method", "knn"], None),
+    ],
+)
+def test_fit_writes_over_no_detector_of_another_run(
+    of: str, more: list[str], message: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A comparison without --out; a folder of the same name elsewhere; only the same run's file is replaced."""
+    for top, first in (("bottle", 0), ("other/bottle", 500)):
+        fill(tmp_path / top / "train" / "good", 10, first)
+        fill(tmp_path / top / "test" / "good", 3, first + 100)
+    target = tmp_path / "bottle.agad"
+
+    def fit_into(results: str, folder: str, *options: str) -> int:
+        where = ["--results", str(tmp_path / results), "--out", str(target), "--device", "cpu"]
+        return main(["fit", str(tmp_path / folder), "--image-size", "16", *where, *options])
+
+    assert fit_into("r", "bottle", "--method", "knn") == 0
+    before = target.read_bytes()
+    capsys.readouterr()
+    if message is None:
+        assert fit_into("r", of, *more) == 0
+        return
+    assert fit_into("r2", of, *more) == 2
+    assert re.search(message, capsys.readouterr().err.splitlines()[-1])
+    assert target.read_bytes() == before
+    assert not (tmp_path / "r2").exists()
 
 
 @pytest.mark.slow
