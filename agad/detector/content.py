@@ -42,7 +42,8 @@ class Content:
         heat: the error of a pixel that 99.9% of the held-out normals' pixels do not exceed; None: it has no heat maps.
         preparation: `version`, in words how an image becomes the net's input, and where it is known `aspects`, the
             least and the greatest width:height of the training normals before that.
-        provenance: where it comes from: run_id, data_digest, protocol, commit, versions, time.
+        provenance: where it comes from: run_id, data_digest, protocol, commit, code, versions, time; `trained_...` of
+            the code that trained the weights, where another scored the held-out normals.
         result: what fit printed: AUROC with its interval, numbers of images, false positive rate; plain numbers.
         notes: what is known of the training data, a sentence each.
     """

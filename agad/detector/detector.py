@@ -139,10 +139,12 @@ class Detector:
         spec, known = self.content.spec, self.content.provenance
         net = f"{spec.backbone}, {spec.updates} updates, " if self._method.nets else ""
         commit = str(known.get("git_commit") or f"agad {known.get('agad_version')}")[:12]
+        if trained := known.get("trained_code_digest"):
+            commit = f"{commit} (digest {known.get('code_digest')}, trained by {trained})"
         return [
             f"{spec.method} ({net}seed {spec.seed}) on {spec.dataset}, normal: {one_line(self.normal)}, "
             f"{spec.image_size}x{spec.image_size} {'grey' if self.content.channels == 1 else 'RGB'}",
-            f"data {str(known.get('data_digest'))[:12]}, code {commit}, run {spec.run_id}, "
+            f"data {str(known.get('data_digest'))[:12]}, made by code {commit}, run {spec.run_id}, "
             f"protocol {known.get('protocol')}, {len(self._held_out)} held-out normals",
         ]
 

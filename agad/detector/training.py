@@ -27,6 +27,7 @@ from agad.scoring.auroc import LEVEL, auroc, auroc_interval
 from agad.scoring.weights import load_weights
 from agad.spec import catalogue
 from agad.spec.run import RunSpec
+from agad.store.provenance import collect
 from agad.tensors.device import open_device
 from agad.tensors.pool import ImagePool
 
@@ -159,12 +160,18 @@ def detector_of(
 
 
 def _provenance(spec: RunSpec, data: Prepared, row: Mapping[str, Any]) -> dict[str, str | None]:
-    known = ("git_commit", "code_digest", "agad_version", "torch_version", "device_name")
+    """Of the code that scores, now, and of that which trained the weights where it is another."""
+    of_code, present = ("git_commit", "code_digest", "agad_version", "torch_version"), collect()
+    known = {
+        **{name: present[name] for name in of_code},
+        **{f"trained_{name}": row.get(name) for name in of_code if row.get(name) not in (None, present[name])},
+        "device_name": row.get("device_name"),
+    }
     return {
         "run_id": spec.run_id,
         "data_digest": data.digest,
         "protocol": "eval",
-        **{name: None if row.get(name) is None else str(row[name]) for name in known},
+        **{name: None if value is None else str(value) for name, value in known.items()},
         "made_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 

@@ -5,8 +5,8 @@
     agad fit photos --normal ok --backbone unet --updates 2000 --set lr=1e-4
 
 The folder is MVTec AD's (train/good, test/good, test/KIND), has a folder for each class, or holds normal images alone.
-Called again with the same options it continues where it was. Exit status: 0 done, 1 stopped before the end, 2 an error
-that you can mend.
+Called again with the same options it continues where it was, unless agad/ has changed since.
+Exit status: 0 done, 1 stopped before the end, 2 an error that you can mend.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from ..cli.arguments import Parser, add_results_argument, positive, say
 from ..machine.devices import resolve_device
 from ..progress.watch import duration
 from ..worker.options import WorkerOptions
+from .code import check_auroc, check_checkpoint, check_row
 
 if TYPE_CHECKING:
     from agad.data.prepared import Prepared
@@ -77,6 +78,9 @@ def _parser() -> Parser:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA where there is a GPU"
     )
     how.add_argument("--threads", metavar="N", type=positive, default=1, help="torch threads (1)")
+    how.add_argument(
+        "--allow-code-change", action="store_true", help="use what was trained before agad/ changed, or go on from it"
+    )
     return parser
 
 
@@ -107,7 +111,7 @@ def _main(options: argparse.Namespace, again: str) -> int:
     if not (normals and anomalies):
         say(f"no AUROC: the test images are {normals} normal and {anomalies} anomalous ones, it needs both")
     device = resolve_device(options.device)
-    row = _trained(spec, options, root, device)
+    row = _trained(spec, options, root, device, data)
     if row is None:
         say(f"Stopped; what was trained is kept. Go on with:\n  {again}")
         return EXIT_INCOMPLETE
@@ -134,7 +138,9 @@ def _changes(options: argparse.Namespace, data: Prepared) -> dict[str, Any]:
     return changes
 
 
-def _trained(spec: RunSpec, options: argparse.Namespace, root: Path, device: str) -> dict[str, Any] | None:
+def _trained(
+    spec: RunSpec, options: argparse.Namespace, root: Path, device: str, data: Prepared
+) -> dict[str, Any] | None:
     """The run's row, trained by a worker as in a sweep unless it is there; None where it was stopped.
 
     Raises AgadError, one line, where the run has failed or cannot be made here.
@@ -144,6 +150,7 @@ def _trained(spec: RunSpec, options: argparse.Namespace, root: Path, device: str
     store = ResultStore(options.results)
     found = _row(store, spec)
     if found and (found["status"] == "ok") and _weights(options.results, found) is not None:
+        check_row(found, allow_change=options.allow_code_change)
         say("trained already: the weights of that run are used")
         return found
     if found and found["status"] == "ok":
@@ -151,6 +158,7 @@ def _trained(spec: RunSpec, options: argparse.Namespace, root: Path, device: str
             f"{options.results} has this run without its weights; choose another --results folder, in which it is "
             "trained again"
         )
+    check_checkpoint(options.results, spec, data, allow_change=options.allow_code_change)
     name = spec.dataset.replace(":", "-")
     plan = Plan(f"fit-{name}", (), (), (spec,), code_digest())
     path = plan.save(options.results, replace=found is None)
@@ -206,6 +214,7 @@ def _kept(row: dict[str, Any], data: Prepared, options: argparse.Namespace, devi
     if weights is None:
         raise StoreError(f"{options.results}: the run's weights are gone; choose another --results folder")
     detector = detector_of(weights, data, row, device=device, threads=options.threads)
+    check_auroc(detector.content.result, row)
     save_content(out, detector.content)
     return detector
 

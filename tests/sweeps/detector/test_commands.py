@@ -14,6 +14,9 @@ import pytest
 from PIL import Image
 
 import agad
+from agad.methods.floor.knn import Knn
+from agad.store import provenance
+from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from sweeps.cli.main import main
 from sweeps.detector import scoring
@@ -58,6 +61,53 @@ def test_fit_says_what_it_read_and_found(place: Path, capsys: pytest.CaptureFixt
     rows = ResultStore(place / "results").read().to_pylist()
     assert [(row["status"], row["normal_class"], row["dataset"]) for row in rows] == [("ok", 1, "folder:bottle")]
     assert rows[0]["git_commit"] == agad.load_detector(place / "bottle.agad").content.provenance["git_commit"]
+
+
+def knn_of(top: Path, *more: str) -> int:
+    """A fit by nearest neighbours in a folder of its own."""
+    where = ["--results", str(top / "results"), "--out", str(top / "x.agad"), "--device", "cpu"]
+    return main(["fit", str(top / "set"), "--method", "knn", "--image-size", "16", *where, *more])
+
+
+@pytest.fixture
+def by_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run, and its detector, that code of another digest has made."""
+    fill(tmp_path / "set" / "train" / "good", 20, 0)
+    fill(tmp_path / "set" / "test" / "good", 6, 100)
+    fill(tmp_path / "set" / "test" / "cut", 4, 200)
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "code_digest", lambda: "c0de" * 4)
+        assert knn_of(tmp_path) == 0
+    return tmp_path
+
+
+def test_a_run_of_other_code_is_scored_by_todays_only_if_that_is_allowed(
+    by_other_code: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The detector then states both: the code that scores, and that which trained."""
+    before = (by_other_code / "x.agad").read_bytes()
+    assert knn_of(by_other_code) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"agad/ has changed since this run was trained (code {'c0de' * 4}, now {code_digest()})" in said
+    assert "go on with --allow-code-change" in said
+    assert (by_other_code / "x.agad").read_bytes() == before
+
+    assert knn_of(by_other_code, "--allow-code-change") == 0
+    assert f"(digest {code_digest()}, trained by {'c0de' * 4})" in capsys.readouterr().out
+    known = agad.load_detector(by_other_code / "x.agad").content.provenance
+    assert (known["code_digest"], known["trained_code_digest"]) == (code_digest(), "c0de" * 4)
+
+
+def test_an_auroc_that_is_not_the_row_s_makes_no_detector(
+    by_other_code: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (by_other_code / "x.agad").read_bytes()
+    scores = Knn.scores
+    monkeypatch.setattr(Knn, "scores", lambda *given: -scores(*given))
+
+    assert knn_of(by_other_code, "--allow-code-change") == 2
+    assert re.search(r"the run's row has AUROC 0\.\d+, its weights have 0\.\d+ now", capsys.readouterr().err)
+    assert (by_other_code / "x.agad").read_bytes() == before
 
 
 @pytest.mark.slow
