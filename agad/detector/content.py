@@ -19,11 +19,14 @@ from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.tensors.file import ZIP_BEGINS, TensorFileError, load_tensors, save_tensors
 
 KIND = "agad detector"
-VERSION = 1
-"""Raised when an older agad could not read the file."""
+VERSION = 2
+"""Raised when an older agad could not read the file. 1 had no probe."""
 
 MOST_PIXELS = 4096
 """Height and width above which a file is refused: it would only fill the memory."""
+
+MOST_PROBED = 64
+"""Images of a probe above which a file is refused: each load scores them."""
 
 _ADVICE = "it may be damaged; make it again by agad fit"
 
@@ -46,6 +49,8 @@ class Content:
             the code that trained the weights, where another scored the held-out normals.
         result: what fit printed: AUROC with its interval, numbers of images, false positive rate; plain numbers.
         notes: what is known of the training data, a sentence each.
+        probe: `images`, uint8 (n, C, S, S), and the `scores`, float32 (n,), that they had (agad/detector/probe.py);
+            None in older files.
     """
 
     spec: RunSpec
@@ -59,6 +64,7 @@ class Content:
     provenance: Mapping[str, str | None]
     result: Mapping[str, float | int | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    probe: Mapping[str, Tensor] | None = None
 
 
 def preparation_of(spec: RunSpec, channels: int, aspects: tuple[float, float] | None) -> dict[str, Any]:
@@ -93,8 +99,7 @@ def check_replaced(option: str, path: Path, spec: RunSpec, data_digest: str) -> 
     if not path.is_file() or not path.stat().st_size:
         return
     there = _values_of(path)
-    named = [there.get(name) if isinstance(there.get(name), dict) else {} for name in ("provenance", "spec")]
-    made_by, method = named[0], named[1].get("method")
+    made_by, method = _named(there.get("provenance")), _named(there.get("spec")).get("method")
     if made_by.get("run_id") != spec.run_id:
         other = f"method={_line(method)}" if method != spec.method else "other settings or another data set"
     elif made_by.get("data_digest") != data_digest:
@@ -105,6 +110,10 @@ def check_replaced(option: str, path: Path, spec: RunSpec, data_digest: str) -> 
         f"{path} is there, and is a detector of another run ({other}): give this one a name of its own, as {option} "
         f"{shlex.quote(str(path.with_name(f'{path.stem}-{spec.method}{path.suffix}')))}, or move that file away"
     )
+
+
+def _named(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _values_of(path: Path) -> dict[str, Any]:
@@ -166,9 +175,23 @@ def _checked(values: dict[str, Any]) -> Content:
         _require(isinstance(getattr(content, name), dict), f"{name} has no names")
     made_by = content.provenance.get("run_id", content.spec.run_id)
     _require(made_by == content.spec.run_id, f"its spec is not that of the run that made it ({_line(made_by)})")
+    _check_probe(content)
     for tensor in (*_tensors(content.nets), *_tensors(content.fitted)):
         _require(not tensor.is_floating_point() or bool(tensor.isfinite().all()), "a weight is no number")
     return content
+
+
+def _check_probe(content: Content) -> None:
+    probe, size = content.probe, content.spec.image_size
+    if probe is None:
+        return
+    _require(isinstance(probe, dict) and set(probe) == {"images", "scores"}, "its probe has no images and scores")
+    images, scores = probe["images"], probe["scores"]
+    _require(isinstance(images, Tensor) and isinstance(scores, Tensor), "its probe has no images and scores")
+    _require(images.dtype == torch.uint8 and scores.dtype == torch.float32, "its probe has no images and scores")
+    _require(0 < len(scores) <= MOST_PROBED, f"its probe has {len(scores)} scores")
+    _require(images.shape == (*scores.shape, content.channels, size, size), "its probe has images of another shape")
+    _require(bool(scores.isfinite().all()), "its probe has a score that is no number")
 
 
 def _tensors(value: Any) -> list[Tensor]:

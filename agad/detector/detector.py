@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from agad.detector import threshold as rates
 from agad.detector.content import Content, load_content
 from agad.detector.inputs import Images, each_pixels
 from agad.detector.pictures.heatmap import default_smoothing, smoothed
+from agad.detector.probe import check_probe, notes_on_maker
 from agad.detector.threshold import Threshold
 from agad.errors import DataError, SpecError
 from agad.methods import Method
@@ -34,6 +36,10 @@ _STEP = 8
 the last bits of an image's score depend on how many images are scored with it."""
 
 Scores = NDArray[np.float32]
+
+
+class MakerWarning(UserWarning):
+    """Other code than today's has made a detector."""
 
 
 class Detector:
@@ -134,6 +140,11 @@ class Detector:
         names, index = self.content.class_names, self.content.spec.target_class
         return names[index] if index < len(names) else str(index)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of its threshold and percentiles where other code than today's made it, a sentence."""
+        return notes_on_maker(self.content)
+
     def describe(self) -> list[str]:
         """What it is and where it comes from, a line each."""
         spec, known = self.content.spec, self.content.provenance
@@ -231,19 +242,31 @@ class Detector:
 def load_detector(path: str | Path, device: str = "cpu") -> Detector:
     """The detector of a file that `agad fit` wrote; nothing in the file is executed.
 
-    Raises DataError, one line, where it is missing, damaged, of another kind or of a newer agad; DeviceError.
+    Warns (MakerWarning) where other code than today's has made it: what its `notes` say.
+
+    Raises DataError, one line, where it is missing, damaged, of another kind or of a newer agad, and where the images
+    that it holds have other scores than when it was made; DeviceError.
     """
     content = load_content(path)
     try:
         detector = Detector(content, device)
-        size = content.spec.image_size
-        detector.score(np.zeros((size, size), np.uint8))  # not at the user's first image
+        _check_scores(detector)  # not at the user's first image
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except (RuntimeError, SpecError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(f"{path}: the detector cannot score an image ({reason}); make it again by agad fit") from error
+    for note in detector.notes:
+        warnings.warn(f"{path}: {note}", MakerWarning, stacklevel=2)
     return detector
+
+
+def _check_scores(detector: Detector) -> None:
+    content, size = detector.content, detector.content.spec.image_size
+    if content.probe is None or detector.device.type != "cpu":
+        detector.score(np.zeros((size, size), np.uint8))
+    if content.probe is not None:
+        check_probe(content, (detector if detector.device.type == "cpu" else detector.to("cpu")).score)
 
 
 def _method_of(content: Content) -> Method:

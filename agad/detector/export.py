@@ -127,6 +127,7 @@ def _with_metadata(model: bytes, detector: Detector) -> bytes:
         "preparation": detector.content.preparation["steps"] + " (the scaling is inside the model)",
         "detector": "; ".join(detector.describe()),
         "class_names": ", ".join(detector.content.class_names),
+        **({"notes": "; ".join(detector.notes)} if detector.notes else {}),
         **{f"threshold_q{q:g}": repr(detector.threshold(q).value) for q in _quantiles(detector)},
     }
     for name, text in known.items():

@@ -19,6 +19,7 @@ from agad.data.split import OneClassSplit, one_class_split
 from agad.detector import fitted as plain
 from agad.detector.content import Content, preparation_of
 from agad.detector.detector import Detector
+from agad.detector.probe import probe_of
 from agad.detector.source import test_labels
 from agad.detector.threshold import excess_p_value, highest_quantile, rate_interval
 from agad.errors import DataError, SpecError
@@ -156,7 +157,8 @@ def detector_of(
     scores = _scores(bare, data.train_images, held_out)
     changes |= {"held_out": torch.from_numpy(np.sort(scores)), "heat": _heat(bare, data.train_images, held_out)}
     scored = Detector(dataclasses.replace(content, **changes), device)
-    return Detector(dataclasses.replace(content, **changes, result=_result(scored, data, split)), device)
+    changes |= {"result": _result(scored, data, split), "probe": probe_of(scored.content, scored.to("cpu").score)}
+    return Detector(dataclasses.replace(content, **changes), device)
 
 
 def _provenance(spec: RunSpec, data: Prepared, row: Mapping[str, Any]) -> dict[str, str | None]:

@@ -13,6 +13,7 @@ from agad import console
 from agad.console import EXIT_OK
 
 from ..cli.arguments import Parser
+from .opening import opened
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,11 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    from agad.detector.detector import load_detector
     from agad.detector.export import ONNX_BEGINS, export_onnx
 
     console.check_target("--onnx", options.onnx, ONNX_BEGINS)
-    detector = load_detector(options.detector)
+    detector = opened(options.detector)
     difference = export_onnx(detector, options.onnx)
     size, channels = detector.content.spec.image_size, detector.content.channels
     steps = detector.content.preparation["steps"]

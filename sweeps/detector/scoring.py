@@ -20,6 +20,7 @@ from agad.errors import AgadError
 
 from ..cli.arguments import Parser, say
 from ..machine.devices import resolve_device
+from .opening import opened
 
 if TYPE_CHECKING:
     from agad.detector.detector import Detector
@@ -55,13 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> int:
     from agad.data.image import Seen
-    from agad.detector.detector import load_detector
     from agad.detector.files import COLUMNS, files_at, notes_on, scored, to_csv
     from agad.detector.pictures.sheet import HeatmapFolder
 
     if options.csv is not None:
         console.check_target("--csv", options.csv, ",".join(COLUMNS).encode())  # now, and not when all is scored
-    detector = load_detector(options.detector, resolve_device(options.device))
+    detector = opened(options.detector, resolve_device(options.device))
     value, words = _threshold(detector, options.threshold)
     if options.heatmaps is not None:
         detector.require_heatmaps()
@@ -89,7 +89,8 @@ def _main(options: argparse.Namespace) -> int:
     if len(unread) > _NAMED:
         say(f"note: and {len(unread) - _NAMED} more masks that cannot be read")
     if maps is not None:
-        _write_page(maps, rows, options, [*facts, *_found(maps), *of_masks])
+        of_code = (f"note: {note}" for note in detector.notes)
+        _write_page(maps, rows, options, [*facts, *of_code, *_found(maps), *of_masks])
     return _conclude(rows, options.csv)
 
 

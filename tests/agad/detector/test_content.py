@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 
 from agad.data.cache import PREPARATION_VERSION
 from agad.detector.content import KIND, VERSION, load_content, save_content
-from agad.detector.detector import load_detector
+from agad.detector.detector import MakerWarning, load_detector
 from agad.errors import AgadError, DataError
 from agad.tensors.file import load_tensors, save_tensors
 from tests.helpers.own_detectors import IMAGES_ONE, detector, with_values
 
 PREPARED = {"version": PREPARATION_VERSION, "steps": "resize"}
+
+BYTES = torch.zeros(1, 1, 16, 16, dtype=torch.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,10 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": VERSION + 1}, "is a detector of version 2; this agad reads up to 1: update agad"),
+        (
+            {"version": VERSION + 1},
+            f"of version {VERSION + 1}; this agad reads up to {VERSION}: update agad",
+        ),
         ({"version": None}, "update agad"),
         ({"kind": "weights"}, "is no detector, but another file of tensors"),
         ({"channels": 2}, "2 channels"),
@@ -77,6 +83,14 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
         ({"preparation": PREPARED | {"aspects": [0.0, 1.0]}}, "aspects are none of images"),
         ({"preparation": PREPARED | {"aspects": [1.0, float("nan")]}}, "aspects are none of images"),
         ({"nets": 3}, "nets has no names"),
+        ({"probe": 3}, "probe has no images and scores"),
+        ({"probe": {"images": torch.zeros(1)}}, "probe has no images and scores"),
+        ({"probe": {"images": [1], "scores": [1]}}, "probe has no images and scores"),
+        ({"probe": {"images": torch.zeros(1), "scores": torch.zeros(1)}}, "probe has no images and scores"),
+        ({"probe": {"images": BYTES, "scores": torch.zeros(0)}}, "probe has 0 scores"),
+        ({"probe": {"images": BYTES, "scores": torch.zeros(2)}}, "probe has images of another shape"),
+        ({"probe": {"images": BYTES[..., :8], "scores": torch.zeros(1)}}, "probe has images of another shape"),
+        ({"probe": {"images": BYTES, "scores": torch.tensor([float("nan")])}}, "probe has a score that is no number"),
         ({"spec": {}}, "semantics_version"),
         ({"spec": 5}, "that this agad can use"),
         ({"extra": 1}, "extra"),
@@ -147,7 +161,8 @@ def test_a_file_with_any_value_changed_scores_or_is_refused(data: st.DataObject)
 def _refusal(path: Path) -> str | None:
     """Why the detector is refused; None where it scores an image."""
     try:
-        one = load_detector(path)
+        with warnings.catch_warnings(action="ignore", category=MakerWarning):
+            one = load_detector(path)
     except AgadError as error:
         return str(error)
     assert one.score(IMAGES_ONE).shape == (1,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 import shutil
 import signal
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 import agad
+from agad.detector.content import load_content, save_content
 from agad.methods.floor.knn import Knn
 from agad.store import provenance
 from agad.store.provenance import code_digest
@@ -108,6 +110,28 @@ def test_an_auroc_that_is_not_the_row_s_makes_no_detector(
     assert knn_of(by_other_code, "--allow-code-change") == 2
     assert re.search(r"the run's row has AUROC 0\.\d+, its weights have 0\.\d+ now", capsys.readouterr().err)
     assert (by_other_code / "x.agad").read_bytes() == before
+
+
+def test_score_says_that_other_code_made_a_detector(by_other_code: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the terminal, before the rows; it is a note, and no obstacle."""
+    file, note = (
+        str(by_other_code / "x.agad"),
+        f"note: threshold and percentiles are of other code (made by {'c0de' * 4}",
+    )
+    capsys.readouterr()
+    assert main(["score", file, str(by_other_code / "set" / "test" / "cut"), "--device", "cpu"]) == 0
+    assert capsys.readouterr().err.count(note) == 1
+
+
+@pytest.mark.slow
+def test_the_page_says_that_other_code_made_a_detector(place: Path, tmp_path: Path) -> None:
+    content = load_content(place / "bottle.agad")
+    made_by = {**content.provenance, "code_digest": "0lder"}
+    save_content(tmp_path / "o.agad", dataclasses.replace(content, provenance=made_by))
+    arguments = ["score", str(tmp_path / "o.agad"), str(place / "bottle" / "test" / "cut"), "--device", "cpu"]
+
+    assert main([*arguments, "--heatmaps", str(tmp_path / "maps")]) == 0
+    assert "<p>note: threshold and percentiles are of other code" in (tmp_path / "maps" / "index.html").read_text()
 
 
 @pytest.mark.slow
