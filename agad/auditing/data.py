@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agad.data.class_names import named_class, notes_on_normal
 from agad.data.names import one_line, split_part
-from agad.data.normal import named_class, notes_on_normal
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.readers.npz import open_npz
 from agad.errors import AuditError

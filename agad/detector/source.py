@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from agad.data.class_names import named_class
 from agad.data.find import find_source
 from agad.data.names import is_called_anomalous, is_called_normal, one_line
-from agad.data.normal import named_class
 from agad.data.prepared import Prepared
 from agad.data.readers.folder import OneClassError
 from agad.errors import DataError, SpecError

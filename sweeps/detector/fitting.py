@@ -85,8 +85,8 @@ def _parser() -> Parser:
 
 
 def _main(options: argparse.Namespace, again: str) -> int:
+    from agad.data.class_names import notes_on_normal
     from agad.data.names import one_line
-    from agad.data.normal import notes_on_normal
     from agad.data.prepared import open_prepared
     from agad.detector.content import check_detector, check_replaced
     from agad.detector.source import dataset_at, normal_class, test_labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agad.data.normal import named_class, notes_on_normal
+from agad.data.class_names import named_class, notes_on_normal
 from agad.errors import SpecError
 
 
