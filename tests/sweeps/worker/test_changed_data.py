@@ -28,8 +28,9 @@ def plan(tmp_path: Path) -> Plan:
     write(tmp_path, 0)
     plan = Plan("g", (), (), specs("npz:own"))
     digest = open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache").digest
+    values = {"data_digest": digest, "auroc": 0.5}
     for spec in plan.specs:
-        ResultStore(tmp_path / "r").commit(RunRecord(spec=spec, attempt=1, status="ok", values={"data_digest": digest}))
+        ResultStore(tmp_path / "r").commit(RunRecord(spec=spec, attempt=1, status="ok", values=values))
     return plan
 
 
@@ -85,7 +86,7 @@ def test_vectors_that_have_changed_are_said(tmp_path: Path) -> None:
     plan = Plan("g", (), (), specs("npz:own", features="file:own"))
     vectors = with_features(data, plan.specs[0], tmp_path).vectors
     assert vectors is not None
-    values = {"data_digest": data.digest, "features_digest": vectors.digest}
+    values = {"data_digest": data.digest, "features_digest": vectors.digest, "auroc": 0.5}
     for spec in plan.specs:
         ResultStore(tmp_path / "r").commit(RunRecord(spec=spec, attempt=1, status="ok", values=values))
     write_features(tmp_path, data, train_labels=None)

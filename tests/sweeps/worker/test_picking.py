@@ -313,8 +313,8 @@ def test_tables_share_runs(one: str, other: str, shared: int) -> None:
 def test_the_dense_figure_6_is_figure_6_with_enough_points_to_say_what_is_smooth() -> None:
     dense, plain = load_grid("fig6_dense").cells, load_grid("fig6").cells
 
-    assert [spec.replace(curve=plain[0].curve) for cell in dense] == list(plain)
-    assert {len(spec.curve_points) for cell in dense} == {24}
+    assert [cell.replace(curve=plain[0].curve) for cell in dense] == list(plain)
+    assert {len(cell.curve_points) for cell in dense} == {24}
     assert len(plain[0].curve_points) < ROUGH_FROM <= 24
 
 

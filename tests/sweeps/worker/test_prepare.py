@@ -45,7 +45,8 @@ def test_runs_of_changed_data_are_not_added_to_rows(status: str, tmp_path: Path)
     write(tmp_path, 0)
     plan = Plan("g", (), (), specs("npz:own"))
     digest = prepared(tmp_path, plan)[0].partition("digest ")[2][:12]
-    values = {"data_digest": digest.ljust(64, "0") if status == "failed" else _digest(tmp_path)}
+    values: dict[str, object] = {"data_digest": digest.ljust(64, "0") if status == "failed" else _digest(tmp_path)}
+    values |= {"auroc": 0.5} if status == "ok" else {}
     ResultStore(tmp_path / "r").commit(RunRecord(spec=plan.specs[0], attempt=1, status=status, values=values))
     if status != "failed":
         assert prepared(tmp_path, plan, tmp_path / "r")
@@ -107,7 +108,7 @@ def test_vectors_are_said_and_their_change_refused(tmp_path: Path) -> None:
     attached = with_features(data, plan.specs[-1], tmp_path)
     assert attached.vectors is not None
     assert attached.vectors.digest[:12] in said
-    values = {"data_digest": data.digest, "features_digest": attached.vectors.digest}
+    values = {"data_digest": data.digest, "features_digest": attached.vectors.digest, "auroc": 0.5}
     ResultStore(tmp_path / "r").commit(RunRecord(spec=plan.specs[-1], attempt=1, status="ok", values=values))
     assert prepared(tmp_path, plan, tmp_path / "r") == lines
     write_features(tmp_path, data, seed=1)
