@@ -168,10 +168,7 @@ def read(results: Results, plan: Plan) -> Cells:
     runs = wanted.merge(stored, on="run_id", how="left", validate="one_to_one")
     title = f"{paper.TITLES[plan.grid]} — {plan.title}" if plan.grid in paper.TITLES else plan.title
     tunings = () if plan.tuned is None else (plan.tuned,)
-    cells = _cells(title, rows, runs, tables, damaged_files(store), plan.code or None, tunings)
-    planned = set(plan.run_ids)
-    differing = {run_id: apart for run_id, apart in store.differing.items() if run_id in planned}
-    return replace(cells, unchecked=len(store.unchecked), differing=differing)
+    return with_store(_cells(title, rows, runs, tables, (), plan.code or None, tunings), store)
 
 
 def read_all(results: Results) -> Cells:
@@ -204,7 +201,7 @@ def read_all(results: Results) -> Cells:
 
 
 def with_store(cells: Cells, store: Rows) -> Cells:
-    """Cells of rows alone, with what their reading showed of the files and of other rows of their runs."""
+    """Cells with what the reading of their rows showed of the files, and of other rows of their runs."""
     run_ids = set(cells.runs["run_id"])
     differing = {run_id: apart for run_id, apart in store.differing.items() if run_id in run_ids}
     return replace(cells, damaged=damaged_files(store), unchecked=len(store.unchecked), differing=differing)

@@ -218,7 +218,7 @@ def _p_value(distance: float, error: float, degrees: float) -> float:
     return 2 * float(stdtr(degrees, -abs(distance) / error))
 
 
-def _settings(values: Mapping[str, Any], but: Collection[str] = ()) -> tuple[str, ...]:
+def _settings(values: Mapping[str, Any], but: Collection[str]) -> tuple[str, ...]:
     """Each field that differs from its default, but for those of the claim, the place, the class and the curve."""
     known = {"dataset", "gamma", *but, *paper.QUIET_FIELDS, *CELL_FIELDS}
     return _changed(values, [name for name in json_defaults() if name not in known])
