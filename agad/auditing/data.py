@@ -50,6 +50,8 @@ def read_data(text: str, normal: str | None, image_size: int | None, data_root: 
     """
     path = Path(text).expanduser()
     if path.suffix == ".npz":
+        if image_size is not None:
+            raise AuditError(f"--image-size has no effect on {path}: its images are audited at the size that they have")
         return Read(_of_npz(path, normal), normal=None if normal is None else f"class {int(normal)}")
     if image_size is None:
         raise AuditError(f"--data {text}: give --image-size, the size that your model takes")

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agad import console, files
 from agad.auditing.result import FINE, LABELS, UNKNOWN, Audit, Finding, points
@@ -67,8 +67,9 @@ def _audit(options: argparse.Namespace) -> int:
     from agad.auditing.audit import audit
     from agad.auditing.model.file import load_subject
 
+    _check(options)
     data = _data(options)
-    subject = {**load_subject(options.model), **data.arguments}
+    subject, left_out = _with_data(load_subject(options.model), data.arguments)
     for name in ("images", "labels"):
         if name not in subject:
             raise AuditError(
@@ -79,9 +80,11 @@ def _audit(options: argparse.Namespace) -> int:
             subject[name] = getattr(options, name)
     if options.whole:
         subject["batch_size"] = None
+    if options.sizes is not None and subject.get("batch_size", 1) is None:
+        raise AuditError(f"--sizes has no effect: {options.model} takes the whole test set at once (batch_size None)")
     options.out.mkdir(parents=True, exist_ok=True)  # before an audit of minutes finds that it cannot be
     found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
-    found = found.with_warnings("data", (f"{note[:1].upper()}{note[1:]}." for note in data.notes))
+    found = found.with_warnings("data", (f"{note[:1].upper()}{note[1:]}." for note in (*data.notes, *left_out)))
     found = found.with_facts(normal=data.normal)
     for line in _lines(found):
         print(line)
@@ -90,13 +93,35 @@ def _audit(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Raise AuditError, one line, for an option that has no effect beside the others."""
+    for name in ("normal", "image_size"):
+        if options.data is None and getattr(options, name) is not None:
+            raise AuditError(f"--{name.replace('_', '-')} needs --data")
+    for name in ("batch_size", "sizes"):
+        if options.whole and getattr(options, name) is not None:
+            raise AuditError(f"--{name.replace('_', '-')} has no effect beside --whole; give one of the two")
+
+
+def _with_data(subject: dict[str, Any], data: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Arguments of agad.audit with the test set that --data names, and a sentence of what gives way to it.
+
+    Where the model's function returns a test set too, nothing that it says of its own is said of the other one.
+    """
+    from agad.auditing.model.file import OF_THE_DATA
+
+    if not data or not {"images", "labels"} & set(subject):
+        return {**subject, **data}, ()
+    own = [name for name in OF_THE_DATA if name in subject]
+    kept = {name: value for name, value in subject.items() if name not in own}
+    return {**kept, **data}, (f"the test set is that of --data; the model's own {', '.join(own)} are left out",)
+
+
 def _data(options: argparse.Namespace) -> Read:
     """As read_data; nothing where the model's function returns the test set."""
     from agad.auditing.data import Read, read_data
 
     if options.data is None:
-        if options.normal is not None:
-            raise AuditError("--normal needs --data")
         return Read({})
     root = Path(os.environ.get("AGAD_DATA", "data"))
     return read_data(options.data, options.normal, options.image_size, root)

@@ -71,7 +71,11 @@ def test_a_function_may_bring_everything(model, tmp_path, capsys):
     [
         ([], "there are no images: give --data"),
         (["--normal", "3"], "--normal needs --data"),
+        (["--image-size", "32"], "--image-size needs --data"),
         (["--data", "gone.npz"], "there is no file gone.npz"),
+        (["--data", "DATA", "--image-size", "32"], "--image-size has no effect on"),
+        (["--data", "DATA", "--whole", "--batch-size", "8"], "--batch-size has no effect beside --whole"),
+        (["--data", "DATA", "--whole", "--sizes", "8"], "--sizes has no effect beside --whole"),
         (["--data", "DATA", "--shuffles", "0"], "shuffles must be a whole number, at least 1, not 0"),
     ],
 )
@@ -83,6 +87,26 @@ def test_what_cannot_be_audited_is_one_line(model, data, arguments, message, cap
     assert error.startswith("agad audit: error: ")
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_test_set_of_ones_own_gives_way_whole(model, data, tmp_path, capsys):
+    """Else its classes would sort the other test set, and its reported AUROC would be compared with that one's."""
+    assert main([f"{model}:whole", "--data", data, "--whole", "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+
+    assert "the test set is that of --data; the model's own images, labels, classes, curve, reported" in shown.lower()
+    assert "epochs" not in shown
+    found = json.loads((tmp_path / "out" / "audit.json").read_text())
+    assert found["facts"]["reported"] is None
+    assert not any("class" in line["protocol"] for line in found["lines"])
+
+
+def test_sizes_of_batches_beside_a_score_function_of_the_whole_set_are_refused(model, data, tmp_path, capsys):
+    (tmp_path / "all.py").write_text(
+        "from tests.helpers.detectors import Net\n\ndef load():\n    return {'score': Net(), 'batch_size': None}\n"
+    )
+    assert main([str(tmp_path / "all.py"), "--data", data, "--sizes", "8"]) == 2
+    assert "takes the whole test set at once" in capsys.readouterr().err
 
 
 def test_a_load_that_raises_is_one_line(model, tmp_path, capsys):

@@ -11,7 +11,9 @@ from typing import Any
 from agad.auditing.model.scorer import described
 from agad.errors import AuditError, suggestion
 
-KEYS = ("score", "images", "labels", "classes", "train_images", "curve", "reported", "batch_size")
+OF_THE_DATA = ("images", "labels", "classes", "train_images", "curve", "reported")
+"""Of KEYS those that are, or were measured on, one test set."""
+KEYS = ("score", *OF_THE_DATA, "batch_size")
 """What `load` may return in a dict: arguments of agad.audit by name."""
 
 
