@@ -27,12 +27,14 @@ def study_text(study: Study) -> str:
 
 
 def _cell(study: Study, cell: Mapping[str, Any]) -> str:
-    """What the scores of a cell rest on; its gamma is named where the study has several of one class."""
-    several = sum(other["class"] == cell["class"] for other in study.validation) > 1
+    """What the scores of a cell rest on; its data set and its gamma are named where the study has several."""
+    known = [(other.get("dataset"), other["class"]) for other in study.validation]  # an older one names no data set
+    dataset = f"{cell['dataset']}, " if len({name for name, _ in known}) > 1 else ""
+    several = known.count((cell.get("dataset"), cell["class"])) > 1
     gamma = f" at {formats.GAMMA}={formats.gamma(cell['gamma'])}" if several else ""
     return (
-        f"class {cell['class']}{gamma}: {cell['normals']:,} held-out normals and {cell['anomalies']:,} labelled "
-        f"anomalies of classes {'+'.join(map(str, cell['classes']))}"
+        f"{dataset}class {cell['class']}{gamma}: {cell['normals']:,} held-out normals and {cell['anomalies']:,} "
+        f"labelled anomalies of classes {'+'.join(map(str, cell['classes']))}"
     )
 
 

@@ -55,8 +55,8 @@ class Study:
         pruner: by which they were pruned.
         best: number of the best trial by the first objective; None where none is complete.
         importance: field -> share of the first objective's variance that it explains.
-        validation: for each `class` and `gamma` the numbers of `normals` and `anomalies` that are scored, and the
-            `classes` of those anomalies.
+        validation: for each `dataset`, `class` and `gamma` the numbers of `normals` and `anomalies` that are scored,
+            and the `classes` of those anomalies.
         trials: all of them.
     """
 

@@ -22,6 +22,7 @@ class Tuned:
         anomalies: labelled anomalies behind the score of one cell and seed; several numbers where cells differ.
         classes: class that names the cell (the normal one; under leave_one_out the anomalous one) -> classes of those
             anomalies.
+        datasets: data sets of the study's runs: what the numbers of classes are of; () in a plan that is older.
         default_runs: run_id of each of the plan's runs -> run_id of the same run without these values; none of a run
             that several would be without them.
     """
@@ -33,6 +34,7 @@ class Tuned:
     score: float
     anomalies: tuple[int, ...]
     classes: Mapping[int, tuple[int, ...]]
+    datasets: tuple[str, ...] = ()
     default_runs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -47,8 +49,13 @@ class Tuned:
         classes = "; ".join(f"{cell}: {_text(of)}" for cell, of in self.classes.items())
         return (
             f"tuned with labels: trial {self.trial} of {self.trials} of study {self.study}, by {counts} labelled "
-            f"anomalies a run (anomaly classes by cell: {classes})"
+            f"anomalies a run (anomaly classes{self.of_datasets} by cell: {classes})"
         )
+
+    @property
+    def of_datasets(self) -> str:
+        """` of digits`, for sentences; nothing where the data sets are unknown."""
+        return f" of {' and '.join(self.datasets)}" if self.datasets else ""
 
     def to_dict(self) -> dict[str, Any]:
         """The plan file's `tuned`, as JSON values."""
@@ -60,6 +67,7 @@ class Tuned:
             "score": self.score,
             "anomalies": list(self.anomalies),
             "classes": {str(cell): list(of) for cell, of in self.classes.items()},
+            "datasets": list(self.datasets),
             "default_runs": dict(self.default_runs),
         }
 
@@ -75,6 +83,7 @@ class Tuned:
                 score=float(content["score"]),
                 anomalies=tuple(map(int, content["anomalies"])),
                 classes={int(cell): tuple(map(int, of)) for cell, of in content["classes"].items()},
+                datasets=tuple(map(str, content.get("datasets", ()))),
                 default_runs=dict(content["default_runs"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -186,7 +186,7 @@ def tuned_sentence(tuned: Tuned) -> str:
     return (
         f"Tuned with labels: {values} are those of trial {tuned.trial} of {tuned.trials} of study {tuned.study}, "
         f"chosen by a validation AUROC of {formats.auroc(tuned.score)} with {counts} labelled anomalies a run, of "
-        f"{classes}, all of them training images; no test image had a part in it."
+        f"{classes}{tuned.of_datasets}, all of them training images; no test image had a part in it."
     )
 
 

@@ -30,7 +30,7 @@ def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
     """Test AUROC with the default and with the tuned values, and their difference run by run.
 
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
-    others. None where no pair of runs is there. Pairs of other data are left out, and counted in a note.
+    others, where the runs are of the study's only data set: on another one its classes mean nothing. None where no pair of runs is there. Pairs of other data are left out, and counted in a note.
     """
     defaults = _defaults(store, tuning)
     pairs = None if defaults is None else _pairs(store, tuning, defaults)
@@ -59,13 +59,21 @@ def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
             "Mean over classes of the means over seeds, of runs that both have; gain: points on the same class, known "
             "anomaly class and seed, with its interval over fresh seeds (from two seeds on). Both train on all "
             "normals. recal: batch norm statistics estimated anew from training normals.",
-            "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
-            "others.",
+            *_notes_of_seen(data),
             *_notes_of_pairs(pairs, whole),
             tuned_sentence(tuning),
         ),
         data=pd.DataFrame(data),
     )
+
+
+def _notes_of_seen(data: list[dict[str, Any]]) -> Iterator[str]:
+    """What `seen` and `unseen` mean, where a line has them."""
+    if any(line["score"] in ("seen", "unseen") for line in data):
+        yield (
+            "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
+            "others."
+        )
 
 
 def _differ(pairs: pd.DataFrame, column: str) -> pd.Series[bool]:
@@ -109,10 +117,12 @@ def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     pairs = pairs.merge(defaults.runs[columns].add_suffix("_a"), on="run_id_a")
     if pairs.empty:
         return None
-    seen = {target: sorted(_seen(tuning, target)) for target in pairs["class"].unique()}
+    ours = pairs[[defaults.rows[row]["dataset"] in tuning.datasets[:1] for row in pairs["row"]]]
+    ours = ours if len(tuning.datasets) == 1 else ours[:0]
+    seen = {target: sorted(_seen(tuning, target)) for target in ours["class"].unique()}
     for half in "ab":
         known: dict[str, int | list[int]] = {
-            run_id: seen[target] for run_id, target in zip(pairs[f"run_id_{half}"], pairs["class"], strict=True)
+            run_id: seen[target] for run_id, target in zip(ours[f"run_id_{half}"], ours["class"], strict=True)
         }
         split = curves.read_known_split(store, known).add_suffix(f"_{half}")
         pairs = pairs.merge(split, on=f"run_id_{half}", how="left")

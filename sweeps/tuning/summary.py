@@ -73,7 +73,7 @@ def tuned_by(results: Path, text: str) -> Tuned:
 
 def _tuned(study: Study, trial: Trial) -> Tuned:
     classes: dict[int, set[int]] = {}
-    for cell in study.validation:  # one for each class and gamma
+    for cell in study.validation:  # one for each data set, class and gamma
         classes.setdefault(int(cell["class"]), set()).update(cell["classes"])
     return Tuned(
         study=study.name,
@@ -83,6 +83,7 @@ def _tuned(study: Study, trial: Trial) -> Tuned:
         score=trial.scores[0],
         anomalies=tuple(sorted({cell["anomalies"] for cell in study.validation})),
         classes={target: tuple(sorted(of)) for target, of in classes.items()},
+        datasets=tuple(dict.fromkeys(cell["dataset"] for cell in study.validation if "dataset" in cell)),
     )
 
 
@@ -113,22 +114,23 @@ def _trial(settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known:
 
 
 def _validation(trials: Iterable[Sequence[RunSpec]], known: Mapping[str, RunOutcome]) -> list[dict[str, Any]]:
-    """What the scores rest on, for each class and gamma: of whichever trials have rows, as all have the same images.
+    """What the scores rest on, for each data set, class and gamma: of whichever trials have rows, as all have the same images.
 
     Seeds draw other images, and with few of them other classes: `classes` are those of any run.
     """
-    cells: dict[tuple[int, float], dict[str, Any]] = {}
+    cells: dict[tuple[str, int, float], dict[str, Any]] = {}
     for spec in (spec for specs in trials for spec in specs):
         outcome = known.get(spec.run_id)
         if outcome is None or not outcome.anomalies:
             continue
         fresh = {
+            "dataset": spec.dataset,
             "class": spec.target_class,
             "gamma": spec.gamma,
             "normals": outcome.normals,
             "anomalies": outcome.anomalies,
             "classes": [],
         }
-        cell = cells.setdefault((spec.target_class, spec.gamma), fresh)
+        cell = cells.setdefault((spec.dataset, spec.target_class, spec.gamma), fresh)
         cell["classes"] = sorted({*cell["classes"], *outcome.classes})
     return [cells[key] for key in sorted(cells)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,8 +95,26 @@ def test_default_and_tuned_stand_side_by_side(tuned: Path) -> None:
 def of_study(links: dict[str, str]) -> Tuned:
     return Tuned(
         study="s", trial=1, trials=2, values={"lambda_con": 7.0}, score=0.9, anomalies=(14,),
-        classes={0: (1,), 1: (2,)}, default_runs=links,
+        classes={0: (1,), 1: (2,)}, datasets=("digits",), default_runs=links,
     )  # fmt: skip
+
+
+def test_classes_of_another_data_set_are_not_called_seen(tuned: Path, tmp_path: Path) -> None:
+    """Class 1 of the study's data set is nothing to the class 1 of another one."""
+    default = [spec(seed, dataset="mnist") for seed in range(2)]
+    for run in default:
+        ResultStore(tmp_path).commit(_scored(run, higher=0.5))
+        ResultStore(tmp_path).commit(_scored(run.replace(lambda_con=7.0), higher=1.0))
+    links = {run.replace(lambda_con=7.0).run_id: run.run_id for run in default}
+    sheet = tuned_table(ResultStore(tmp_path), of_study(links))
+
+    assert sheet is not None
+    assert set(sheet.data["score"]) == {"AUROC", "recal"}
+    assert "seen" not in " ".join(sheet.notes)
+    assert "beside 1 of digits, all of them training images" in " ".join(sheet.notes)
+    same = tuned_table(ResultStore(tmp_path), replace(of_study(links), datasets=("mnist",)))
+    assert same is not None
+    assert set(same.data["score"]) == {"AUROC", "recal", "seen", "unseen"}
 
 
 def _own(run: RunSpec) -> float:
@@ -155,7 +174,7 @@ def test_a_tuned_table_says_that_labels_had_a_part(tuned: Path) -> None:
 
     assert "lambda_con=" in text.partition("**")[0]
     assert re.search("Tuned with labels: backbone=(naive|unet), lambda_con=", text)
-    assert "with 14 labelled anomalies a run, of classes 1+2 beside 0" in text
+    assert "with 14 labelled anomalies a run, of classes 1+2 beside 0 of digits" in text
     assert "Test AUROC in %: the plan's own values, and those of trial" in text
 
 

@@ -154,8 +154,9 @@ def test_the_plan_of_another_study_is_refused(tmp_path):
 def test_a_tuned_plan_has_the_values_of_its_trial(tmp_path):
     """Also where the file has no digest: the runs say what was used."""
     tuned = Tuned(
-        study="s", trial=3, trials=9, values={"lambda_con": 4.0}, score=0.9, anomalies=(5,), classes={0: (1,)}
-    )
+        study="s", trial=3, trials=9, values={"lambda_con": 4.0}, score=0.9, anomalies=(5,), classes={0: (1,)},
+        datasets=("digits",),
+    )  # fmt: skip
     path = Plan("mine", (), (), tuple(specs((0,), lambda_con=4.0)), "abc", tuned=tuned).save(tmp_path)
     content = without_digest(path)
     assert Plan.load(path).tuned == tuned
