@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,6 +48,7 @@ def make_plan(
     if count > MOST_SEEDS:
         raise SpecError(f"--seeds {count} is too many: a plan has at most {MOST_SEEDS} seeds of each cell")
     specs = [cell.replace(seed=seed) for seed in range(count) for cell in grid.cells]
+    _check_names(select, overrides)
     for condition in select:
         specs = _matching(specs, condition, names)
     if not specs:
@@ -68,6 +70,18 @@ def _check_both(overrides: Sequence[str], tuned: Tuned | None) -> None:
     for name in dict.fromkeys(text.partition("=")[0] for text in overrides):
         if tuned is not None and name in tuned.values:  # the title would name both values, the runs have one
             raise SpecError(f"--set {name} and --set-from-study {tuned.study} both give {name}; leave --set {name} out")
+
+
+def _check_names(select: Sequence[str], overrides: Sequence[str]) -> None:
+    """Refuse a class by its name in a grid whose data set is changed: the class of that number there is another one."""
+    if not any(text.startswith("dataset=") for text in overrides):
+        return
+    for name, _, text in (condition.partition("=") for condition in select):
+        if spec_field(name).setting.is_class and not re.fullmatch(r"(\d+|none|[,+\s])*", text):
+            raise SpecError(
+                f"--select {name}={text} names a class of the grid's own data set, and --set dataset takes another; "
+                f"give its number there, or --set {name}=NAME"
+            )
 
 
 def _default_runs(tuned: Sequence[RunSpec], default: Sequence[RunSpec]) -> dict[str, str]:

@@ -98,3 +98,13 @@ def test_a_tuned_run_that_several_runs_become_has_no_default() -> None:
     assert plan.tuned is not None
     (alone,) = (spec for spec in plan.specs if spec.normal_class == 1)
     assert plan.tuned.default_runs == {alone.run_id: GRID.cells[1].run_id}
+
+
+def test_a_name_of_a_class_is_not_carried_over_to_another_data_set() -> None:
+    """The bird of one data set has the number of the other one's car, and the title would still say bird."""
+    own = Grid("own", "", (RunSpec(dataset="cifar10", normal_class=2),), 1)
+    assert make_plan(own, select=["normal_class=bird"])[0].specs
+    with pytest.raises(SpecError, match="names a class of the grid's own data set, and --set dataset takes another"):
+        make_plan(own, select=["normal_class=bird"], overrides=["dataset=cifar100"])
+    (spec,) = make_plan(own, select=["normal_class=2"], overrides=["dataset=cifar100"])[0].specs
+    assert (spec.dataset, spec.normal_class) == ("cifar100", 2)
