@@ -91,12 +91,11 @@ class Coordinator:
     def _compare(self) -> None:
         """Compare the storage with what the study's folder knows, and make good what the folder lacks of it.
 
-        Raises StoreError where the storage lacks trials, as a journal does that was emptied or lost its last lines.
+        Raises StoreError where the storage lacks trials, as a journal does that was emptied or lost its last lines, and
+        where it has trials of another results folder.
         """
-        known = self._feed.known()
-        trials = {
-            trial.number: (trial.state.name, runs_of(self._settings, trial)) for trial in self._optimiser.frozen()
-        }
+        known, frozen = self._feed.known(), self._optimiser.frozen()
+        trials = {trial.number: (trial.state.name, runs_of(self._settings, trial)) for trial in frozen}
         lost = [n for n, digests in known.items() if digest_of(trials.get(n, ("", ()))[1]) not in digests]
         if lost:
             way_out = "restore a backup of the database" if self._settings.database else WAY_OUT
@@ -104,9 +103,10 @@ class Coordinator:
                 f"the storage of study {self._settings.name} lacks {len(lost)} of {len(known)} trials that "
                 f"{self._feed.folder.trials} knows, the first is {min(lost)}: it was emptied or cut; {way_out}"
             )
-        for number, (state, runs) in trials.items():
-            if state == "COMPLETE" and number not in known:
-                self._feed.add(number, runs)
+        for trial in frozen:
+            if trial.state.name == "COMPLETE" and trial.number not in known:
+                self._rows.check_scores(self._settings, trials[trial.number][1], trial.values)
+                self._feed.add(trial.number, trials[trial.number][1])
         runs_in = {
             name: {s.run_id for state, runs in trials.values() if state == name for s in runs} for name in _STATES
         }

@@ -15,6 +15,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
 
 from ..worker.retry import RetryPolicy
+from .settings import StudySettings
 
 _COLUMNS = (
     "run_id", "status", "dataset", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values(), "auroc_val", "auroc_val_eval_recal",
@@ -96,6 +97,17 @@ class Rows:
             for row in self.store.read(_COLUMNS, run_ids=ended).to_pylist():
                 self._check_data(row)
                 self.known[row["run_id"]] = _outcome(row, self.protocol)
+
+    def check_scores(self, settings: StudySettings, specs: Sequence[RunSpec], scores: Sequence[float]) -> None:
+        """Raise StoreError unless the rows of those runs give these scores: a database may hold another folder's."""
+        self.poll({spec.run_id for spec in specs})
+        found = trial_outcome(specs, self.known, settings.objectives)
+        values = found.values if found is not None else None
+        if values is None or len(values) != len(scores) or not all(map(math.isclose, values, scores)):
+            raise StoreError(
+                f"the storage of study {settings.name} has trials whose scores are of no rows in {self.store.path}: "
+                "they are of another results folder; give that one, or take another --study"
+            )
 
     def _check_data(self, row: Mapping[str, Any]) -> None:
         for column, of in DIGEST_COLUMNS.items():

@@ -114,9 +114,10 @@ def _trial(settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known:
 
 
 def _validation(trials: Iterable[Sequence[RunSpec]], known: Mapping[str, RunOutcome]) -> list[dict[str, Any]]:
-    """What the scores rest on, for each data set, class and gamma: of whichever trials have rows, as all have the same images.
+    """What the scores rest on, for each data set, class and gamma: of whichever trials have rows.
 
-    Seeds draw other images, and with few of them other classes: `classes` are those of any run.
+    All have the same images. Seeds draw other images, and with few of them other classes: `classes` are those of any
+    run.
     """
     cells: dict[tuple[str, int, float], dict[str, Any]] = {}
     for spec in (spec for specs in trials for spec in specs):

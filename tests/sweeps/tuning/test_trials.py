@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,22 @@ def test_a_database_by_url(tmp_path: Path) -> None:
     assert not (bench.folder.journal).exists()
     with pytest.raises(StoreError, match="the database cannot be opened"):
         open_storage(tmp_path, "nosuch://", lambda: None)
+
+
+@pytest.mark.parametrize("has_rows", [False, True])
+@pytest.mark.slow
+def test_a_database_s_study_of_another_results_folder_is_refused(has_rows: bool, tmp_path: Path) -> None:
+    """Of other images, say: its best trial would be called this folder's, with scores that no row here has."""
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    bench = Bench(tmp_path / "a", settings_of(database=True))
+    bench.run(1, url=url)
+    other = Bench(tmp_path / "b", settings_of(database=True), lambda _: {"auroc_val": 0.25})
+    if has_rows:
+        Bench(tmp_path / "b", settings_of(database=True), lambda _: {"auroc_val": 0.25}).answer()
+    with pytest.raises(StoreError, match="of another results folder; give that one, or take another --study"):
+        other.run(2, url=url)
+    shutil.rmtree(bench.folder.trials)
+    assert len(bench.run(2, url=url)) == 2, "a folder that has lost what it knew, with its own rows"
 
 
 def test_a_dead_worker_s_run_is_given_again(tmp_path: Path) -> None:
