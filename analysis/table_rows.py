@@ -99,7 +99,7 @@ def telling_fields(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     are those in which only rows differ whose method does not use them.
     """
     texts = [{name: json.dumps(value) for name, value in row.items()} for row in rows]
-    idle = [_unused(row) for row in rows]
+    idle = [unused_fields(row) for row in rows]
     names = [
         name
         for name in texts[0]
@@ -124,7 +124,7 @@ def mixed_defaults(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _unused(row: Mapping[str, Any]) -> frozenset[str]:
+def unused_fields(row: Mapping[str, Any]) -> frozenset[str]:
     """The fields that a row's runs do not use; none where this agad does not know their method."""
     known = row.get("method") in catalogue.methods()
     return unused(row["method"], row["task"]) if known else frozenset()

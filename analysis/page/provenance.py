@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
-from agad.spec.checks import unused_by
 from agad.spec.fields import json_defaults
 from agad.store.schema import DIGEST_COLUMNS
 
 from ..cells import Cells
 from ..paper import numbers as paper
+from ..table_rows import unused_fields
 from ..tables import footnotes
 from ..tables.formats import GAP
 from ..tables.keys import fewest_fields, heading, key_text, key_texts
@@ -61,15 +61,19 @@ def provenance(cells: Cells) -> Section:
 
 
 def _settings(cells: Cells) -> Sheet:
-    of_no_method = set.intersection(*(set(unused_by(values["method"])) for values in cells.rows))
+    """Every setting that is the same in all runs whose method uses it."""
     defaults = json_defaults()
-    fields = [name for name in cells.rows[0] if name not in cells.fields and name not in of_no_method]
-    lines, data = [], []
-    for name in fields:
-        value = key_text(name, cells.rows[0][name])
-        stated = name in paper.STATED_DEFAULTS
+    used = {name: [values for values in cells.rows if name not in unused_fields(values)] for name in cells.rows[0]}
+    differing, lines, data = list(cells.fields), [], []
+    for name in (name for name, rows in used.items() if rows and name not in cells.fields):
+        texts = {key_text(name, values[name]) for values in used[name]}
+        if len(texts) > 1:  # a field that tells no rows apart: the length of a curve, say
+            differing.append(name)
+            continue
+        value, stated = texts.pop(), name in paper.STATED_DEFAULTS
         default = key_text(name, defaults[name])
         source = "the paper states it" if stated else "the paper is silent"
+        source += "" if len(used[name]) == len(cells.rows) else "; of the methods that use it"
         lines.append((name, value, source, "" if value == default else f"default: {default}"))
         data.append({"field": name, "value": value, "stated": stated, "default": default})
     return Sheet(
@@ -78,7 +82,7 @@ def _settings(cells: Cells) -> Sheet:
         columns=("field", "value", "source", ""),
         kinds=(KEY, NOTE, NOTE, NOTE),
         lines=tuple(lines),
-        notes=(f"What differs among the runs: {', '.join((*cells.fields, 'class', 'seed'))}.",),
+        notes=(f"What differs among the runs: {', '.join((*differing, 'class', 'seed'))}.",),
         data=pd.DataFrame(data),
     )
 

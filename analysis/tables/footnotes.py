@@ -21,15 +21,19 @@ from ..table_rows import ONE_KNOWN, mixed_defaults
 from . import formats
 from .formats import RANGE
 
+_ROLES = {
+    "one_vs_rest": "normal and all others are anomalies",
+    "leave_one_out": "anomalous and all others are normal",
+}
+
 
 def opening(cells: Cells) -> Iterator[str]:
     """What was trained and what the numbers are, in plain words."""
-    values = cells.rows[0]
-    one_vs_rest = values["protocol"] == "one_vs_rest"
+    protocols = dict.fromkeys(row["protocol"] for row in cells.rows)
     sets = dict.fromkeys(row["dataset"] for row in cells.rows)
     yield (
         f"Each run trains a detector on images of {', '.join(map(datasets.title, sets))}, where one class in turn is "
-        f"{'normal and all others are anomalies' if one_vs_rest else 'anomalous and all others are normal'}; γ is the "
+        f"{', or '.join(_ROLES[protocol] for protocol in protocols)}; γ is the "
         "share of known anomalies among its training images."
     )
     yield (

@@ -41,7 +41,7 @@ def key_text(name: str, value: Any) -> str:
     if name == "gamma":
         return formats.gamma(value)
     if isinstance(value, list):
-        return "+".join(map(str, value)) or "all"
+        return "+".join(map(str, value)) or ("all" if spec_field(name).setting.is_class else "none")
     return str(value)
 
 
