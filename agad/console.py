@@ -17,6 +17,8 @@ from typing import Any, TextIO, cast
 from agad import files
 from agad.errors import AgadError
 
+_HEAD_BYTES = 2000
+"""Of a page, in which its title is."""
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Control characters but tabs and line ends, and those that turn the direction of writing."""
 
@@ -129,10 +131,22 @@ def check_target(option: str, target: Path, begins: bytes) -> None:
         with target.open("rb") as file:
             start = file.read(len(begins))
         if start and start != begins:
-            raise AgadError(
-                f"{option} {target} is there, and is none that this command has written; give another name, or move "
-                "that file away"
-            )
+            raise _is_another(option, target)
+
+
+def check_page(option: str, target: Path, title: str) -> None:
+    """As check_target, of an HTML page whose title begins so; its folder need not exist."""
+    if target.is_file():
+        with target.open("rb") as file:
+            start = file.read(_HEAD_BYTES)
+        if start and f"<title>{title}".encode() not in start:
+            raise _is_another(option, target)
+
+
+def _is_another(option: str, target: Path) -> AgadError:
+    return AgadError(
+        f"{option} {target}: what is there is none of this command's; give another name, or move that file away"
+    )
 
 
 def _leave_closed_outputs() -> bool:

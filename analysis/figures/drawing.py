@@ -71,11 +71,13 @@ class Drawing:
     alt: str
     figure: Figure
 
-    def save(self, folder: Path) -> None:
-        """Write `name`.png and `name`.pdf, on white."""
+    def save(self, folder: Path) -> tuple[Path, Path]:
+        """Write `name`.png and `name`.pdf, on white; their paths."""
+        png, pdf = (folder / f"{self.name}.{suffix}" for suffix in ("png", "pdf"))
         with mpl.rc_context(STYLE):
-            self.figure.savefig(folder / f"{self.name}.png", pil_kwargs={"compress_level": 3})  # half the time
-            self.figure.savefig(folder / f"{self.name}.pdf", metadata={"CreationDate": None})
+            self.figure.savefig(png, pil_kwargs={"compress_level": 3})  # half the time
+            self.figure.savefig(pdf, metadata={"CreationDate": None})
+        return png, pdf
 
     def to_svg(self) -> str:
         """An svg element for a page: transparent, in the page's text colour, with nothing that needs a network."""

@@ -14,6 +14,8 @@ from ..tables.formats import GAP
 from ..tables.sheet import KEY, NOTE, OURS, Sheet
 from .page import Section, render
 
+TITLE = "Is this AUROC real?"
+"""Of the page."""
 _WORTH = {
     "order": "your order",
     "worst_order": "normals first",
@@ -30,7 +32,7 @@ def write_audit(found: Audit, model: str, target: Path) -> Path:
         Section("how", "How to read this", words=_how(found)),
     ]
     page = target / "index.html"
-    text = render("Is this AUROC real?", _lead(found, model), sections, files=False, paper=False)
+    text = render(TITLE, _lead(found, model), sections, files=False, paper=False)
     files.replace_atomically(page, lambda path: path.write_text(text, encoding="utf-8", errors="replace"))
     return page
 

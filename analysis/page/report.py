@@ -18,6 +18,7 @@ from pathlib import Path
 
 from agad import console
 from agad.errors import AnalysisError, EmptyResultsError
+from agad.outputs import Outputs
 from agad.plan.plan import Plan, find_plan
 from agad.plan.study import read_studies
 
@@ -27,6 +28,8 @@ from ..load import Results, Rows, open_store
 from ..tables import footnotes
 from .page import Section, named_apart, render
 from .sections import section_of_study, sections_of_cells
+
+_TITLE = "AGAD beside its paper"
 
 
 def write_report(
@@ -74,27 +77,34 @@ def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margi
         if not studies:
             raise EmptyResultsError("; ".join((str(error), *damaged))) from None
         cells = None
-    sections = [] if cells is None else sections_of_cells(store, replace(cells, margin=margin))
-    sections = named_apart([*sections, *map(section_of_study, studies)])
     alone = target.suffix == ".html"
     page = target if alone else target / "index.html"
+    console.check_page("--out", page, _TITLE)
+    sections = [] if cells is None else sections_of_cells(store, replace(cells, margin=margin))
+    sections = named_apart([*sections, *map(section_of_study, studies)])
     if not alone:
-        _write_files(sections, target)
+        outputs = Outputs(target)
+        _write_files(sections, outputs)
     page.parent.mkdir(parents=True, exist_ok=True)
-    text = render("AGAD beside its paper", _lead(cells, damaged), sections, files=not alone)
+    text = render(_TITLE, _lead(cells, damaged), sections, files=not alone)
     page.write_text(text, encoding="utf-8")
+    if not alone:
+        outputs.add(page)
+        outputs.close()
     return page
 
 
-def _write_files(sections: Sequence[Section], target: Path) -> None:
+def _write_files(sections: Sequence[Section], outputs: Outputs) -> None:
+    target = outputs.folder
     for folder in ("tables", "figures"):
         (target / folder).mkdir(parents=True, exist_ok=True)
     for section in sections:
         for sheet in (*section.sheets, *section.folded):
             for suffix, text in (("md", sheet.to_markdown()), ("tex", sheet.to_latex()), ("csv", sheet.to_csv())):
-                (target / "tables" / f"{sheet.name}.{suffix}").write_text(text, encoding="utf-8")
+                outputs.add(target / "tables" / f"{sheet.name}.{suffix}").write_text(text, encoding="utf-8")
         for drawing in section.figures:
-            drawing.save(target / "figures")
+            for path in drawing.save(target / "figures"):
+                outputs.add(path)
 
 
 def _lead(cells: Cells | None, damaged: Sequence[str]) -> str:

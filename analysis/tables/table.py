@@ -58,10 +58,15 @@ class Table:
 
     def to_markdown(self) -> str:
         """All of it, for the terminal and for a file."""
-        parts = [f"# {markdown(self.title)}\n", *(f"{wrapped(markdown(text))}\n" for text in self.opening)]
+        parts = [f"{self.heading}\n", *(f"{wrapped(markdown(text))}\n" for text in self.opening)]
         parts += [sheet.to_markdown() for sheet in self.sheets]
         parts += [markdown_notes(self.notes)] if self.notes else []
         return "\n".join(parts)
+
+    @property
+    def heading(self) -> str:
+        """The first line of the Markdown."""
+        return f"# {markdown(self.title)}"
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
@@ -221,10 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print(options: argparse.Namespace) -> int:
     plan = Plan.load(options.plan or find_plan(options.results, options.grid))
-    if options.out:
-        console.check_target("--out", options.out, b"# ")
     made = plan_table(options.results, plan, options.margin)
     if options.out:
+        console.check_target("--out", options.out, made.heading.encode())
         files.replace_text(options.out, made.to_markdown())
     print(made.to_markdown())
     return 0 if made.complete else 1

@@ -30,7 +30,8 @@ def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
     """Test AUROC with the default and with the tuned values, and their difference run by run.
 
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
-    others, where the runs are of the study's only data set: on another one its classes mean nothing. None where no pair of runs is there. Pairs of other data are left out, and counted in a note.
+    others, where the runs are of the study's only data set: on another one its classes mean nothing. None where no pair
+    of runs is there. Pairs of other data are left out, and counted in a note.
     """
     defaults = _defaults(store, tuning)
     pairs = None if defaults is None else _pairs(store, tuning, defaults)

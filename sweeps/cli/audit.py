@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agad.auditing.data import Read
 
 TITLE = "agad audit"
+_NUMBERS, _NUMBERS_BEGIN = "audit.json", b'{\n "sentence": '
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,10 +66,34 @@ def _parser() -> argparse.ArgumentParser:
 
 def _audit(options: argparse.Namespace) -> int:
     from agad.auditing.audit import audit
-    from agad.auditing.model.file import load_subject
 
     _check(options)
     data = _data(options)
+    subject, left_out = _subject(options, data)
+    page = program.analysis("page.audit")
+    _check_out(options.out, page.TITLE)
+    options.out.mkdir(parents=True, exist_ok=True)  # before an audit of minutes finds that it cannot be
+    found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
+    found = found.with_warnings("data", (f"{note[:1].upper()}{note[1:]}." for note in (*data.notes, *left_out)))
+    found = found.with_facts(normal=data.normal)
+    for line in _lines(found):
+        print(line)
+    files.replace_text(options.out / _NUMBERS, json.dumps(found.to_dict(), indent=1))
+    print(f"\n{page.write_audit(found, options.model, options.out)}")
+    return 0
+
+
+def _check_out(folder: Path, title: str) -> None:
+    """Raise AgadError, one line, where one of the files to be written is somebody else's."""
+    console.check_page("--out", folder / "index.html", title)
+    if (folder / _NUMBERS).exists():
+        console.check_target("--out", folder / _NUMBERS, _NUMBERS_BEGIN)
+
+
+def _subject(options: argparse.Namespace, data: Read) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Arguments of agad.audit, and what of the model's own gave way to --data. Raises AuditError, one line."""
+    from agad.auditing.model.file import load_subject
+
     subject, left_out = _with_data(load_subject(options.model), data.arguments)
     for name in ("images", "labels"):
         if name not in subject:
@@ -82,15 +107,7 @@ def _audit(options: argparse.Namespace) -> int:
         subject["batch_size"] = None
     if options.sizes is not None and subject.get("batch_size", 1) is None:
         raise AuditError(f"--sizes has no effect: {options.model} takes the whole test set at once (batch_size None)")
-    options.out.mkdir(parents=True, exist_ok=True)  # before an audit of minutes finds that it cannot be
-    found = audit(**subject, progress=lambda line: print(line, file=sys.stderr, flush=True))
-    found = found.with_warnings("data", (f"{note[:1].upper()}{note[1:]}." for note in (*data.notes, *left_out)))
-    found = found.with_facts(normal=data.normal)
-    for line in _lines(found):
-        print(line)
-    files.replace_text(options.out / "audit.json", json.dumps(found.to_dict(), indent=1))
-    print(f"\n{program.analysis('page.audit').write_audit(found, options.model, options.out)}")
-    return 0
+    return subject, left_out
 
 
 def _check(options: argparse.Namespace) -> None:

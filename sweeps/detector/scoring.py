@@ -145,7 +145,7 @@ def _found(maps: HeatmapFolder) -> list[str]:
 def _write_page(maps: HeatmapFolder, rows: list[Scored], options: argparse.Namespace, facts: list[str]) -> None:
     for line in _found(maps):
         print(line)
-    page = maps.write_page(rows, f"Scores by {options.detector.name}", facts)
+    page = maps.write_page(rows, options.detector.name, facts)
     say(f"heat maps: {page}")
 
 

@@ -21,11 +21,22 @@ def grid_names() -> list[str]:
 def load_grid(name: str) -> Grid:
     """The grid that a --grid means: a name, or a file of one's own. Raises SpecError with what there is."""
     if is_file(name):
-        return load_file(name)
+        return _own(name)
     if name not in _grids():
         hint = suggestion(name, _grids(), "choose from")
         raise SpecError(f"unknown grid {name!r}; {hint}; or give a file of your own: path/to/mine.py")
     return make_grid(_grids()[name])
+
+
+def _own(name: str) -> Grid:
+    """The grid in a file of one's own. Raises SpecError also where it has the name of one of this project's."""
+    own = load_file(name)
+    if own.name in _grids():
+        raise SpecError(
+            f"--grid {name}: {own.name} is the name of one of agad's grids, and tables would be taken for that one's; "
+            "give the function another name"
+        )
+    return own
 
 
 @functools.cache

@@ -154,10 +154,28 @@ def test_a_file_of_another_kind_is_not_written_over(content, is_refused, tmp_pat
     target = tmp_path / "x"
     if content is not None:
         target.write_bytes(content)
-    with (
-        pytest.raises(AgadError, match="none that this command has written") if is_refused else contextlib.nullcontext()
-    ):
+    refusal = pytest.raises(AgadError, match="what is there is none of this command's")
+    with refusal if is_refused else contextlib.nullcontext():
         console.check_target("--csv", target, b"a,b")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_refused"),
+    [
+        (None, False),
+        ("", False),
+        ("<!doctype html>\n<title>Scores by x</title>", False),
+        ("<title>My own page</title>", True),
+        ("months of words", True),
+    ],
+)
+def test_a_page_of_somebody_else_s_is_not_written_over(content, is_refused, tmp_path):
+    page = tmp_path / "index.html"
+    if content is not None:
+        page.write_text(content)
+    refusal = pytest.raises(AgadError, match="what is there is none of this command's")
+    with refusal if is_refused else contextlib.nullcontext():
+        console.check_page("--out", page, "Scores by ")
 
 
 @pytest.mark.parametrize("target", ["", "no/where"])

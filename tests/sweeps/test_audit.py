@@ -109,6 +109,20 @@ def test_sizes_of_batches_beside_a_score_function_of_the_whole_set_are_refused(m
     assert "takes the whole test set at once" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "content"), [("index.html", "my own page"), ("audit.json", '{"mine": 1}')])
+def test_files_of_somebody_else_s_are_not_written_over(model, name, content, tmp_path, capsys):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / name).write_text(content)
+    assert main([f"{model}:whole", "--out", str(tmp_path / "site")]) == 2
+    assert "what is there is none of this command's" in capsys.readouterr().err
+    assert (tmp_path / "site" / name).read_text() == content
+
+
+def test_an_audit_may_be_repeated_in_its_folder(model, tmp_path):
+    for _ in range(2):
+        assert main([f"{model}:whole", "--whole", "--limit", "30", "--out", str(tmp_path / "out")]) == 0
+
+
 def test_a_load_that_raises_is_one_line(model, tmp_path, capsys):
     assert main([f"{model}:raises", "--out", str(tmp_path / "out")]) == 2
     assert "raises() of" in (error := capsys.readouterr().err)

@@ -15,17 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agad import files
+from agad import console, files
 from agad.data.source import Pixels
 from agad.detector.detector import Detector
 from agad.detector.files import Scored, writable
 from agad.detector.pictures.heatmap import overlay, shown
 from agad.detector.pictures.localisation import Localisation, Masks
 from agad.errors import DataError
+from agad.outputs import Outputs
 
 SHOWN = 24
 """Images of either end on the page."""
 _THUMBNAIL = 160
+_PAGE = "index.html"
+TITLE = "Scores by "
+"""What the page's title begins with; the detector's name follows."""
 
 _STYLE = (
     "body{font:15px/1.4 sans-serif;margin:2em;max-width:75em;color:#222}h2{font-size:1.1em;margin-top:2em}"
@@ -51,26 +55,30 @@ class HeatmapFolder:
     localisation: Localisation = field(default_factory=Localisation)
     unread: list[str] = field(default_factory=list)
     masks: Masks = field(init=False)
+    _outputs: Outputs = field(init=False)
     _count: int = 0
     _pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     _kept: dict[bool, list[tuple[float, str]]] = field(default_factory=lambda: {True: [], False: []})
 
     def __post_init__(self) -> None:
-        """The masks are of the detector's normal kind."""
+        """The masks are of the detector's normal kind. Raises AgadError where somebody else's page is there."""
+        console.check_page("--heatmaps", self.folder / _PAGE, TITLE)
         self.masks = Masks(self.detector.normal)
+        self._outputs = Outputs(self.folder)
 
     def add(
         self, paths: Sequence[str], images: Sequence[Pixels], scores: Sequence[float], maps: NDArray[np.float32]
     ) -> None:
         """Write a chunk of files. Raises OSError where the disk is full."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._outputs.drop(_PAGE)
         scale = 2 * (self.detector.content.heat or 0)
         for path, pixels, score, heat in zip(paths, images, scores, maps, strict=True):
             self._count += 1
             name = f"{self._count:05d}-{_plain(Path(path).stem)}"
             laid = overlay(pixels, heat, scale)
-            files.replace_atomically(self.folder / f"{name}.png", partial(_save_image, laid))
-            files.replace_atomically(self.folder / f"{name}.npy", partial(_save_map, heat))
+            files.replace_atomically(self._outputs.add(self.folder / f"{name}.png"), partial(_save_image, laid))
+            files.replace_atomically(self._outputs.add(self.folder / f"{name}.npy"), partial(_save_map, heat))
             self._keep(path, score, pixels, laid)
             try:
                 mask = self.masks.of(path)
@@ -91,9 +99,10 @@ class HeatmapFolder:
         for gone in dropped - {one for kept in self._kept.values() for _, one in kept}:
             self._pictures.pop(gone, None)
 
-    def write_page(self, rows: Sequence[Scored], title: str, facts: Sequence[str]) -> Path:
-        """`index.html`: one file that needs no network; the page's path."""
+    def write_page(self, rows: Sequence[Scored], detector: str, facts: Sequence[str]) -> Path:
+        """`index.html`: one file that needs no network; the page's path. Maps of an earlier scoring are removed."""
         of = {row.path: row for row in rows}
+        title = f"{TITLE}{detector}"
         worst = [of[path] for _, path in sorted(self._kept[True], reverse=True)]
         ordinary = [of[path] for _, path in sorted(self._kept[False], reverse=True)]
         damaged = [row for row in rows if row.score is None]
@@ -113,8 +122,9 @@ class HeatmapFolder:
             f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
         )
         self.folder.mkdir(parents=True, exist_ok=True)
-        target = self.folder / "index.html"
+        target = self._outputs.add(self.folder / _PAGE)
         files.replace_atomically(target, lambda path: path.write_text(page, encoding="utf-8", errors="replace"))
+        self._outputs.close()
         return target
 
     def _section(self, heading: str, rows: Sequence[Scored]) -> str:

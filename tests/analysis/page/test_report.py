@@ -28,6 +28,7 @@ from agad.store.schema import SCHEMA_VERSION
 from analysis.figures.drawing import Drawing
 from analysis.page.page import Section, named_apart, render
 from analysis.page.report import main, write_report
+from analysis.tables.keys import key_text
 from analysis.tables.layouts.layouts import paper_sheets
 from analysis.tables.layouts.ours import our_tables
 from analysis.tables.networks import networks
@@ -386,3 +387,48 @@ def test_tables_of_one_name_are_files_of_their_own():
     assert [sheet.name for sheet in named] == ["a", "a-2", "a-2-2", "b", "a-3"]
     assert sections[0].figures == (figure,)
     assert [sheet.caption for sheet in named] == [sheet.caption for sheet in sheets]
+
+
+def test_settings_that_runs_share_are_those_of_the_methods_that_use_them(tmp_path):
+    """Nearest neighbours have no learning rate; curves of other lengths tell no two rows apart."""
+    store = ResultStore(tmp_path)
+    with_net = [run for gamma, curve in ((0.0, ()), (0.05, (600,)))
+                for run in specs((0,), seeds=(0,), gamma=gamma, lr=0.001, curve=curve)]  # fmt: skip
+    floor = specs((0,), seeds=(0,), method="knn", updates=0, curve=())
+    commit_all(store, [*with_net, *floor], lambda _: 0.5)
+    write_report(tmp_path, tmp_path / "out")
+    found = csv.DictReader((tmp_path / "out/tables/settings.csv").read_text().splitlines())
+    lines = {line["field"]: line["value"] for line in found}
+    text = " ".join((tmp_path / "out/tables/settings.md").read_text().split())
+
+    assert lines["lr"] == "0.001"
+    assert lines["known_anomaly_classes"] == "all"
+    assert key_text("lr_steps", []) == "none"
+    assert "curve" not in lines
+    assert re.search(r"What differs among the runs: [^.]*curve[^.]*class, seed", text)
+    assert re.search(r"lr \| 0.001 \| the paper [a-z ]+; of the methods that use it \| default: 0.0002", text)
+
+
+def test_a_report_over_an_earlier_one_leaves_none_of_its_files(demo, tmp_path):
+    """Tables of other results beside the new ones would be read as of the same."""
+    both = tmp_path / "both"
+    for change in ({"gamma": 0.05}, {}):
+        commit_all(ResultStore(both), specs(range(2), **change), nearly(0.7))
+    write_report(both, tmp_path / "out")
+    (tmp_path / "out" / "tables" / "mine.md").write_text("the user's own")
+    write_report(demo, tmp_path / "out")
+    write_report(demo, tmp_path / "fresh")
+    names = [{str(path.relative_to(out)) for path in out.rglob("*")} for out in (tmp_path / "out", tmp_path / "fresh")]
+
+    assert names[0] - names[1] == {"tables/mine.md"}
+    assert names[1] <= names[0]
+
+
+@pytest.mark.parametrize("out", ["site", "thesis.html"])
+def test_a_page_of_somebody_else_s_is_not_written_over(out, demo, tmp_path, capsys):
+    page = tmp_path / out / "index.html" if out == "site" else tmp_path / out
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("my own page")
+    assert main(["--results", str(demo), "--out", str(tmp_path / out)]) == 2
+    assert "what is there is none of this command's" in capsys.readouterr().err
+    assert page.read_text() == "my own page"

@@ -214,6 +214,14 @@ def test_one_class_shows_its_range_and_is_judged_by_its_seeds(tmp_path):
     assert line["verdict"] == "undecided"
 
 
+def test_the_opening_names_both_protocols_where_a_plan_has_both(tmp_path):
+    left_out = [spec.replace(protocol="leave_one_out", normal_class=None, abnormal_class=3) for spec in specs((0,))]
+    runs = [*specs((0,)), *left_out]
+    commit_all(ResultStore(tmp_path), runs, drawn)
+    text = " ".join(plan_table(tmp_path, view(runs)).to_markdown().split())
+    assert "normal and all others are anomalies, or anomalous and all others are normal; γ" in text
+
+
 # -- the paper beside ----------------------------------------------------------------------------------------------
 
 
@@ -426,6 +434,11 @@ def test_the_command_prints_writes_and_says_whether_it_is_complete(tmp_path, cap
     commit_all(store, runs[-1:], drawn)
     assert main(["--results", str(tmp_path), "--grid", "demo"]) == 0
     assert main(["--results", str(tmp_path)]) == 0
+    assert main(["--results", str(tmp_path), "--out", str(out)]) == 0, "over its own"
+    out.write_text("# My thesis, chapter 3\n\nMonths of words.\n")
+    assert main(["--results", str(tmp_path), "--out", str(out)]) == 2
+    assert "what is there is none of this command's" in capsys.readouterr().err
+    assert "Months" in out.read_text()
 
 
 def newer_schema(tmp_path):

@@ -159,6 +159,10 @@ def test_score_writes_rows_maps_and_a_page(place: Path, capsys: pytest.CaptureFi
     heat = np.load(sorted((place / "maps").glob("*.npy"))[0])
     assert np.array_equal(heat, one.heatmap(sound[0]["path"])[0])
 
+    few = ["score", str(place / "bottle.agad"), *(row["path"] for row in sound[:2])]
+    assert main([*few, "--device", "cpu", "--heatmaps", str(place / "maps")]) == 0
+    assert len(list((place / "maps").glob("*.png"))) == len(list((place / "maps").glob("*.npy"))) == 2
+
 
 @pytest.mark.slow
 def test_masks_with_noise_are_said(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,8 +194,8 @@ def test_masks_with_noise_are_said(place: Path, tmp_path: Path, capsys: pytest.C
         (["{top}/bottle/test", "--threshold", "nan"], "no number"),
         (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "give the name of a file in a folder that exists"),
         (["{top}/bottle/test", "--csv", "{top}/bottle"], "give the name of a file in a folder that exists"),
-        (["{top}/bottle/test", "--csv", "{top}/bottle.agad"], "none that this command has written"),
-        (["{top}/bottle/test", "--csv", "{top}/bottle/test/cut/00200.png"], "none that this command has written"),
+        (["{top}/bottle/test", "--csv", "{top}/bottle.agad"], "what is there is none of this command's"),
+        (["{top}/bottle/test", "--csv", "{top}/bottle/test/cut/00200.png"], "what is there is none of this command's"),
     ],
 )
 def test_score_refuses_in_one_line(

@@ -96,6 +96,14 @@ def test_a_grid_without_cells_says_so(tmp_path: Path) -> None:
         load_grid(str(tmp_path / "empty.py"))
 
 
+def test_a_grid_of_one_s_own_is_not_called_like_one_of_agad_s(tmp_path: Path) -> None:
+    """Its table would be headed as the paper's Table 2."""
+    (tmp_path / "copy.py").write_text(MORE.format(name="table2"))
+
+    with pytest.raises(SpecError, match=r"table2 is the name of one of agad's grids, .* another name"):
+        load_grid(str(tmp_path / "copy.py"))
+
+
 def test_a_grid_that_is_nowhere_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"unknown grid 'backbones'; choose from: demo, .*; or give a file of your own"):
         load_grid("backbones")
