@@ -16,11 +16,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from agad.store.sources import sources_of
+
 log = logging.getLogger("agad.store")
 
 _PACKAGE = Path(__file__).parents[1]
-_NUMBERS = ("spec", "data", "nets", "methods", "tensors", "scoring", "train")
-"""Folders of agad/ whose code makes the numbers of a row."""
 _ARITHMETIC_VARIABLES = (
     *(f"{library}_{name}" for library in ("ONEDNN", "DNNL") for name in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
     *("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS"),
@@ -33,28 +33,23 @@ _JOB_VARIABLES = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "
 def code_digest() -> str:
     """SHA-256 over the code that makes a run's numbers, its first 16 hexadecimal digits.
 
-    Of each module in _NUMBERS it takes the name and the syntax, without docstrings, comments and layout: as they were
-    when this process began, whatever has been written into the files since.
+    Of each module of `sources_of` it takes the name and the syntax, without docstrings, comments and layout: as they
+    were when this process began, whatever has been written into the files since.
     """
     return _digest(_AT_START)
 
 
 def digest_of(package: Path) -> str:
     """`code_digest` of an agad in another folder."""
-    return _digest(_sources(package))
+    return _digest(sources_of(package))
 
 
-def _sources(package: Path) -> dict[str, bytes]:
-    paths = (path for folder in _NUMBERS for path in (package / folder).rglob("*.py"))
-    return {path.relative_to(package).as_posix(): path.read_bytes() for path in paths}
-
-
-_AT_START = _sources(_PACKAGE)
+_AT_START = sources_of(_PACKAGE)
 
 
 def _digest_of_what_ran() -> str | None:
     """None where the code has changed since this process began: a method's file is imported when it is first used."""
-    now = _sources(_PACKAGE)
+    now = sources_of(_PACKAGE)
     if now == _AT_START or _digest(now) == code_digest():
         return code_digest()
     log.warning("agad's files have changed since this process began: its rows name no code; start it again")
@@ -64,7 +59,7 @@ def _digest_of_what_ran() -> str | None:
 def _digest(sources: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name in sorted(sources):
-        code = _without_texts(sources[name])
+        code = _without_texts(sources[name]) if name.endswith(".py") else sources[name].hex()
         digest.update(f"{name}\0{len(code)}\0{code}".encode())
     return digest.hexdigest()[:16]
 

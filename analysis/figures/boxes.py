@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,27 +13,41 @@ from agad.spec import datasets
 
 from .. import curves as curve_data
 from ..cells import Cells
+from ..paper.numbers import QUIET_FIELDS
 from ..tables import formats
 from ..tables.formats import GAMMA
 from .drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
-from .rows import backbones_from, class_name, groups, is_plain
+from .rows import backbones_from, class_name, groups, is_plain, own_settings
 
 
 def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:
-    """Data set -> the two rows of Figure 4: the shares .05 and .20, or the least and the most that there are."""
+    """Data set -> the two rows of Figure 4: the shares .05 and .20, or the least and the most that there are.
+
+    The two are alike in all else that makes scores.
+    """
     found: dict[str, tuple[int, int]] = {}
     for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
         for backbone in backbones_from("unet", "unetpp", "naive"):
-            rows = {
-                values["gamma"]: index
-                for index, values in reversed(list(enumerate(cells.rows)))
-                if (values["dataset"], values["backbone"]) == (dataset, backbone) and is_plain(values)
-            }
-            if len(rows) > 1:
-                shares = (0.05, 0.2) if {0.05, 0.2} <= rows.keys() else (min(rows), max(rows))
-                found[dataset] = (rows[shares[0]], rows[shares[1]])
+            pairs = [_ends(rows) for rows in _alike(cells, dataset, backbone) if len(rows) > 1]
+            if pairs:
+                found[dataset] = min(pairs, key=lambda pair: [cells.rows[row]["gamma"] for row in pair] != [0.05, 0.2])
                 break
     return found
+
+
+def _alike(cells: Cells, dataset: str, backbone: str) -> list[dict[float, int]]:
+    """Share -> row, of each setting of a data set and a backbone in the paper's main form."""
+    found: dict[str, dict[float, int]] = {}
+    for index, values in enumerate(cells.rows):
+        if (values["dataset"], values["backbone"]) == (dataset, backbone) and is_plain(values):
+            rest = {name: value for name, value in values.items() if name not in ("gamma", *QUIET_FIELDS)}
+            found.setdefault(json.dumps(rest, sort_keys=True), {}).setdefault(values["gamma"], index)
+    return list(found.values())
+
+
+def _ends(rows: Mapping[float, int]) -> tuple[int, int]:
+    first, last = (0.05, 0.2) if {0.05, 0.2} <= rows.keys() else (min(rows), max(rows))
+    return rows[first], rows[last]
 
 
 _Boxes = dict[tuple[str, int], dict[tuple[int, int], dict[str, Any]]]
@@ -96,7 +111,7 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
         layout.label([panel], "", "anomaly score")
         legend_on_top(figure, _box_handles(cells, group, pairs))
     titles = ", ".join(map(datasets.title, group))
-    backbones = "; ".join(dict.fromkeys(cells.rows[pairs[d][0]]["backbone"] for d, _ in targets))
+    backbones = "; ".join(dict.fromkeys(_generator(cells, pairs[d][0]) for d, _ in targets))
     return Drawing(
         name=f"boxes-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
         caption=(
@@ -107,6 +122,12 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
         alt=_box_alt(titles, boxes),
         figure=figure,
     )
+
+
+def _generator(cells: Cells, row: int) -> str:
+    """Its name, and its settings where rows of others are there."""
+    settings = own_settings(cells, row)
+    return f"{cells.rows[row]['backbone']}{', ' if settings else ''}{settings}"
 
 
 def _box_alt(titles: str, boxes: _Boxes) -> str:

@@ -26,7 +26,7 @@ from .drawing import (
     say_on_hover,
     ticks,
 )
-from .rows import class_name, plain_rows, row_title
+from .rows import class_name, full_title, of_which_settings, plain_rows, row_title
 
 _MOST_NAMED = 3
 """Rows up to which panels are large enough for the classes' names."""
@@ -78,7 +78,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
             "alone: an image's score depends on no other test image. Right, in batches of a test set that is ordered "
             "by label. Thin lines: a class each, mean over seeds; thick: mean over classes; at the right end what the "
             "paper prints, for each class (dots) and on average (bar), under a protocol that it does not state. "
-            "Grey line: chance."
+            f"Grey line: chance.{of_which_settings(cells, rows)}"
         ),
         alt=_leakage_alt(cells, rows, protocols),
         figure=figure,
@@ -117,14 +117,14 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
         if beside is not None:
             panel.plot([len(columns)], [beside], color=PAPER_COLOUR, marker="o", markersize=2.5, linewidth=0)
         name = f"class {target} {class_name(values['dataset'], target)}".strip()
-        say_on_hover(drawn, _hover(f"{row_title(cells, index)}, {name}", protocols, line.to_numpy(), beside))
+        say_on_hover(drawn, _hover(f"{full_title(cells, index)}, {name}", protocols, line.to_numpy(), beside))
     means = of_class.mean().to_numpy()
     (drawn,) = panel.plot(places, means, color=COLOURS[0], linewidth=2.2, marker="o", markersize=3)
     average = cells.summary["paper_avg"].iloc[index]
     average = None if formats.is_missing(average) else float(average)
     if average is not None:
         panel.plot(len(columns) + np.array([-0.25, 0.25]), [average, average], color=PAPER_COLOUR, linewidth=2.2)
-    say_on_hover(drawn, _hover(f"{row_title(cells, index)}, mean over classes", protocols, means, average))
+    say_on_hover(drawn, _hover(f"{full_title(cells, index)}, mean over classes", protocols, means, average))
     panel.plot([0, len(columns)], [50, 50], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     return float(np.nanmin([of_class.min().min(), *printed.values(), 50]))
 
@@ -160,5 +160,5 @@ def _leakage_alt(cells: Cells, rows: Sequence[int], protocols: Sequence[str]) ->
             f"{leakage.LABELS[p]} {formats.auroc(summary['avg' + leakage.column(p).removeprefix('auroc')].iloc[index])}"
             for p in protocols
         )
-        parts.append(f"{row_title(cells, index)}: {', '.join(values)}")
+        parts.append(f"{full_title(cells, index)}: {', '.join(values)}")
     return "Mean AUROC in percent by protocol. " + "; ".join(parts) + "."

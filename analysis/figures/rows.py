@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agad.spec import datasets
 from agad.spec.catalogue import backbone_names, backbones, methods
 
 from ..cells import Cells
+from ..table_rows import telling_fields
 from ..tables import formats
 from ..tables.formats import GAMMA
+from ..tables.keys import heading, key_text
+
+_TITLE = ("dataset", "method", "backbone", "gamma")
+"""What a row's title says."""
 
 
 def backbones_from(*first: str) -> tuple[str, ...]:
@@ -54,6 +59,36 @@ def row_title(cells: Cells, index: int) -> str:
     values = cells.rows[index]
     share = f", {GAMMA} {formats.gamma(values['gamma'])}" if values["gamma"] else ""
     return f"{datasets.title(values['dataset'])}, {detector_name(values)}{share}"
+
+
+def own_settings(cells: Cells, index: int) -> str:
+    """What tells a row from the others of its title: `updates 400, lr 0.001`; empty where it is the only one."""
+    values = cells.rows[index]
+    alike = [row for row in cells.rows if all(row[name] == values[name] for name in _TITLE)]
+    names = [name for name in telling_fields(alike) if name not in _TITLE]
+    return ", ".join(f"{heading(name)} {key_text(name, values[name])}" for name in names)
+
+
+def full_title(cells: Cells, index: int) -> str:
+    """The title, and what tells the row from others with the same one."""
+    settings = own_settings(cells, index)
+    return row_title(cells, index) + (f" ({settings})" if settings else "")
+
+
+def of_which_settings(cells: Cells, rows: Iterable[int]) -> str:
+    """A sentence, after a space, of the rows that are some of several with their titles; empty where there are none."""
+    titles = [full_title(cells, row) for row in rows if own_settings(cells, row)]
+    return f" Of several settings are shown: {'; '.join(titles)}." if titles else ""
+
+
+def also_differing(cells: Cells, rows: Sequence[int], *known: str) -> str:
+    """A sentence, after a space, of what rows differ in beside the fields that are known; empty for nothing."""
+    values = [cells.rows[row] for row in rows]
+    names = [name for name in telling_fields(values) if name not in known and len({str(of[name]) for of in values}) > 1]
+    texts = (
+        f"{heading(name)} ({', '.join(dict.fromkeys(key_text(name, of[name]) for of in values))})" for name in names
+    )
+    return f" The lines also differ in {' and '.join(texts)}." if names else ""
 
 
 def class_name(dataset: str, target: int) -> str:

@@ -12,7 +12,7 @@ from ..claims.judge import DOES_NOT, HOLDS, NOT_TESTED, Finding
 from ..claims.short import short_claims
 from ..claims.table import claims_table, findings
 from ..figures.leakage import leakage_figure
-from ..figures.rows import plain_rows, row_title
+from ..figures.rows import full_title, plain_rows
 from ..load import Rows
 from ..tables import formats
 from ..tables.leakage import column, gains, scored
@@ -64,7 +64,7 @@ def _leading_row(cells: Cells) -> int | None:
 
 
 def _of_row(cells: Cells, row: int) -> Iterator[Number]:
-    line, title = cells.summary.iloc[row], row_title(cells, row)
+    line, title = cells.summary.iloc[row], full_title(cells, row)
     beside = "" if formats.is_missing(line["paper_avg"]) else f"; the paper prints {line['paper_avg']:.1f}"
     words = f"mean AUROC in % where each image is scored alone (eval), {title}{beside}"
     yield Number(formats.auroc(line["avg"]), words)

@@ -12,6 +12,7 @@ import pytest
 
 from agad.store import provenance
 from agad.store.provenance import code_digest, digest_of
+from agad.store.sources import sources_of
 from tests.conftest import ROOT
 
 LOSSES = "methods/losses.py"
@@ -52,6 +53,55 @@ def test_what_makes_numbers_counts(folder: str, package: Path) -> None:
     path.write_text(path.read_text() + "\nANOTHER = 1\n")
 
     assert digest_of(package) != code_digest()
+
+
+OWN = "def score(x):\n    return {}x\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("import own_helper", "lib/own_helper.py"),
+        ("from own_helper import score", "lib/own_helper.py"),
+        ("import numpy as np, own_helper as h  # ours", "lib/own_helper.py"),
+        ("from own_package.inner import score", "lib/own_package/inner.py"),
+        ("import own_between", "lib/own_helper.py"),
+        ("from agad.mine import score", "agad/mine.py"),
+        ("from agad import mine", "agad/mine.py"),
+        ("from .. import mine", "agad/mine.py"),
+        ("from ..mine.deep import score", "agad/mine/deep.py"),
+        ("WEIGHTS = 'own.pt'", "agad/methods/own.pt"),
+    ],
+)
+def test_what_a_method_of_one_s_own_takes_from_elsewhere_counts(
+    line: str, file: str, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A helper edited between two launches: rows of both would be called of one code."""
+    monkeypatch.syspath_prepend(str(package.parent / "lib"))
+    for folder in ("lib/own_package", *([str(Path(file).parent)] if "mine/" in file else [])):
+        (package.parent / folder).mkdir(parents=True, exist_ok=True)
+        (package.parent / folder / "__init__.py").touch()
+    (package.parent / "lib" / "own_between.py").write_text("import own_helper\n")
+    path = package.parent / file
+    path.write_text(OWN.format(""))
+    (package / "methods" / "mine.py").write_text(f"{line}\n")
+    before = digest_of(package)
+    assert digest_of(package) == before
+    path.write_text(OWN.format("-"))
+
+    assert digest_of(package) != before
+
+
+def test_what_is_installed_or_only_named_in_words_does_not_count(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(package.parent))
+    (package.parent / "elsewhere.py").write_text("X = 1\n")
+    before = sources_of(package).keys()
+    words = '"""Taken\nfrom elsewhere, and not\nimport elsewhere or so."""\n'
+    (package / "methods" / "mine.py").write_text(f"{words}import numpy\nimport json\nimport nowhere_at_all\n")
+
+    assert sources_of(package).keys() - before == {"methods/mine.py"}
 
 
 def _begun(package: Path) -> ModuleType:

@@ -18,7 +18,7 @@ from analysis.figures.boxes import box_rows
 from analysis.figures.curves import curve_figures
 from analysis.figures.drawing import INK
 from analysis.figures.leakage import leakage_figure
-from analysis.figures.rows import plain_rows, row_title
+from analysis.figures.rows import full_title, plain_rows, row_title
 from tests.helpers.analysis_rows import MADE, commit_all, drawn, ok_row, specs
 
 
@@ -29,6 +29,32 @@ def test_boxes_compare_the_papers_shares_where_they_are_there(tmp_path):
     cells = read_all(tmp_path)
     shares = {d: tuple(cells.rows[i]["gamma"] for i in pair) for d, pair in box_rows(cells).items()}
     assert shares == {"digits": (0.05, 0.2), "mnist": (0.05, 0.1)}
+
+
+def test_boxes_compare_rows_that_are_alike_but_for_the_share(tmp_path):
+    """Two updates without anomalies beside sixty with some: their boxes would be called those of two shares."""
+    short, long = ({"gamma": 0.0, "updates": updates, "dataset": "digits", "curve": ()} for updates in (2, 60))
+    some = {**long, "gamma": 0.05}
+    commit_all(ResultStore(tmp_path), [run for of in (short, long, some) for run in specs((0, 1), **of)], drawn)
+    cells = read_all(tmp_path)
+    (pair,) = box_rows(cells).values()
+    (first,) = plain_rows(cells)
+
+    assert [(cells.rows[row]["gamma"], cells.rows[row]["updates"]) for row in pair] == [(0.0, 60), (0.05, 60)]
+    assert full_title(cells, first) == "Digits (8x8), naive (updates 2)"
+    assert full_title(cells, pair[1]) == "Digits (8x8), naive, γ .05"
+    assert "Of several settings are shown: Digits (8x8), naive (updates 2)." in leakage_figure(cells).caption
+
+
+def test_curves_say_what_their_lines_differ_in_beside_the_generator(tmp_path):
+    store = ResultStore(tmp_path)
+    for backbone, updates in (("naive", 60), ("unet", 80)):
+        for run in specs((0, 1), seeds=(0,), backbone=backbone, updates=updates, curve=(50,)):
+            curve = {"curve_update": [50, updates], "curve_auroc_eval": [0.8, 0.9]}
+            store.commit(ok_row(run, 0.9, **curve))
+    cells = read_all(tmp_path)
+    (drawing,) = curve_figures(cells, curves.read(tmp_path, cells.runs["run_id"]))
+    assert "by backbone. The lines also differ in updates (60, 80)." in drawing.caption
 
 
 def test_figures_say_in_words_what_they_show(demo):
