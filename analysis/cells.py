@@ -6,6 +6,7 @@ seeds. Gaps stay visible: every run that a plan wants is counted, whatever becam
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,7 @@ RUN_COLUMNS = (
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
     *("resumed_from", "host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
-    *("class_names", "data_notes", "tuned_by"),
+    *("raw_digest", "class_names", "data_notes", "tuned_by"),
 )
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
 
@@ -260,9 +261,9 @@ def _check_class_names(rows: table_rows.TableRows, runs: pd.DataFrame) -> None:
     for row, names in zip(known["row"], map(tuple, known["class_names"]), strict=True):
         other = named.setdefault(rows[row]["dataset"], names)
         if other != names:
-            place = next((n for n, (a, b) in enumerate(zip(other, names, strict=False)) if a != b), None)
-            if place is not None:
-                raise AnalysisError(
-                    f"rows of {datasets.title(rows[row]['dataset'])} whose classes have other numbers cannot share a "
-                    f"table: class {place} is {other[place]} in some and {names[place]} in others"
-                )
+            pairs = itertools.zip_longest(other, names, fillvalue="missing")
+            place, (a, b) = next((n, pair) for n, pair in enumerate(pairs) if pair[0] != pair[1])
+            raise AnalysisError(
+                f"rows of {datasets.title(rows[row]['dataset'])} whose classes have other numbers cannot share a "
+                f"table: class {place} is {a} in some and {b} in others"
+            )

@@ -20,6 +20,8 @@ from agad.files import sync
 PREPARATION_VERSION = 2
 """Increased when the same raw files would be prepared to other bytes or notes; part of every folder's name."""
 
+RAW_DIGITS = 12
+"""Of a folder's name, those that stand for the raw files."""
 _META = "meta.json"
 _CHECKSUM = "checksum"
 _ABANDONED_SECONDS = 86_400
@@ -47,15 +49,15 @@ def _expanded(path: str) -> Path:
 def folder_of(root: Path, dataset: str, image_size: int, content: str) -> Path:
     """The folder of the data set as prepared from raw files of this content, whether it exists or not.
 
-    Its name ends in 12 hexadecimal digits over PREPARATION_VERSION and `content`, see raw.content_digest.
+    Its name ends in RAW_DIGITS hexadecimal digits over PREPARATION_VERSION and `content`, see raw.content_digest.
     """
     described = json.dumps([PREPARATION_VERSION, content])
-    return root / f"{_stem(dataset, image_size)}{hashlib.sha256(described.encode()).hexdigest()[:12]}"
+    return root / f"{_stem(dataset, image_size)}{hashlib.sha256(described.encode()).hexdigest()[:RAW_DIGITS]}"
 
 
 def prepared_folders(root: Path, dataset: str, image_size: int) -> list[Path]:
     """The complete folders of a data set at a size, whatever raw files they come from; sorted by name."""
-    pattern = re.compile(re.escape(_stem(dataset, image_size)) + "[0-9a-f]{12}")
+    pattern = re.compile(re.escape(_stem(dataset, image_size)) + f"[0-9a-f]{{{RAW_DIGITS}}}")
     try:
         found = sorted(entry.name for entry in os.scandir(root) if pattern.fullmatch(entry.name))
     except (FileNotFoundError, NotADirectoryError):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agad.data.cache import RAW_DIGITS
 from agad.data.summary import summary_lines
 
 
@@ -47,6 +48,14 @@ class DataFacts:
     folder: Path
     served: tuple[str, ...] = ()
     aspects: tuple[tuple[float, float] | None, ...] = ()
+
+    @property
+    def raw_digest(self) -> str | None:
+        """Of the raw files and their notes, whatever the image size; None of data in memory.
+
+        It is the end of the folder's name, see cache.folder_of.
+        """
+        return self.folder.name[-RAW_DIGITS:] or None
 
     @property
     def train_counts(self) -> tuple[int, ...]:

@@ -110,6 +110,7 @@ def data_columns(data: Prepared, spec: RunSpec) -> dict[str, Any]:
     """What is known of the data, for whoever reads the row; null where nothing is (data in memory, no vectors)."""
     known, names, target = data.duplicates, data.class_names, spec.target_class
     return {
+        "raw_digest": data.raw_digest,
         "images_damaged": len(data.damaged) if known else None,
         "images_leaked": known.get("test_in_train"),
         "images_across_classes": known.get("across_classes"),

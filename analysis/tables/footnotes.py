@@ -117,6 +117,23 @@ def data_notes(cells: Cells) -> Iterator[str]:
     """
     for name, notes in _of_datasets(cells, "data_notes").items():
         yield from (f"{datasets.title(name)}: {note}." for note in dict.fromkeys(note for of in notes for note in of))
+    yield from _raw_files(cells)
+
+
+def _raw_files(cells: Cells) -> Iterator[str]:
+    """Where rows of several image sizes are of other raw files: their digests of images cannot be compared."""
+    files: dict[str, dict[int, set[str]]] = {}
+    known = cells.runs[["row", "raw_digest"]].dropna()
+    for row, digest in zip(known["row"], known["raw_digest"], strict=True):
+        values = cells.rows[row]
+        files.setdefault(values["dataset"], {}).setdefault(values["image_size"], set()).add(digest)
+    for name, by_size in files.items():
+        if not set.intersection(*by_size.values()):
+            sizes = " and ".join(map(str, sorted(by_size)))
+            yield (
+                f"{datasets.title(name)}: rows of image sizes {sizes} were prepared from other raw files, or by other "
+                "versions: their images may be others too, and their numbers are then not comparable."
+            )
 
 
 def _of_datasets(cells: Cells, column: str) -> dict[str, list[tuple[str, ...]]]:

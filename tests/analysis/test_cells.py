@@ -15,6 +15,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
 from analysis.cells import of_rows, read, read_all
 from analysis.table_rows import ONE_KNOWN
+from analysis.tables.footnotes import cautions
 from analysis.tables.layouts.one_known import one_known
 from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
@@ -108,19 +109,38 @@ def test_ganomaly_is_never_compared_with_agads_numbers(tmp_path):
     assert cells.matches == (None,)
 
 
-def test_rows_whose_classes_have_other_numbers_share_no_table(tmp_path):
-    """As when a folder got a class between two sizes, whose data have other digests; one at the end harms none."""
+def at_sizes(tmp_path, **values):
+    """A store with a row for each image size, with one value in each."""
     store = ResultStore(tmp_path)
-    of_size = {16: ["a", "b"], 32: ["a", "b", "c"], 48: None}
-    for size, names in of_size.items():
-        spec = RunSpec(dataset="folder:x", normal_class=0, image_size=size)
-        store.commit(ok_row(spec, 0.9, class_names=names, data_digest=str(size)))
-    assert len(read_all(tmp_path).rows) == 3
+    for name, of_size in values.items():
+        for size, value in of_size.items():
+            spec = RunSpec(dataset="folder:x", normal_class=0, image_size=size)
+            store.commit(ok_row(spec, 0.9, data_digest=str(size), **{name: value}))
+    return tmp_path
 
-    spec = RunSpec(dataset="folder:x", normal_class=0, image_size=64)
-    store.commit(ok_row(spec, 0.9, class_names=["a", "aa", "b"], data_digest="64"))
-    with pytest.raises(AnalysisError, match="class 1 is aa in some and b in others"):
-        read_all(tmp_path)
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ((["a", "b"], ["a", "aa", "b"]), "class 1 is (aa in some and b|b in some and aa) in others"),
+        ((["a", "b"], ["a", "b", "c"]), "class 2 is (c in some and missing|missing in some and c) in others"),
+    ],
+)
+def test_rows_whose_classes_have_other_numbers_share_no_table(names, says, tmp_path):
+    """As when a folder got a class between two sizes, whose data have other digests anyway."""
+    results = at_sizes(tmp_path, class_names=dict(zip((16, 32, 48), (*names, None), strict=True)))
+    with pytest.raises(AnalysisError, match=says):
+        read_all(results)
+
+
+@pytest.mark.parametrize(
+    ("of_size", "is_said"),
+    [({16: "a", 32: "a"}, False), ({16: "a", 32: "b"}, True), ({16: "a", 32: None}, False), ({16: "a"}, False)],
+)
+def test_sizes_of_other_raw_files_are_said(of_size, is_said, tmp_path):
+    """Images replaced between two launches of two sizes, whose digests cannot be compared."""
+    text = " ".join(cautions(read_all(at_sizes(tmp_path, raw_digest=of_size))))
+    assert ("folder:x: rows of image sizes 16 and 32 were prepared from other raw files" in text) == is_said
 
 
 def test_a_protocol_that_some_runs_lack_has_no_mean(tmp_path):
