@@ -109,13 +109,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(options: argparse.Namespace) -> int:
-    lines: list[tuple[object, ...]] = [("dataset", *ClassFacts._fields)]
+    lines: list[tuple[object, ...]] = [("dataset", "image_size", "data_digest", *ClassFacts._fields)]
     console.check_target("--out", options.out, ",".join(map(str, lines[0])).encode())
     for name in options.dataset:
         data = open_prepared(name, options.image_size, data_root=options.data, cache=options.cache)
         for facts in overlap(data):
             rounded = [round(value, 4) if isinstance(value, float) else value for value in facts]
-            lines.append((name, *rounded))
+            lines.append((name, data.image_size, data.digest, *rounded))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     files.replace_text(options.out, text.getvalue())

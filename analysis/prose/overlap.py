@@ -29,6 +29,8 @@ Column = tuple[str, Cells, str]
 def overlap_table(place: Path, dataset: str, columns: Sequence[Column]) -> Sheet:
     """A line per class, what was known of it before training beside AUROCs; then their rank correlations."""
     known = known_of(place / FILE, dataset)
+    for heading, cells, _ in columns:
+        _check_images(known, heading, cells)
     found = {heading: _of_classes(cells, value, known.index) for heading, cells, value in columns}
     numbers = pd.DataFrame({name: known[name] for name in MEASURES} | found)
     lines = [(name, *map(formats.auroc, of)) for name, of in zip(known["class_name"], numbers.to_numpy(), strict=True)]
@@ -54,10 +56,18 @@ def known_of(path: Path, dataset: str) -> pd.DataFrame:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = [line for line in csv.DictReader(file) if line["dataset"] == dataset]
-        frame = pd.DataFrame(lines).astype({"normal_class": int, **dict.fromkeys(MEASURES, float)})
+        frame = pd.DataFrame(lines).astype({"normal_class": int, "data_digest": str, **dict.fromkeys(MEASURES, float)})
     except (OSError, KeyError, ValueError) as error:
         raise AnalysisError(f"{path} holds no overlap of {dataset}: {error}") from error
     return frame.set_index("normal_class").sort_index()
+
+
+def _check_images(known: pd.DataFrame, heading: str, cells: Cells) -> None:
+    """AnalysisError where the rows are of other images than the overlap."""
+    of_rows, of_file = set(cells.runs["data_digest"].dropna()), set(known["data_digest"])
+    if of_rows and of_rows != of_file:
+        both = " and ".join(", ".join(sorted(digest[:12] for digest in of)) for of in (of_file, of_rows))
+        raise AnalysisError(f"the overlap and the rows of {heading} are of different images (digests {both})")
 
 
 def _of_classes(cells: Cells, value: str, classes: pd.Index[int]) -> pd.Series[float]:

@@ -43,4 +43,4 @@ def _known_of_prepared(plan: Plan, options: argparse.Namespace) -> list[str]:
             lines += summary_lines(*whole[0])
         elif whole:
             lines.append(f"{dataset}: {root} holds {len(whole)} preparations; the jobs' logs say which is used")
-    return lines
+    return [*lines, "these are the data as they were prepared; each job compares them with the raw files first"]
