@@ -126,7 +126,7 @@ def test_what_the_caller_has_set_of_torch_changes_no_number(whole: dict[str, Any
 @pytest.mark.parametrize("name", ["autocast", "autocast_off"])
 def test_an_update_in_bf16_within_autocast_meets_the_weights_of_now(name: str) -> None:
     """Autocast keeps its casts of weights until its outermost context ends: here after all updates."""
-    spec = small(backbone="unet", precision="bf16", curve=(), final_protocols=("eval", "eval_recal"))
+    spec = small(backbone="unet", precision="bf16", updates=2, curve=(), final_protocols=("eval", "eval_recal"))
     alone = numbers(run(spec))
     with CALLERS[name]():
         assert numbers(run(spec)) == alone
@@ -402,7 +402,7 @@ def test_a_run_interrupted_again_and_again_equals_an_uninterrupted_one(tmp_path:
     [
         {"batch_norm": "advprop_freeze", "advprop_scope": "g+d"},
         {"d_reset_threshold": 1e9},
-        {"backbone": "unet", "precision": "bf16"},
+        {"precision": "bf16"},
     ],
 )
 def test_interruption_keeps_auxiliary_norms_resets_and_precision(tmp_path: Path, changes: dict[str, Any]):

@@ -46,7 +46,8 @@ def times_made(net: BatchNormNet, calls: list[str]) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"backbone": "unetpp", "precision": "bf16"},
+        {"backbone": "unetpp"},
+        {"backbone": "naive", "precision": "bf16"},
         {"backbone": "unet"},
         {"backbone": "unet", "upsampling": "bilinear", "generator_norm": "none"},
         {"backbone": "naive"},
