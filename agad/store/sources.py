@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import re
@@ -22,20 +23,24 @@ _DATA = frozenset(
 """Endings of files that a method may read."""
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+((?:[\w.]+(?:[ \t]+as[ \t]+\w+)?(?:,[ \t]*)?)+)[ \t]*(?:#.*)?$", re.MULTILINE)
 _FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t(]+(\w+)?", re.MULTILINE)
-_INSTALLED = tuple(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib", "platstdlib"))
+_STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+_INSTALLED = {"site-packages", "dist-packages"}
+"""Folders of installed packages, wherever they are: the environment's, the user's own, a cluster's modules."""
+_REQUIRED = {"PIL", "numpy", "scipy", "sklearn", "torch", "torchvision"}
+"""What agad's own code imports: never a user's own, not even where it runs from its source."""
 
 
 def sources_of(package: Path) -> dict[str, bytes]:
-    """Name -> content of every module that makes numbers, and the SHA-256 of every other file beside them.
+    """Name -> content of every module that makes numbers, and the SHA-256 of weights and the like beside agad's own.
 
-    Names of agad's own are paths below `package`. A user's own module or package that one of them imports, or that is
-    imported by such a one, is there whole; a package that was installed from an index is not: rows name versions.
+    Names of agad's own are paths below `package`. A user's own module that one of them imports, or that is imported by
+    such a one, is there with its whole package; a package that was installed is not: rows name versions.
     """
     own = {
         path.relative_to(package).as_posix(): _content(path)
         for folder in FOLDERS
         for path in (package / folder).rglob("*")
-        if _counts(path)
+        if (path.suffix == ".py" or path.suffix.lower() in _DATA) and path.is_file()
     }
     found: dict[str, bytes] = {}
     left = list(_own_modules(own, package))
@@ -47,25 +52,28 @@ def sources_of(package: Path) -> dict[str, bytes]:
     return own | found
 
 
-def _counts(path: Path) -> bool:
-    return (path.suffix == ".py" or path.suffix.lower() in _DATA) and path.is_file()
-
-
 def _content(path: Path) -> bytes:
     if path.suffix == ".py":
         return path.read_bytes()
-    with path.open("rb") as file:  # weights, say
+    state = path.stat()
+    return _file_digest(path, (state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+
+
+@functools.cache
+def _file_digest(path: Path, _: tuple[int, ...]) -> bytes:
+    """Read once a process for each state of the file: weights can be large, and every row asks."""
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 def _below(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The files of a module or a package, by its name and theirs."""
+    """The code of a module or a package, by its name and those of its files: a package may hold any amount of data."""
     if path.is_file():
-        yield f"import {path.name}", _content(path)
+        yield f"import {path.name}", path.read_bytes()
         return
-    for one in path.rglob("*"):
-        if _counts(one):
-            yield f"import {path.name}/{one.relative_to(path).as_posix()}", _content(one)
+    for one in path.rglob("*.py"):
+        if one.is_file():
+            yield f"import {path.name}/{one.relative_to(path).as_posix()}", one.read_bytes()
 
 
 def _own_modules(sources: Mapping[str, bytes], package: Path) -> set[Path]:
@@ -87,7 +95,7 @@ def _imported(text: str) -> set[str]:
             found |= {f"agad.{part}" for part in (parts[:1] if dots else parts[1:2])}
         elif not dots and parts:
             found.add(parts[0])
-    return found - sys.stdlib_module_names - _KNOWN
+    return found - sys.stdlib_module_names - _KNOWN - _REQUIRED
 
 
 def _place(name: str, package: Path) -> Path | None:
@@ -102,6 +110,6 @@ def _place(name: str, package: Path) -> Path | None:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return None
     path = Path(spec.origin)
-    if any(path.is_relative_to(folder) for folder in _INSTALLED):
+    if _INSTALLED & {*path.parts} or any(path.is_relative_to(folder) for folder in _STANDARD):
         return None
     return path.parent if path.name == "__init__.py" else path

@@ -97,9 +97,13 @@ def test_what_is_installed_or_only_named_in_words_does_not_count(
 ) -> None:
     monkeypatch.syspath_prepend(str(package.parent))
     (package.parent / "elsewhere.py").write_text("X = 1\n")
+    installed = package.parent / ".local" / "lib" / "site-packages"  # as pip install --user, or a cluster's module
+    installed.mkdir(parents=True)
+    (installed / "theirs.py").write_text("X = 1\n")
+    monkeypatch.syspath_prepend(str(installed))
     before = sources_of(package).keys()
     words = '"""Taken\nfrom elsewhere, and not\nimport elsewhere or so."""\n'
-    (package / "methods" / "mine.py").write_text(f"{words}import numpy\nimport json\nimport nowhere_at_all\n")
+    (package / "methods" / "mine.py").write_text(f"{words}import numpy\nimport json\nimport theirs\nimport nowhere\n")
 
     assert sources_of(package).keys() - before == {"methods/mine.py"}
 
