@@ -127,26 +127,24 @@ def check_target(option: str, target: Path, begins: bytes) -> None:
     """
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise AgadError(f"{option} {target}: give the name of a file in a folder that exists")
-    if target.is_file():
-        with target.open("rb") as file:
-            start = file.read(len(begins))
-        if start and start != begins:
-            raise _is_another(option, target)
+    _check_start(option, target, len(begins), lambda start: start == begins)
 
 
 def check_page(option: str, target: Path, title: str) -> None:
     """As check_target, of an HTML page whose title begins so; its folder need not exist."""
-    if target.is_file():
-        with target.open("rb") as file:
-            start = file.read(_HEAD_BYTES)
-        if start and f"<title>{title}".encode() not in start:
-            raise _is_another(option, target)
+    _check_start(option, target, _HEAD_BYTES, lambda start: f"<title>{title}".encode() in start)
 
 
-def _is_another(option: str, target: Path) -> AgadError:
-    return AgadError(
-        f"{option} {target}: what is there is none of this command's; give another name, or move that file away"
-    )
+def _check_start(option: str, target: Path, length: int, is_own: Callable[[bytes], bool]) -> None:
+    """Raise AgadError where a file is there that is not empty, and whose first bytes are none of the command's."""
+    if not target.is_file():
+        return
+    with target.open("rb") as file:
+        start = file.read(length)
+    if start and not is_own(start):
+        raise AgadError(
+            f"{option} {target}: what is there is none of this command's; give another name, or move that file away"
+        )
 
 
 def _leave_closed_outputs() -> bool:

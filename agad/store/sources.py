@@ -85,8 +85,12 @@ def _own_modules(sources: Mapping[str, bytes], package: Path) -> set[Path]:
     return found
 
 
-def _imported(text: str) -> set[str]:
-    """The first names of what a module imports; `agad.NAME` of a part of agad beside FOLDERS."""
+@functools.cache
+def _imported(text: str) -> frozenset[str]:
+    """The first names of what a module imports; `agad.NAME` of a part of agad beside FOLDERS.
+
+    Searched once a process for each text: every row asks.
+    """
     named = [part.split()[0] for line in _IMPORT.findall(text) for part in line.split(",") if part.strip()]
     found = {f"agad.{name.split('.')[1]}" if name.startswith("agad.") else name.split(".")[0] for name in named}
     for dots, name, item in _FROM.findall(text):
@@ -95,7 +99,7 @@ def _imported(text: str) -> set[str]:
             found |= {f"agad.{part}" for part in (parts[:1] if dots else parts[1:2])}
         elif not dots and parts:
             found.add(parts[0])
-    return found - sys.stdlib_module_names - _KNOWN - _REQUIRED
+    return frozenset(found - sys.stdlib_module_names - _KNOWN - _REQUIRED)
 
 
 def _place(name: str, package: Path) -> Path | None:

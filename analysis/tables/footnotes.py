@@ -123,7 +123,7 @@ def data_notes(cells: Cells) -> Iterator[str]:
 def _raw_files(cells: Cells) -> Iterator[str]:
     """Where rows of several image sizes are of other raw files: their digests of images cannot be compared."""
     files: dict[str, dict[int, set[str]]] = {}
-    known = cells.runs[["row", "raw_digest"]].dropna()
+    known = cells.runs[["row", "raw_digest"]].dropna().drop_duplicates()
     for row, digest in zip(known["row"], known["raw_digest"], strict=True):
         values = cells.rows[row]
         files.setdefault(values["dataset"], {}).setdefault(values["image_size"], set()).add(digest)

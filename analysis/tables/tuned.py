@@ -118,8 +118,7 @@ def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     pairs = pairs.merge(defaults.runs[columns].add_suffix("_a"), on="run_id_a")
     if pairs.empty:
         return None
-    ours = pairs[[defaults.rows[row]["dataset"] in tuning.datasets[:1] for row in pairs["row"]]]
-    ours = ours if len(tuning.datasets) == 1 else ours[:0]
+    ours = pairs[[(defaults.rows[row]["dataset"],) == tuning.datasets for row in pairs["row"]]]
     seen = {target: sorted(_seen(tuning, target)) for target in ours["class"].unique()}
     for half in "ab":
         known: dict[str, int | list[int]] = {

@@ -146,6 +146,11 @@ def test_a_tilde_is_the_home_folder_in_every_option(monkeypatch: pytest.MonkeyPa
     assert {str(options[name]) for name in ("results", "data", "cache", "plan", "slurm_setup")} == {f"{tmp_path}/x"}
 
 
+def _refusal(is_refused):
+    refusal = pytest.raises(AgadError, match="what is there is none of this command's")
+    return refusal if is_refused else contextlib.nullcontext()
+
+
 @pytest.mark.parametrize(
     ("content", "is_refused"), [(None, False), (b"", False), (b"a,b\n1,2\n", False), (b"\x89PNG", True), (b"a", True)]
 )
@@ -154,8 +159,7 @@ def test_a_file_of_another_kind_is_not_written_over(content, is_refused, tmp_pat
     target = tmp_path / "x"
     if content is not None:
         target.write_bytes(content)
-    refusal = pytest.raises(AgadError, match="what is there is none of this command's")
-    with refusal if is_refused else contextlib.nullcontext():
+    with _refusal(is_refused):
         console.check_target("--csv", target, b"a,b")
 
 
@@ -173,8 +177,7 @@ def test_a_page_of_somebody_else_s_is_not_written_over(content, is_refused, tmp_
     page = tmp_path / "index.html"
     if content is not None:
         page.write_text(content)
-    refusal = pytest.raises(AgadError, match="what is there is none of this command's")
-    with refusal if is_refused else contextlib.nullcontext():
+    with _refusal(is_refused):
         console.check_page("--out", page, "Scores by ")
 
 
