@@ -12,7 +12,7 @@ import pytest
 
 from agad.store import provenance
 from agad.store.provenance import code_digest, digest_of
-from agad.store.sources import sources_of
+from agad.store.provenance.sources import sources_of
 from tests.conftest import ROOT
 
 LOSSES = "methods/losses.py"
@@ -110,7 +110,7 @@ def test_what_is_installed_or_only_named_in_words_does_not_count(
 
 def _begun(package: Path) -> ModuleType:
     """The module as a process has it that began with the code in a folder."""
-    found = importlib.util.spec_from_file_location("begun", package / "store" / "provenance.py")
+    found = importlib.util.spec_from_file_location("begun", package / "store" / "provenance" / "__init__.py")
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)

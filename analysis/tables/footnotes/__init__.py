@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -13,13 +12,29 @@ from agad.spec import datasets
 from agad.spec.fields import json_defaults
 from agad.store import repeats
 
-from .. import stats
-from ..cells import Cells
-from ..paper import numbers as paper
-from ..summary import HEADLINE, STATUSES
-from ..table_rows import ONE_KNOWN, mixed_defaults
-from . import formats
-from .formats import RANGE
+from ... import stats
+from ...cells import Cells
+from ...paper import numbers as paper
+from ...summary import HEADLINE, STATUSES
+from ...table_rows import ONE_KNOWN, mixed_defaults
+from .. import formats
+from ..formats import RANGE
+from .data import data_notes, of_datasets
+from .provenance import PROVENANCE, provenance
+
+__all__ = [
+    "PROVENANCE",
+    "cautions",
+    "class_legend",
+    "coverage",
+    "curve_points",
+    "data_notes",
+    "legend",
+    "notes",
+    "opening",
+    "tuned_sentence",
+    "tunings",
+]
 
 _ROLES = {
     "one_vs_rest": "normal and all others are anomalies",
@@ -110,41 +125,6 @@ def _other_classes(cells: Cells) -> Iterator[str]:
             )
 
 
-def data_notes(cells: Cells) -> Iterator[str]:
-    """What is known of the data: damaged and repeated images, contradicting labels, files that are not the published.
-
-    Rows of one data set may differ in it: each sentence comes once.
-    """
-    for name, notes in _of_datasets(cells, "data_notes").items():
-        yield from (f"{datasets.title(name)}: {note}." for note in dict.fromkeys(note for of in notes for note in of))
-    yield from _raw_files(cells)
-
-
-def _raw_files(cells: Cells) -> Iterator[str]:
-    """Where rows of several image sizes are of other raw files: their digests of images cannot be compared."""
-    files: dict[str, dict[int, set[str]]] = {}
-    known = cells.runs[["row", "raw_digest"]].dropna().drop_duplicates()
-    for row, digest in zip(known["row"], known["raw_digest"], strict=True):
-        values = cells.rows[row]
-        files.setdefault(values["dataset"], {}).setdefault(values["image_size"], set()).add(digest)
-    for name, by_size in files.items():
-        if not set.intersection(*by_size.values()):
-            sizes = " and ".join(map(str, sorted(by_size)))
-            yield (
-                f"{datasets.title(name)}: rows of image sizes {sizes} were prepared from other raw files, or by other "
-                "versions: their images may be others too, and their numbers are then not comparable."
-            )
-
-
-def _of_datasets(cells: Cells, column: str) -> dict[str, list[tuple[str, ...]]]:
-    """Data set -> the different values that its runs have in a column of lists."""
-    found: dict[str, dict[tuple[str, ...], None]] = {}
-    known = cells.runs[["row", column]].dropna()
-    for row, values in zip(known["row"], known[column], strict=True):
-        found.setdefault(cells.rows[row]["dataset"], {})[tuple(values)] = None
-    return {name: list(values) for name, values in found.items()}
-
-
 def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
     """What the columns of the classes are."""
     means = stats.class_means(cells.runs, HEADLINE, ["row"])
@@ -152,7 +132,7 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
     joined = wanted.merge(means, on=["row", "class"])
     if (joined["n"] < joined["size"]).any():
         yield "A small figure is the number of runs where it is less than wanted."
-    recorded = _of_datasets(cells, "class_names")
+    recorded = of_datasets(cells, "class_names")
     for dataset in dict.fromkeys(values["dataset"] for values in cells.rows):
         facts = datasets.DATASETS.get(dataset)
         names = facts.class_names if facts else next(iter(recorded.get(dataset, ())), ())
@@ -168,7 +148,7 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     yield from _failures(cells)
     yield from _defaults(cells)
     yield from _assumptions(cells, summary)
-    yield from _provenance(cells)
+    yield from provenance(cells)
     yield from _files(cells)
 
 
@@ -176,7 +156,7 @@ def cautions(cells: Cells) -> Iterator[str]:
     """What of that holds of numbers made from the rows, in whatever form."""
     yield from tunings(cells)
     yield from data_notes(cells)
-    yield from _provenance(cells)
+    yield from provenance(cells)
     yield from _files(cells)
 
 
@@ -261,61 +241,3 @@ def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
             for value in sorted(others):
                 title = table_name.replace("table", "Table ")
                 yield f"{title} is made with {name}={value}; the paper states {paper.STATED_DEFAULTS[name]}."
-
-
-def _provenance(cells: Cells) -> Iterator[str]:
-    ok = cells.ok
-    if ok.empty:
-        return
-    mixed, single = [], []
-    for column, words in PROVENANCE.items():
-        counts: Counter[str] = Counter()
-        for value, count in ok[column].value_counts(dropna=False).items():
-            counts[_provenance_text(column, value)] += count
-        if counts.keys() <= {_UNKNOWN, _ALONE}:
-            continue
-        if len(counts) == 1:
-            single.append(f"{words} {next(iter(counts))}")
-        else:
-            parts = ", ".join(f"{value} ({count} runs)" for value, count in counts.most_common())
-            mixed.append(f"{words}: {parts}")
-    yield f"Made with: {'; '.join(single)}."
-    if mixed:
-        yield f"Mixed: {'; '.join(mixed)}."
-    resumed = Counter(ok["resumed_from"].dropna())
-    if resumed:
-        parts = ", ".join(f"{text} ({count} runs)" for text, count in resumed.most_common())
-        yield f"Begun by something else and continued from a checkpoint: {parts}."
-    made_by = set(ok["code_digest"].dropna().unique())
-    if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
-        yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."
-
-
-PROVENANCE = {
-    "code_digest": "code",
-    "git_clean": "working tree",
-    "torch_version": "torch",
-    "device": "device",
-    "device_name": "device name",
-    "instruction_set": "instruction set",
-    "threads": "threads",
-    "together": "trained",
-}
-"""Columns that say how a run was made, in words."""
-
-
-_UNKNOWN = "unknown"
-_ALONE = "alone"
-"""How a run is trained where its row has no other value."""
-
-
-def _provenance_text(column: str, value: Any) -> str:
-    if column == "together":
-        return f"up to {int(value)} together" if value is not None and value > 1 else _ALONE
-    if value is None or value != value:  # noqa: PLR0124 - NaN is what a null becomes in a frame
-        return _UNKNOWN
-    if column == "git_clean":
-        return "clean" if value else "not clean"
-    if column == "code_digest":
-        return str(value)[:12]
-    return str(int(value)) if isinstance(value, float) else str(value)

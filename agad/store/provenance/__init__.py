@@ -16,11 +16,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agad.store.sources import sources_of
+from agad.store.provenance.sources import sources_of
 
 log = logging.getLogger("agad.store")
 
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 _ARITHMETIC_VARIABLES = (
     *(f"{library}_{name}" for library in ("ONEDNN", "DNNL") for name in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
     *("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS"),

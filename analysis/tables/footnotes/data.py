@@ -1,0 +1,44 @@
+"""What is known of the data behind a table, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agad.spec import datasets
+
+from ...cells import Cells
+
+
+def data_notes(cells: Cells) -> Iterator[str]:
+    """What is known of the data: damaged and repeated images, contradicting labels, files that are not the published.
+
+    Rows of one data set may differ in it: each sentence comes once.
+    """
+    for name, notes in of_datasets(cells, "data_notes").items():
+        yield from (f"{datasets.title(name)}: {note}." for note in dict.fromkeys(note for of in notes for note in of))
+    yield from _raw_files(cells)
+
+
+def _raw_files(cells: Cells) -> Iterator[str]:
+    """Where rows of several image sizes are of other raw files: their digests of images cannot be compared."""
+    files: dict[str, dict[int, set[str]]] = {}
+    known = cells.runs[["row", "raw_digest"]].dropna().drop_duplicates()
+    for row, digest in zip(known["row"], known["raw_digest"], strict=True):
+        values = cells.rows[row]
+        files.setdefault(values["dataset"], {}).setdefault(values["image_size"], set()).add(digest)
+    for name, by_size in files.items():
+        if not set.intersection(*by_size.values()):
+            sizes = " and ".join(map(str, sorted(by_size)))
+            yield (
+                f"{datasets.title(name)}: rows of image sizes {sizes} were prepared from other raw files, or by other "
+                "versions: their images may be others too, and their numbers are then not comparable."
+            )
+
+
+def of_datasets(cells: Cells, column: str) -> dict[str, list[tuple[str, ...]]]:
+    """Data set -> the different values that its runs have in a column of lists."""
+    found: dict[str, dict[tuple[str, ...], None]] = {}
+    known = cells.runs[["row", column]].dropna()
+    for row, values in zip(known["row"], known[column], strict=True):
+        found.setdefault(cells.rows[row]["dataset"], {})[tuple(values)] = None
+    return {name: list(values) for name, values in found.items()}
