@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agad import files
 from agad.errors import StoreError
+from agad.store.columns import STATUSES
 from agad.store.folder import ResultsFolder
 
 READ_AGAIN = 100
@@ -130,7 +131,8 @@ class Attempts:
             self._note(run_id)
 
     def _note(self, run_id: str) -> None:
-        copies = sorted(self._copies[run_id], key=lambda one: one.attempt)
+        # Merged folders may both have an attempt 1: of those the one whose row counts is known.
+        copies = sorted(self._copies[run_id], key=lambda one: (one.attempt, -STATUSES.index(one.status)))
         if copies:
             self._known[run_id] = tuple({one.attempt: one for one in copies}.values())
         else:

@@ -51,6 +51,6 @@ def sentence(found: Mapping[str, float]) -> str:
     count = "1 run has" if len(found) == 1 else f"{len(found)} runs have"
     named = ", ".join(sorted(found)[:3]) + (", ..." if len(found) > 3 else "")
     return (
-        f"{count} several finished rows that differ; {by}. Of each counts the first attempt's, in the folder named "
-        f"first: {named}."
+        f"{count} several finished rows that differ; {by}. Of each counts the first attempt's, of two first attempts "
+        f"the one that ended first, in the folder named first: {named}."
     )

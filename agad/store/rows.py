@@ -27,6 +27,8 @@ from agad.store.folder import ResultsFolder
 from agad.store.row_file import DamagedFileError, read_file, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord, ids_of
 
+_KEYS = ("run_id", "status", "attempt", "finished_at", "auroc")
+"""What decides which row of a run counts."""
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
 _AUROCS = [name for name in SCHEMA.names if name.startswith("auroc")]
 _COMPACT_BYTES = 32 * 2**20
@@ -167,7 +169,8 @@ class ResultStore:
     def read(self, columns: Sequence[str] | None = None, run_ids: Iterable[str] | None = None) -> pa.Table:
         """The rows that count, one per run_id, in the order of run_id.
 
-        Of one run's rows an ok one stands before a pruned before a failed one, then the lowest attempt.
+        Of one run's rows an ok one stands before a pruned before a failed one, then the lowest attempt, then (in a
+        folder that was merged from two, which may both have an attempt 1) the one that ended first.
 
         Args:
             columns: of agad.store.schema.SCHEMA; None: all but the long ones (agad.store.schema.LIGHT_COLUMNS).
@@ -180,7 +183,7 @@ class ResultStore:
         for name in wanted:
             if name not in SCHEMA.names:
                 raise KeyError(f"no column {name!r} in the rows")
-        keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
+        keys = [name for name in _KEYS if name not in wanted]
         table = self.read_every([*wanted, *keys], None if run_ids is None else ids_of(run_ids))
         several = repeats.repeated(table["run_id"], table["status"])
         self.differing = repeats.differences(self.read_every(repeats.NUMBERS, several)) if several else {}
@@ -189,7 +192,7 @@ class ResultStore:
     def read_tries(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of all attempts, also failed ones that a later attempt made good; (run_id, attempt) once."""
         wanted = list(columns if columns is not None else LIGHT_COLUMNS)
-        keys = [name for name in ("run_id", "attempt", "status") if name not in wanted]
+        keys = [name for name in _KEYS if name not in wanted]
         table = self.read_every([*wanted, *keys])
         return table.take(_distinct(table)).select(wanted)
 
@@ -287,8 +290,9 @@ def _distinct(table: pa.Table) -> pa.Array:
 
 
 def _ranked(table: pa.Table) -> pa.Array:
+    """Indices in an order that owes nothing to which file a row is in: a compaction changes no number."""
     rank = pc.index_in(table["status"], value_set=pa.array(STATUSES))
-    keyed = pa.table({"run_id": table["run_id"], "rank": rank, "attempt": table["attempt"]})
+    keyed = pa.table({"run_id": table["run_id"], "rank": rank} | {name: table[name] for name in _KEYS[2:]})
     return pc.sort_indices(keyed, sort_keys=[(name, "ascending") for name in keyed.column_names])
 
 

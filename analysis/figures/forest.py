@@ -99,8 +99,8 @@ def choice_forest(cells: Cells) -> Drawing | None:
         lines,
         "gain, points",
         "What one choice gains on the same classes and seeds, by protocol: 95% interval over fresh seeds where both "
-        "have two or more, else over classes; dots: a seed each. P: probability that a run with the choice beats one "
-        "without on the same class, mean over classes, ties half, with its 95% interval from "
+        "have two or more and these differ, else over classes; dots: a seed each. P: probability that a run with the "
+        "choice beats one without on the same class, mean over classes, ties half, with its 95% interval from "
         f"{stats.BOOTSTRAP_FROM} seeds on, or {stats.BOOTSTRAP_FROM_SHARED} that all classes share (stratified "
         "bootstrap of seeds; Agarwal et al. 2021).",
         None,

@@ -201,6 +201,8 @@ def sd_interval(runs: Runs, *, shared: bool) -> Interval | None:
 def class_interval(values: NDArray[np.float64]) -> Interval | None:
     """Mean of one value per class, with its interval over classes (t); None without a value, no ends for one alone.
 
+    Nor for values that are all the same: that other classes would have it too does not follow.
+
     It takes the classes for a sample of such classes; it does not cover other seeds.
     """
     if not len(values):
@@ -208,5 +210,7 @@ def class_interval(values: NDArray[np.float64]) -> Interval | None:
     estimate = float(values.mean())
     if len(values) < 2:
         return Interval(estimate, None, None, "one class: no interval")
+    if np.ptp(values) < NOISE:
+        return Interval(estimate, None, None, "no spread among classes was seen: no interval")
     half = student(len(values) - 1) * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
     return Interval(estimate, estimate - half, estimate + half, "t, SD among classes")

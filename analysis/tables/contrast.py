@@ -88,7 +88,7 @@ class Contrast:
     """What a variant gains over its baseline under one protocol, class by class and seed by seed.
 
     Attributes:
-        interval: the mean gain, over seeds where both have two or more, else over classes.
+        interval: the mean gain, over seeds where both have two or more and these differ, else over classes.
         over: `seeds` or `classes`: what the interval is over.
         p_value: of no gain (Wilcoxon over the classes as they are), not corrected.
         classes: classes that both have.
@@ -146,9 +146,10 @@ def contrast_table(cells: Cells) -> Sheet | None:
         lines=tuple(lines),
         notes=(
             "Last update, paired by class and seed; in brackets the 95% interval: over fresh seeds where both have two "
-            "or more, else over classes (t), which takes these for a sample of such classes and says nothing of other "
-            "seeds. *: p < .05, Wilcoxon over the classes as they are, corrected (Holm) for the lines of the same "
-            "choice under the same protocol; of one seed it says nothing of others either.",
+            "or more and the gains of these differ, else over classes (t), which takes these for a sample of such "
+            "classes and says nothing of other seeds. *: p < .05, Wilcoxon over the classes as they are, corrected "
+            "(Holm) for the lines of the same choice under the same protocol; of one seed it says nothing of others "
+            "either.",
         ),
         data=pd.DataFrame(data),
     )

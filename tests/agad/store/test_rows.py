@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,8 @@ from agad.store.attempts import Try
 from agad.store.rows import ResultStore
 from agad.store.schema import SCHEMA
 from tests.helpers.rows import record, spec
+
+NOON, LATER = (datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (12, 13))
 
 
 @pytest.fixture
@@ -93,6 +97,35 @@ def test_which_row_counts(
     (row,) = store.read(["status", "attempt"]).to_pylist()
     assert (row["status"], row["attempt"]) == counts
     assert store.read_tries().num_rows == len(tries)
+
+
+FAILED = {"status": "failed", "failure_kind": "oom"}
+FIRST, SECOND = {"auroc": 0.9, "finished_at": NOON}, {"auroc": 0.8, "finished_at": LATER}
+
+
+@pytest.mark.parametrize("into", ["base", "inbox"])
+@pytest.mark.parametrize(("here", "there"), [(FAILED, FIRST), (FIRST, FAILED), (FIRST, SECOND), (SECOND, FIRST)])
+def test_merged_folders_have_one_answer_whichever_files_their_rows_are_in(
+    store: ResultStore, tmp_path: Path, into: str, here: dict, there: dict
+) -> None:
+    """Both folders have a first attempt at the run; base files have random names, and compaction makes new ones."""
+    store.commit(record(**here))
+    store.compact()
+    other = ResultStore(tmp_path / "other")
+    other.commit(record(**there))
+    if into == "base":
+        other.compact()
+    shutil.copytree(other.path / into, store.path / into, dirs_exist_ok=True)
+
+    for attempt in range(1, 5):
+        again = ResultStore(store.path)
+        (row,) = again.read(["status", "auroc"], record().spec.run_id).to_pylist()
+        assert row == {"status": "ok", "auroc": 0.9}
+        assert [one.status for one in again.tries()[record().spec.run_id]] == ["ok"]
+        tries = again.read_tries(["run_id", "auroc"])
+        assert [row["auroc"] for row in tries.to_pylist() if row["run_id"] == record().spec.run_id] == [0.9]
+        again.commit(record(spec(seed=5), attempt=attempt))
+        again.compact()
 
 
 def test_rows_of_chosen_runs(store: ResultStore) -> None:

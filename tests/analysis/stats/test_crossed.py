@@ -113,6 +113,9 @@ def test_class_interval_agrees_with_scipy():
     low, high = scipy.stats.t.interval(0.95, 3, loc=gains.mean(), scale=scipy.stats.sem(gains))
     assert (result.estimate, result.low, result.high) == pytest.approx((gains.mean(), low, high))
     assert crossed.class_interval(gains[:1]).low is None
+    for constant in (0.0, 0.01, 1 / 3):
+        alike = crossed.class_interval(np.full(10, constant))
+        assert (alike.estimate, alike.low, alike.high) == (pytest.approx(constant), None, None)
     assert crossed.class_interval(gains[:0]) is None
 
 
