@@ -25,6 +25,8 @@ LEVEL = 0.95
 NOISE = 1e-12
 """A spread that rounding alone makes: less was not seen. Two runs that differ at all are further apart."""
 
+_UNSEEN = "no spread among seeds was seen: no interval over seeds"
+
 Runs = NDArray[np.float64]
 """(K, S) a number for each class and seed; NaN where there is no run. Each class and each seed has one at least."""
 
@@ -61,6 +63,11 @@ class Spread:
     variance: float | None
     degrees: float
     method: str
+
+    @property
+    def unseen(self) -> bool:
+        """Whether seeds are there, and no spread among them, as at an AUROC of 1."""
+        return self.method == _UNSEEN
 
     @property
     def error(self) -> float | None:
@@ -107,7 +114,7 @@ def spread(runs: Runs, *, shared: bool) -> Spread:
         return Spread(mean, None, 0, "fewer than half of the classes have two seeds: no interval over seeds")
     found = _shared(runs, there) if shared else _own(runs, there)
     if found[0] < NOISE**2:  # as at the ceiling: that other seeds would differ by nothing does not follow
-        return Spread(mean, None, 0, "no spread among seeds was seen: no interval over seeds")
+        return Spread(mean, None, 0, _UNSEEN)
     words = "seeds shared by the classes" if shared else "seeds of each class"
     return Spread(mean, *found, f"t over {words}, {found[1]:.1f} degrees of freedom")
 

@@ -70,6 +70,16 @@ def test_equal_gains_of_one_class_decide_nothing(seeds):
     assert effect.p_value is effect.outcome is effect.interval.low is None
 
 
+@pytest.mark.parametrize(("seeds", "result"), [(1, HOLDS), (3, UNDECIDED)])
+def test_seeds_without_a_spread_decide_nothing(seeds, result):
+    """As at an AUROC of 1; of a single seed the classes are asked, and say so."""
+    on, off = (group({"": gain}, context, seeds, noise=0.0) for gain, context in [(0.1, "on"), (0.0, "off")])
+    (finding,) = judged(CONTEXT, on, off)
+    assert finding.result == result
+    assert all(effect.over == ("seeds" if seeds > 1 else "classes") for effect in finding.effects.values())
+    assert all(effect.interval.low is None for effect in finding.effects.values())
+
+
 def test_a_part_of_the_classes_decides_nothing():
     assert result_of(CONTEXT, group({"": 0.1}, "on", 3, classes=8), group({}, "off", 3, classes=8)) == NOT_TESTED
 
