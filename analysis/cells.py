@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,7 @@ class Cells:
         plan_code_digest: of the sources that made the plan; None if unknown.
         tunings: the studies that found values of some runs.
         planned: whether a plan says which runs are wanted; else those that have rows.
+        unplanned: rows with a test score that lie beside plans, none of which has their run.
         margin: within which a mean counts as the paper's, in percentage points.
     """
 
@@ -77,6 +78,7 @@ class Cells:
     unchecked: int = 0
     differing: Mapping[str, float] = field(default_factory=dict)
     planned: bool = True
+    unplanned: int = 0
 
     @cached_property
     def ok(self) -> pd.DataFrame:
@@ -190,7 +192,9 @@ def read_all(results: Results) -> Cells:
         title = title if len(store.paths) == 1 else ", ".join(path.name for path in store.paths)
         tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
         cells = read(store, Plan("all plans", (), (), specs))
-        return replace(cells, title=title, tunings=tunings, damaged=(*unread, *cells.damaged))
+        beside = _unplanned([path for path, of in plans_in.items() if of], {spec.run_id for spec in specs})
+        damaged = (*unread, *cells.damaged)
+        return replace(cells, title=title, tunings=tunings, damaged=damaged, unplanned=beside)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *RUN_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no test score
     damaged = (*unread, *damaged_files(store))
@@ -216,6 +220,12 @@ def _specs_of_rows(paths: Sequence[Path]) -> list[RunSpec]:
     # A field that is younger than the row is null there, and takes its default.
     whole = [{name: of for name, of in row.items() if of is not None} for row in rows if row["evaluate_test"]]
     return [RunSpec.from_dict(row) for row in whole]
+
+
+def _unplanned(paths: Sequence[Path], run_ids: Collection[str]) -> int:
+    """How many runs with a test score in these folders are none of those."""
+    rows = open_store(paths).read(columns=("run_id", "evaluate_test"))
+    return len(set(rows.filter(rows["evaluate_test"])["run_id"].to_pylist()).difference(run_ids))
 
 
 def of_rows(rows: pa.Table, title: str) -> Cells:

@@ -15,7 +15,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
 from analysis.cells import of_rows, read, read_all
 from analysis.table_rows import ONE_KNOWN
-from analysis.tables.footnotes import cautions
+from analysis.tables.footnotes import cautions, notes
 from analysis.tables.layouts.one_known import one_known
 from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
@@ -100,6 +100,26 @@ def test_all_plans_of_a_folder_together(tmp_path):
     cells = read_all(tmp_path)
     assert (cells.title, len(cells.runs)) == ("a + b", 9)  # what both plans want is one run
     assert cells.summary.loc[0, ["ok", "missing"]].tolist() == [6, 3]
+
+
+def test_rows_beside_plans_that_do_not_have_their_runs_are_said(tmp_path):
+    """As where files of rows were copied without their plan."""
+    planned, others = specs((0, 1), seeds=(0,)), specs((2, 3, 4), seeds=(0,))
+    Plan("mine", (), (), tuple(planned), "code").save(tmp_path)
+    commit_all(ResultStore(tmp_path), planned, drawn)
+    assert read_all(tmp_path).unplanned == 0
+
+    commit_all(ResultStore(tmp_path), others, drawn)
+    (tmp_path / "empty").mkdir()
+    for folders in ([tmp_path], [tmp_path, tmp_path / "empty"]):
+        cells = read_all(folders)
+        assert (len(cells.runs), cells.unplanned) == (2, 3)
+        said = "Not shown: 3 rows are of runs that no plan in its folder has; put the plan into its plans/."
+        assert said in notes(cells, cells.summary)
+        assert said in cautions(cells)
+    without = tmp_path / "without"
+    commit_all(ResultStore(without), others, drawn)
+    assert read_all(without).unplanned == 0
 
 
 def test_ganomaly_is_never_compared_with_agads_numbers(tmp_path):

@@ -167,6 +167,9 @@ def _files(cells: Cells) -> Iterator[str]:
         yield f"{cells.unchecked} {files} {why}"
     if cells.differing:
         yield repeats.sentence(cells.differing)
+    if cells.unplanned:
+        what = "1 row is of a run" if cells.unplanned == 1 else f"{cells.unplanned} rows are of runs"
+        yield f"Not shown: {what} that no plan in its folder has; put the plan into its plans/."
     yield from (f"Not readable and passed over: {damaged}." for damaged in cells.damaged)
 
 

@@ -45,19 +45,18 @@ def paired(ours: OurTable) -> Sheet | None:
             if other and same and other.row.fields[name] != baseline:
                 runs = _runs_of(ours, other.row)
                 result = stats.paired(a, runs, shared=any(ours.cells.shared))
-                if result:
-                    found.append((other.row, result))
-    if not found:
+                found.append((other.row, result))
+    if not any(result for _, result in found):
         return None
     return _paired_sheet(ours, name, found)
 
 
-def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, stats.PairedComparison]]) -> Sheet:
-    tested = [result.p_value for _, result in found if result.p_value is not None]
-    corrected = iter(stats.holm(tested))
+def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, stats.PairedComparison | None]]) -> Sheet:
+    corrected = stats.holm_of([None if result is None else result.p_value for _, result in found])
     lines, data = [], []
-    for row, result in found:
-        p_value = next(corrected) if result.p_value is not None else None
+    for (row, result), p_value in zip(found, corrected, strict=True):
+        if result is None:
+            continue
         gain, better = result.difference, result.improvement
         lines.append(
             (

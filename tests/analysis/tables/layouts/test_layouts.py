@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agad.plan.plan import Plan
 from agad.spec.run import EVAL_PROTOCOLS
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
@@ -116,9 +117,11 @@ def test_coverage_counts_against_the_paper(paper_cells):
     assert lines[paper.TITLES["table5"]][1] == f"{2 * 8 * (2 + 4)}/2160"  # 2 strategies at 0, 4 at .05
 
 
+CIFAR_U = {"dataset": "cifar10", "backbone": "unet"}
+
+
 def test_gains_are_over_the_same_runs(tmp_path):
-    runs = specs(range(10), dataset="cifar10", backbone="unet")
-    without = specs(range(10), dataset="cifar10", backbone="unet", adversarial_context="off")
+    runs, without = specs(**CIFAR_U), specs(**CIFAR_U, adversarial_context="off")
     store = ResultStore(tmp_path)
     commit_all(store, without, drawn)
     same = {(s.normal_class, s.seed): drawn(s) for s in without}
@@ -127,6 +130,19 @@ def test_gains_are_over_the_same_runs(tmp_path):
     (line,) = sheet.lines
     assert line[3:] == ("+2.0", "+2.0 … +2.0", line[5], ".002", "30")  # 2 / 2^10, one test
     assert float(line[5]) > 0.5
+
+
+def test_planned_pairs_without_runs_are_in_the_family_of_a_gain(tmp_path):
+    """Two tests of ten classes, whether the second has runs yet or not: 2 * 2 / 2^10."""
+    pairs = [
+        [run for context in ("on", "off") for run in specs(**CIFAR_U, gamma=gamma, adversarial_context=context)]
+        for gamma in (0.0, 0.05)
+    ]
+    Plan("mine", (), (), (*pairs[0], *pairs[1]), "code").save(tmp_path)
+    for count, runs in enumerate(pairs, 1):
+        commit_all(ResultStore(tmp_path), runs, lambda one: nearly(0.8 - 0.1 * (one.adversarial_context == "off"))(one))
+        lines = comparisons.paired(our_table(read_all(tmp_path), "table4")).lines
+        assert [line[-2] for line in lines] == [".004"] * count
 
 
 def test_uncertainty_says_when_there_is_no_interval(tmp_path):
