@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agad import files
 from agad.errors import AgadError
+from agad.spec.catalogue import methods
 from agad.store.folder import ResultsFolder
 
 from ..executors.sweep import Outcome, Sweep
@@ -35,6 +36,8 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         say(f"Passed over, no claim: {torn}")
     if census.done and sweep.plan.study is None:  # a study's runs are no table
         _print_table(sweep, path)
+    if sweep.worker.keep_weights:
+        _print_without_weights(sweep.results, picker, set(census.done))
     if outcome.error:
         say(f"{program.title('launch')}: error: {outcome.error}")
     if census.failed:
@@ -70,6 +73,19 @@ def _print_failures(picker: Picker, failed: set[str]) -> None:
         say(f"  {describe(picker.specs[row['run_id']])}: {row['failure_kind']}: {message}{log}")
     if len(rows) > _FAILURES_SHOWN:
         say(f"  and {len(rows) - _FAILURES_SHOWN} more; status.py counts them by kind.")
+
+
+def _print_without_weights(results: Path, picker: Picker, done: set[str]) -> None:
+    """Say how many finished runs have no weights here although their method has some and they were asked for."""
+    folder = ResultsFolder(results).weights
+    kept = set(files.names(folder))
+    rows = picker.store.read(["run_id", "weights"], run_ids=done).to_pylist()
+    count = sum(methods()[picker.specs[row["run_id"]].method].gradient for row in rows if row["weights"] not in kept)
+    if count:
+        runs = "1 finished run has" if count == 1 else f"{count} finished runs have"
+        say(
+            f"{runs} no weights in {folder}, as of a launch without --keep-weights; another --results folder makes them"
+        )
 
 
 def _print_table(sweep: Sweep, path: Path) -> None:

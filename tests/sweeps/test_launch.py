@@ -72,6 +72,12 @@ def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> 
     assert shared.name.startswith("options-"), "both workers have read the same file"
 
 
+def test_weights_asked_for_too_late_are_said_to_be_missing(uninterrupted: Path) -> None:
+    done = launch_here(*TWO, "--results", str(uninterrupted), "--keep-weights")
+    assert done.returncode == 0
+    assert f"2 finished runs have no weights in {uninterrupted / 'weights'}" in done.stderr
+
+
 def test_launched_again_when_all_is_done_it_prints_the_table_and_trains_nothing(uninterrupted: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (uninterrupted / "base").iterdir()}
     done = launch(*TWO, "--results", str(uninterrupted))
