@@ -55,6 +55,7 @@ def run(command: Callable[[], int], name: str = "", about: object = None, again:
 
 def _run(command: Callable[[], int], name: str, about: object, again: str) -> int:
     try:
+        _check_folder()
         status = command()
         sys.stdout.flush()  # here, where a reader that has gone can still be caught
     except KeyboardInterrupt:
@@ -68,6 +69,14 @@ def _run(command: Callable[[], int], name: str, about: object, again: str) -> in
         print(f"{name + ': ' if name else ''}error: {line}", file=sys.stderr)
         return EXIT_ERROR
     return status
+
+
+def _check_folder() -> None:
+    """Libraries end the process, or name another file, where the folder that it stands in has been removed."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise AgadError("the folder that this command was started in is gone; change to one that is there") from None
 
 
 def printable(text: str) -> str:

@@ -50,6 +50,9 @@ class NonFiniteLoss(AgadError):
         self.update = update
 
 
+FAULTS = (Exception, SystemExit)
+"""What code of somebody else's may raise, `sys.exit` included; Ctrl-C is the user's own."""
+
 _MEMORY_WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 

@@ -72,8 +72,9 @@ def preparation_of(spec: RunSpec, channels: int, aspects: tuple[float, float] | 
     size, colour = spec.image_size, "grey (L)" if channels == 1 else "RGB"
     return {
         "version": PREPARATION_VERSION,
-        "steps": f"decode, convert to {colour}, resize to {size}x{size} by Pillow's bilinear filter without keeping "
-        "the aspect ratio, then value / 127.5 - 1",
+        "steps": "decode (of 16 bits per channel the upper 8, of several frames the first; an EXIF orientation is not "
+        f"applied, transparency dropped), convert to {colour}, resize to {size}x{size} by Pillow's bilinear filter "
+        "without keeping the aspect ratio, then value / 127.5 - 1",
         **({"aspects": list(aspects)} if aspects else {}),
     }
 

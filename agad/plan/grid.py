@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import overload
 
-from agad.errors import SpecError
+from agad.errors import FAULTS, SpecError
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
 
@@ -114,7 +114,7 @@ def load_file(text: str) -> Grid:
         return make_grid(grids[chosen])
     except _ChoiceError as error:
         raise SpecError(str(error)) from None
-    except Exception as error:
+    except FAULTS as error:
         raise SpecError(f"{path}{_line(path, error)}: {_described(error)}") from error
 
 
@@ -178,7 +178,7 @@ def _is_grid(decorator: ast.expr) -> bool:
     )
 
 
-def _line(path: Path, error: Exception) -> str:
+def _line(path: Path, error: BaseException) -> str:
     """`, line N` of the file, the innermost that the error went through."""
     if isinstance(error, SyntaxError):
         return f", line {error.lineno}"
@@ -186,6 +186,6 @@ def _line(path: Path, error: Exception) -> str:
     return f", line {own[-1]}" if own else ""
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     return text if isinstance(error, SpecError) else f"{type(error).__name__}: {text}"

@@ -145,8 +145,8 @@ def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
             printed = [best.classes[c] if best.classes else best.avg for c in runs.index]
             gains = 100 * runs.to_numpy(float) - np.array(printed, float)[:, None]
             effects[protocol] = _effect(gains, shared=group.shared)
-        batch = _changed(group.values, (paper.BATCH_FIELD,))
-        yield place, (f"beside {best.method}", *match.differences, *batch), effects
+        orders = _changed(group.values, paper.ORDER_FIELDS)
+        yield place, (f"beside {best.method}", *match.differences, *orders), effects
 
 
 def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:

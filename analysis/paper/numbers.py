@@ -150,10 +150,11 @@ CLASS_COUNTS = {
 SCORING_FIELDS = names_where(lambda known: known.scoring)
 """Fields of RunSpec that set what is scored and when; the headline AUROC does not depend on them."""
 
-BATCH_FIELD = "eval_batch_size"
-"""The one of them that AUROCs under ORDER_PROTOCOLS depend on: a batch is what batch norm's statistics come from."""
+ORDER_FIELDS = ("eval_batch_size", "test_orders")
+"""Those of them that AUROCs under ORDER_PROTOCOLS depend on: batch norm's statistics come from a batch, and an AUROC is
+a mean over orders."""
 
-QUIET_FIELDS = tuple(name for name in SCORING_FIELDS if name != BATCH_FIELD)
+QUIET_FIELDS = tuple(name for name in SCORING_FIELDS if name not in ORDER_FIELDS)
 """Those on which no AUROC depends."""
 
 MISPRINTED_AVERAGES = (

@@ -53,6 +53,17 @@ def test_what_the_user_can_mend_is_one_line(
     assert capsys.readouterr() == ("", line + "\n")
 
 
+@pytest.mark.parametrize("command", [["launch", "--grid", "demo", "--results", "new"], ["score", "a.agad", "b.png"]])
+def test_a_folder_that_is_gone_is_said(command: list[str], tmp_path: Path) -> None:
+    """The command stands in it; torch's libraries would end the process there."""
+    script = f'cd "{tmp_path}" && rmdir "{tmp_path}" && exec "{sys.executable}" -m sweeps.cli.main {" ".join(command)}'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.endswith("the folder that this command was started in is gone; change to one that is there\n")
+    assert done.stderr.count("\n") == 1
+
+
 def test_an_interrupted_command_is_incomplete(capsys: pytest.CaptureFixture[str]) -> None:
     assert console.run(raising(KeyboardInterrupt())) == console.EXIT_INCOMPLETE
     assert capsys.readouterr().err == "Interrupted.\n"

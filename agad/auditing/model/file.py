@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from agad.auditing.model.scorer import described
-from agad.errors import AuditError, suggestion
+from agad.errors import FAULTS, AuditError, suggestion
 
 OF_THE_DATA = ("images", "labels", "classes", "train_images", "curve", "reported")
 """Of KEYS those that are, or were measured on, one test set."""
@@ -38,7 +38,7 @@ def load_subject(text: str) -> dict[str, Any]:
         raise AuditError(f"{path} has no function {name!r}; {hint}")
     try:
         found = load()
-    except Exception as error:  # a stranger's code may raise anything
+    except FAULTS as error:
         raise AuditError(f"{name}() of {path} raised {described(error)}") from error
     return _arguments(found, f"{name}() of {path}")
 
@@ -54,7 +54,7 @@ def _execute(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise AuditError(f"{path}, line {error.lineno}: SyntaxError: {error.msg}") from None
-    except Exception as error:  # a stranger's code may raise anything
+    except FAULTS as error:
         raise AuditError(f"{path} cannot be imported: {described(error)}") from error
     return module
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from agad.auditing.inputs import take
-from agad.errors import AuditError, is_out_of_memory
+from agad.errors import FAULTS, AuditError, is_out_of_memory
 
 Positions = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -36,13 +36,13 @@ class Scorer:
         """Scores of one batch (B,); AuditError where the function raises, or returns other than B finite numbers."""
         try:
             batch = take(self.images, positions)
-        except Exception as error:  # a stranger's data set may raise anything
+        except FAULTS as error:
             raise AuditError(f"images {positions[:3].tolist()} … cannot be had: {described(error)}") from error
         try:
             found = self._score(batch)
         except AuditError:
             raise
-        except Exception as error:  # a stranger's code may raise anything
+        except FAULTS as error:
             hint = "; smaller batches need less" if is_out_of_memory(error) else ""
             raise AuditError(f"the score function raised {described(error)} on {_of(batch)}{hint}") from error
         scores = _numbers(found, batch)

@@ -87,15 +87,19 @@ def _falling(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 class Masks:
     """The masks beside a test folder: MVTec AD's `ground_truth/KIND/NAME_mask.png` for `test/KIND/NAME.png`.
 
+    Images may lie deeper (`test/KIND/LOT/NAME.png`); their masks then lie as deep.
+
     Attributes:
         normal: name of the normal kind; one that is called good or the like is normal too.
         kinds: number of masks so far with several levels of marks, which all count as marked.
         soft: number of masks so far with noise or soft edges, of which the upper half of the levels counts.
+        missing: number of anomalies so far without a mask, beside a folder of masks.
     """
 
     normal: str
     kinds: int = 0
     soft: int = 0
+    missing: int = 0
 
     def of(self, path: str) -> NDArray[np.bool_] | None:
         """The mask of an image (H, W); None where an anomaly has none, or where no masks lie beside the folder.
@@ -109,13 +113,14 @@ class Masks:
         height and width are in another proportion than its image's: it is of another.
         """
         image = Path(path).absolute()
-        kind = image.parent.name
-        truth = image.parent.parent.parent / _GROUND_TRUTH
-        if not truth.is_dir():
+        folder = _folder_of(image)
+        if folder is None:
             return None
+        kind = folder.relative_to(next(one for one in folder.parents if one.name == _GROUND_TRUTH)).parts[0]
         is_normal = kind == self.normal or is_called_normal(kind)
-        found = _file_of(image, truth / kind)
+        found = _file_of(image, folder)
         if found is None:
+            self.missing += not is_normal
             return np.zeros(_bounded(_size(path)), bool) if is_normal else None
         pixels = _levels(found, _size(path))
         is_soft = _is_soft(pixels)
@@ -136,7 +141,18 @@ class Masks:
             )
         if self.kinds:
             notes.append(f"{self.kinds} masks have several levels, as for several kinds: all above 0 count as marked")
+        if self.missing:
+            notes.append(f"anomalies without a mask, in none of the numbers of masks: {self.missing}")
         return tuple(notes)
+
+
+def _folder_of(image: Path) -> Path | None:
+    """Where the mask of an image would lie; None where no folder above the image's has masks beside it."""
+    for test in image.parent.parents:
+        truth = test.parent / _GROUND_TRUTH
+        if truth.is_dir():
+            return truth / image.parent.relative_to(test)
+    return None
 
 
 def _file_of(image: Path, folder: Path) -> Path | None:

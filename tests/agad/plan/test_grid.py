@@ -82,6 +82,7 @@ def test_a_file_s_grid_is_named_without_executing_it(tmp_path: Path) -> None:
     [
         (None, r"there is no file .*mine\.py"),
         ("x = 1", r"mine\.py has no grid: decorate a function by @grid"),
+        ("import sys\nsys.exit(7)", r"mine\.py, line 2: SystemExit: 7"),
         ("x = 1\ny = 1 / 0", r"mine\.py, line 2: ZeroDivisionError: division by zero"),
         ("def f(:", r"mine\.py, line 1: SyntaxError: "),
         ("from agad import grid\n\n@grid\ndef f():\n    return [1]", "must return a list of RunSpec"),

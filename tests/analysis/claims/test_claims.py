@@ -17,7 +17,6 @@ from analysis.claims.claim import CLAIMS, Beats, Claim, Gains, Orders
 from analysis.claims.evidence import Group, key_of
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
 from analysis.claims.table import CSV_BEGINS, claims_table, findings
-from analysis.paper.numbers import BATCH_FIELD
 from analysis.summary import AUROC_COLUMNS, CELL
 from tests.conftest import ROOT
 from tests.helpers.analysis_rows import ok_row, specs
@@ -106,22 +105,24 @@ def test_what_is_scored_makes_no_difference_to_a_pair():
     assert result_of(CONTEXT, group({"": 0.1}, "on"), replace(off, values={**off.values, "curve": [100]})) == HOLDS
 
 
-def test_batches_of_another_size_are_no_pair():
-    """What is read off a test batch depends on its size; both sizes, which the runs say, are judged alone."""
+@pytest.mark.parametrize("name", ["eval_batch_size", "test_orders"])
+def test_batches_of_another_size_or_more_orders_are_no_pair(name):
+    """What is read off a test batch depends on them; both values, which the runs say, are judged alone."""
     on, off = group({"auroc_batch_normals_first": 0.2}, "on"), group({}, "off")
-    small = replace(on, values={**on.values, BATCH_FIELD: 16})
+    small = replace(on, values={**on.values, name: 16})
     assert result_of(CONTEXT, small, off) == NOT_TESTED
-    (found,) = judged(CONTEXT, small, replace(off, values={**off.values, BATCH_FIELD: 16}), off)
-    assert found.settings[-1] == f"{BATCH_FIELD}=16"
+    (found,) = judged(CONTEXT, small, replace(off, values={**off.values, name: 16}), off)
+    assert found.settings[-1] == f"{name}=16"
 
 
-def test_beats_keeps_batches_of_different_sizes_apart():
+@pytest.mark.parametrize("name", ["eval_batch_size", "test_orders"])
+def test_beats_keeps_batches_of_different_sizes_and_orders_apart(name):
     """Their AUROCs in batches are no one mean."""
     claim = Claim("", "", "", Beats("table1", (("cifar10", 0.0),)))
     one = replace(group({}, "on"), values=_main())
-    other = replace(group({"auroc_batch_normals_first": 0.4}, "on"), values={**_main(), BATCH_FIELD: 16})
+    other = replace(group({"auroc_batch_normals_first": 0.4}, "on"), values={**_main(), name: 16})
     plain, small = judged(claim, one, other)
-    assert (plain.settings[1:], small.settings[1:]) == ((), (f"{BATCH_FIELD}=16",))
+    assert (plain.settings[1:], small.settings[1:]) == ((), (f"{name}=16",))
     gains = [of.effects["batch_normals_first"].interval.estimate for of in (plain, small)]
     assert gains[1] - gains[0] == pytest.approx(40, abs=1)
 

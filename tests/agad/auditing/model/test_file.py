@@ -38,6 +38,8 @@ def test_the_file_finds_the_modules_beside_it(tmp_path: Path):
         ("import no_such_module_at_all", "model.py", "cannot be imported: ModuleNotFoundError"),
         ("def load():\n    1 / 0", "model.py", r"load\(\) of .* raised ZeroDivisionError: .* \(.*model.py:2\)"),
         ("def load():\n    raise ValueError('a\\nb')", "model.py", "raised ValueError: a b"),
+        ("import sys\ndef load():\n    sys.exit(3)", "model.py", "raised SystemExit: 3"),
+        ("raise SystemExit", "model.py", "cannot be imported: SystemExit"),
         ("def load(x): pass", "model.py", "raised TypeError"),
         ("def load(): return 3", "model.py", "returned int; it must return a score function"),
         ("def load(): return {'images': 3}", "model.py", "returned no 'score'"),

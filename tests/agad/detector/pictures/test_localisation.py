@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,25 @@ def test_masks_are_found_beside_the_test_folder(bottle: Path) -> None:
     assert large is not None
     assert large.shape == (199, 256)
     assert masks.of(str(bottle / "test" / "cut" / "00012.png")) is None
+
+
+def test_masks_of_images_in_deeper_folders_lie_as_deep(bottle: Path) -> None:
+    """Those of a lot, say: they are scored as others are."""
+    shutil.copytree(bottle / "test" / "cut", bottle / "test" / "cut" / "lot 2" / "a")
+    shutil.copytree(bottle / "ground_truth" / "cut", bottle / "ground_truth" / "cut" / "lot 2" / "a")
+    shutil.copytree(bottle / "test" / "good", bottle / "test" / "good" / "lot 2")
+    masks = Masks("good")
+
+    for name in ("00010", "00011"):
+        deep, flat = (masks.of(str(bottle / "test" / "cut" / lot / f"{name}.png")) for lot in ("lot 2/a", "."))
+        assert deep is not None
+        assert np.array_equal(deep, flat)
+    clear = masks.of(str(bottle / "test" / "good" / "lot 2" / "00000.png"))
+    assert clear is not None
+    assert not clear.any()
+    assert not masks.missing
+    assert masks.of(str(bottle / "test" / "cut" / "lot 2" / "a" / "00012.png")) is None
+    assert "anomalies without a mask, in none of the numbers of masks: 1" in masks.notes()
 
 
 @pytest.mark.parametrize(("normal", "counts"), [("scratch", True), ("good", False)])
