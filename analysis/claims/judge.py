@@ -104,8 +104,8 @@ def judge(claim: Claim, evidence: Evidence) -> list[Finding]:
 
 def _result(effects: Mapping[str, Effect], classes: int) -> str:
     """One word from the outcomes under each protocol; a part of the paper's classes decides nothing."""
-    outcomes = {protocol: effect.outcome for protocol, effect in effects.items()}
-    if not any(_can_decide(effect, classes) for effect in effects.values()):
+    outcomes = {protocol: effect.outcome for protocol, effect in effects.items() if _can_decide(effect, classes)}
+    if not outcomes:
         return NOT_TESTED
     alone = [outcomes[protocol] for protocol in ALONE if protocol in outcomes]
     if alone and all(outcome is True for outcome in alone):

@@ -95,11 +95,12 @@ def _line(finding: Finding) -> tuple[str, ...]:
 
 
 def n_text(finding: Finding) -> str:
-    """`8/10 × 3`: classes of the paper's, and seeds."""
-    effect = next(iter(finding.effects.values()), None)
-    if effect is None or finding.place is None:
+    """`8/10 × 3`: classes of the paper's, and seeds; `8–10/10 × 3` where protocols differ in them."""
+    if not finding.effects or finding.place is None:
         return ""
-    return f"{effect.classes}/{CLASS_COUNTS[finding.place[0]]} × {effect.seeds}"
+    classes, seeds = ({getattr(one, name) for one in finding.effects.values()} for name in ("classes", "seeds"))
+    texts = ("–".join(map(str, sorted({min(of), max(of)}))) for of in (classes, seeds))
+    return f"/{CLASS_COUNTS[finding.place[0]]} × ".join(texts)
 
 
 def places_text(places: Sequence[Place]) -> str:

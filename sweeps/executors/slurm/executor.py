@@ -222,5 +222,8 @@ def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
             except SlurmError as error:
                 sweep.display.say(f"Slurm does not answer ({error}); still following the rows.")
             if gone > 1:
-                return Outcome(error=f"no task of this sweep is left in the queue; their logs are in {sweep.logs}")
+                return Outcome(
+                    error=f"no task of this sweep is left in the queue; their output is in {sweep.jobs}, the logs of "
+                    f"their workers in {sweep.logs}"
+                )
         time.sleep(_READ_EVERY)

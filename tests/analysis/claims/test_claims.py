@@ -16,7 +16,7 @@ from analysis.claims.__main__ import main
 from analysis.claims.claim import CLAIMS, Beats, Claim, Gains, Orders
 from analysis.claims.evidence import Group, key_of
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
-from analysis.claims.table import CSV_BEGINS, claims_table, findings
+from analysis.claims.table import CSV_BEGINS, claims_table, findings, n_text
 from analysis.summary import AUROC_COLUMNS, CELL
 from tests.conftest import ROOT
 from tests.helpers.analysis_rows import ok_row, specs
@@ -81,6 +81,15 @@ def test_seeds_without_a_spread_decide_nothing(seeds, result):
 
 def test_a_part_of_the_classes_decides_nothing():
     assert result_of(CONTEXT, group({"": 0.1}, "on", 3, classes=8), group({}, "off", 3, classes=8)) == NOT_TESTED
+
+
+@pytest.mark.parametrize(("eval_gain", "recal_gain", "result"), [(0.1, 0.1, HOLDS), (-0.1, 0.1, DOES_NOT)])
+def test_a_protocol_that_was_scored_on_a_part_of_the_classes_decides_nothing(eval_gain, recal_gain, result):
+    """The others do; the classes of both are said."""
+    on, off = group({"auroc": eval_gain, "auroc_eval_recal": recal_gain}, "on"), group({}, "off")
+    on.runs.loc[on.runs["class"] > 2, "auroc_eval_recal"] = np.nan
+    (finding,) = judged(CONTEXT, on, off)
+    assert (finding.result, n_text(finding)) == (result, "3–10/10 × 1")
 
 
 def test_without_the_other_variant_nothing_is_tested():
