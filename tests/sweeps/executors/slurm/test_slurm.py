@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ from agad.store.schema import RunRecord
 from sweeps.cli.main import main as agad_command
 from sweeps.cli.options import build_parser, read_shared_options, worker_options
 from sweeps.cli.retrying import runs_to_retry
-from sweeps.executors.slurm import queue
+from sweeps.executors.slurm import executor, queue
 from sweeps.executors.slurm.commands import SlurmError, call, complaint
 from sweeps.executors.slurm.job import Job, parse_time_left
 from sweeps.executors.slurm.ledger import Ledger, Submission, job_name
@@ -36,6 +37,7 @@ from sweeps.executors.slurm.task import MARGIN, REQUEUES_WITHOUT_PROGRESS, Task,
 from sweeps.grids import load_grid
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
+from sweeps.worker.stopping import Stopping
 from tests.conftest import ROOT
 from tests.helpers.cli import error_line, launch, launch_here, one_line
 
@@ -549,6 +551,24 @@ def test_the_last_task_takes_the_others_out_of_the_queue(command: Callable[..., 
 
     a_task(tmp_path, job=Job("12_3", "12", 0, None, "agad")).leave(a_picker(tmp_path / "clean"))
     assert cancelled.read_text().split()[2:] == ["--state=PENDING", "12", "--state=PENDING", "40"]
+
+
+def test_a_launch_whose_tasks_are_gone_names_where_they_have_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that ended before its workers began has said why in its own output alone."""
+    monkeypatch.setattr(queue, "SQUEUE_EVERY", 0.0)
+    monkeypatch.setattr(executor, "_READ_EVERY", 0.0)
+    sweep = SimpleNamespace(
+        picker=lambda: a_picker(tmp_path),
+        display=SimpleNamespace(show=lambda _: None),
+        stopping=Stopping(),
+        jobs=tmp_path / "slurm" / "demo",
+        logs=tmp_path / "logs" / "demo",
+    )
+    outcome = executor._follow(sweep, SimpleNamespace(queued=dict), ("7",))
+    assert outcome.error is not None
+    assert all(str(folder) in outcome.error for folder in (sweep.jobs, sweep.logs))
 
 
 def test_a_dead_launch_of_another_host_is_waited_for_and_taken_over(
