@@ -163,6 +163,7 @@ def test_the_launches_of_the_reproduction_were_found() -> None:
     assert len(LAUNCHES) == 36
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(LAUNCHES)))
 def test_the_commands_of_the_reproduction_mean_the_published_runs(number: int) -> None:
     """Whatever defaults are now: each run that a command plans has a row in reproduction/."""

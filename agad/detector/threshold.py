@@ -96,8 +96,9 @@ def _ranks(count: int, quantile: float) -> tuple[int | None, int | None]:
 
 
 def percentiles(held_out: Scores, scores: Scores) -> NDArray[np.float64]:
-    """Of each score, the percentage of held-out normals (sorted) that do not exceed it."""
-    return 100 * np.searchsorted(held_out, scores, side="right") / len(held_out)
+    """Of each score, the percentage of held-out normals (sorted) that do not exceed it; NaN of a score that is none."""
+    shares = 100 * np.searchsorted(held_out, scores, side="right") / len(held_out)
+    return np.where(np.isnan(scores), np.nan, shares)
 
 
 def rate_interval(hits: int, count: int) -> tuple[float, float]:

@@ -74,6 +74,7 @@ def test_a_fault_of_the_program_keeps_its_traceback() -> None:
         console.run(lambda: 1 // 0)
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_gone_is_no_error() -> None:
     """The output is larger than a pipe holds, and its reader closes the pipe without reading."""
     program = "import sys; from agad import console; sys.exit(console.run(lambda: print('x' * 10**6) or 0))"
@@ -198,6 +199,7 @@ def test_a_target_that_is_no_file_is_refused(target, tmp_path):
         console.check_target("--csv", tmp_path / target, b"a,b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["agad.scoring.overlap", "sweeps.worker", "sweeps.cli.launch", "analysis.publish", "analysis.tables"]
 )

@@ -38,6 +38,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     assert not hasattr(agad, "no_such_name")
 
 
+@pytest.mark.slow
 def test_import_does_not_load_torch() -> None:
     assert in_a_new_process("import agad, sys; from agad import train; print('torch' in sys.modules)") == "False"
 

@@ -42,6 +42,7 @@ def test_curves_come_as_sequences(tmp_path):
     assert list(frame.loc[0, "curve_auroc_eval"]) == [0.4, 0.5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", [lambda ids: ids, lambda ids: (one for one in ids), lambda ids: ids.iloc[0]])
 def test_runs_are_chosen_by_a_column_of_a_frame_or_one_by_its_name(tmp_path, of):
     """Of two folders as of one, and of curves as of rows: none goes missing."""
@@ -71,6 +72,7 @@ def test_importing_the_analysis_loads_no_torch_no_scheduler_and_no_sweep(module)
     assert not loaded & {"torch", "torchvision", "sklearn", "ray", "submitit", "optuna", "sweeps"}
 
 
+@pytest.mark.slow
 def test_reading_a_plan_needs_the_light_modules_only():
     program = "import sys, analysis.load, agad.plan.plan; print(*sorted(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -117,6 +119,7 @@ def differing(*results: Path) -> str:
     return " ".join(line for line in notes(cells, cells.summary) if "finished rows that differ" in line)
 
 
+@pytest.mark.slow
 def test_finished_rows_of_one_run_that_differ_are_said(tmp_path):
     """In one folder, as copying files of rows together does it, and between two that are read as one."""
     one, copy, other = (ResultStore(tmp_path / name) for name in ("one", "copy", "other"))

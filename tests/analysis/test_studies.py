@@ -99,6 +99,7 @@ def of_study(links: dict[str, str]) -> Tuned:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_classes_of_another_data_set_are_not_called_seen(tuned: Path, tmp_path: Path) -> None:
     """Class 1 of the study's data set is nothing to the class 1 of another one."""
     default = [spec(seed, dataset="mnist") for seed in range(2)]
@@ -143,6 +144,7 @@ def test_arms_of_a_grid_have_lines_of_their_own(tmp_path: Path) -> None:
         assert lines[end].to_dict() == pytest.approx(arms)
 
 
+@pytest.mark.slow
 def test_runs_of_other_data_are_no_pair_and_those_of_other_code_are_counted(tmp_path: Path) -> None:
     """The data changed between the two launches: what they differ by is nothing that was tuned."""
     default = [spec(seed) for seed in range(4)]
@@ -198,6 +200,7 @@ def test_the_report_of_a_study_opens_without_a_network(study: Path, tuned: Path,
     assert (tmp_path / "all" / "figures" / "study-s-parallel.png").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_study_alone_has_a_report(study: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     folder = ResultsFolder(alone).study("s")
@@ -217,6 +220,7 @@ def test_a_damaged_summary_is_one_clear_line(tmp_path: Path) -> None:
         read_study(folder)
 
 
+@pytest.mark.slow
 def test_the_notebook_s_views(tuned: Path, tmp_path: Path) -> None:
     shown = studies_view(tuned)._repr_html_() + tuned_view(tuned)._repr_html_()
     assert shown.count("<svg") == 4

@@ -10,6 +10,7 @@ from benchmarks import scale
 from sweeps.worker import picking
 
 
+@pytest.mark.slow
 def test_operations_of_a_run_do_not_grow_with_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten times the runs, of which half are done, cost each run the same operations and the same names listed."""
     monkeypatch.setattr(picking, "_COMPACT_ABOVE", 20)

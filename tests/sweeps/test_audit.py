@@ -43,6 +43,7 @@ def data(tmp_path: Path) -> str:
     return str(tmp_path / "data.npz")
 
 
+@pytest.mark.slow
 def test_a_model_with_data_becomes_a_page_and_numbers(model, data, tmp_path, capsys):
     quick = ["--batch-size", "16", "--sizes", "8", "--shuffles", "2"]
     assert main([model, "--data", data, "--out", str(tmp_path / "out"), *quick]) == 0
@@ -56,6 +57,7 @@ def test_a_model_with_data_becomes_a_page_and_numbers(model, data, tmp_path, cap
     assert {line["batch"] for line in numbers["lines"]} == {1, 8, 16}
 
 
+@pytest.mark.slow
 def test_a_function_may_bring_everything(model, tmp_path, capsys):
     assert main([f"{model}:whole", "--whole", "--limit", "30", "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out
@@ -89,6 +91,7 @@ def test_what_cannot_be_audited_is_one_line(model, data, arguments, message, cap
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_test_set_of_ones_own_gives_way_whole(model, data, tmp_path, capsys):
     """Else its classes would sort the other test set, and its reported AUROC would be compared with that one's."""
     assert main([f"{model}:whole", "--data", data, "--whole", "--out", str(tmp_path / "out")]) == 0
@@ -118,6 +121,7 @@ def test_files_of_somebody_else_s_are_not_written_over(model, name, content, tmp
     assert (tmp_path / "site" / name).read_text() == content
 
 
+@pytest.mark.slow
 def test_an_audit_may_be_repeated_in_its_folder(model, tmp_path):
     for _ in range(2):
         assert main([f"{model}:whole", "--whole", "--limit", "30", "--out", str(tmp_path / "out")]) == 0
@@ -139,6 +143,7 @@ def test_agad_audit_is_a_command(model, data, tmp_path):
     assert (tmp_path / "out" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_what_is_known_of_the_data_is_said_with_the_answer(model, tmp_path, monkeypatch, capsys):
     """An AUROC over images that contradict their labels, or without damaged ones, must not stand alone."""
     monkeypatch.setenv("AGAD_CACHE", str(tmp_path / "cache"))
@@ -155,6 +160,7 @@ def test_what_is_known_of_the_data_is_said_with_the_answer(model, tmp_path, monk
         assert "LABELS CONTRADICT: 2 images" in text
 
 
+@pytest.mark.slow
 def test_what_was_taken_for_normal_is_said(model, tmp_path, monkeypatch, capsys):
     """On the terminal, on the page and in the numbers, with a note where a name is an index too."""
     monkeypatch.setenv("AGAD_CACHE", str(tmp_path / "cache"))
@@ -172,6 +178,7 @@ def test_what_was_taken_for_normal_is_said(model, tmp_path, monkeypatch, capsys)
         assert "--normal 1 is the class of that name; the class of that index is 2." in text
 
 
+@pytest.mark.slow
 def test_a_reported_auroc_is_compared_with_that_of_the_weights(model, data, tmp_path, capsys):
     """Without a curve the option changed nothing at all."""
     numbers = {}

@@ -58,6 +58,7 @@ def test_done_running_and_failed(status, tmp_path: Path) -> None:
     assert f"launch.py --results {tmp_path} --grid demo --seeds 3 --select gamma=0" in output.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_complete(status, tmp_path: Path) -> None:
     for spec in SPECS:
         ResultStore(tmp_path).commit(record(spec, train_seconds=1.0, eval_seconds=1.0))
@@ -68,6 +69,7 @@ def test_complete(status, tmp_path: Path) -> None:
     assert "Go on" not in output
 
 
+@pytest.mark.slow
 def test_only_failed_runs_are_left(status, tmp_path: Path) -> None:
     for spec in SPECS:
         ResultStore(tmp_path).commit(record(spec, status="failed", failure_kind="error"))
@@ -96,6 +98,7 @@ def test_bad_input(status, arguments: list[str], message: str) -> None:
     assert len(error.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_runs_that_a_study_s_folder_has_lost_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its summary knows them; without them the study would look smaller, and complete."""
     bench = Bench(tmp_path, settings_of())

@@ -203,7 +203,8 @@ def coverage(cells: Cells, summary: pd.DataFrame) -> str:
         return f"Complete: all {total} runs are ok."
     counts = {name: int(summary[name].sum()) for name in STATUSES if name != "ok"}
     rest = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"Not complete: {ok} of {total} runs are ok; {rest}."
+    biased = " Which were pruned their scores decided: means of the others are too high." if counts["pruned"] else ""
+    return f"Not complete: {ok} of {total} runs are ok; {rest}.{biased}"
 
 
 def _failures(cells: Cells) -> Iterator[str]:

@@ -53,6 +53,7 @@ def test_a_score_of_each_image_alone_depends_on_nothing():
     assert not any(line.protocol.startswith("batch") for line in found.lines)
 
 
+@pytest.mark.slow
 def test_a_model_in_eval_mode_depends_on_nothing_and_what_train_mode_would_give_is_beside_it():
     """Its own AUROC is that of `eval`; the order matters under batch statistics only."""
     net = Net().eval()
@@ -71,6 +72,7 @@ def test_a_model_in_eval_mode_depends_on_nothing_and_what_train_mode_would_give_
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_score_function_that_sets_eval_itself_is_still_scored_under_batch_statistics():
     """Protocols are forced inside the layers: a call of eval() or train() in the function does not undo them."""
     net = Net()
@@ -90,6 +92,7 @@ def test_a_score_function_that_sets_eval_itself_is_still_scored_under_batch_stat
     assert net.training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["eval", "batch_shuffled", "batch1"])
 def test_protocols_are_what_torch_computes_in_that_mode(protocol: str):
     net = Net()
@@ -167,6 +170,7 @@ def test_scores_normalised_over_each_batch_are_found():
     assert "cannot be told" in found.sentence  # of one image alone there is no score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalise", ["min-max", "z", "ranks", "softmax"])
 def test_scores_normalised_over_the_whole_set_keep_the_auroc_and_are_found(normalise: str):
     """A score depends on the set, its rank does not: a warning, and no point is lost."""
@@ -316,6 +320,7 @@ def test_rounding_is_not_dependence():
     assert "size" not in amiss(found)
 
 
+@pytest.mark.slow
 def test_low_precision_is_not_dependence():
     net = Net().eval().to(torch.bfloat16)
 
@@ -324,6 +329,7 @@ def test_low_precision_is_not_dependence():
     assert found.depends is False
 
 
+@pytest.mark.slow
 def test_roundings_of_half_precision_do_not_hide_a_dependence():
     """One of a score of 3,000 in bfloat16 is 23: many SDs of these scores, a third of which is their batch's mean."""
     net = Net().eval().to(torch.bfloat16)
@@ -378,6 +384,7 @@ def test_what_one_image_does_to_its_batch_is_found():
     assert "in two orders of the test set" in found.finding("composition").sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 @pytest.mark.parametrize("centred", [False, True])
 def test_scores_in_a_buffer_that_the_next_call_overwrites_are_as_good_as_others(kind: str, centred: bool):
@@ -399,6 +406,7 @@ def test_scores_in_a_buffer_that_the_next_call_overwrites_are_as_good_as_others(
     assert lines(found) == lines(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 2, 3, COUNT])
 def test_batches_of_any_size_are_audited(batch: int):
     """A batch of one has no other images, so train mode is a warning there."""
@@ -523,6 +531,7 @@ def test_the_given_images_are_not_changed():
 # -- models of other kinds ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_agads_own_batch_norm_is_found_and_forced():
     net = nn.Sequential(BatchNorm2d(1), nn.Flatten())
 
@@ -553,6 +562,7 @@ def test_batch_norm_of_vectors_is_scored_alone_too():
     assert ("batch1", 1) in lines(of(lambda x: net(x).square().sum(1)))
 
 
+@pytest.mark.slow
 def test_a_script_is_restored_though_its_layers_are_not_seen():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch deprecates scripts, people have them
@@ -564,6 +574,7 @@ def test_a_script_is_restored_though_its_layers_are_not_seen():
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
 
 
+@pytest.mark.slow
 def test_numpy_arrays_and_lists_are_images_too():
     by_array = QUICK(lambda x: x.reshape(len(x), -1).mean(1), images().numpy(), LABELS)
     by_list = QUICK(lambda x: [float(one.mean()) for one in x], list(images()), LABELS.tolist())
@@ -571,6 +582,7 @@ def test_numpy_arrays_and_lists_are_images_too():
     assert by_array.auroc.value == pytest.approx(by_list.auroc.value)
 
 
+@pytest.mark.slow
 def test_what_fails_under_one_protocol_is_a_line_and_not_the_end():
     def score(x: Tensor) -> Tensor:
         if len(x) == 1:
@@ -612,6 +624,7 @@ def net_of_other_size(x: Tensor) -> Tensor:
     return nn.Linear(3, 1)(x.flatten(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("score", "message"),
     [
@@ -663,12 +676,14 @@ def test_numbers_below_one_and_fractions_are_one_line(options):
         of(brightness, **options)
 
 
+@pytest.mark.slow
 def test_what_was_not_given_is_said_not_to_be_known():
     found = of(Net().eval())
 
     assert severities(found, "best_epoch", "test_in_training", "skipped") == [UNKNOWN] * 3
 
 
+@pytest.mark.slow
 def test_a_further_size_of_one_image_changes_no_difference():
     """The order is worth what it is at the batch size of the score function, whatever other sizes are tried."""
     model = Net().train()

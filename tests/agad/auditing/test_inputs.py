@@ -24,6 +24,7 @@ def test_leaked_images_are_those_with_the_pixels_of_one_for_training(test: list[
     assert found.tolist() == [value in train for value in test]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "severity"), [(0, FINE), (1, WARNING), (20, WRONG)])
 def test_test_images_in_training_are_counted_by_label_and_by_what_the_auroc_is_without_them(count, severity):
     test = images(200)
@@ -51,6 +52,7 @@ def test_a_set_ordered_by_label_is_told_from_a_shuffled_one():
     assert not is_ordered(np.array([0, 0, 1, 1]))  # of so few images nothing can be told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_column_of_a_shuffled_frame_keeps_its_images_with_their_labels(seed: int):
     """In brackets a number is a label of pandas: after a shuffle it would be the image of another row."""
@@ -89,6 +91,7 @@ def test_images_that_cannot_be_had_are_one_line():
         audit(len, Broken(), [0, 1, 0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scores", "message"),
     [

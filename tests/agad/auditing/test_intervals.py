@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from agad.auditing.intervals import Placements
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=40))
 def test_the_mean_is_sklearns_auroc_ties_included(pairs: list[tuple[int, int]]):
     labels, scores = np.array([0, 1, *(a for a, _ in pairs)]), np.array([0.0, 0.0, *(float(b) for _, b in pairs)])

@@ -98,6 +98,7 @@ def test_arrays_that_are_no_images_and_classes_are_refused(places, name, change,
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_change_of_prepared_data_is_found(places, data):

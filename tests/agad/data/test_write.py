@@ -34,6 +34,7 @@ def test_labels_beyond_the_classes_are_refused(labels: list[int], tmp_path: Path
         write(tmp_path, np.zeros((2, 16, 16), np.uint8), labels)
 
 
+@pytest.mark.slow
 def test_damaged_images_are_left_out_where_python_leaves_assertions_out(tmp_path):
     """PYTHONOPTIMIZE: the header of the array is written for the images that are there."""
     for number, name in enumerate(("a", "b")):

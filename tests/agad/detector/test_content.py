@@ -122,6 +122,7 @@ def test_a_spec_that_is_not_the_one_that_trained_is_refused(
         load_detector(tmp_path / "changed.agad")
 
 
+@pytest.mark.slow
 def test_a_detector_that_lacks_a_weight_is_refused(tmp_path: Path) -> None:
     """Each in turn: in its place there would be what the net was initialised with, and scores of chance."""
     save_content(tmp_path / "whole.agad", detector().content)
@@ -140,6 +141,7 @@ _VALUES = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.data())
 def test_a_file_with_any_value_changed_scores_or_is_refused(data: st.DataObject) -> None:

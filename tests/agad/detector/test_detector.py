@@ -24,6 +24,7 @@ METHODS = ("agad", "knn", "pca", "mahalanobis")
 IMAGES = noise(2 * BATCH + 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @settings(max_examples=8)
 @given(shuffled=st.permutations(range(len(IMAGES))), cut=st.integers(1, len(IMAGES) - 1))
@@ -36,6 +37,7 @@ def test_a_score_depends_on_no_other_image(method: str, shuffled: list[int], cut
     assert_array_equal(apart, alone[shuffled])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["classifier", "ssdgm"])
 def test_a_score_depends_on_no_number_of_images(method: str) -> None:
     """Their last layers are products whose last rows the CPU sums otherwise, down to an image that is scored alone."""
@@ -46,12 +48,14 @@ def test_a_score_depends_on_no_number_of_images(method: str) -> None:
         assert_array_equal(np.concatenate([one.score(part) for part in parts]), together)
 
 
+@pytest.mark.slow
 def test_a_heat_map_depends_on_no_other_image() -> None:
     one = detector()
 
     assert_array_equal(one.heatmap(IMAGES)[::-1][:3], one.heatmap(IMAGES[::-1][:3]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_detector_read_again_gives_the_same_scores(method: str, tmp_path: Path) -> None:
     save_content(tmp_path / "one.agad", detector(method).content)
@@ -86,6 +90,7 @@ def test_paths_arrays_and_pillow_s_images_are_one_image(tmp_path: Path) -> None:
     assert set(scores.tolist()) == {float(one.score(fit(pixels, SIZE, 1)[0])[0])}
 
 
+@pytest.mark.slow
 def test_other_sizes_and_channels_are_prepared_as_in_training() -> None:
     """Colour is converted for a grey detector, grey for one in colour; tiny images are enlarged."""
     colour = np.random.default_rng(0).integers(0, 256, (30, 20, 3), dtype=np.uint8)

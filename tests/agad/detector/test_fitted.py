@@ -71,6 +71,7 @@ def test_there_and_back_and_to_a_device(method: str) -> None:
         to_plain(training.spec, object())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [name for name, facts in methods().items() if not facts.gradient])
 @torch.no_grad()
 def test_a_method_says_beforehand_whether_a_file_can_hold_it(method: str) -> None:

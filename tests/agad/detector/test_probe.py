@@ -44,6 +44,7 @@ def test_a_detector_holds_images_of_noise_with_their_scores(mode: str, tmp_path:
     assert load_detector(tmp_path / "one.agad").notes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", MAKERS)
 @pytest.mark.parametrize("change", [lambda scores: scores**2, lambda scores: -scores, lambda scores: scores * 1.05])
 def test_code_that_scores_otherwise_is_refused(

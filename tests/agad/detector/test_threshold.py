@@ -20,6 +20,7 @@ from agad.errors import SpecError
 from agad.scoring.auroc import auroc, auroc_interval
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "quantile"), [(19, 0.95), (50, 0.9), (99, 0.99), (200, 0.95)])
 def test_a_new_normal_exceeds_the_threshold_as_often_as_stated(count: int, quantile: float) -> None:
     """Over the draw of held-out normals and of the new one; and never much less often."""
@@ -68,6 +69,7 @@ def test_no_quantile(quantile: float) -> None:
 
 def test_percentiles_count_normals_that_do_not_exceed() -> None:
     assert percentiles(np.arange(4.0), np.array([-1.0, 0.0, 1.5, 9.0])).tolist() == [0, 25, 50, 100]
+    assert np.isnan(percentiles(np.arange(4.0), np.array([np.nan]))).all()
 
 
 @pytest.mark.parametrize("true", [0.6, 0.9, 0.99])
@@ -103,6 +105,7 @@ def test_the_interval_of_a_rate(hits: int, count: int) -> None:
     assert rate_interval(hits, count) == pytest.approx((expected.low, expected.high))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("held_out", "count"), [(19, 5), (40, 2000), (400, 300)])
 def test_normals_of_one_kind_are_seldom_called_others(held_out: int, count: int) -> None:
     """Over the draw of the held-out normals and of the test's: 2.5% at most, also where few make the threshold."""

@@ -142,6 +142,7 @@ def test_few_labelled_anomalies_are_no_obstacle(bent: int, changes: dict[str, fl
     assert len(one_class_split(prepared, spec_of(prepared, 1, changes)).normal) == 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["agad", "knn"])
 def test_normals_alone_give_a_detector_without_auroc(method: str, tmp_path: Path) -> None:
     """Everything but the AUROC: threshold, false positive rate, heat maps."""

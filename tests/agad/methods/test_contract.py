@@ -156,6 +156,7 @@ def test_every_rival_has_its_digits() -> None:
     assert set(DIGITS) == trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 def test_losses_are_named_after_groups_and_reach_their_nets_alone(method: str) -> None:
     """Every net that a group moves is moved by the end of a run, and no other."""

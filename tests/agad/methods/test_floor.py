@@ -41,6 +41,7 @@ def test_the_floor_has_its_six_methods() -> None:
     assert FLOOR == ["isolation_forest", "knn", "logistic", "mahalanobis", "ocsvm", "pca"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", FLOOR)
 @pytest.mark.parametrize("features", ["pixels", "gcn"])
 def test_an_image_s_score_does_not_depend_on_its_batch(method: str, features: str) -> None:
@@ -66,6 +67,7 @@ def test_nearest_neighbours_by_hand() -> None:
     assert three.score_vectors(bank, torch.zeros(1, 2)).tolist() == [25.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [1.0, 1e-4, 0.0])
 @pytest.mark.parametrize("k", [1, 5, 40])
 def test_the_fast_search_finds_the_bits_of_the_exact_one(spread: float, k: int) -> None:
@@ -115,6 +117,7 @@ def test_contrast_normalisation_knows_neither_brightness_nor_contrast() -> None:
     assert not vectors(torch.full((1, 1, 4, 4), 0.5), "gcn").any(), "a flat image has no contrast"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", FLOOR)
 def test_a_run_on_digits_is_above_ninety(method: str) -> None:
     """The digit 3 against the others; a method that cannot do this is broken."""

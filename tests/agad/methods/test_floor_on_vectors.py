@@ -79,6 +79,7 @@ def test_validation_images_have_the_vectors_of_training_images(tmp_path: Path) -
     assert row["auroc_val"] == pytest.approx(roc_auc_score(split.validation_label, expected), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", FLOOR)
 def test_scores_on_vectors_depend_on_neither_order_nor_batch(method: str, tmp_path: Path) -> None:
     write_features(tmp_path, DATA)

@@ -33,6 +33,7 @@ def same(left: nn.Module, right: nn.Module) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "channels", "expected"),
     [
@@ -63,6 +64,7 @@ def test_discriminator_parameters_do_not_depend_on_size(channels: int, expected:
         assert count_parameters(net) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [16, 32, 48, 128])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("backbone", ["naive", "unet", "unetpp"])
@@ -75,6 +77,7 @@ def test_reconstruction_has_the_image_s_shape_and_range(backbone: str, channels:
     assert x_hat.std() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["unet", "unetpp"])
 @pytest.mark.parametrize("changes", [{"upsampling": "bilinear"}, {"generator_norm": "none"}])
 def test_variants_reconstruct(backbone: str, changes: dict[str, str]):
@@ -127,6 +130,7 @@ def test_unetpp_joins_all_earlier_nodes_of_its_level():
     assert inputs["3_1"] == 2 * 256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["naive", "unet", "unetpp"])
 @pytest.mark.parametrize("init", ["dcgan", "torch"])
 def test_first_weights_come_from_the_passed_generator_alone(backbone: str, init: str, monkeypatch: pytest.MonkeyPatch):

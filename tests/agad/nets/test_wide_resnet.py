@@ -35,6 +35,7 @@ def test_parameters_are_those_of_the_published_layout(kind: str, depth: int, wid
     assert count_parameters(made(kind)) == counted(depth, width, 72)
 
 
+@pytest.mark.slow
 def test_it_is_the_published_net_in_training() -> None:
     """Pre-activation blocks whose shortcut, where the channels change, convolves what is normalised."""
 

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from agad.scoring.auroc import auroc
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(-5, 5)), max_size=40),
     st.floats(1e-3, 1e3),
@@ -21,6 +22,7 @@ def test_it_has_the_bits_of_scikit_learn_with_ties(points: list[tuple[bool, int]
     assert auroc(labels, scores) == roc_auc_score(labels, scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "kind"), [(2, np.float64), (355, np.float32), (10_000, np.float32)])
 def test_it_has_the_bits_of_scikit_learn_on_scores_as_a_net_gives_them(count: int, kind: type) -> None:
     for seed in range(20):

@@ -172,6 +172,7 @@ def test_eval_recal_averages_the_training_normals_and_sees_no_test_image():
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", EVAL_PROTOCOLS)
 def test_bf16_passes_give_the_scores_of_fp32_to_their_rounding(protocol: str):
     """bfloat16 has 8 bits, and so has each layer's output; distances over an image average most of that away."""
@@ -184,6 +185,7 @@ def test_bf16_passes_give_the_scores_of_fp32_to_their_rounding(protocol: str):
     assert len(np.unique(rounded)) == len(rounded), "distances are not rounded to bfloat16"
 
 
+@pytest.mark.slow
 def test_bf16_reconstructions_are_what_is_scored():
     net, ours = trained_like(), evaluator(made_up(), eval_precision="bf16")
     x, x_hat = ours.reconstructions(with_generator(net), torch.arange(16))
@@ -201,6 +203,7 @@ def trained_like() -> BatchNormNet:
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", EVAL_PROTOCOLS)
 def test_scoring_leaves_no_trace(protocol: str):
     net, rng = trained_like(), torch.get_rng_state()
@@ -211,6 +214,7 @@ def test_scoring_leaves_no_trace(protocol: str):
     assert torch.equal(torch.get_rng_state(), rng)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", EVAL_PROTOCOLS)
 def test_scoring_that_is_broken_off_leaves_no_trace(protocol: str):
     net = trained_like()
@@ -227,6 +231,7 @@ def test_scoring_that_is_broken_off_leaves_no_trace(protocol: str):
         assert all(norm.mode is BNMode.RUNNING for norm in net.batch_norms)
 
 
+@pytest.mark.slow
 def test_the_order_of_protocols_changes_nothing():
     net, ours = trained_like(), evaluator(made_up())
     there = {protocol: ours.scores(with_generator(net), protocol).tobytes() for protocol in EVAL_PROTOCOLS}
@@ -235,6 +240,7 @@ def test_the_order_of_protocols_changes_nothing():
     assert len(set(there.values())) == len(EVAL_PROTOCOLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", EVAL_PROTOCOLS)
 def test_another_draw_is_another_order_where_the_order_counts(protocol: str):
     """The first is the one of always; under other protocols scores are the same bits."""
@@ -266,6 +272,7 @@ def with_saved_weights(folder: Path, data=None, **changes) -> Path:
     return save_weights(folder, Weights(small(**changes), 1, data.digest, states))
 
 
+@pytest.mark.slow
 def test_kept_weights_are_scored_without_training(tmp_path: Path):
     data = made_up()
     again = score_weights(with_saved_weights(tmp_path), ("eval", "batch1"), options=OPTIONS, data=data)
@@ -298,6 +305,7 @@ def test_weights_under_another_run_s_name_are_refused(tmp_path: Path):
     assert load_weights(other.rename(tmp_path / "detector.pt")).spec == small()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["no net", "one net", "another shape"])
 def test_weights_that_do_not_fit_their_spec_are_a_data_error_of_one_line(tmp_path: Path, change: str):
     """Whoever wrote the file: as one whose spec was edited."""

@@ -65,6 +65,7 @@ def test_the_best_batch_is_the_one_with_the_most_images_per_second(monkeypatch: 
     assert (values["inference_best_batch"], values["inference_ms_best"]) == (32, pytest.approx(30 / 32))
 
 
+@pytest.mark.slow
 def test_every_batch_size_is_timed_in_inference_mode(monkeypatch: pytest.MonkeyPatch):
     """More images than there are in the test set too; no gradient is saved."""
     seen: list[tuple[int, bool]] = []

@@ -50,6 +50,7 @@ def test_bytes_are_the_inverse_of_what_a_net_sees():
     assert as_bytes(torch.tensor([-1.5, -1.0, -0.997, -0.995, 0.999, 1.0, 2.0])).tolist() == [0, 0, 0, 1, 255, 255, 255]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_row_holds_images_and_their_reconstructions_by_the_final_weights(tmp_path: Path, channels: int):
     data = made_up(channels=channels)

@@ -158,6 +158,7 @@ def test_a_recording_reads_what_lies_still(protocol: str, precision: str) -> Non
     assert foreign_of(training.method, evaluator, protocol) == []
 
 
+@pytest.mark.slow
 def test_casts_that_autocast_keeps_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the test before could not fail."""
     training, evaluator = trained(small(eval_precision="bf16"))
@@ -166,6 +167,7 @@ def test_casts_that_autocast_keeps_would_be_noticed(monkeypatch: pytest.MonkeyPa
     assert foreign_of(training.method, evaluator, "eval")
 
 
+@pytest.mark.slow
 def test_what_others_would_be_recorded_with_is_not_shared(agad: tuple[Method, Evaluator]) -> None:
     """Another method, other images, another mode or size: each has a recording of its own."""
     method, ours = agad
@@ -199,6 +201,7 @@ def test_runs_record_on_a_gpu_alone_where_their_method_says_so_and_unless_all_is
     assert not Replays.of(small(), Elsewhere(), eager=False).on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", ["off", "few images", "fitted"])
 def test_what_is_not_recorded_is_eager(
     reason: str, monkeypatch: pytest.MonkeyPatch, agad: tuple[Method, Evaluator]
@@ -229,6 +232,7 @@ def raising(error: Exception) -> Callable[[Callable[[], Tensor]], Callable[[], T
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -259,6 +263,7 @@ def test_where_capture_fails_scoring_is_eager_and_the_reason_is_said_once(
     assert f"scoring was not captured as a CUDA graph ({said}" in caplog.records[0].getMessage()
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_beside_the_recording_is_scored_without_it(
     monkeypatch: pytest.MonkeyPatch, agad: tuple[Method, Evaluator]
 ) -> None:
@@ -287,6 +292,7 @@ def test_a_batch_that_does_not_fit_beside_the_recording_is_scored_without_it(
 # -- ticks and interruptions -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ticks_come_before_each_batch_as_they_do_eagerly(agad: tuple[Method, Evaluator]) -> None:
     counts, tape = [], Tape()
     for own in (replays.EAGER, tape.replays()):
@@ -307,6 +313,7 @@ def ending_after(ticks: int) -> Iterator[Callable[[], None]]:
         yield lambda: next(left) and None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["eval", "batch_shuffled", "eval_recal"])
 def test_scoring_that_is_broken_off_leaves_nothing(protocol: str, agad: tuple[Method, Evaluator]) -> None:
     """Neither a recording nor a change of the nets; scored again, the bits are the same."""

@@ -71,6 +71,7 @@ def test_one_new_file_each_is_planned_rehearsed_and_trained(copy: Path) -> None:
     assert row["curve_con"][0] > 0
 
 
+@pytest.mark.slow
 def test_what_was_not_measured_costs_as_the_costliest(copy: Path) -> None:
     shutil.copy(ADDED / "residual.py", copy / "agad" / "nets")
     shutil.copy(ADDED / "autoencoder.py", copy / "agad" / "methods")

@@ -78,6 +78,7 @@ def test_a_new_data_set_comes_last_and_by_name(tmp_path, monkeypatch):
     assert list(datasets._Declared("DATASETS", datasets.DatasetFacts)) == ["z", "a", "b"]
 
 
+@pytest.mark.slow
 def test_facts_and_counts_load_no_heavy_library():
     heavy = ("torch", "torchvision", "PIL", "sklearn", "agad.data.readers.idx")
     code = f"import sys, json, agad.spec.counts; print(json.dumps([m for m in {heavy} if m in sys.modules]))"

@@ -151,6 +151,7 @@ def test_json_round_trip() -> None:
     assert RunSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
+@pytest.mark.slow
 def test_planning_code_is_light() -> None:
     """Planning, status and analysis never pay for torch."""
     heavy = "{'torch', 'torchvision', 'sklearn', 'ray', 'submitit', 'optuna', 'pandas', 'matplotlib'}"

@@ -31,6 +31,7 @@ def in_inbox(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [in_base, in_inbox])
 def test_a_flipped_bit_anywhere_is_found_or_changes_nothing(tmp_path: Path, make: object) -> None:
     """Of each 700 bytes one bit, and more at both ends: every row that is read is one that was written."""

@@ -24,6 +24,7 @@ def package(tmp_path: Path) -> Path:
     return tmp_path / "agad"
 
 
+@pytest.mark.slow
 def test_it_does_not_depend_on_where_the_code_lies(package: Path) -> None:
     assert digest_of(package) == code_digest()
 
@@ -39,6 +40,7 @@ def test_docstrings_comments_and_layout_do_not_count(package: Path) -> None:
     assert digest_of(package) == with_class != code_digest()
 
 
+@pytest.mark.slow
 def test_what_makes_no_number_does_not_count(package: Path) -> None:
     for name in ("store/rows.py", "plan/make.py", "files.py"):
         with (package / name).open("a") as file:
@@ -47,6 +49,7 @@ def test_what_makes_no_number_does_not_count(package: Path) -> None:
     assert digest_of(package) == code_digest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["spec", "data", "nets", "methods", "scoring", "train"])
 def test_what_makes_numbers_counts(folder: str, package: Path) -> None:
     path = next(path for path in sorted((package / folder).rglob("*.py")) if path.name != "__init__.py")
@@ -58,6 +61,7 @@ def test_what_makes_numbers_counts(folder: str, package: Path) -> None:
 OWN = "def score(x):\n    return {}x\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "file"),
     [
@@ -118,6 +122,7 @@ def _begun(package: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_rows_name_no_code_that_was_written_after_the_process_began(package: Path) -> None:
     """A notebook goes on with the modules that it has imported, and imports others from the files as they are now."""
     for name in ("nets", "data", "tensors", "scoring", "train", "spec"):

@@ -75,6 +75,7 @@ def test_an_attempt_is_never_overwritten(store: ResultStore) -> None:
     assert store.read(["auroc"])["auroc"].to_pylist() == [0.1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compacted", [False, True])
 @pytest.mark.parametrize(
     ("tries", "counts"),
@@ -222,6 +223,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("place", ["inbox", "base"])
 def test_a_damaged_file_never_breaks_reading(store: ResultStore, damage: str, place: str) -> None:
@@ -492,6 +494,7 @@ SCORED = {
 """Of four images, two of which have the same score; the batch order was drawn twice."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "changes", "said"),
     [
@@ -561,6 +564,7 @@ def test_an_oracle_that_is_none_is_not_stored(store: ResultStore) -> None:
     assert store.commit(record(spec(), auroc_oracle=0.75, **values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "of",
     [

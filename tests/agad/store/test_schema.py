@@ -100,6 +100,7 @@ def test_a_page_without_markers_is_refused() -> None:
         rows_page.updated("# Rows\n")
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_columns() -> None:
     command = [sys.executable, "-m", "agad.store.rows_page"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

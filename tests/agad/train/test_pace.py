@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ def test_after_a_death_intervals_double_up_to_the_usual_one() -> None:
     assert len(written) < 3000 / 300 + 10
 
 
+@pytest.mark.slow
 @given(life=st.floats(0.3, 5000), update=st.floats(0.01, 0.1), first=st.sampled_from([0.0, 10.0]))
 def test_a_run_that_is_killed_at_any_time_keeps_half_of_what_it_did(life: float, update: float, first: float) -> None:
     """From its first checkpoint on, and but for a second and the update that it is in."""

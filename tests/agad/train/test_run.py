@@ -112,6 +112,7 @@ CALLERS = {
 """What a caller may have set for work of its own."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLERS)
 def test_what_the_caller_has_set_of_torch_changes_no_number(whole: dict[str, Any], name: str, tmp_path: Path) -> None:
     """Neither of a run, which else is not trained at all or in another precision, nor of its weights scored again."""
@@ -135,6 +136,7 @@ def test_an_update_in_bf16_within_autocast_meets_the_weights_of_now(name: str) -
 # -- the row ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_row_is_complete():
     record = run()
     row = record.to_table().to_pylist()[0]
@@ -173,6 +175,7 @@ def test_the_row_is_complete():
     assert row["started_at"] < row["finished_at"]
 
 
+@pytest.mark.slow
 def test_a_committed_row_has_its_provenance(tmp_path: Path):
     """As README's example makes it: no sweep, no worker."""
     ResultStore(tmp_path).commit(run())
@@ -184,6 +187,7 @@ def test_a_committed_row_has_its_provenance(tmp_path: Path):
     assert (row["git_commit"], row["git_clean"]) == git_state()
 
 
+@pytest.mark.slow
 def test_auroc_is_that_of_the_scores():
     """By counting pairs, not by the library."""
     values = run().values
@@ -192,6 +196,7 @@ def test_auroc_is_that_of_the_scores():
     assert values["auroc"] == pytest.approx(((above > 0) + 0.5 * (above == 0)).mean())
 
 
+@pytest.mark.slow
 def test_without_anomalies_their_terms_are_null():
     row = run(small(gamma=0.0)).to_row()
     assert (row["n_train_anomaly"], row["n_batch_anomaly"], row["n_batch_normal"]) == (0, 0, 12)
@@ -238,6 +243,7 @@ def test_thread_count_holds_for_the_run_and_is_put_back():
     assert torch.get_num_threads() == 1
 
 
+@pytest.mark.slow
 def test_a_short_run_is_the_beginning_of_a_long_one(whole: dict[str, Any]):
     short = run(small(updates=2)).values
     for name in ("curve_update", "curve_auroc_eval", "curve_auroc_eval_recal", "curve_loss_g", "curve_recip_lat"):
@@ -304,6 +310,7 @@ def boundaries() -> list[Progress]:
     return seen
 
 
+@pytest.mark.slow
 def test_control_is_asked_before_each_update_and_each_batch_of_an_evaluation(boundaries: list[Progress]):
     # eval has 2 batches, eval_recal 2 of normals and 2, each of the three batch protocols 2
     first, second, last = ([(update, "eval")] * count for update, count in ((1, 6), (2, 6), (3, 12)))
@@ -335,6 +342,7 @@ def test_an_interrupted_run_equals_an_uninterrupted_one(
     assert record.values["updates_done"] == 3
 
 
+@pytest.mark.slow
 def test_a_row_says_what_else_made_the_checkpoint_it_goes_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Code, torch, device, instructions and threads change bits; the row's own columns are the last attempt's."""
 
@@ -355,6 +363,7 @@ def test_a_row_says_what_else_made_the_checkpoint_it_goes_on_from(tmp_path: Path
     assert record.to_table()["resumed_from"].to_pylist() == [record.values["resumed_from"]]
 
 
+@pytest.mark.slow
 def test_a_row_of_one_maker_says_nothing_of_others(tmp_path: Path):
     assert run().values["resumed_from"] is None
     with pytest.raises(Interrupted):
@@ -362,6 +371,7 @@ def test_a_row_of_one_maker_says_nothing_of_others(tmp_path: Path):
     assert run(checkpoint_dir=str(tmp_path), attempt=2).values["resumed_from"] is None
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_say_what_made_it_is_of_unknown_code(tmp_path: Path):
     """One by an older agad: it is used, as before."""
     with pytest.raises(Interrupted):
@@ -443,6 +453,7 @@ def test_a_wanted_checkpoint_is_written_and_the_run_goes_on(tmp_path: Path, whol
     assert numbers(run(checkpoint_dir=str(tmp_path))) == whole
 
 
+@pytest.mark.slow
 def test_checkpoints_in_the_midst_of_recalibration_hold_the_run_s_own_statistics(tmp_path: Path):
     """eval_recal works on a copy: what is saved meanwhile are the statistics of training."""
     seen: list[torch.Tensor] = []
@@ -603,6 +614,7 @@ def test_evaluation_batch_size_counts_under_batch_statistics_alone():
     assert not np.allclose(ten["scores_batch_shuffled"], seven["scores_batch_shuffled"], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_of_several_orders_of_the_test_set_the_row_has_the_mean_and_each(tmp_path: Path):
     """Scores are those of the first, which is that of a run with one; an interruption among them changes nothing."""
     noise = torch.randint(0, 256, (31, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -638,6 +650,7 @@ def test_orders_of_the_test_set_mean_nothing_where_no_protocol_has_one():
     assert small(test_orders=1).run_id == small().run_id
 
 
+@pytest.mark.slow
 def test_curve_protocols_are_scored_at_each_point():
     values = run(small(curve_protocols=("eval", "batch_shuffled"))).values
     assert len(values["curve_auroc_batch_shuffled"]) == 3

@@ -156,6 +156,7 @@ def test_each_forward_pass_is_made_once():
     assert sorted(passes) == [("D", 12), ("D", 12), ("G", 12), ("G", 12)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "g_passes"),
     [
@@ -177,6 +178,7 @@ def test_the_second_reconstruction_is_made_only_where_a_term_needs_it(changes: d
     assert len(modes) == g_passes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "missing"),
     [

@@ -128,6 +128,7 @@ def test_poisoned_test_images_do_not_move_it() -> None:
         assert seen[0][name] == seen[1][name] == blind[name]
 
 
+@pytest.mark.slow
 def test_a_run_that_reads_no_test_image_has_no_number_of_one() -> None:
     row = run(
         small(**VALIDATED, evaluate_test=False, final_protocols=("eval", "eval_recal", "batch_shuffled"))
@@ -163,6 +164,7 @@ def test_the_test_set_s_numbers_do_not_depend_on_whether_validation_is_scored(tm
         assert record.values[name] == whole.values[name]
 
 
+@pytest.mark.slow
 def test_a_point_of_the_curve_tells_it_while_the_run_trains() -> None:
     points: dict[int, dict[str, float]] = {}
 

@@ -153,6 +153,7 @@ def test_every_setting_that_is_not_the_default_is_said():
     assert found.settings == ("lambda_con=1.0", "updates=2", "lr=0.02")
 
 
+@pytest.mark.slow
 def test_what_is_known_of_the_rows_stands_under_the_claims(tmp_path, capsys):
     """As under every table: rows that differ, values of a study, files that cannot be read."""
     one, other = ResultStore(tmp_path / "one"), ResultStore(tmp_path / "other")
@@ -199,6 +200,7 @@ def test_times_of_other_nets_are_in_no_order():
     assert (found.result, found.settings) == (HOLDS, ("generator_norm=none",))
 
 
+@pytest.mark.slow
 def test_out_overwrites_no_file_of_another_kind(tmp_path, demo, capsys):
     """Its own it does."""
     own, other = tmp_path / "claims.csv", tmp_path / "thesis.tex"

@@ -105,6 +105,7 @@ def test_the_browser_runs_the_pages_own_script_and_no_other(report):
     assert not re.search(r"<[^>]* on\w+=", text)
 
 
+@pytest.mark.slow
 def test_the_page_begins_with_the_claims_and_ends_with_coverage(paper_report):
     """Claims, numbers and one figure first; then the paper's tables in its order, an empty one as a line."""
     text = paper_report.read_text()
@@ -127,6 +128,7 @@ def test_a_page_alone_has_no_links_to_files(paper_report):
     assert list(paper_report.parent.iterdir()) == [paper_report]
 
 
+@pytest.mark.slow
 def test_a_run_in_two_folders_counts_once_in_their_report(demo, tmp_path):
     """Two folders as one page: the second has the first's runs again and failures of its own that were made good."""
     again = tmp_path / "again"
@@ -196,6 +198,7 @@ def test_the_csv_of_the_report_has_the_runs_numbers(demo, report):
         assert float(line["avg"]) == pytest.approx(np.mean([np.mean(v) for v in of_class.values()]), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_failures_are_listed_one_by_one_and_escaped(tmp_path):
     runs = specs((0, 1), dataset="digits")
     store = ResultStore(tmp_path)
@@ -257,6 +260,7 @@ def other_data(results):
         ResultStore(results).commit(ok_row(spec, 0.9, data_digest=str(number)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prepare", "arguments", "message"),
     [
@@ -292,6 +296,7 @@ def test_a_margin_that_means_nothing_is_refused(margin, tmp_path, capsys):
     assert "is no number of points between" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_wider_margin_changes_the_verdicts(tmp_path):
     """2.3 points below the paper's 98.3: below at the default of 1 point, inside at 5; the legend names the margin."""
     runs = specs(dataset="cifar10", backbone="unet", gamma=0.03)
@@ -306,6 +311,7 @@ def test_a_wider_margin_changes_the_verdicts(tmp_path):
     assert found == {"1": ["↓"], "5": ["="]}
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_one_clear_line(demo, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["--results", str(demo), "--out", str(tmp_path / "file")]) == 2
@@ -326,6 +332,7 @@ def test_a_plan_without_a_finished_run_beside_one_with(tmp_path):
         assert (results / "out" / "figures" / "leakage.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_damaged_plan_or_study_does_not_end_the_report_for_the_others(tmp_path):
     """Both are named; the runs of the plan that can be read are shown."""
     (spec,) = specs((0,), seeds=(0,))
@@ -343,6 +350,7 @@ def test_a_damaged_plan_or_study_does_not_end_the_report_for_the_others(tmp_path
     assert "summary.json is damaged; tune.py --rebuild makes it again from the rows" in page
 
 
+@pytest.mark.slow
 def test_rows_without_checksums_are_said(tmp_path):
     """As status.py says it: most damage to their numbers cannot be seen."""
     (spec,) = specs((0,), seeds=(0,))
@@ -389,6 +397,7 @@ def test_tables_of_one_name_are_files_of_their_own():
     assert [sheet.caption for sheet in named] == [sheet.caption for sheet in sheets]
 
 
+@pytest.mark.slow
 def test_settings_that_runs_share_are_those_of_the_methods_that_use_them(tmp_path):
     """Nearest neighbours have no learning rate; curves of other lengths tell no two rows apart."""
     store = ResultStore(tmp_path)
@@ -409,6 +418,7 @@ def test_settings_that_runs_share_are_those_of_the_methods_that_use_them(tmp_pat
     assert re.search(r"lr \| 0.001 \| the paper [a-z ]+; of the methods that use it \| default: 0.0002", text)
 
 
+@pytest.mark.slow
 def test_a_report_over_an_earlier_one_leaves_none_of_its_files(demo, tmp_path):
     """Tables of other results beside the new ones would be read as of the same."""
     both = tmp_path / "both"

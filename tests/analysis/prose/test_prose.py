@@ -45,6 +45,7 @@ def test_means_gains_and_classes_are_those_of_the_rows(facts: Facts) -> None:
     assert facts.number("unetpp setting updates") == 800
 
 
+@pytest.mark.slow
 def test_seeds_and_gains_of_any_two_protocols_are_those_of_the_rows(facts: Facts) -> None:
     """Of each seed alone, and of both: their spread within classes, and whether the classes follow each other."""
     zero, one, single = (
@@ -150,6 +151,7 @@ def page(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_checks(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A page that says something else is found, left alone by --check, and right after the command."""
     before = page.read_text()

@@ -92,6 +92,7 @@ def test_intervals_hold_their_level(seeds, missing, shared):
     assert found.given == 1.0
 
 
+@pytest.mark.slow
 def test_intervals_of_before_do_not_hold_where_seeds_are_shared():
     """What the change is for: pooled over classes, an interval that says 95% held 72%."""
     found = measure(Setting(10, 3, 1.0, 0.3, 0.0), 600, np.random.default_rng(0))

@@ -51,6 +51,7 @@ def test_paired_wilcoxon_over_classes():
     assert stats.paired(a, b).p_value == pytest.approx(2 / 2**10)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(-4, 4), min_size=6, max_size=16).filter(any))
 @settings(max_examples=60, deadline=None)
 def test_wilcoxon_is_scipys_exact_one_ties_and_zeros_included(gains):
@@ -72,6 +73,7 @@ def test_probability_of_improvement_is_mann_whitneys():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_interval_of_the_probability_of_improvement_is_a_bootstrap_of_seeds(shared):
     """As a loop would do it: seeds drawn within each class, or once for all, A's and B's run of a seed together."""

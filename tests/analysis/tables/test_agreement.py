@@ -40,6 +40,7 @@ def test_two_pairs_have_no_interval():
     assert stats.fisher_interval(0.5, 3) is None
 
 
+@pytest.mark.slow
 def test_each_protocol_has_its_own_line(tmp_path):
     """One that gives the paper's pattern, shifted and at other settings, and one that turns it around."""
     store = ResultStore(tmp_path)

@@ -14,6 +14,7 @@ from analysis.tables import contrast, formats
 from tests.helpers.analysis_rows import commit_all, nearly, ok_row, specs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_by_hand(tmp_path, seeds):
     """Three classes; with the context eval falls by 1, 2 and 3 points, shuffled rises by 4 in each.

@@ -23,7 +23,7 @@ from agad.spec.fields import former_values
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store import row_file
 from agad.store.rows import ResultStore
-from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION
+from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION, RunRecord
 from analysis.cells import read_all
 from analysis.tables import formats
 from analysis.tables.footnotes import notes
@@ -61,6 +61,7 @@ def test_a_table_begins_with_what_was_trained_and_what_the_numbers_are(tmp_path)
     assert ["say nothing about the paper" in text for text in texts] == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("field", "former"), former_values().items())
 def test_a_table_with_a_default_of_now_and_of_before_says_so(tmp_path, field, former):
     """Both have rows of their own, and are compared with the paper; one alone needs no word."""
@@ -77,6 +78,7 @@ def test_a_table_with_a_default_of_now_and_of_before_says_so(tmp_path, field, fo
         assert averages_line(table)["verdict"] != "other settings"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("others", "said"), [(range(3), True), (range(5), False), ((4,), False)])
 def test_rows_that_are_means_over_different_classes_are_not_compared_without_a_word(tmp_path, others, said):
     """A mean over easier classes is no better detector; a single class has a range and no mean."""
@@ -183,6 +185,18 @@ def test_gaps_stay_visible(tmp_path):
     assert "Not complete: 3 of 6 runs are ok; 1 failed, 2 missing." in text
     assert "Failed: 1 oom." in text
     assert not table.complete
+
+
+def test_a_table_of_pruned_runs_says_that_its_means_are_too_high(tmp_path):
+    """Those that are left have the better scores: they are no sample of seeds."""
+    runs = specs(range(2), seeds=(0, 1))
+    store = ResultStore(tmp_path)
+    Plan("mine", (), (), tuple(runs), "code").save(tmp_path)
+    commit_all(store, runs[1:], drawn)
+    store.commit(RunRecord(spec=runs[0], attempt=1, status="pruned", values={}))
+    cells = read_all(tmp_path)
+    said = "Not complete: 3 of 4 runs are ok; 1 pruned. Which were pruned their scores decided: means of the others are"
+    assert f"{said} too high." in notes(cells, cells.summary)
 
 
 def test_a_failed_row_counts_as_failed_even_where_it_carries_a_number(tmp_path):
@@ -304,6 +318,7 @@ def test_rows_of_different_data_are_refused(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_rows_of_different_vectors_are_refused_and_others_share_a_table(tmp_path):
     """The images may be the same while the file of vectors has changed; rows on pixels have no such digest."""
     fields = {"method": "knn", "updates": 0}
@@ -319,6 +334,7 @@ def test_rows_of_different_vectors_are_refused_and_others_share_a_table(tmp_path
             plan_table(tmp_path / str(number), view(runs))
 
 
+@pytest.mark.slow
 def test_each_data_set_has_its_own_data(tmp_path):
     runs = [*specs((0,)), *specs((0,), dataset="fashion_mnist")]
     store = ResultStore(tmp_path)
@@ -422,6 +438,7 @@ def write_plan(results, runs, grid="table1"):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_prints_writes_and_says_whether_it_is_complete(tmp_path, capsys):
     runs = specs((0, 1), dataset="digits")
     store = ResultStore(tmp_path)

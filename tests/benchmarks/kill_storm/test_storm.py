@@ -16,6 +16,7 @@ from tests.helpers.rows import record, spec
 SPECS = [spec(seed=seed) for seed in range(4)]
 
 
+@pytest.mark.slow
 def test_lost_doubled_and_other_rows_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of four runs one is as it should be, one has no row, one has two, and one another number."""
     stormy, quiet = ResultStore(tmp_path / "storm"), ResultStore(tmp_path / "quiet")

@@ -25,6 +25,7 @@ def test_a_row_of_other_or_unknown_code(code: str | None) -> None:
         check_row({"code_digest": code}, allow_change=False)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None, and one of today's code, are nothing to refuse."""
     spec, folder = spec_of(data(), 1, {"updates": 2, "batch_size": 8}), ResultsFolder(tmp_path)

@@ -341,6 +341,7 @@ def test_fit_writes_over_no_file_but_a_detector(
     assert target.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("of", "more", "message"),
     [

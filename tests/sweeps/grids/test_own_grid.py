@@ -70,6 +70,7 @@ def test_what_goes_on_with_it_names_its_plan(results: Path, tmp_path: Path, caps
     assert f"--plan {tmp_path / 'plans' / plan.name}" in capsys.readouterr().out.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_tables_and_report_find_it_by_name(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tables.main(["--results", str(results), "--grid", "backbones"]) == 0
     assert capsys.readouterr().out.startswith("# backbones (backbone=naive; gamma=0; normal_class=0; updates=2;")
@@ -104,6 +105,7 @@ def test_a_grid_of_one_s_own_is_not_called_like_one_of_agad_s(tmp_path: Path) ->
         load_grid(str(tmp_path / "copy.py"))
 
 
+@pytest.mark.slow
 def test_a_grid_that_is_nowhere_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"unknown grid 'backbones'; choose from: demo, .*; or give a file of your own"):
         load_grid("backbones")

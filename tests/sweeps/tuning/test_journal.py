@@ -70,6 +70,7 @@ def _refuses(bench: Bench) -> bool:
     return False
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_changed_journal_is_taken_for_what_was_written(
@@ -96,6 +97,7 @@ def test_no_changed_journal_is_taken_for_what_was_written(
         assert [(trial.state, trial.params, trial.values) for trial in bench.optimiser.frozen()] == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["emptied", "deleted"])
 def test_a_journal_without_its_trials_is_noticed_and_made_again(tmp_path: Path, change: str) -> None:
     """The study's folder knows trials that such a journal lacks; the rows give them back."""

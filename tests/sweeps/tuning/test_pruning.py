@@ -36,6 +36,7 @@ def test_a_trial_is_judged_along_its_runs_one_after_the_other() -> None:
     assert trial_outcome(specs, {first: _outcome(0.5, status="pruned")}, ("auroc",)).state == "pruned"  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_trial_that_the_pruner_gives_up_is_withdrawn_from_its_workers(tmp_path: Path) -> None:
     bench = Bench(tmp_path, settings_of(cells(2)))
     with bench.opened(sampler="random", pruner="median") as coordinator:
@@ -69,6 +70,7 @@ def test_each_point_is_reported_once_where_runs_train_together(tmp_path: Path) -
     assert reported == [spec.run_id for spec in specs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["asha", "hyperband"])
 def test_pruners_by_name(pruner: str, tmp_path: Path) -> None:
     trials = Bench(tmp_path, settings_of()).run(5, pruner=pruner)
@@ -76,6 +78,7 @@ def test_pruners_by_name(pruner: str, tmp_path: Path) -> None:
     assert all(trial.state == STATE.COMPLETE for trial in trials)
 
 
+@pytest.mark.slow
 def test_a_worker_prunes_a_run_that_was_withdrawn_while_it_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: 
         load_settings(StudyFolder(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_first_call_that_is_refused_leaves_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Else the corrected call would meet the settings of the wrong one."""
     call = ["--study", "s", "--results", str(tmp_path), "--select", "dataset=mnist", "--trials", "1"]

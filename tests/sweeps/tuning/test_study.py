@@ -115,6 +115,7 @@ def test_a_study_is_made_anew_from_the_rows(tmp_path: Path) -> None:
     assert len(bench.run(9, sampler="random")) == 9
 
 
+@pytest.mark.slow
 def test_a_table_takes_over_a_trial_s_values_and_says_how_they_were_found(tmp_path: Path) -> None:
     bench = Bench(tmp_path, settings_of())
     trials = bench.run(5, sampler="random")
@@ -132,6 +133,7 @@ def test_a_table_takes_over_a_trial_s_values_and_says_how_they_were_found(tmp_pa
             tuned_by(tmp_path, wrong)
 
 
+@pytest.mark.slow
 def test_a_summary_names_the_classes_of_all_cells_though_the_first_trial_failed(tmp_path: Path) -> None:
     """Its later cells were never made; two cells of one class, at two gammas, are two."""
     specs = (*cells(2), *cells(1, gamma=0.2, min_anomalies=2))

@@ -29,6 +29,7 @@ STATE = optuna.trial.TrialState
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
 
+@pytest.mark.slow
 def test_the_cells_own_values_come_first_and_a_trial_is_told_the_mean(tmp_path: Path) -> None:
     bench = Bench(tmp_path, settings_of(cells(2, seeds=2)))
     trials = bench.run(3)
@@ -57,6 +58,7 @@ def test_a_run_without_a_score_fails_its_trial_and_is_no_number(values: dict[str
     assert "run " in trials[1].user_attrs["failure"]
 
 
+@pytest.mark.slow
 def test_a_study_in_which_everything_fails_is_stopped(tmp_path: Path) -> None:
     bench = Bench(
         tmp_path, settings_of(), lambda _: {"status": "failed", "auroc_val": None, "failure_message": "no luck"}
@@ -77,6 +79,7 @@ def test_nothing_is_trained_twice(tmp_path: Path) -> None:
     assert not {run.run_id for run in first.made} & {run.run_id for run in second.made}
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_with_more_trials_and_does_not_draw_the_same_again(tmp_path: Path) -> None:
     bench = Bench(tmp_path, settings_of())
     bench.run(4, sampler="random")
@@ -216,6 +219,7 @@ def test_an_earlier_launch_s_error_is_not_this_one_s(tmp_path: Path, monkeypatch
         (tmp_path / "sweeps" / "launch.py").write_text("")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["data_digest", "features_digest"])
 @pytest.mark.parametrize("first", [1, 2], ids=["within a call", "between two calls"])
 def test_trials_of_different_data_are_not_compared(first: int, column: str, tmp_path: Path) -> None:

@@ -388,6 +388,7 @@ def test_specs_that_become_equal_collapse_and_are_counted() -> None:
     assert (len(plan.specs), collapsed) == (90, 360)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("select", "overrides", "message"),
     [

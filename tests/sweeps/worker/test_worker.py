@@ -329,6 +329,7 @@ def test_a_stolen_run_is_abandoned(start: Callable[..., Worker], tmp_path: Path)
     assert row["attempt"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cleared", [False, True])
 def test_a_robbed_worker_that_wakes_up_with_its_run_finished_commits_nothing(
     start: Callable[..., Worker], tmp_path: Path, cleared: bool

@@ -30,6 +30,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Vectors:
     return vectors
 
 
+@pytest.mark.slow
 @given(chosen=st.lists(st.integers(0, 59), min_size=1, max_size=20), precision=st.sampled_from(["fp32", "bf16"]))
 def test_an_image_s_vector_is_its_own_in_any_batch(found: Vectors, chosen: list[int], precision: str) -> None:
     """In any order, subset and repetition, and in the layout of either precision."""

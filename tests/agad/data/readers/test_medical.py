@@ -42,6 +42,7 @@ def test_test_and_val_are_merged_as_the_paper_does(places):
     assert all(is_picture(*pair) for pair in zip(prepared.test_images, numbers, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dataset", "inner"),
     [
@@ -89,6 +90,7 @@ def test_images_beside_the_folders_of_classes_are_counted(places):
     assert said in open_prepared("chest_xray", 32, **places).notes
 
 
+@pytest.mark.slow
 def test_the_last_500_by_name_of_each_lung_class_are_test_images(places):
     top = places["data_root"] / "lung_colon_image_set" / "lung_image_sets"
     top.parent.mkdir()

@@ -20,6 +20,7 @@ def problem(normals: int, anomalies: int, shift: float, seed: int) -> np.ndarray
     return np.exp(-0.5 * ((x[:, None] - x[None]) ** 2).sum(-1)).astype(np.float32)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 30), st.integers(1, 15), st.sampled_from([0.0, 0.5, 3.0]), st.integers(0, 1000))
 def test_the_minimiser_is_feasible_and_no_two_numbers_can_better_it(

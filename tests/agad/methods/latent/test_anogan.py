@@ -92,6 +92,7 @@ def test_the_score_is_the_loss_after_torch_s_own_adam_from_the_image_s_start() -
     torch.testing.assert_close(found, torch.stack(expected), rtol=1e-9, atol=0)
 
 
+@pytest.mark.slow
 def test_the_search_helps_ticks_at_each_step_and_leaves_no_gradient() -> None:
     """So that a deadline is seen in the midst of a batch, and weights can be trained on after it."""
     ticks: list[int] = []

@@ -75,6 +75,7 @@ def key(method: FAnoGan, name: str) -> torch.Generator:
     return seeded(f"fanogan {name}", *method.spec.seed_key, method.update)
 
 
+@pytest.mark.slow
 def test_stage_two_is_izi_f_and_its_loss_is_the_score() -> None:
     """Mean squared differences of pixels and features; G and D in inference mode, E alone with a gradient."""
     training, method = doubled()

@@ -58,6 +58,7 @@ def weights_after(**changes: Any) -> list[Tensor]:
     return [weight for net in training.method.nets.values() for weight in net.state_dict().values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -52,6 +52,7 @@ def their_discriminator(channels: int) -> nn.ModuleList:
     return nn.ModuleList([nn.Sequential(*layers), nn.Conv2d(100, 1, 3, 1, 1, bias=False)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_parameters_are_their_authors(channels: int) -> None:
     nets = method_of(small_spec("skip_ganomaly"), channels).nets

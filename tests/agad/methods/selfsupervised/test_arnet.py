@@ -34,6 +34,7 @@ def test_the_losses_by_hand_in_float64() -> None:
         assert losses.terms["con"].item() == pytest.approx(absolutes, rel=1e-12)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_score_by_hand() -> None:
     """Each turn's L1 error relative to its mean over the training normals, then the mean over turns."""
@@ -70,6 +71,7 @@ def test_without_augmentation_the_target_is_the_image() -> None:
     assert torch.equal(arnet().forward(X, 6).x, X)
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_halved_moves_the_weights_as_torch_s_own_descent() -> None:
     """SGD without momentum and MultiStepLR(gamma=.5), as the unofficial code has them."""
     training = training_of(small_spec("arnet", optimiser="sgd", lr=0.1, lr_steps=(1, 2), lr_divisor=2.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ def test_it_finds_what_the_points_were_drawn_from() -> None:
     torch.testing.assert_close(fit(drawn(alpha, 200_000)), torch.tensor(alpha).double(), rtol=0.02, atol=0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.2, 20), min_size=2, max_size=6), st.integers(0, 1000))
 def test_the_gradient_of_the_likelihood_vanishes_there(alpha: list[float], seed: int) -> None:
     """digamma(alpha) - digamma(sum alpha) is the mean of log p, by scipy's digamma."""
@@ -43,6 +45,7 @@ def test_rows_are_fitted_each_alone() -> None:
         torch.testing.assert_close(row, fit(one), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_net_that_is_sure_or_always_says_the_same_gives_numbers() -> None:
     """Logarithms far below what float32's softmax holds; one observation; equal observations."""
     sure = torch.tensor([[0.0, -300.0, -250.0], [0.0, -310.0, -260.0]], dtype=torch.float64)

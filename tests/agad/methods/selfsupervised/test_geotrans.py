@@ -47,6 +47,7 @@ def test_the_loss_by_hand_in_float64() -> None:
     assert losses.terms["accuracy"].item() == pytest.approx((logits.argmax(1) == applied).double().mean().item())
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_scores_by_hand_in_float64() -> None:
     """The Dirichlet score is minus theirs, sum over t and k of (alpha - 1) log p, less its mean over the normals."""

@@ -114,6 +114,7 @@ def test_running_statistics_that_have_moved_since_do_no_harm() -> None:
     assert all(torch.equal(one, other) for one, other in zip(*grads, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
 @pytest.mark.parametrize("backbone", ["naive", "unet", "unetpp"])
 def test_the_declared_number_of_saved_values_is_right(backbone: str, upsampling: str) -> None:

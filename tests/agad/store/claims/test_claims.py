@@ -152,6 +152,7 @@ def test_a_claim_is_lost_to_the_end_of_its_run(mine: ClaimBoard, far: ClaimBoard
     assert claim.is_lost()
 
 
+@pytest.mark.slow
 def test_a_process_of_this_host_that_is_gone_is_dead_at_once(mine: ClaimBoard, tmp_path: Path) -> None:
     take = f"ClaimBoard(sys.argv[1], Owner.this_process('w')).take('{RUN}', 1)"
     code = f"import sys; from agad.store.claims import *; {take}"

@@ -34,6 +34,7 @@ def read_all(folder: Path) -> tuple[bool, ClaimRecord | None, int]:
     return board.is_held(RUN, 1), board.read(RUN, 1), RUN in board.generations()
 
 
+@pytest.mark.slow
 @given(field=st.sampled_from([*FIELDS, *OWNER_FIELDS]), value=VALUES)
 def test_any_value_in_any_field_is_a_claim_or_torn(field: str, value: Any) -> None:
     """A record that is read has the types that its fields declare; every other one is torn, and expires."""
@@ -66,6 +67,7 @@ def test_a_claim_of_an_older_agad_is_read() -> None:
     assert ClaimRecord.from_bytes(json.dumps(dataclasses.asdict(written)).encode()) == written
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_a_claim_or_torn(content: bytes) -> None:
     """Reading never raises."""
@@ -88,7 +90,7 @@ def test_what_is_no_file_is_torn_and_named(tmp_path: Path, kind: str) -> None:
     elif kind == "fifo":
         os.mkfifo(path)
     else:
-        path.symlink_to(path if kind == "loop" else "/nonexistent")
+        path.symlink_to(path if kind == "loop" else tmp_path / "nowhere")
     board = ClaimBoard(tmp_path, Owner.this_process("me"))
 
     assert board.is_held(RUN, 1) is (kind != "nowhere")

@@ -91,6 +91,7 @@ def test_replays_have_the_bits_of_eager_updates(changes: dict[str, Any]) -> None
     assert ours.method.columns()["d_resets"] == 2
 
 
+@pytest.mark.slow
 def test_capture_itself_leaves_no_trace() -> None:
     """Its trial updates are undone, also in the midst of a run; moments that did not exist are as good as new."""
     training = training_of(small())
@@ -106,6 +107,7 @@ def test_capture_itself_leaves_no_trace() -> None:
     assert_same(state_of(fresh), before)
 
 
+@pytest.mark.slow
 def test_a_loaded_checkpoint_and_a_reset_leave_tensors_where_they_lie() -> None:
     """So a recording that was made before goes on from the loaded state."""
     spec = small(d_reset_threshold=1e9)
@@ -123,6 +125,7 @@ def test_a_loaded_checkpoint_and_a_reset_leave_tensors_where_they_lie() -> None:
     assert [tensor.data_ptr() for tensor in ours.tensors()] == places
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["losses", "weights"])
 def test_a_recording_that_does_something_else_is_refused(damaged: str) -> None:
     """What it returns differs at once, what it does to weights in the second update; the training is as it was."""
@@ -148,6 +151,7 @@ def test_a_recording_that_does_something_else_is_refused(damaged: str) -> None:
     assert_same(state_of(training)["nets"], before["nets"])
 
 
+@pytest.mark.slow
 def test_where_eager_updates_do_not_repeat_themselves_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def noisy(training: Training, x: Tensor) -> Computed:
         computed = compute(training, x)
@@ -160,6 +164,7 @@ def test_where_eager_updates_do_not_repeat_themselves_the_reason_says_so(monkeyp
         captured(training_of(small()))
 
 
+@pytest.mark.slow
 def test_an_operation_with_other_bits_each_time_is_named() -> None:
     """As on a GPU tests/agad/train/test_cuda.py would find it; here an update has none."""
     training = training_of(small())
@@ -169,6 +174,7 @@ def test_an_operation_with_other_bits_each_time_is_named() -> None:
     assert found == "aten.bernoulli.default: (50,) torch.float32"
 
 
+@pytest.mark.slow
 def test_a_non_finite_loss_ends_the_run_as_it_does_eagerly() -> None:
     spec = small(lr=1e30, updates=50)
     ours, theirs = training_of(spec), training_of(spec)
@@ -182,6 +188,7 @@ def test_a_non_finite_loss_ends_the_run_as_it_does_eagerly() -> None:
     assert ends[0] == ends[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [False, True])
 def test_after_a_step_of_the_learning_rate_updates_have_the_new_one(
     monkeypatch: pytest.MonkeyPatch, *, fails: bool
@@ -286,6 +293,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, error: Exception | None, **changes: 
     return found.own if isinstance(found, Renewed) else found
 
 
+@pytest.mark.slow
 def test_updates_are_captured_on_a_gpu_alone_and_unless_eager_ones_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(chosen(monkeypatch, None), Captured)
     assert isinstance(chosen(monkeypatch, None, eager=True), Eager)

@@ -36,6 +36,7 @@ def test_sizes_are_tried_until_one_is_not_worthwhile(monkeypatch: pytest.MonkeyP
     assert measured_rates(small(), made_up(), OPTIONS) == {1: 10.0, 2: 15.0, 4: 15.1}
 
 
+@pytest.mark.slow
 def test_updates_are_really_made() -> None:
     found = measured_rates(small(), made_up(), OPTIONS, sizes=(1, 2), seconds=0.01)
     assert {*found} == {1, 2}

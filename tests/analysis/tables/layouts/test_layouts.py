@@ -23,6 +23,7 @@ def our_table(cells, name):
     return found
 
 
+@pytest.mark.slow
 def test_table_1_has_every_printed_line_and_ours_below(paper_cells):
     mnist, fashion = paper_sheets(our_table(paper_cells, "table1"))
     assert [line[:2] for line in mnist.lines] == [

@@ -50,6 +50,7 @@ def test_methods_that_the_paper_prints_have_its_names():
     assert {methods()[name].title for name in ("deep_sad", "esad", "ssad", "ssdgm")} <= with_labels
 
 
+@pytest.mark.slow
 def test_a_printed_method_that_was_run_here_has_its_column_beside_the_printed_one(results):
     for gamma in (0.0, 0.05):
         runs = specs(seeds=(0,), method="ssad", gamma=gamma)
@@ -63,6 +64,7 @@ def test_a_printed_method_that_was_run_here_has_its_column_beside_the_printed_on
     assert lines[".05"] == ("97.4±2.0", "85.0±0.00")
 
 
+@pytest.mark.slow
 def test_a_method_that_the_paper_prints_stands_below_its_printed_line(results):
     """GeoTrans in two settings and ARNet; what the paper does not print stays below AGAD."""
     for method, fields in (("geotrans", {"transformations": "rot4"}), ("geotrans", {}), ("arnet", {})):
@@ -90,6 +92,7 @@ def test_table_2_has_printed_columns_and_columns_run_here(results):
     assert lines[".05"]["Deep SAD†"] == "96.7±2.3"
 
 
+@pytest.mark.slow
 def test_a_rival_stands_once_beside_the_setting_with_the_most_runs(results):
     """A table for each setting of AGAD: the same twenty lines below each would bury the one that differs."""
     commit_all(ResultStore(results), specs(seeds=(0,), updates=200), lambda spec: 0.5)
@@ -97,6 +100,7 @@ def test_a_rival_stands_once_beside_the_setting_with_the_most_runs(results):
     assert [(table.settings, len(table.rivals)) for table in tables] == [((), 2), (("updates=200",), 0)]
 
 
+@pytest.mark.slow
 def test_a_rival_of_a_data_set_that_agad_was_not_run_on_is_in_the_report(results, tmp_path):
     """There is no table of the paper for it to stand in: it is listed outside."""
     commit_all(ResultStore(results), specs(seeds=(0,), dataset="cifar10", method="pca", updates=0), lambda spec: 0.55)
@@ -115,6 +119,7 @@ def test_a_method_that_knows_one_class_at_a_time_is_no_rival_of_rows_that_know_a
     assert rivals(cells, "table9") == ()
 
 
+@pytest.mark.slow
 def test_what_stands_in_the_papers_tables_is_not_listed_as_outside_of_it(results, tmp_path):
     page = write_report(results, tmp_path / "page.html").read_text()
     assert 'id="others"' not in page

@@ -31,6 +31,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert found.damaged == []
 
 
+@pytest.mark.slow
 @given(name=st.sampled_from(["agad-demo-1.json", "job-13.json"]), byte=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_no_flipped_bit_is_another_job(
     tmp_path_factory: pytest.TempPathFactory, name: str, byte: int, bit: int

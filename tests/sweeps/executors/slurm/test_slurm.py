@@ -179,6 +179,7 @@ def test_a_set_up_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert "set-up file" in one_line(done.stderr)
 
 
+@pytest.mark.slow
 def test_a_task_outside_of_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     done = launch("--grid", "demo", "--slurm-task", "--results", str(tmp_path))
@@ -276,6 +277,7 @@ def test_an_option_with_a_control_character_is_refused(value: str) -> None:
         one_line(str(raised.value))
 
 
+@pytest.mark.slow
 @given(noise=st.lists(st.text(st.characters(categories=["L", "N", "P", "Zs"]))), job=st.integers(1, 10**8))
 def test_a_jobs_id_is_read_from_lines_of_sbatchs_own_form_only(noise: list[str], job: int) -> None:
     """Sites print lines around the answer, with numbers and the word job in them."""
