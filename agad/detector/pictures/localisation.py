@@ -113,12 +113,12 @@ class Masks:
         height and width are in another proportion than its image's: it is of another.
         """
         image = Path(path).absolute()
-        folder = _folder_of(image)
-        if folder is None:
+        place = _place_of(image)
+        if place is None:
             return None
-        kind = folder.relative_to(next(one for one in folder.parents if one.name == _GROUND_TRUTH)).parts[0]
-        is_normal = kind == self.normal or is_called_normal(kind)
-        found = _file_of(image, folder)
+        truth, inner = place
+        is_normal = inner.parts[0] == self.normal or is_called_normal(inner.parts[0])
+        found = _file_of(image, truth / inner)
         if found is None:
             self.missing += not is_normal
             return np.zeros(_bounded(_size(path)), bool) if is_normal else None
@@ -146,12 +146,12 @@ class Masks:
         return tuple(notes)
 
 
-def _folder_of(image: Path) -> Path | None:
-    """Where the mask of an image would lie; None where no folder above the image's has masks beside it."""
+def _place_of(image: Path) -> tuple[Path, Path] | None:
+    """The folder of masks, and the image's folder within the test folder beside it; None where there is no such."""
     for test in image.parent.parents:
         truth = test.parent / _GROUND_TRUTH
         if truth.is_dir():
-            return truth / image.parent.relative_to(test)
+            return truth, image.parent.relative_to(test)
     return None
 
 
