@@ -24,7 +24,7 @@ class RunOptions:
         eager: whether a GPU's updates and scoring are launched operation by operation, and not captured as CUDA
             graphs; the numbers are the same.
 
-    Raises ValueError for less than one thread.
+    Raises ValueError for another number of threads than 1, 2, ..., and for seconds below 0.
     """
 
     device: str = "cpu"
@@ -39,5 +39,9 @@ class RunOptions:
     eager: bool = False
 
     def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
+        if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
             raise ValueError(f"threads={self.threads!r}: give 1 or more, or None for torch's own number")
+        for name in ("checkpoint_every", "first_checkpoint"):
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds >= 0:
+                raise ValueError(f"{name}={seconds!r}: give seconds, 0 or more")

@@ -1,4 +1,4 @@
-"""Runs with several ok rows that do not agree: one of them counts, and a reader must know that there was a choice."""
+"""Runs with several rows: which one counts, and what a reader must know where ok ones do not agree."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agad.store.schema import DIGEST_COLUMNS, RESULT_COLUMNS
+from agad.store.schema import DIGEST_COLUMNS, RESULT_COLUMNS, STATUSES
 
 NUMBERS = ("run_id", "status", *DIGEST_COLUMNS, *(name for name in RESULT_COLUMNS if name.startswith("auroc")))
 """Columns that a comparison needs."""
+
+KEYS = ("run_id", "status", "attempt", "finished_at", "auroc")
+"""What decides which row of a run counts."""
 
 
 def repeated(run_ids: pa.ChunkedArray, statuses: pa.ChunkedArray) -> set[str]:
@@ -54,3 +57,32 @@ def sentence(found: Mapping[str, float]) -> str:
         f"{count} several finished rows that differ; {by}. Of each counts the first attempt's, of two first attempts "
         f"the one that ended first, in the folder named first: {named}."
     )
+
+
+def counting(table: pa.Table) -> pa.Array:
+    """Indices of the rows that count, in the order of run_id."""
+    order = _ranked(table)
+    run_ids = table["run_id"].combine_chunks().take(order)
+    return order.filter(_first_of_each(run_ids))
+
+
+def distinct(table: pa.Table) -> pa.Array:
+    """Indices of one row per (run_id, attempt), in the order of run_id."""
+    order = _ranked(table)
+    keys = pc.binary_join_element_wise(table["run_id"], pc.cast(table["attempt"], pa.string()), ".")
+    by_key = order.take(pc.sort_indices(keys.combine_chunks().take(order)))
+    return by_key.filter(_first_of_each(keys.combine_chunks().take(by_key)))
+
+
+def _ranked(table: pa.Table) -> pa.Array:
+    """Indices in an order that owes nothing to which file a row is in: a compaction changes no number."""
+    rank = pc.index_in(table["status"], value_set=pa.array(STATUSES))
+    keyed = pa.table({"run_id": table["run_id"], "rank": rank} | {name: table[name] for name in KEYS[2:]})
+    return pc.sort_indices(keyed, sort_keys=[(name, "ascending") for name in keyed.column_names])
+
+
+def _first_of_each(values: pa.Array) -> pa.Array:
+    """True where a sorted array's value is not that before it."""
+    if len(values) == 0:
+        return pa.array([], pa.bool_())
+    return pa.concat_arrays([pa.array([True]), pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))])

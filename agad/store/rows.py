@@ -25,10 +25,8 @@ from agad.store import repeats, row_checks, row_file
 from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import DamagedFileError, read_file, read_groups
-from agad.store.schema import LIGHT_COLUMNS, SCHEMA, STATUSES, RunRecord, ids_of
+from agad.store.schema import LIGHT_COLUMNS, SCHEMA, RunRecord, ids_of
 
-_KEYS = ("run_id", "status", "attempt", "finished_at", "auroc")
-"""What decides which row of a run counts."""
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
 _AUROCS = [name for name in SCHEMA.names if name.startswith("auroc")]
 _COMPACT_BYTES = 32 * 2**20
@@ -166,35 +164,35 @@ class ResultStore:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def read(self, columns: Sequence[str] | None = None, run_ids: Iterable[str] | None = None) -> pa.Table:
+    def read(self, columns: Sequence[str] | str | None = None, run_ids: Iterable[str] | None = None) -> pa.Table:
         """The rows that count, one per run_id, in the order of run_id.
 
         Of one run's rows an ok one stands before a pruned before a failed one, then the lowest attempt, then (in a
         folder that was merged from two, which may both have an attempt 1) the one that ended first.
 
         Args:
-            columns: of agad.store.schema.SCHEMA; None: all but the long ones (agad.store.schema.LIGHT_COLUMNS).
+            columns: of agad.store.schema.SCHEMA, or one; None: all but the long ones (agad.store.schema.LIGHT_COLUMNS).
             run_ids: of these runs, or of one; None: all runs.
 
         Raises StoreError for a row of a newer schema, KeyError for an unknown column. Columns that an older row
         lacks are null. Torn and foreign files are listed in `damaged`.
         """
-        wanted = list(columns if columns is not None else LIGHT_COLUMNS)
+        wanted = _names(columns)
         for name in wanted:
             if name not in SCHEMA.names:
                 raise KeyError(f"no column {name!r} in the rows")
-        keys = [name for name in _KEYS if name not in wanted]
+        keys = [name for name in repeats.KEYS if name not in wanted]
         table = self.read_every([*wanted, *keys], None if run_ids is None else ids_of(run_ids))
         several = repeats.repeated(table["run_id"], table["status"])
         self.differing = repeats.differences(self.read_every(repeats.NUMBERS, several)) if several else {}
-        return table.take(_counting(table)).select(wanted)
+        return table.take(repeats.counting(table)).select(wanted)
 
-    def read_tries(self, columns: Sequence[str] | None = None) -> pa.Table:
+    def read_tries(self, columns: Sequence[str] | str | None = None) -> pa.Table:
         """The rows of all attempts, also failed ones that a later attempt made good; (run_id, attempt) once."""
-        wanted = list(columns if columns is not None else LIGHT_COLUMNS)
-        keys = [name for name in _KEYS if name not in wanted]
+        wanted = _names(columns)
+        keys = [name for name in repeats.KEYS if name not in wanted]
         table = self.read_every([*wanted, *keys])
-        return table.take(_distinct(table)).select(wanted)
+        return table.take(repeats.distinct(table)).select(wanted)
 
     def tries(self) -> Mapping[str, tuple[Try, ...]]:
         """run_id -> its attempts, rising. Costs two listings and the reading of files not seen before."""
@@ -260,6 +258,10 @@ class ResultStore:
         return [folder / name for name in files.names(folder)]
 
 
+def _names(columns: Sequence[str] | str | None) -> list[str]:
+    return [columns] if isinstance(columns, str) else list(LIGHT_COLUMNS if columns is None else columns)
+
+
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The tables joined into ones of about _COMPACT_BYTES."""
     batch: list[pa.Table] = []
@@ -272,32 +274,3 @@ def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             batch, size = [], 0
     if batch:
         yield pa.concat_tables(batch).combine_chunks()
-
-
-def _counting(table: pa.Table) -> pa.Array:
-    """Indices of the rows that count, in the order of run_id."""
-    order = _ranked(table)
-    run_ids = table["run_id"].combine_chunks().take(order)
-    return order.filter(_first_of_each(run_ids))
-
-
-def _distinct(table: pa.Table) -> pa.Array:
-    """Indices of one row per (run_id, attempt), in the order of run_id."""
-    order = _ranked(table)
-    keys = pc.binary_join_element_wise(table["run_id"], pc.cast(table["attempt"], pa.string()), ".")
-    by_key = order.take(pc.sort_indices(keys.combine_chunks().take(order)))
-    return by_key.filter(_first_of_each(keys.combine_chunks().take(by_key)))
-
-
-def _ranked(table: pa.Table) -> pa.Array:
-    """Indices in an order that owes nothing to which file a row is in: a compaction changes no number."""
-    rank = pc.index_in(table["status"], value_set=pa.array(STATUSES))
-    keyed = pa.table({"run_id": table["run_id"], "rank": rank} | {name: table[name] for name in _KEYS[2:]})
-    return pc.sort_indices(keyed, sort_keys=[(name, "ascending") for name in keyed.column_names])
-
-
-def _first_of_each(values: pa.Array) -> pa.Array:
-    """True where a sorted array's value is not that before it."""
-    if len(values) == 0:
-        return pa.array([], pa.bool_())
-    return pa.concat_arrays([pa.array([True]), pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import re
 import subprocess
 import sys
 from typing import Any
@@ -200,6 +201,14 @@ def test_a_changed_spec_is_the_one_that_is_made_with_these_values() -> None:
             one.replace(**wrong)
 
 
-def test_a_run_has_a_thread_at_least() -> None:
-    with pytest.raises(ValueError, match="threads=0: give 1 or more"):
-        RunOptions(threads=0)
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True])
+def test_a_run_has_a_thread_at_least(threads: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"threads={threads!r}: give 1 or more")):
+        RunOptions(threads=threads)
+
+
+@pytest.mark.parametrize("name", ["checkpoint_every", "first_checkpoint"])
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_seconds_are_not_negative(name: str, seconds: float) -> None:
+    with pytest.raises(ValueError, match=f"{name}=.*: give seconds, 0 or more"):
+        RunOptions(**{name: seconds})

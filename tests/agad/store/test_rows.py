@@ -58,7 +58,8 @@ def test_what_is_committed_is_read(store: ResultStore) -> None:
 def test_columns_are_chosen_and_lists_are_not_read_unless_asked_for(store: ResultStore) -> None:
     store.commit(record(scores_eval=[1.0]))
 
-    assert store.read(["auroc"]).column_names == ["auroc"]
+    assert store.read(["auroc"]).column_names == store.read("auroc").column_names == ["auroc"]
+    assert store.read_tries("auroc").column_names == ["auroc"]
     assert "scores_eval" not in store.read().column_names
     assert "lr" in store.read().column_names
 
