@@ -39,7 +39,7 @@ RUN_COLUMNS = (
     *AUROC_COLUMNS,
     *(f"auroc_{protocol}_each" for protocol in ORDER_PROTOCOLS),
     *("code_digest", "git_clean", "threads", "together", "device", "device_name", "instruction_set", "torch_version"),
-    *("resumed_from", "host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
+    *("libraries", "resumed_from", "host", "git_commit", "parameters_g", "train_seconds", "eval_seconds"),
     *MEASURED_COLUMNS,
     *("raw_digest", "class_names", "data_notes", "tuned_by"),
 )

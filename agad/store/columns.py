@@ -190,6 +190,7 @@ PROVENANCE = {
     "python_version": _text("Version of Python."),
     "torch_version": _text("Version of torch."),
     "cuda_version": _text("Version of CUDA; null without."),
+    "libraries": _text("Versions of the other libraries that numbers come from: numpy, Pillow, scikit-learn, SciPy."),
     "agad_version": _text("Version of agad."),
     "started_at": Column(pa.timestamp("ms", tz="UTC"), "Start of the attempt."),
     "finished_at": Column(pa.timestamp("ms", tz="UTC"), "End of the attempt."),

@@ -111,6 +111,7 @@ def collect() -> dict[str, Any]:
         "python_version": platform.python_version(),
         "torch_version": _torch_version(),
         "cuda_version": _cuda_version(),
+        "libraries": _libraries(),
         "agad_version": _version("agad"),
     }
 
@@ -145,6 +146,13 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+@functools.cache
+def _libraries() -> str:
+    """What splits, resizes and, for some methods, fits: `numpy 2.4.0, pillow 12.0.0, ...`."""
+    found = ((name, _version(name)) for name in ("numpy", "pillow", "scikit-learn", "scipy"))
+    return ", ".join(f"{name} {version}" for name, version in found if version is not None)
 
 
 def _torch_version() -> str | None:

@@ -42,6 +42,7 @@ PROVENANCE = {
     "code_digest": "code",
     "git_clean": "working tree",
     "torch_version": "torch",
+    "libraries": "libraries",
     "device": "device",
     "device_name": "device name",
     "instruction_set": "instruction set",

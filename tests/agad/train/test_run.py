@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 
 import agad.train.session
@@ -182,6 +183,7 @@ def test_a_committed_row_has_its_provenance(tmp_path: Path):
     row = ResultStore(tmp_path).read(list(collect())).to_pylist()[0]
     assert row["code_digest"] == code_digest()
     assert row["torch_version"] == torch.__version__
+    assert f"scikit-learn {sklearn.__version__}" in row["libraries"].split(", ")
     unknown = {name for name, value in row.items() if value is None}
     assert unknown <= {"git_commit", "git_clean", "job_id", "cuda_version", "agad_version"}, "not known everywhere"
     assert (row["git_commit"], row["git_clean"]) == git_state()

@@ -356,6 +356,18 @@ def test_mixtures_are_counted_and_named(tmp_path):
     assert "Made with: torch 2.12.1; device cpu." in text
 
 
+def test_versions_of_libraries_that_differ_are_said(tmp_path):
+    """Of rows from before, which do not say, too."""
+    for spec, library in zip(
+        specs(range(3), seeds=(0,)), ("scikit-learn 1.6.1", "scikit-learn 1.9.0", None), strict=True
+    ):
+        ResultStore(tmp_path).commit(ok_row(spec, 0.8, libraries=library))
+    cells = read_all(tmp_path)
+    (said,) = (note for note in notes(cells, cells.summary) if note.startswith("Mixed: libraries: "))
+    for version in ("scikit-learn 1.6.1", "scikit-learn 1.9.0", "unknown"):
+        assert f"{version} (1 runs)" in said
+
+
 def test_a_torn_file_is_named_and_passed_over(tmp_path):
     runs = specs((0,))
     store = ResultStore(tmp_path)
