@@ -52,7 +52,8 @@ def read_data(text: str, normal: str | None, image_size: int | None, data_root: 
     if path.suffix == ".npz":
         if image_size is not None:
             raise AuditError(f"--image-size has no effect on {path}: its images are audited at the size that they have")
-        return Read(_of_npz(path, normal), normal=None if normal is None else f"class {int(normal)}")
+        found, notes = _of_npz(path, normal)
+        return Read(found, notes, None if normal is None else f"class {int(normal)}")
     if image_size is None:
         raise AuditError(f"--data {text}: give --image-size, the size that your model takes")
     if not path.is_dir():
@@ -90,7 +91,8 @@ def _class_number(normal: str | None, names: tuple[str, ...], what: str) -> int:
     return named_class(normal, names, f"--data {what}")
 
 
-def _of_npz(path: Path, normal: str | None) -> dict[str, Any]:
+def _of_npz(path: Path, normal: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arguments, and what a reader must know of them."""
     with open_npz(path) as file:
         arrays = {name: file.read(name) for name in file.names}
     prefix = "test_" if "test_images" in arrays else ""
@@ -114,9 +116,12 @@ def _of_npz(path: Path, normal: str | None) -> dict[str, Any]:
         if len(of_train) != len(train):
             raise AuditError(f"{path}: {len(train)} train_images, but {len(of_train)} train_labels")
         train = train[of_train == (0 if normal is None else int(normal))]
-    if train is not None and len(train):
-        found["train_images"] = _tensor(path, train)
-    return found
+    if train is None or not len(train):
+        return found, ()
+    found["train_images"] = _tensor(path, train)
+    if "train_labels" in arrays:
+        return found, ()
+    return found, (f"{path.name} has no train_labels: all of its {len(train)} train_images are taken for normal ones",)
 
 
 def _tensor(path: Path, images: NDArray[np.generic]) -> Tensor:

@@ -13,6 +13,7 @@ from agad.auditing.data import read_data
 from agad.errors import AgadError
 
 GENERATOR = np.random.default_rng(0)
+IMAGES = np.zeros((3, 4, 4), np.uint8)
 
 
 def npz(folder: Path, **arrays) -> str:
@@ -69,6 +70,13 @@ def tree(root: Path, *folders: str) -> None:
         for image in range(6):
             pixels = np.full((8, 8), 40 * number + image, np.uint8)
             Image.fromarray(pixels).save(root / folder / f"{image}.png")
+
+
+@pytest.mark.parametrize(("train", "notes"), [({}, 0), ({"train_images": IMAGES}, 1)])
+def test_training_images_without_labels_are_taken_for_normal_and_it_is_said(train, notes, tmp_path: Path) -> None:
+    found = read_data(npz(tmp_path, images=IMAGES, labels=[0, 1, 1], **train), "1", None, tmp_path)
+    assert len(found.notes) == notes
+    assert all("no train_labels: all of its 3 train_images are taken for normal" in note for note in found.notes)
 
 
 def test_a_folder_of_classes_alone_is_the_test_set_with_every_image_of_it(tmp_path: Path, monkeypatch):
@@ -134,9 +142,6 @@ def test_of_an_npz_file_the_normal_class_is_a_label(tmp_path: Path) -> None:
 
     assert read_data(path, "5", None, Path("nowhere")).normal == "class 5"
     assert read_data(path, None, None, Path("nowhere")).normal is None
-
-
-IMAGES = np.zeros((3, 4, 4), np.uint8)
 
 
 @pytest.mark.parametrize(
