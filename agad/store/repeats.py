@@ -75,7 +75,7 @@ def distinct(table: pa.Table) -> pa.Array:
 
 
 def _ranked(table: pa.Table) -> pa.Array:
-    """Indices in an order that owes nothing to which file a row is in: a compaction changes no number."""
+    """Indices in an order in which the files that rows are in play no part: a compaction changes no number."""
     rank = pc.index_in(table["status"], value_set=pa.array(STATUSES))
     keyed = pa.table({"run_id": table["run_id"], "rank": rank} | {name: table[name] for name in KEYS[2:]})
     return pc.sort_indices(keyed, sort_keys=[(name, "ascending") for name in keyed.column_names])

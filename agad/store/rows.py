@@ -181,8 +181,7 @@ class ResultStore:
         for name in wanted:
             if name not in SCHEMA.names:
                 raise KeyError(f"no column {name!r} in the rows")
-        keys = [name for name in repeats.KEYS if name not in wanted]
-        table = self.read_every([*wanted, *keys], None if run_ids is None else ids_of(run_ids))
+        table = self._read_with_keys(wanted, None if run_ids is None else ids_of(run_ids))
         several = repeats.repeated(table["run_id"], table["status"])
         self.differing = repeats.differences(self.read_every(repeats.NUMBERS, several)) if several else {}
         return table.take(repeats.counting(table)).select(wanted)
@@ -190,9 +189,12 @@ class ResultStore:
     def read_tries(self, columns: Sequence[str] | str | None = None) -> pa.Table:
         """The rows of all attempts, also failed ones that a later attempt made good; (run_id, attempt) once."""
         wanted = _names(columns)
-        keys = [name for name in repeats.KEYS if name not in wanted]
-        table = self.read_every([*wanted, *keys])
+        table = self._read_with_keys(wanted)
         return table.take(repeats.distinct(table)).select(wanted)
+
+    def _read_with_keys(self, wanted: Sequence[str], run_ids: set[str] | None = None) -> pa.Table:
+        """Every row, with what decides whether it counts."""
+        return self.read_every([*wanted, *(name for name in repeats.KEYS if name not in wanted)], run_ids)
 
     def tries(self) -> Mapping[str, tuple[Try, ...]]:
         """run_id -> its attempts, rising. Costs two listings and the reading of files not seen before."""
