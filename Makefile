@@ -15,7 +15,7 @@ PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-
 test: $(ENVIRONMENT)
 	$(PYTEST) $(PARALLEL)
 
-# About a minute: without the tests that take half a second of a core or more, or need Slurm, Ray or a GPU.
+# About a minute: without the tests that take a fifth of a second of a core or more, or need Slurm, Ray or a GPU.
 test-fast: $(ENVIRONMENT)
 	$(PYTEST) $(PARALLEL) -m "not slow and not slurm and not ray and not cuda"
 

@@ -28,6 +28,7 @@ def audit(command: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("found", "code", "status", "said"),
     [

@@ -53,6 +53,7 @@ def test_what_the_user_can_mend_is_one_line(
     assert capsys.readouterr() == ("", line + "\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["launch", "--grid", "demo", "--results", "new"], ["score", "a.agad", "b.png"]])
 def test_a_folder_that_is_gone_is_said(command: list[str], tmp_path: Path) -> None:
     """The command stands in it; torch's libraries would end the process there."""

@@ -18,6 +18,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.text().filter(lambda key: key != json_file.KEY), VALUES, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(OBJECTS, st.sampled_from([None, 1]), st.integers(0), st.integers(0, 7))
 def test_a_flipped_bit_gives_the_same_or_an_error(content: dict[str, object], indent: int, at: int, bit: int) -> None:

@@ -20,6 +20,7 @@ from analysis.tables.layouts.one_known import one_known
 from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
 
+@pytest.mark.slow
 def test_rows_alone_make_the_same_numbers_as_their_plan(tmp_path):
     runs = [*specs(range(10), gamma=0.05, known_anomaly_draw=2), *specs(), *specs(range(3), dataset="digits")]
     store = ResultStore(tmp_path)
@@ -61,6 +62,7 @@ def test_rows_of_other_semantics_are_refused(tmp_path):
         of_rows(mixed, "mixed")
 
 
+@pytest.mark.slow
 def test_pairs_of_one_known_class_make_one_row(tmp_path):
     runs = [
         RunSpec(dataset="digits", normal_class=n, gamma=0.05, known_anomaly_classes=(k,), seed=seed)
@@ -102,6 +104,7 @@ def test_all_plans_of_a_folder_together(tmp_path):
     assert cells.summary.loc[0, ["ok", "missing"]].tolist() == [6, 3]
 
 
+@pytest.mark.slow
 def test_rows_beside_plans_that_do_not_have_their_runs_are_said(tmp_path):
     """As where files of rows were copied without their plan."""
     planned, others = specs((0, 1), seeds=(0,)), specs((2, 3, 4), seeds=(0,))
@@ -139,6 +142,7 @@ def at_sizes(tmp_path, **values):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "says"),
     [
@@ -153,6 +157,7 @@ def test_rows_whose_classes_have_other_numbers_share_no_table(names, says, tmp_p
         read_all(results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("of_size", "is_said"),
     [({16: "a", 32: "a"}, False), ({16: "a", 32: "b"}, True), ({16: "a", 32: None}, False), ({16: "a"}, False)],

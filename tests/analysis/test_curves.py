@@ -18,6 +18,7 @@ from analysis.tables.layouts.one_known import one_known
 from tests.helpers.analysis_rows import ok_row, specs
 
 
+@pytest.mark.slow
 def test_aurocs_against_seen_and_unseen_anomalies(tmp_path):
     """By hand. Normal scores 1 3; class 1 has 2 4 (3 of 4 pairs won), class 2 has 0 3 (1.5 of 4)."""
     runs = [
@@ -66,6 +67,7 @@ def test_roughness_is_the_distance_from_the_line_through_the_neighbours():
     assert found.to_dict() == pytest.approx({"a": 0.0, "b": 0.02, "c": math.nan}, nan_ok=True)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.4))
 @settings(max_examples=20)
 def test_roughness_is_of_the_noise_not_of_the_rise(seed, rise):

@@ -79,6 +79,7 @@ def test_reading_a_plan_needs_the_light_modules_only():
     assert not {name.partition(".")[0] for name in result.stdout.split()} & {"pandas", "matplotlib", "scipy"}
 
 
+@pytest.mark.slow
 def test_of_several_folders_a_run_counts_once_and_an_ok_row_before_a_failed_one(tmp_path):
     """Whatever the order of the folders; each reading takes a run from the same folder."""
     a, b = specs((0, 1), seeds=(0,))
@@ -103,6 +104,7 @@ def test_files_among_several_folders_are_passed_over_and_a_missing_folder_is_not
         open_store([tmp_path / "results", tmp_path / "gone"])
 
 
+@pytest.mark.slow
 def test_a_folder_without_a_plan_beside_one_with_a_plan_is_read_too(tmp_path):
     planned, other = specs((0, 1), seeds=(0,)), specs((0, 1), seeds=(0,), gamma=0.05)
     commit_all(ResultStore(tmp_path / "planned"), planned[:1], drawn)
@@ -153,6 +155,7 @@ def test_an_attempt_that_failed_beside_a_finished_one_is_no_difference(tmp_path)
     assert differing(tmp_path) == ""
 
 
+@pytest.mark.slow
 def test_that_a_study_found_values_is_said_without_its_plan_too(tmp_path):
     """Rows that were copied alone, or whose values a second plan was given by hand."""
     store, said = ResultStore(tmp_path), "tuned with labels: trial 3 of 9 of study mine"

@@ -56,6 +56,7 @@ def test_nothing_to_publish_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_other_rows_is_not_published_into(
     results: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +77,7 @@ def publish_all(folders: list[Path], plans: list[Path], out: Path) -> int:
     return main(["--results", *map(str, folders), "--plan", *map(str, plans), "--out", str(out)])
 
 
+@pytest.mark.slow
 def test_several_plans_of_several_folders_are_published_as_one(results: tuple[Path, Path], tmp_path: Path) -> None:
     """What the launches share is an override of the whole; a run that two plans have is one run."""
     folder, _ = results
@@ -111,6 +113,7 @@ def test_what_cannot_be_one_plan_is_one_line(
         assert not (tmp_path / name).exists()
 
 
+@pytest.mark.slow
 def test_rows_that_contradict_each_other_or_are_torn_are_not_published(
     results: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,6 +122,7 @@ def _own(run: RunSpec) -> float:
     return 0.5 + 0.1 * run.seed + 0.01 * run.known_anomaly_classes[0]
 
 
+@pytest.mark.slow
 def test_arms_of_a_grid_have_lines_of_their_own(tmp_path: Path) -> None:
     """Of two classes, two known ones and two seeds each has eight pairs, and no pair across arms."""
     arms = {"on": 0.1, "off": 0.2}
@@ -170,6 +171,7 @@ def test_runs_of_other_data_are_no_pair_and_those_of_other_code_are_counted(tmp_
     assert "Of 2 pairs 2 are left out" in none.to_markdown().replace("\n ", "")
 
 
+@pytest.mark.slow
 def test_a_tuned_table_says_that_labels_had_a_part(tuned: Path) -> None:
     (plan,) = (tuned / "plans").glob("*.json")
     text = " ".join(plan_table(tuned, plan).to_markdown().split())
@@ -180,6 +182,7 @@ def test_a_tuned_table_says_that_labels_had_a_part(tuned: Path) -> None:
     assert "Test AUROC in %: the plan's own values, and those of trial" in text
 
 
+@pytest.mark.slow
 def test_the_study_s_trials_and_pictures(study: Path) -> None:
     (one,), _ = read_studies([study])
     sheet = trials_table(one)

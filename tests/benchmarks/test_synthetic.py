@@ -10,6 +10,7 @@ from agad.store.schema import SCHEMA
 from benchmarks import synthetic
 
 
+@pytest.mark.slow
 def test_synthetic_rows_are_the_papers_in_number_and_a_runs_in_form():
     runs = synthetic.paper_specs()
     assert len(runs) == len(set(runs)) == 3654

@@ -43,6 +43,7 @@ def lines(found: Audit) -> dict[tuple[str, int | None], float]:
 # -- what is right --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_score_of_each_image_alone_depends_on_nothing():
     found = of(brightness)
 
@@ -109,6 +110,7 @@ def test_protocols_are_what_torch_computes_in_that_mode(protocol: str):
     assert found[protocol, 1 if protocol == "batch1" else COUNT] == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_re_estimated_statistics_are_those_of_the_training_images():
     """With the estimate of the test images themselves, in one batch, scores are those of batch statistics."""
     net = Net().eval()
@@ -122,6 +124,7 @@ def test_re_estimated_statistics_are_those_of_the_training_images():
 # -- faults, one by one ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_model_left_in_train_mode_is_found():
     net = Net()
     found = of(net)
@@ -133,6 +136,7 @@ def test_a_model_left_in_train_mode_is_found():
     assert severities(found, "history", "random", "normalised") == [FINE] * 3
 
 
+@pytest.mark.slow
 def test_a_model_that_gains_from_its_ordered_test_set_is_told_by_how_much():
     """One batch norm in train mode that removes the brightness of mixed batches, and adds that of pure ones."""
 
@@ -192,6 +196,7 @@ def test_scores_normalised_over_the_whole_set_keep_the_auroc_and_are_found(norma
     assert lines(found)["as_given", None] == pytest.approx(lines(found)["as_is_shuffled", None])
 
 
+@pytest.mark.slow
 def test_a_whole_set_function_with_a_model_in_train_mode_inside_is_found_through_the_normalisation():
     net = Net()
 
@@ -206,6 +211,7 @@ def test_a_whole_set_function_with_a_model_in_train_mode_inside_is_found_through
     assert next(line for line in found.lines if line.protocol == "eval").independent
 
 
+@pytest.mark.slow
 def test_dropout_is_named_and_the_rest_is_audited_without_it():
     net = Net(dropout=0.5)
     for module in net.modules():
@@ -263,6 +269,7 @@ def growing_bank() -> Score:
     return score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [running_range, growing_bank])
 def test_a_state_that_is_full_after_the_first_pass_is_found(make):
     """No probe moves it any more; only the scores that the user has rest on it."""
@@ -298,6 +305,7 @@ def test_a_state_inside_a_module_is_found_and_restored():
     assert not hasattr(net, "new")
 
 
+@pytest.mark.slow
 def test_dependence_on_the_place_and_on_the_size_of_a_batch_are_told_apart():
     place = of(lambda x: brightness(x) + 0.1 * torch.arange(len(x)))
     size = of(lambda x: brightness(x) / len(x))
@@ -368,6 +376,7 @@ def test_an_exploding_score_does_not_hide_how_the_others_move():
     assert severities(found, "composition") == [WRONG]
 
 
+@pytest.mark.slow
 def test_what_one_image_does_to_its_batch_is_found():
     """The probes' few batches do not have it: the whole test set has other scores in another order."""
     many = images(400)
@@ -546,6 +555,7 @@ def test_agads_own_batch_norm_is_found_and_forced():
     assert net[0].mode is BNMode.RUNNING
 
 
+@pytest.mark.slow
 def test_batch_norm_without_running_statistics_is_found_in_eval_mode():
     net = nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False), nn.Flatten()).eval()
     found = of(lambda x: net(x).abs().mean(1), train_images=images(20))
@@ -555,6 +565,7 @@ def test_batch_norm_without_running_statistics_is_found_in_eval_mode():
     assert ("eval_recal", 16) in lines(found)
 
 
+@pytest.mark.slow
 def test_batch_norm_of_vectors_is_scored_alone_too():
     """Torch refuses a batch of one value per channel in train mode; here it normalises to the bias."""
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16)).eval()

@@ -108,6 +108,7 @@ def test_a_data_set_of_agads_is_found_by_name(tmp_path: Path, monkeypatch):
     assert set(found["labels"][found["classes"] != 3].tolist()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [("",), ("train/", "test/")])
 @pytest.mark.parametrize(
     ("wanted", "normal", "said"),

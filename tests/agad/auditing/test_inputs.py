@@ -17,6 +17,7 @@ from agad.errors import AuditError
 from tests.helpers.detectors import LABELS, brightness, images
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.lists(st.integers(0, 5), min_size=1, max_size=20))
 def test_leaked_images_are_those_with_the_pixels_of_one_for_training(test: list[int], train: list[int]):
     found = leaked(*(torch.tensor(values).reshape(-1, 1, 1, 1).expand(-1, 3, 2, 2) for values in (test, train)))

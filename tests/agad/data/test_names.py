@@ -86,6 +86,7 @@ def test_numbers_in_names_are_in_the_order_of_their_values():
     assert sorted(names, key=natural) == ["0", "1", "2", "10", "a", "class9", "class10"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=8)))
 def test_any_names_have_one_order(names):
     """A total order: no names fail to compare, and the order does not depend on where they stood."""

@@ -256,6 +256,7 @@ def test_raw_data_that_change_while_they_are_read_are_not_kept(places, tmp_path,
     assert listing(places["cache"]) == []
 
 
+@pytest.mark.slow
 def test_prepare_all_prepares_what_it_can_and_names_what_it_cannot(places):
     lines = prepare_all([("npz:some", 16), ("digits", 32), ("npz:some", 16)], download=False, **places)
     assert sum("digest" in line for line in lines) == 2

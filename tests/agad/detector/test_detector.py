@@ -65,6 +65,7 @@ def test_a_detector_read_again_gives_the_same_scores(method: str, tmp_path: Path
     assert again.threshold(0.5) == detector(method).threshold(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_scores_are_those_of_the_run(method: str) -> None:
     """The detector's held-out normals and test images are scored as the run's evaluation would."""
@@ -80,6 +81,7 @@ def test_scores_are_those_of_the_run(method: str) -> None:
     assert known["auroc_low"] < known["auroc"] < known["auroc_high"]
 
 
+@pytest.mark.slow
 def test_paths_arrays_and_pillow_s_images_are_one_image(tmp_path: Path) -> None:
     one, pixels = detector(), noise(1, 23)[0]
     Image.fromarray(pixels).save(tmp_path / "a.png")
@@ -149,6 +151,7 @@ def test_a_method_without_reconstructions_has_no_heat_maps() -> None:
         detector("knn").heatmap(IMAGES)
 
 
+@pytest.mark.slow
 def test_a_heat_map_is_the_absolute_error() -> None:
     """Without smoothing it is |x - x_hat|, mean over channels; smoothing keeps its sum."""
     import torch
@@ -172,6 +175,7 @@ def test_methods_that_keep_objects_are_refused() -> None:
         fitted(data(), 1, {"method": "ocsvm"})
 
 
+@pytest.mark.slow
 def test_weights_of_another_net_are_one_clear_line(tmp_path: Path) -> None:
     spec = detector().content.spec.replace(backbone="unet")
     provenance = {**detector().content.provenance, "run_id": spec.run_id}
@@ -199,6 +203,7 @@ def test_scores_on_a_gpu(method: str) -> None:
     assert alone == pytest.approx(detector(method).score(IMAGES), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("caller", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")])
 def test_what_the_caller_has_set_of_torch_changes_no_score(caller) -> None:
     expected = detector().score(noise(5))

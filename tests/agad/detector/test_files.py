@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+@pytest.mark.slow
 def test_every_file_has_a_row_in_order_and_damaged_ones_a_reason(folder: Path) -> None:
     files, notes = files_at([folder])
     rows = list(scored(detector(), files, 0.0))
@@ -118,6 +119,7 @@ def test_paths_that_cannot_be_scored(make, message: str, tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_differences_from_the_training_images_are_noted(tmp_path: Path) -> None:
     Image.fromarray(noise(1, 4)[0]).save(tmp_path / "tiny.png")
     picture(1, "RGB", (40, 40)).save(tmp_path / "colour.png")

@@ -30,6 +30,7 @@ def written(folder: Path, method: str = "knn", made_by: dict[str, Any] | None = 
     return folder / "one.agad"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_detector_holds_images_of_noise_with_their_scores(mode: str, tmp_path: Path) -> None:
     one = detector("agad", mode)

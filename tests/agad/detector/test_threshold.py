@@ -72,6 +72,7 @@ def test_percentiles_count_normals_that_do_not_exceed() -> None:
     assert np.isnan(percentiles(np.arange(4.0), np.array([np.nan]))).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("true", [0.6, 0.9, 0.99])
 def test_the_interval_of_an_auroc_holds_its_level(true: float) -> None:
     """Two normal distributions with that AUROC; 40 normals and 25 anomalies."""

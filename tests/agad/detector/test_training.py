@@ -130,6 +130,7 @@ def test_held_out_normals_are_not_trained_on() -> None:
     assert len(split.normal) + 8 == data().train_counts[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bent", "changes"), [(1, {}), (3, {}), (100, {}), (10, {"gamma": 0.1}), (3, {"gamma": 0.05})])
 def test_few_labelled_anomalies_are_no_obstacle(bent: int, changes: dict[str, float], tmp_path: Path) -> None:
     """However many there are, the run's validation takes no more than there are."""
@@ -174,6 +175,7 @@ def test_the_default_threshold_is_one_that_the_normals_allow() -> None:
     assert detector().threshold(default_quantile(detector())).held_out == 8
 
 
+@pytest.mark.slow
 def test_test_normals_of_another_kind_are_said(tmp_path: Path) -> None:
     """The threshold of one kind of normals is exceeded by another kind; not where they are of one kind."""
     for part, first, mode in (("train", 0, "L"), ("test", 100, "L")):
@@ -197,6 +199,7 @@ def test_few_held_out_normals_accuse_nobody() -> None:
     assert "THE THRESHOLD DOES NOT HOLD" in broken_promise({**result, "n_held_out": 1000})
 
 
+@pytest.mark.slow
 def test_weights_of_other_images_are_refused(tmp_path: Path) -> None:
     from agad.detector.training import detector_of
     from agad.spec.run import RunOptions

@@ -42,6 +42,7 @@ def nearest_two(bank: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np
     return np.sort(distances, 1)[:, :2].sum(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 7, 256])
 def test_nearest_neighbours_of_vectors_by_numpy(batch: int, tmp_path: Path) -> None:
     """Scores of the test set in its own order, whatever the batches; AUROC by scikit-learn."""

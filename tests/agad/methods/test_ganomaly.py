@@ -195,6 +195,7 @@ def test_steps_are_those_of_its_authors():
                     torch.testing.assert_close(tensor, expected[inner], rtol=0, atol=1e-9, msg=f"{name}.{inner}")
 
 
+@pytest.mark.slow
 def test_each_pass_is_made_once():
     training = training_of(ganomaly())
     passes: list[str] = []
@@ -205,6 +206,7 @@ def test_each_pass_is_made_once():
     assert training.terms.keys() == {"loss_g", "loss_d", "adv", "con", "lat"}
 
 
+@pytest.mark.slow
 def test_the_discriminator_is_drawn_anew():
     training = training_of(ganomaly(d_reset_threshold=1e9))
     update(training)

@@ -163,6 +163,7 @@ def test_dcgan_weights_are_those_of_the_paper_s_predecessors():
     assert all(not norm.bias.any() for norm in net.batch_norms)
 
 
+@pytest.mark.slow
 def test_torch_weights_are_distributed_as_the_library_s():
     """Same bound and spread as torch's own initialisation, layer by layer."""
     net = generator(init="torch", backbone="unet")

@@ -30,6 +30,7 @@ def counted(depth: int, width: int, classes: int) -> int:
     return total + 2 * widths[-1] + widths[-1] * classes + classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "depth", "width"), [("wrn_10_1", 10, 1), ("wrn_10_4", 10, 4), ("wrn_16_8", 16, 8)])
 def test_parameters_are_those_of_the_published_layout(kind: str, depth: int, width: int) -> None:
     assert count_parameters(made(kind)) == counted(depth, width, 72)

@@ -76,6 +76,7 @@ def flat(lists: list[list[int]]) -> list[int]:
     return [item for part in lists for item in part]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", EVAL_PROTOCOLS)
 def test_every_image_is_scored_once_and_the_last_batch_is_kept(protocol: str):
     seen = [batch for batch in batches(protocol) if max(batch) < 200]
@@ -144,6 +145,7 @@ def test_batch_protocols_use_each_batch_s_own_statistics(protocol: str):
         np.testing.assert_allclose(scores[numbers(batch)], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_batch1_is_the_same_as_batches_of_one():
     net = build_generator(small(), 1, torch.Generator().manual_seed(0))
     data = made_up()

@@ -69,6 +69,7 @@ def test_too_few_training_images_are_one_line() -> None:
         next(overlap(few))
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_line_per_class(tmp_path: Path) -> None:
     out = tmp_path / "overlap.csv"
 

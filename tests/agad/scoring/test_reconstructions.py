@@ -69,11 +69,13 @@ def test_the_row_holds_images_and_their_reconstructions_by_the_final_weights(tmp
     assert x_hat.std() > 0
 
 
+@pytest.mark.slow
 def test_other_seeds_keep_none():
     values = train(small(**LEAN, seed=1), OPTIONS, data=made_up()).values
     assert set(RECONSTRUCTION_COLUMNS).isdisjoint(values)
 
 
+@pytest.mark.slow
 def test_they_are_read_where_they_are_asked_for(tmp_path: Path):
     record = train(small(**LEAN), OPTIONS, data=made_up())
     store = ResultStore(tmp_path)

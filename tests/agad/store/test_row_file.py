@@ -88,6 +88,7 @@ def test_a_file_of_several_rows_is_none_of_the_inbox(tmp_path: Path) -> None:
     assert store.damaged[0].reason == "2 rows in a file of one"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run:1", "s3:x", "100%", "hdfs:"])
 def test_a_results_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Relative and with a colon pyarrow would take it for an address."""

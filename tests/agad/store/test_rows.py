@@ -105,6 +105,7 @@ FAILED = {"status": "failed", "failure_kind": "oom"}
 FIRST, SECOND = {"auroc": 0.9, "finished_at": NOON}, {"auroc": 0.8, "finished_at": LATER}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("into", ["base", "inbox"])
 @pytest.mark.parametrize(("here", "there"), [(FAILED, FIRST), (FIRST, FAILED), (FIRST, SECOND), (SECOND, FIRST)])
 def test_merged_folders_have_one_answer_whichever_files_their_rows_are_in(
@@ -157,6 +158,7 @@ def test_tries_reads_a_file_once(store: ResultStore, monkeypatch: pytest.MonkeyP
     assert len(store.tries()) == 1
 
 
+@pytest.mark.slow
 def test_compaction_leaves_one_file_and_the_same_rows(store: ResultStore, tmp_path: Path) -> None:
     for seed in range(5):
         store.commit(record(spec(seed=seed), scores_eval=[seed]))
@@ -179,6 +181,7 @@ def test_many_base_files_are_merged(store: ResultStore, tmp_path: Path) -> None:
     assert len(contents(tmp_path)) < 20
 
 
+@pytest.mark.slow
 def test_compaction_streams(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups are written as they fill up, so that memory does not grow with the number of rows."""
     monkeypatch.setattr(store_module, "_COMPACT_BYTES", 1)
@@ -239,6 +242,7 @@ def test_a_damaged_file_never_breaks_reading(store: ResultStore, damage: str, pl
     assert [one.path for one in store.damaged] == [bad]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE])
 def test_a_file_that_cannot_be_opened_is_not_damaged(
     store: ResultStore, monkeypatch: pytest.MonkeyPatch, number: int
@@ -357,6 +361,7 @@ def test_a_reader_starts_again_when_a_compactor_moves_rows_under_it(
     assert list(store.inbox.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_rows_in_two_files_at_once_are_one_row(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compactor killed between its rename and its unlinks."""
     store.commit(record(auroc=0.5))
@@ -371,6 +376,7 @@ def test_rows_in_two_files_at_once_are_one_row(store: ResultStore, monkeypatch: 
     assert store.read().num_rows == 1
 
 
+@pytest.mark.slow
 def test_two_compactors_at_the_same_files(store: ResultStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second runs whole between the first one's reading and its rename."""
     for seed in range(3):

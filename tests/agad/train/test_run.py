@@ -321,6 +321,7 @@ def test_control_is_asked_before_each_update_and_each_batch_of_an_evaluation(bou
     assert {p.updates for p in boundaries} == {3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [None, True, "stop", Action])
 def test_a_control_that_returns_no_action_is_said(answer: object):
     """Such as one without a `return`: it would else mean a checkpoint before every update."""
@@ -439,6 +440,7 @@ def test_a_results_folder_that_is_gone_does_not_come_back(tmp_path: Path, name: 
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_stopping_without_a_checkpoint_folder_is_an_interruption_too():
     with pytest.raises(Interrupted):
         run(control=at(5, Action.STOP))
@@ -664,12 +666,14 @@ def test_curve_protocols_are_scored_at_each_point():
 # -- faults ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_exploding_run_ends_with_the_update_named(tmp_path: Path):
     with pytest.raises(NonFiniteLoss, match=r"became non-finite at update [12]$") as caught:
         run(small(lr=1e30), checkpoint_dir=str(tmp_path))
     assert caught.value.update in {1, 2}
 
 
+@pytest.mark.slow
 def test_weights_that_break_at_the_last_update_are_no_result():
     """The last loss was finite: only a look at the weights can tell."""
     with pytest.raises(NonFiniteLoss, match=r"a weight of the \w+ became non-finite at update 1"):

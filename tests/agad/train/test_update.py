@@ -107,6 +107,7 @@ def compare(net: torch.nn.Module, theirs: reference.Net) -> None:
             assert_near(parameter.grad, expected, name)
 
 
+@pytest.mark.slow
 def test_first_update_isadam_s_at_the_weights_before_either():
     """Adam's first step is lr * g / (|g| + eps), for G and for D from gradients at the same weights."""
     training = training_of(small())
@@ -212,6 +213,7 @@ def test_eq3_compares_the_anomaly_with_its_reconstruction():
     assert training.method.losses(out).terms["recip_adcon"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_shares_weight_both_losses():
     one, share = (training_of(small(anomaly_weight=weight)) for weight in ("one", "share"))
     update(one)
@@ -222,6 +224,7 @@ def test_shares_weight_both_losses():
     assert share.terms["loss_d"] < t["loss_d"]
 
 
+@pytest.mark.slow
 def test_the_largest_reciprocals_are_kept():
     training = training_of(small())
     seen: dict[str, list[float]] = {}
@@ -232,6 +235,7 @@ def test_the_largest_reciprocals_are_kept():
     assert training.method.recip_max == {name: max(values) for name, values in seen.items()}
 
 
+@pytest.mark.slow
 def test_real_only_moves_statistics_by_real_images_alone():
     """Without the passes over generated images the statistics after a step are those of G(x) and D(x)."""
     training = training_of(small(bn_update="real_only"))
@@ -249,6 +253,7 @@ def test_real_only_moves_statistics_by_real_images_alone():
 # -- the discriminator's reset -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_discriminator_is_drawn_anew_below_the_threshold_andadam_keeps_its_state():
     training = training_of(small(d_reset_threshold=1e9))
     first = training.method.discriminator.features[0].weight.detach().clone()
@@ -275,6 +280,7 @@ def test_a_threshold_of_zero_never_resets():
 # -- faults ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_non_finite_loss_names_the_update():
     training = training_of(small(updates=50))
     update(training)
@@ -285,6 +291,7 @@ def test_a_non_finite_loss_names_the_update():
     assert caught.value.update == 2
 
 
+@pytest.mark.slow
 def test_an_exploding_run_ends_by_itself():
     training = training_of(small(lr=1e30, updates=50))
     update(training)
@@ -312,6 +319,7 @@ def test_non_finite_weights_are_found(net: str):
 # -- pairing -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -356,6 +364,7 @@ def test_seeds_start_from_other_weights():
     assert not torch.equal(*weights)
 
 
+@pytest.mark.slow
 def test_global_generator_is_neither_read_nor_moved():
     """One state of it is all that is ever seen, whatever it is."""
     before = torch.get_rng_state()

@@ -124,6 +124,7 @@ def test_batches_of_another_size_or_more_orders_are_no_pair(name):
     assert found.settings[-1] == f"{name}=16"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eval_batch_size", "test_orders"])
 def test_beats_keeps_batches_of_different_sizes_and_orders_apart(name):
     """Their AUROCs in batches are no one mean."""

@@ -31,6 +31,7 @@ def test_boxes_compare_the_papers_shares_where_they_are_there(tmp_path):
     assert shares == {"digits": (0.05, 0.2), "mnist": (0.05, 0.1)}
 
 
+@pytest.mark.slow
 def test_boxes_compare_rows_that_are_alike_but_for_the_share(tmp_path):
     """Two updates without anomalies beside sixty with some: their boxes would be called those of two shares."""
     short, long = ({"gamma": 0.0, "updates": updates, "dataset": "digits", "curve": ()} for updates in (2, 60))
@@ -46,6 +47,7 @@ def test_boxes_compare_rows_that_are_alike_but_for_the_share(tmp_path):
     assert "Of several settings are shown: Digits (8x8), naive (updates 2)." in leakage_figure(cells).caption
 
 
+@pytest.mark.slow
 def test_curves_say_what_their_lines_differ_in_beside_the_generator(tmp_path):
     store = ResultStore(tmp_path)
     for backbone, updates in (("naive", 60), ("unet", 80)):
@@ -57,6 +59,7 @@ def test_curves_say_what_their_lines_differ_in_beside_the_generator(tmp_path):
     assert "by backbone. The lines also differ in updates (60, 80)." in drawing.caption
 
 
+@pytest.mark.slow
 def test_figures_say_in_words_what_they_show(demo):
     cells = read_all(demo)
     (drawing,) = curve_figures(cells, curves.read(demo, cells.runs["run_id"]))
@@ -81,6 +84,7 @@ def test_a_pruned_run_is_in_no_mean_of_learning_curves(tmp_path):
     assert line.get_ydata() == pytest.approx([90, 90, 90])
 
 
+@pytest.mark.slow
 def test_svgs_take_the_pages_colour_and_share_no_ids(demo):
     cells = read_all(demo)
     points = curves.read(demo, cells.runs["run_id"])
@@ -93,6 +97,7 @@ def test_svgs_take_the_pages_colour_and_share_no_ids(demo):
         assert "currentColor" in text
 
 
+@pytest.mark.slow
 def test_a_method_without_a_generator_has_no_generators_name(tmp_path):
     """Nearest neighbours beside the U-Net on one data set, and alone on another: their spec says naive all the same."""
     store = ResultStore(tmp_path)

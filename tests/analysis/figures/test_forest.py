@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
@@ -23,6 +24,7 @@ def test_a_forest_has_the_difference_of_each_seed_and_the_margin(tmp_path):
     assert "±1 points" in drawing.caption
 
 
+@pytest.mark.slow
 def test_a_choice_is_drawn_with_its_probability_of_being_better(tmp_path):
     both = [*specs(adversarial_context="on"), *specs(adversarial_context="off")]
     commit_all(ResultStore(tmp_path), both, lambda spec: 0.9 + 0.01 * (spec.adversarial_context == "on"))
@@ -39,6 +41,7 @@ def test_without_anything_to_compare_there_is_no_figure(tmp_path):
     assert profile_figure(cells) is None
 
 
+@pytest.mark.slow
 def test_a_profile_falls_from_all_runs_to_none_and_weighs_classes_alike(tmp_path):
     """Two classes at 60 and 80, the first with three seeds, the second with one: half of the weight each."""
     runs = [*specs((0,), seeds=(0, 1, 2)), *specs((1,), seeds=(0,))]

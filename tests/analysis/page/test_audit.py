@@ -63,6 +63,7 @@ def test_the_figure_shows_every_protocol_that_was_scored():
     assert "running statistics, 64: 57.0" in drawing.alt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{"worth": ()}, {"lines": AUDIT.lines[:1]}, {"facts": AUDIT.facts | {"spread": 0.0}}]
 )

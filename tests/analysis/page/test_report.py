@@ -95,6 +95,7 @@ def test_the_pages_files_are_installed_with_it():
     assert set(listed) == files == {"page.css", "page.html", "page.js"}
 
 
+@pytest.mark.slow
 def test_the_browser_runs_the_pages_own_script_and_no_other(report):
     """The policy names the digest of the script as it stands in the page; nothing is loaded from anywhere."""
     text = (report / "index.html").read_text()
@@ -122,6 +123,7 @@ def test_the_page_begins_with_the_claims_and_ends_with_coverage(paper_report):
     assert 'href="#table3"' not in text
 
 
+@pytest.mark.slow
 def test_a_page_alone_has_no_links_to_files(paper_report):
     text = paper_report.read_text()
     assert "tables/" not in text

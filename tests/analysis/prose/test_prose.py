@@ -30,6 +30,7 @@ def auroc(folder: str, name: str, **wanted: object) -> list[float]:
     return [100 * row[name] for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
+@pytest.mark.slow
 def test_means_gains_and_classes_are_those_of_the_rows(facts: Facts) -> None:
     first, shuffled = (auroc("unetpp", f"auroc_batch_{name}") for name in ("normals_first", "shuffled"))
 

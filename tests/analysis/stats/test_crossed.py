@@ -50,6 +50,7 @@ def test_few_classes_with_a_second_seed_give_no_interval():
     assert crossed.mean_interval(runs, shared=False).low is None
 
 
+@pytest.mark.slow
 @given(st.integers(2, 12), st.integers(2, 6), st.integers(0, 2**32 - 1), st.booleans())
 def test_shifting_or_scaling_all_runs_does_so_to_the_interval(classes, seeds, key, shared):
     rng = np.random.default_rng(key)
@@ -63,6 +64,7 @@ def test_shifting_or_scaling_all_runs_does_so_to_the_interval(classes, seeds, ke
         assert (other.low, other.high) == pytest.approx((5 + 3 * one.low, 5 + 3 * one.high))
 
 
+@pytest.mark.slow
 @given(st.integers(1, 12), st.integers(2, 6), st.integers(0, 2**32 - 1))
 def test_squares_of_seeds_and_rest_add_up(classes, seeds, key):
     """Without gaps: the two-way analysis of variance, by its textbook sums."""

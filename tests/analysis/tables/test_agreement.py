@@ -65,6 +65,7 @@ def test_rows_without_printed_classes_or_with_few_of_ours_have_none(tmp_path):
     assert agreement.agreement_table(read_all(tmp_path)) is None
 
 
+@pytest.mark.slow
 def test_rows_that_no_ordered_test_set_scored_count_as_none(tmp_path):
     """Of those it cannot be said that another protocol comes closer than an ordered test set."""
     store = ResultStore(tmp_path)

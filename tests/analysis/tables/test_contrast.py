@@ -51,6 +51,7 @@ def risen_with_context(spec):
     return 0.8 + 0.001 * (spec.normal_class + 1) * (spec.adversarial_context == "on")
 
 
+@pytest.mark.slow
 def test_a_mark_is_holms_wilcoxon_over_the_lines_of_one_choice(tmp_path):
     """Ten classes up have p = 2 / 2^10, the smaller of two, so twice that; six have 2 / 2^6."""
     store = ResultStore(tmp_path)
@@ -63,6 +64,7 @@ def test_a_mark_is_holms_wilcoxon_over_the_lines_of_one_choice(tmp_path):
     assert data["eval_p_holm"].round(3).tolist() == [0.004, 0.031]
 
 
+@pytest.mark.slow
 def test_a_family_has_its_planned_pairs_also_without_runs(tmp_path):
     """So that no mark goes again as a sweep goes on; pairs that will never meet are none."""
     wanted = {dataset: [] for dataset in ("mnist", "fashion_mnist")}
@@ -78,6 +80,7 @@ def test_a_family_has_its_planned_pairs_also_without_runs(tmp_path):
     assert first == pytest.approx([2 * 2 / 2**6] * 2)
 
 
+@pytest.mark.slow
 def test_lines_that_would_print_alike_say_what_tells_them_apart(tmp_path):
     """The same choice with two backbones on one data set; alone it says no more than the choice."""
     store = ResultStore(tmp_path)

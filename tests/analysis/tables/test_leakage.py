@@ -25,6 +25,7 @@ def test_of_several_orders_the_table_says_how_far_one_is_off(tmp_path):
     assert "in points: shuffled 1.58." in notes
 
 
+@pytest.mark.slow
 def test_leakage_table_by_hand(tmp_path):
     """Two classes, two seeds: last values averaged, the best of each curve, the gains of the same runs."""
     last = {"eval": 0.6, "eval_recal": 0.65, "batch_normals_first": 0.9}

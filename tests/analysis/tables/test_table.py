@@ -47,6 +47,7 @@ def averages_line(table, number=0):
 # -- words ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_table_begins_with_what_was_trained_and_what_the_numbers_are(tmp_path):
     """In plain words, no line longer than a screen; of the demo's digits also what they are not."""
     digits, mnist = specs((0,), (0,), dataset="digits"), specs((0,), (0,))
@@ -169,6 +170,7 @@ def test_csv_has_the_full_precision(tmp_path):
 # -- gaps ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gaps_stay_visible(tmp_path):
     runs = specs((0, 1, 2), seeds=range(2), dataset="digits")
     store = ResultStore(tmp_path)
@@ -187,6 +189,7 @@ def test_gaps_stay_visible(tmp_path):
     assert not table.complete
 
 
+@pytest.mark.slow
 def test_a_table_of_pruned_runs_says_that_its_means_are_too_high(tmp_path):
     """Those that are left have the better scores: they are no sample of seeds."""
     runs = specs(range(2), seeds=(0, 1))
@@ -199,6 +202,7 @@ def test_a_table_of_pruned_runs_says_that_its_means_are_too_high(tmp_path):
     assert f"{said} too high." in notes(cells, cells.summary)
 
 
+@pytest.mark.slow
 def test_a_failed_row_counts_as_failed_even_where_it_carries_a_number(tmp_path):
     """As one by an older agad may; today none is stored."""
     runs = specs((0, 1), seeds=(0,), dataset="digits")
@@ -368,6 +372,7 @@ def test_versions_of_libraries_that_differ_are_said(tmp_path):
         assert f"{version} (1 runs)" in said
 
 
+@pytest.mark.slow
 def test_a_torn_file_is_named_and_passed_over(tmp_path):
     runs = specs((0,))
     store = ResultStore(tmp_path)
@@ -519,6 +524,7 @@ def test_bad_input_is_one_clear_line_and_exit_status_2(tmp_path, prepare, messag
     assert message in line
 
 
+@pytest.mark.slow
 def test_rows_of_an_older_schema_are_read_and_what_they_lack_is_missing(tmp_path):
     """As written before there were tasks, methods, times and reconstructions."""
     store = ResultStore(tmp_path)

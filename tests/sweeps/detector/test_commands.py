@@ -83,6 +83,7 @@ def by_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_run_of_other_code_is_scored_by_todays_only_if_that_is_allowed(
     by_other_code: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_run_of_other_code_is_scored_by_todays_only_if_that_is_allowed(
     assert (known["code_digest"], known["trained_code_digest"]) == (code_digest(), "c0de" * 4)
 
 
+@pytest.mark.slow
 def test_an_auroc_that_is_not_the_row_s_makes_no_detector(
     by_other_code: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def test_its_plan_names_the_function_and_the_product(results: Path) -> None:
     assert [spec.lambda_con for spec in plan.specs] == [50.0, 5.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], [*ONE, *CHANGES]])
 @pytest.mark.parametrize("grid", ["backbones", "gone.py:backbones"])
 def test_status_finds_it_by_name(

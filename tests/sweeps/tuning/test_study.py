@@ -160,6 +160,7 @@ def _known(bench: Bench) -> dict[str, RunOutcome]:
     return rows.known
 
 
+@pytest.mark.slow
 def test_the_dashboard_reads_the_journal(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

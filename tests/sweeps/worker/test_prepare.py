@@ -39,6 +39,7 @@ def prepared(tmp_path: Path, plan: Plan, results: Path | None = None) -> list[st
     return prepare_here(plan, str(tmp_path), str(tmp_path / "cache"), download=False, results=results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["ok", "pruned", "failed"])
 def test_runs_of_changed_data_are_not_added_to_rows(status: str, tmp_path: Path) -> None:
     """A night's runs would share no table with what is there. A failed row does not count: it has no number."""
@@ -63,6 +64,7 @@ def _digest(tmp_path: Path) -> str:
     return open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache").digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "note"),
     [
@@ -82,6 +84,7 @@ def test_classes_with_other_numbers_for_names_are_said(names: tuple[str, ...], n
     assert not note or note in lines[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("validation", "copies"), [(0.0, 3), (0.1, 3), (0.1, 0)])
 def test_repeated_training_images_are_said_where_some_are_held_out(
     validation: float, copies: int, tmp_path: Path

@@ -45,6 +45,7 @@ def test_what_claims_report_is_progress(ends: list[tuple[int, bool]], deaths: in
     assert (counted.without_progress, counted.of_their_own) == (deaths, deaths)
 
 
+@pytest.mark.slow
 @given(st.lists(st.booleans(), max_size=12))
 def test_an_attempt_that_left_a_checkpoint_is_progress_though_it_never_reported_it(wrote: list[bool]) -> None:
     """A claim is rewritten every few seconds: a worker that dies before has reported nothing of its checkpoint."""

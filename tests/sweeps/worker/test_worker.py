@@ -73,6 +73,7 @@ def held(folder: Path) -> list[str]:
     return [run_id for run_id, generations in board.generations().items() if board.is_held(run_id, generations[-1])]
 
 
+@pytest.mark.slow
 def test_it_works_until_nothing_is_left(start: Callable[..., Worker], tmp_path: Path) -> None:
     assert start(lambda *_: None).work() == EXIT_NOTHING_LEFT
     assert rows(tmp_path) == dict.fromkeys(range(4), ("ok", None))
@@ -129,6 +130,7 @@ ENVIRONMENT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ENVIRONMENT, ids=lambda error: type(error).__name__)
 def test_a_fault_of_the_environment_ends_the_worker_and_writes_no_row(
     start: Callable[..., Worker], tmp_path: Path, error: Exception

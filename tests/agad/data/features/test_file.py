@@ -110,6 +110,7 @@ def _bytes() -> bytes:
 WHOLE = _bytes()
 
 
+@pytest.mark.slow
 @example(place=WHOLE.rindex(b"PK\1\2") + 8, value=1, kept=0)  # a password
 @example(place=WHOLE.rindex(b"PK\1\2") + 10, value=1, kept=0)  # another compression
 @given(place=st.integers(0, len(WHOLE) - 1), value=st.integers(0, 255), kept=st.integers(0, len(WHOLE)))

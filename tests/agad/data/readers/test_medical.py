@@ -21,6 +21,7 @@ from tests.helpers.raw_data import (
 SPLIT = [name for name, archive in ARCHIVES.items() if archive.test_parts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", SPLIT)
 def test_the_archives_with_a_split(dataset, places):
     unpack(dataset, places["data_root"] / dataset)

@@ -38,6 +38,7 @@ def test_pixel_auroc_is_that_of_all_pixels(cases) -> None:
     assert counted(maps, masks).pixel_auroc() == pytest.approx(roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_region_overlap_is_the_mean_over_regions_up_to_the_limit(cases) -> None:
     """The definition, threshold by threshold."""
     maps, masks = cases

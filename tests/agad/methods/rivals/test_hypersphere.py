@@ -51,6 +51,7 @@ def test_the_autoencoders_losses_by_hand() -> None:
     assert method_of(small_spec("deep_sad"), 1).pretraining_loss(x, x_hat).item() == (5 + 9) / 8
 
 
+@pytest.mark.slow
 def test_the_radius_is_a_quantile_of_each_batch_once_the_first_epochs_are_over() -> None:
     training = training_of(small_spec("deep_svdd", updates=WARM_UP + 2))
     per_epoch = len(made_up().train_images) // 4 // training.spec.batch_size

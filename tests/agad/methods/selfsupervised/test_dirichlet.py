@@ -56,6 +56,7 @@ def test_a_net_that_is_sure_or_always_says_the_same_gives_numbers() -> None:
         assert (alpha > 0).all()
 
 
+@pytest.mark.slow
 @given(st.floats(1e-3, 1e4))
 def test_inverse_of_digamma(x: float) -> None:
     y = torch.tensor(float(special.digamma(x)), dtype=torch.float64)

@@ -74,6 +74,7 @@ def test_the_scores_by_hand_in_float64() -> None:
     torch.testing.assert_close(method.scores(x, fitted, torch.arange(6)), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_a_net_that_hardly_tells_images_apart_still_ranks_them_in_float32() -> None:
     """Their own sum would be 1e9 and more for each image, and all float32 numbers of it equal."""

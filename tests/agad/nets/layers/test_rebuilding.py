@@ -105,6 +105,7 @@ def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.Monke
     assert all(torch.equal(one, other) for one, other in zip(*states, strict=True))
 
 
+@pytest.mark.slow
 def test_a_concatenation_is_not_saved_and_is_rebuilt_from_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[weakref.ref[Tensor]] = []
 
@@ -122,6 +123,7 @@ def test_a_concatenation_is_not_saved_and_is_rebuilt_from_its_parts(monkeypatch:
     assert len(made) == 20
 
 
+@pytest.mark.slow
 def test_an_activation_that_two_operations_saved_is_rebuilt_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuilding, "SAVED_AT_MOST", ALWAYS)
     made, normalise = [], batchnorm._normalise

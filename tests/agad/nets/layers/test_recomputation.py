@@ -77,6 +77,7 @@ def test_two_trainings_at_once_have_the_same_bits(monkeypatch: pytest.MonkeyPatc
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
 
+@pytest.mark.slow
 def test_the_pass_is_made_twice_and_moves_statistics_once() -> None:
     net, calls = net_of("unetpp"), []
     times_made(net, calls)
@@ -90,6 +91,7 @@ def test_the_pass_is_made_twice_and_moves_statistics_once() -> None:
     assert {norm.mode for norm in net.batch_norms} == {BNMode.RUNNING}
 
 
+@pytest.mark.slow
 def test_its_backward_pass_can_be_repeated() -> None:
     net = net_of("unet")
     with bn_mode(net, BNMode.UPDATE):
@@ -100,6 +102,7 @@ def test_its_backward_pass_can_be_repeated() -> None:
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
+@pytest.mark.slow
 def test_running_statistics_that_have_moved_since_do_no_harm() -> None:
     """Frozen batch norm: its pass is saved, for the statistics that it used are gone."""
     grads = []

@@ -47,6 +47,7 @@ def is_table_1(spec):
     return spec.dataset == "mnist" and spec.backbone == "naive" and spec.gamma == 0
 
 
+@pytest.mark.slow
 def test_table_5_has_four_lines_per_data_set_and_no_gap_where_nothing_can_be_frozen(paper_cells):
     (sheet,) = paper_sheets(our_table(paper_cells, "table5"))
     assert [line[:4] for line in sheet.lines[::2]] == [
@@ -78,6 +79,7 @@ def test_borrowed_columns_of_table_2_stand_marked_beside_ours(tmp_path):
     assert (line["diff"], line["verdict"], line["n"]) == ("−49.9", "below", "30/30")
 
 
+@pytest.mark.slow
 def test_other_settings_have_a_sheet_of_their_own_without_a_verdict(tmp_path):
     runs = [*specs(), *specs(updates=200)]
     commit_all(ResultStore(tmp_path), runs, drawn)
@@ -88,6 +90,7 @@ def test_other_settings_have_a_sheet_of_their_own_without_a_verdict(tmp_path):
     assert sheet.lines[-1][-3].replace(".", "").isdigit()
 
 
+@pytest.mark.slow
 def test_runs_of_a_default_of_before_have_a_table_of_their_own_beside_those_of_now(tmp_path):
     """None is dropped for the other, and those alone are in no second place."""
     now = specs(range(10), (0, 1))
@@ -110,6 +113,7 @@ def test_of_runs_trained_alike_those_with_more_seeds_stand_for_the_row(tmp_path)
     assert found.summary["avg"].tolist() == [pytest.approx(0.9)]
 
 
+@pytest.mark.slow
 def test_coverage_counts_against_the_paper(paper_cells):
     tables = {name: our_tables(paper_cells, name) for name in paper.TABLES if name != "table8"}
     lines = {line[0]: line[1:] for line in coverage(tables).lines}
@@ -133,6 +137,7 @@ def test_gains_are_over_the_same_runs(tmp_path):
     assert float(line[5]) > 0.5
 
 
+@pytest.mark.slow
 def test_planned_pairs_without_runs_are_in_the_family_of_a_gain(tmp_path):
     """Two tests of ten classes, whether the second has runs yet or not: 2 * 2 / 2^10."""
     pairs = [

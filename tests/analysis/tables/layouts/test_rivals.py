@@ -30,6 +30,7 @@ def results(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_table_1_has_a_line_for_each_method_run_here(results):
     (table,) = our_tables(read_all(results), "table1")
     (sheet,) = paper_sheets(table)
@@ -82,6 +83,7 @@ def test_a_method_that_the_paper_prints_stands_below_its_printed_line(results):
     assert list(sheet.data["method"])[3:5] == ["GeoTrans (geo72)", "GeoTrans (rot4)"]
 
 
+@pytest.mark.slow
 def test_table_2_has_printed_columns_and_columns_run_here(results):
     (table,) = our_tables(read_all(results), "table2")
     (sheet,) = paper_sheets(table)
@@ -113,6 +115,7 @@ def test_a_rival_of_a_data_set_that_agad_was_not_run_on_is_in_the_report(results
     assert "45.0" in others
 
 
+@pytest.mark.slow
 def test_a_method_that_knows_one_class_at_a_time_is_no_rival_of_rows_that_know_all(results):
     cells = read_all(results)
     assert {rival.name for rival in rivals(cells, "table2") if rival.gamma} == {"logistic regression"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
 from analysis.tables.layouts.verdicts import verdict_table
@@ -11,6 +13,7 @@ from analysis.tables.table import cells_table
 from tests.helpers.analysis_rows import commit_all, nearly, specs
 
 
+@pytest.mark.slow
 def test_a_row_below_the_papers_in_eval_may_be_inside_where_the_test_set_is_ordered(tmp_path):
     """U-Net on CIFAR-10, the paper's 98.3: 80 in eval, 98.3 with normals first, one seed's number class by class."""
     runs = specs(dataset="cifar10", backbone="unet", gamma=0.03)
@@ -29,6 +32,7 @@ def test_a_row_below_the_papers_in_eval_may_be_inside_where_the_test_set_is_orde
     assert [made.name for made in cells_table(cells).sheets] == ["averages", "classes-0-9", "verdicts"]
 
 
+@pytest.mark.slow
 def test_rows_of_other_settings_and_rows_of_one_protocol_have_none(tmp_path):
     scored = {"auroc_batch_normals_first": 0.9}
     commit_all(ResultStore(tmp_path / "other"), specs(updates=7), lambda spec: 0.8, scored)

@@ -41,6 +41,7 @@ def test_a_folder_that_slurm_could_not_use_is_refused(folder):
     assert "--dir must be an absolute path" in answer.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["install"], ["start"], ["stop"], ["restart"], ["slurmd", "stop"], ["wipe"]])
 def test_whoever_is_not_root_is_told_so_in_one_line(words):
     answer = call("--dir", "/nonexistent/agad", *words, as_nobody=True)

@@ -250,6 +250,7 @@ def test_a_results_folder_that_slurm_would_read_otherwise_is_one_line(
     assert not asked.exists()
 
 
+@pytest.mark.slow
 @given(comment=st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20), grid=st.text())
 def test_no_value_makes_a_line_of_the_script(comment: str, grid: str) -> None:
     """Whatever an option's value and a grid's name are, they are refused, or the script has the lines that it had."""
