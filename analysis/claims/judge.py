@@ -18,6 +18,7 @@ from ..paper import numbers as paper
 from ..paper.match import find_match
 from ..stats.crossed import spread
 from ..stats.paired import WILCOXON_FROM
+from ..tables.footnotes import joined, made_with_other
 from ..tables.leakage import ORDERED, PROTOCOLS, column
 from .claim import Beats, Claim, Gains, Orders, Place
 from .evidence import Evidence, Group, key_of
@@ -165,7 +166,9 @@ def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
             if (effect := _gain(group, other, name, test)) is not None
         }
         if effects:
-            yield place, _settings(values, (test.name, *test.fields)), effects
+            made = made_with_other(joined(other.runs, group.runs))
+            beside = (f"pairs made with other {', '.join(made)}",) if made else ()
+            yield place, (*_settings(values, (test.name, *test.fields)), *beside), effects
 
 
 def _columns(measure: str) -> dict[str, str]:

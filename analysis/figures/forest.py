@@ -80,9 +80,10 @@ def choice_forest(cells: Cells) -> Drawing | None:
             found = contrast.contrast(cells, pair, column(protocol))
             if found is None:
                 continue
-            a, b = (cells.runs[cells.runs["row"] == row] for row in (pair.baseline, pair.variant))
-            both = a.merge(b, on=[*CELL, "seed"], suffixes=("_a", "_b"))
+            both = contrast.joined_runs(cells, pair)
+            both = both[~both["run_id_b"].isin(contrast.apart(pair, both))]
             gain = both.assign(gain=both[f"{column(protocol)}_b"] - both[f"{column(protocol)}_a"])
+            a, b = (cells.runs[cells.runs["run_id"].isin(both[f"run_id_{half}"])] for half in "ab")
             compared = stats.paired(a, b, column(protocol), CELL, shared=cells.shared[pair.variant])
             low, high = (None if end is None else 100 * end for end in (found.interval.low, found.interval.high))
             line = _Line(

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 
 from ..cells import Cells
 from ..tables import formats, leakage
+from ..tables.footnotes import classes_text
 from .drawing import (
     COLOURS,
     FAINT,
@@ -56,7 +57,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
         lows = []
         for panel, index in zip(axes, rows, strict=False):
             lows.append(_leakage_panel(panel, cells, index, protocols))
-            panel.set_title(row_title(cells, index))
+            panel.set_title(row_title(cells, index) + _of_classes(cells, index, rows))
         first = axes[0]  # what is set of it is set of all panels: they share their axes
         low = 5 * math.floor((min(lows) - 1) / 5)
         first.set_ylim(low, 101)
@@ -83,6 +84,12 @@ def leakage_figure(cells: Cells) -> Drawing | None:
         alt=_leakage_alt(cells, rows, protocols),
         figure=figure,
     )
+
+
+def _of_classes(cells: Cells, index: int, rows: Sequence[int]) -> str:
+    """Of a row beside such of more or fewer classes, how many it has: their means cannot be compared."""
+    counts = {row: classes_text(cells, row) for row in rows}
+    return f", classes: {counts[index]}" if len(set(counts.values())) > 1 else ""
 
 
 def _name_lines(panel: Axes, cells: Cells, index: int, last: str, x: float) -> None:
@@ -124,7 +131,8 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
     average = None if formats.is_missing(average) else float(average)
     if average is not None:
         panel.plot(len(columns) + np.array([-0.25, 0.25]), [average, average], color=PAPER_COLOUR, linewidth=2.2)
-    say_on_hover(drawn, _hover(f"{full_title(cells, index)}, mean over classes", protocols, means, average))
+    count = classes_text(cells, index)
+    say_on_hover(drawn, _hover(f"{full_title(cells, index)}, mean, classes: {count}", protocols, means, average))
     panel.plot([0, len(columns)], [50, 50], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     return float(np.nanmin([of_class.min().min(), *printed.values(), 50]))
 
@@ -160,5 +168,5 @@ def _leakage_alt(cells: Cells, rows: Sequence[int], protocols: Sequence[str]) ->
             f"{leakage.LABELS[p]} {formats.auroc(summary['avg' + leakage.column(p).removeprefix('auroc')].iloc[index])}"
             for p in protocols
         )
-        parts.append(f"{full_title(cells, index)}: {', '.join(values)}")
+        parts.append(f"{full_title(cells, index)}{_of_classes(cells, index, rows)}: {', '.join(values)}")
     return "Mean AUROC in percent by protocol. " + "; ".join(parts) + "."

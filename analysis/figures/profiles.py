@@ -65,7 +65,10 @@ def profile_figure(cells: Cells) -> Drawing | None:
 
 
 def _panels(cells: Cells) -> dict[tuple[str, float], dict[str, int]]:
-    """(data set, share of anomalies) -> name -> row, the best first, of all whose classes are all there."""
+    """(data set, share of anomalies) -> name -> row, the best first, of all whose classes are all there.
+
+    Of rows over other classes those with the most: curves over other classes cannot be compared.
+    """
     summary = cells.summary
     found: dict[tuple[str, float], dict[str, int]] = {}
     for index, values in enumerate(cells.rows):
@@ -74,7 +77,12 @@ def _panels(cells: Cells) -> dict[tuple[str, float], dict[str, int]]:
             rival = of.get(name := detector_name(values))
             if rival is None or summary["ok"].iloc[index] > summary["ok"].iloc[rival]:
                 of[name] = index
-    best = {key: sorted(of.items(), key=lambda one: -summary["avg"].iloc[one[1]]) for key, of in found.items()}
+    wanted = {row: frozenset(classes) for row, classes in cells.runs.groupby("row")["class"]}
+    best = {}
+    for key, of in found.items():
+        most = max((wanted[row] for row in of.values()), key=len)
+        alike = [(name, row) for name, row in of.items() if wanted[row] == most]
+        best[key] = sorted(alike, key=lambda one: -summary["avg"].iloc[one[1]])
     several = [(key, dict(of[:_MOST])) for key, of in best.items() if len(of) > 1]
     return dict(several[:MOST_PANELS])
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agad.spec.checks import unused
 from agad.spec.fields import LEADING_FIELDS, former_values, json_defaults
 
 from .. import stats
 from ..cells import Cells
-from ..paper.numbers import BASELINES
+from ..paper.numbers import BASELINES, ORDER_FIELDS
+from ..summary import aligned_runs
 from . import formats
+from .footnotes import joined, made_with_other
 from .formats import GAP
 from .keys import heading, key_text, key_texts
 from .leakage import LABELS, column, scored
@@ -83,6 +86,36 @@ def _of_baseline(cells: Cells, pair: Pair, alike: Sequence[Pair]) -> str:
     return f" with {texts}" if texts else ""
 
 
+ALONE = ("eval", "eval_recal", "batch1")
+"""Protocols under which a score depends on no other test image, so on none of ORDER_FIELDS."""
+
+_SAME_WEIGHTS = 1e-3
+"""AUROC; up to which two scorings of the same weights were seen to differ, by rounding alone, by far less."""
+
+
+def joined_runs(cells: Cells, pair: Pair) -> pd.DataFrame:
+    """The runs that both rows of a pair have (see footnotes.joined); _a are the baseline's."""
+    a, b = (cells.ok[cells.ok["row"] == row] for row in (pair.baseline, pair.variant))
+    return joined(a, b)
+
+
+def apart(pair: Pair, runs: pd.DataFrame) -> frozenset[str]:
+    """Run_ids of the variant, of runs that are scored otherwise and turn out to be trained otherwise too.
+
+    Other code or another machine makes other weights of the same spec. What they gain is not what the field changes:
+    it can change no score that depends on its own image alone.
+
+    Args:
+        pair: which.
+        runs: see joined_runs.
+    """
+    found = pd.Series(data=False, index=runs.index)
+    if pair.field in ORDER_FIELDS:
+        for name in map(column, ALONE):
+            found |= (runs[f"{name}_a"] - runs[f"{name}_b"]).abs() > _SAME_WEIGHTS
+    return frozenset(runs.loc[found, "run_id_b"])
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """What a variant gains over its baseline under one protocol, class by class and seed by seed.
@@ -103,7 +136,10 @@ class Contrast:
 def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
     """The gain of a pair in one column of AUROCs; None where no class and seed has both."""
     runs = cells.aligned(value)
-    gains = stats.trimmed(runs[pair.variant] - runs[pair.baseline])
+    moved = runs[pair.variant] - runs[pair.baseline]
+    if pair.field in ORDER_FIELDS and (gone := apart(pair, joined_runs(cells, pair))):
+        moved[_marked(cells, gone)[pair.variant]] = np.nan
+    gains = stats.trimmed(moved)
     if gains is None:
         return None
     of_class = np.nanmean(gains, axis=1)
@@ -112,6 +148,12 @@ def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
     by_seeds = over_seeds.low is not None or over_classes is None
     found = over_seeds if by_seeds or over_classes is None else over_classes
     return Contrast(found, "seeds" if by_seeds else "classes", stats.wilcoxon(of_class), len(gains))
+
+
+def _marked(cells: Cells, run_ids: Collection[str]) -> dict[int, NDArray[np.bool_]]:
+    """Row -> where these runs are, by cell and seed as in Cells.aligned."""
+    marks = cells.runs.assign(marked=cells.runs["run_id"].isin(run_ids).astype(float))
+    return {row: values == 1 for row, values in aligned_runs(marks, "marked").items()}
 
 
 def contrast_table(cells: Cells) -> Sheet | None:
@@ -128,22 +170,23 @@ def contrast_table(cells: Cells) -> Sheet | None:
         key, there = key_texts(LEADING_FIELDS, values), [gain for gain in gains.values() if gain]
         p_values = {protocol: corrected.get((pair, protocol)) for protocol in protocols}
         over = "/".join(dict.fromkeys(gain.over for gain in there))
+        made = ", ".join(made_with_other(joined_runs(cells, pair)))
         texts = (_text(gain, p_values[protocol]) for protocol, gain in gains.items())
-        lines.append((*key, what, *texts, over, str(max(gain.classes for gain in there))))
+        lines.append((*key, what, *texts, over, str(max(gain.classes for gain in there)), made))
         record: dict[str, Any] = dict(zip(LEADING_FIELDS, key, strict=True)) | {"field": pair.field, "contrast": what}
         for protocol, gain in gains.items():
             ends = (gain.interval.estimate, gain.interval.low, gain.interval.high) if gain else (None,) * 3
             names = (protocol, f"{protocol}_low", f"{protocol}_high", f"{protocol}_p_holm")
             record |= dict(zip(names, (*ends, p_values[protocol]), strict=True))
-        data.append(record | {"over": over, "classes": max(gain.classes for gain in there)})
+        data.append(record | {"over": over, "classes": max(gain.classes for gain in there), "made_with_other": made})
     if not lines:
         return None
     labels = (LABELS[protocol] for protocol in protocols)
     return Sheet(
         name="contrast",
-        caption="What one choice changes, all else being the same: points of AUROC by evaluation protocol",
-        columns=(*map(heading, LEADING_FIELDS), "choice", *labels, "95% over", "classes"),
-        kinds=(KEY, KEY, KEY) + (OURS,) * len(protocols) + (NOTE, OURS),
+        caption="What one choice changes, all other settings being the same: points of AUROC by evaluation protocol",
+        columns=(*map(heading, LEADING_FIELDS), "choice", *labels, "95% over", "classes", "made with other"),
+        kinds=(KEY, KEY, KEY) + (OURS,) * len(protocols) + (NOTE, OURS, NOTE),
         lines=tuple(lines),
         notes=(
             "Last update, paired by class and seed; in brackets the 95% interval: over fresh seeds where both have two "
@@ -151,12 +194,28 @@ def contrast_table(cells: Cells) -> Sheet | None:
             "classes and says nothing of other seeds. *: p < .05, Wilcoxon over the classes as they are, corrected "
             "(Holm) for the lines of the same choice under the same protocol; of one seed it says nothing of others "
             "either.",
+            "made with other: what the two runs of some pairs were made with besides, to which a gain may be due too.",
+            *_notes_apart(cells),
         ),
         data=pd.DataFrame(data),
     )
 
 
 _Found = list[tuple[Pair, dict[str, Contrast | None]]]
+
+
+def _notes_apart(cells: Cells) -> Iterator[str]:
+    """How many pairs of runs are left out for their weights, by what they compare."""
+    counts: Counter[str] = Counter()
+    for pair in _wanted(cells):
+        if pair.field in ORDER_FIELDS:
+            counts[heading(pair.field)] += len(apart(pair, joined_runs(cells, pair)))
+    for name, count in counts.items():
+        if count:
+            yield (
+                f"{name}: {count} pairs of runs are left out. It changes no score that depends on its own image alone; "
+                "theirs differ, so they are of two trainings."
+            )
 
 
 def _wanted(cells: Cells) -> list[Pair]:

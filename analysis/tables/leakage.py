@@ -20,7 +20,7 @@ from .. import stats
 from ..cells import Cells
 from ..summary import HEADLINE, class_averages, runs_of_cells
 from . import formats
-from .footnotes import curve_points
+from .footnotes import CLASSES_LEGEND, classes_text, curve_points, different_classes
 from .formats import GAP
 from .keys import fewest_fields, heading, key_texts
 from .sheet import KEY, OURS, PAPER, Sheet
@@ -133,16 +133,18 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         paper_text = GAP if formats.is_missing(printed) else f"{printed:.1f}"
         gain_texts = _texts(gain.mean if gain else None)
         order_texts = (*_texts(order.over_classes if order else None), _up(order), _p(order))
-        lines.append((*key, *texts, *gain_texts, *order_texts, paper_text))
+        counts = (classes_text(cells, index), f"{summary['ok'].iloc[index]}/{summary['wanted'].iloc[index]}")
+        lines.append((*key, *texts, *gain_texts, *order_texts, paper_text, *counts))
         record: dict[str, Any] = dict(zip(fields, key, strict=True))
+        record |= dict(zip(("classes", "n"), counts, strict=True))
         record |= {f"last_{protocol}": value for protocol, value in zip(protocols, last, strict=True)}
         record |= {f"best_{protocol}": value for protocol, value in zip(protocols, chosen, strict=True)}
         data.append(record | _record("gain", gain) | _record("order", order) | {"paper_avg": printed})
     return Sheet(
         name="leakage",
         caption="The same weights under every evaluation protocol: AUROC in %, last update / best update",
-        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), *_GAIN_COLUMNS, "paper"),
-        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + len(_GAIN_COLUMNS)) + (PAPER,),
+        columns=(*map(heading, fields), *(LABELS[p] for p in protocols), *_GAIN_COLUMNS, "paper", "classes", "n"),
+        kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + len(_GAIN_COLUMNS)) + (PAPER, OURS, OURS),
         lines=tuple(lines),
         notes=(
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
@@ -156,6 +158,8 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "statistics, so what the order alone is worth, with its interval over classes (t), as if these were a "
             "sample of classes; up: classes in which it is worth something, of all, which takes them as they are; p: "
             "of as many up as down (sign test).",
+            f"paper: its mean over the same classes. {CLASSES_LEGEND} n: runs that are ok of those wanted.",
+            *different_classes(cells, cells.ok, compared),
         ),
         data=pd.DataFrame(data),
     )

@@ -17,13 +17,11 @@ from ..cells import Cells, read
 from ..load import Rows
 from ..summary import CELL
 from . import formats
-from .footnotes import PROVENANCE, tuned_sentence
+from .footnotes import MADE, differ, pairs_notes, tuned_sentence
 from .keys import fewest_fields, heading, key_text
 from .sheet import KEY, OURS, Sheet
 
 _SCORES = {"AUROC": "auroc", "recal": "auroc_eval_recal", "seen": "seen", "unseen": "unseen"}
-_MADE = {name: words for name, words in PROVENANCE.items() if name not in ("git_clean", "together")}
-"""Columns that a tuned run should share with its default one: what may move a number beside the values."""
 
 
 def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
@@ -37,7 +35,7 @@ def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
     pairs = None if defaults is None else _pairs(store, tuning, defaults)
     if defaults is None or pairs is None:
         return None
-    apart = pd.concat([_differ(pairs, column) for column in DIGEST_COLUMNS], axis=1).any(axis=1)
+    apart = pd.concat([differ(pairs, column) for column in DIGEST_COLUMNS], axis=1).any(axis=1)
     whole, pairs = len(pairs), pairs[~apart]
     fields = fewest_fields(defaults)
     lines, data = [], []
@@ -77,12 +75,6 @@ def _notes_of_seen(data: list[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def _differ(pairs: pd.DataFrame, column: str) -> pd.Series[bool]:
-    """Whether the two runs of a pair have other values in a column, where both are known."""
-    default, tuned = (pairs[f"{column}_{half}"] for half in "ab")
-    return default.notna() & tuned.notna() & (default != tuned)
-
-
 def _notes_of_pairs(pairs: pd.DataFrame, whole: int) -> Iterator[str]:
     """What a gain may be due to beside the values."""
     if len(pairs) < whole:
@@ -90,9 +82,7 @@ def _notes_of_pairs(pairs: pd.DataFrame, whole: int) -> Iterator[str]:
             f"Of {whole} pairs {whole - len(pairs)} are left out: their default and their tuned run are of different "
             "data, and cannot be compared."
         )
-    counts = {words: int(_differ(pairs, column).sum()) for column, words in _MADE.items()}
-    if made := ", ".join(f"{words} ({count})" for words, count in counts.items() if count):
-        yield f"Pairs whose default and tuned run were made with a different one: {made} of {len(pairs)}."
+    yield from pairs_notes(pairs)
 
 
 def _defaults(store: Rows, tuning: Tuned) -> Cells | None:
@@ -109,7 +99,7 @@ def _defaults(store: Rows, tuning: Tuned) -> Cells | None:
 
 def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     """A line per pair of runs that are both ok: columns of _SCORES with _a (default) and _b (tuned)."""
-    columns = ["run_id", "auroc", "auroc_eval_recal", *DIGEST_COLUMNS, *_MADE]
+    columns = ["run_id", "auroc", "auroc_eval_recal", *DIGEST_COLUMNS, *MADE]
     rows = store.read(["status", *columns], run_ids=set(tuning.default_runs)).to_pandas()
     tuned = rows.loc[rows["status"] == "ok", columns].add_suffix("_b")
     links = pd.DataFrame(tuning.default_runs.items(), columns=["run_id_b", "run_id_a"])

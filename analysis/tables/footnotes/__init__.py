@@ -19,19 +19,30 @@ from ...summary import HEADLINE, STATUSES
 from ...table_rows import ONE_KNOWN, mixed_defaults
 from .. import formats
 from ..formats import RANGE
+from .classes import CLASSES_LEGEND, classes_text, different_classes
 from .data import data_notes, of_datasets
+from .pairs import MADE, PAIR, differ, joined, made_with_other, pairs_notes
 from .provenance import PROVENANCE, provenance
 
 __all__ = [
+    "CLASSES_LEGEND",
+    "MADE",
+    "PAIR",
     "PROVENANCE",
     "cautions",
     "class_legend",
+    "classes_text",
     "coverage",
     "curve_points",
     "data_notes",
+    "differ",
+    "different_classes",
+    "joined",
     "legend",
+    "made_with_other",
     "notes",
     "opening",
+    "pairs_notes",
     "tuned_sentence",
     "tunings",
 ]
@@ -86,7 +97,7 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         yield "known one: mean and SD over all pairs of a normal class and the one anomaly class that is known."
     if (summary["classes"] < summary["classes_wanted"]).any():
         yield "*: classes without a run are left out of this mean; it is not compared."
-    yield from _other_classes(cells)
+    yield from different_classes(cells, cells.runs, range(len(cells.rows)), fewest=2)  # of one the range is printed
     sources = sorted(set(summary.loc[summary["paper_avg"].notna(), "paper_table"]))
     if len(sources) > 1:
         tables = " and ".join(name.replace("table", "Table ") for name in sources)
@@ -108,21 +119,6 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     yield from data_notes(cells)
     if settings := sorted({text for text in summary["paper_differences"] if text}):
         yield f"(in brackets): the paper's number for orientation only, not compared: here {'; or '.join(settings)}."
-
-
-def _other_classes(cells: Cells) -> Iterator[str]:
-    """Where rows of one data set are means over other classes, so that one is no better than the other by them."""
-    wanted: dict[str, list[frozenset[int]]] = {}
-    for row, classes in cells.runs.groupby("row")["class"].unique().items():
-        if len(classes) > 1:  # of a single class the range is printed, and not a mean
-            wanted.setdefault(cells.rows[int(str(row))]["dataset"], []).append(frozenset(map(int, classes)))
-    for dataset, of in wanted.items():
-        if len(set(of)) > 1:
-            counts = " or ".join(map(str, sorted(map(len, dict.fromkeys(of)))))
-            yield (
-                f"{datasets.title(dataset)}: rows are means over different classes ({counts} of them), which cannot be "
-                "compared with each other."
-            )
 
 
 def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:

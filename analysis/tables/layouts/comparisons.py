@@ -13,6 +13,7 @@ from ... import stats
 from ...cells import Cells
 from ...paper.numbers import BASELINES, PaperRow
 from .. import formats
+from ..footnotes import CLASSES_LEGEND, classes_text, different_classes, joined, pairs_notes
 from ..formats import GAMMA, GAP
 from ..keys import heading, key_texts
 from ..sheet import KEY, OURS, Sheet
@@ -35,7 +36,7 @@ def paired(ours: OurTable) -> Sheet | None:
     if name is None:
         return None
     baseline = BASELINES[name]
-    found = []
+    found, pairs = [], []
     for base in ours.cells.matches:
         if base is None or base.row.fields[name] != baseline:
             continue
@@ -46,12 +47,15 @@ def paired(ours: OurTable) -> Sheet | None:
                 runs = _runs_of(ours, other.row)
                 result = stats.paired(a, runs, shared=any(ours.cells.shared))
                 found.append((other.row, result))
+                pairs.append(joined(*(of[of["status"] == "ok"] for of in (a, runs))))
     if not any(result for _, result in found):
         return None
-    return _paired_sheet(ours, name, found)
+    return _paired_sheet(ours, name, found, pd.concat(pairs))
 
 
-def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, stats.PairedComparison | None]]) -> Sheet:
+def _paired_sheet(
+    ours: OurTable, name: str, found: Sequence[tuple[PaperRow, stats.PairedComparison | None]], pairs: pd.DataFrame
+) -> Sheet:
     corrected = stats.holm_of([None if result is None else result.p_value for _, result in found])
     lines, data = [], []
     for (row, result), p_value in zip(found, corrected, strict=True):
@@ -98,6 +102,7 @@ def _paired_sheet(ours: OurTable, name: str, found: Sequence[tuple[PaperRow, sta
             f"bootstrap of seeds, Agarwal et al. 2021) from {stats.BOOTSTRAP_FROM} seeds on, or "
             f"{stats.BOOTSTRAP_FROM_SHARED} that all classes share; none where every pair falls "
             "the same way. p: Wilcoxon over classes, Holm-corrected within this table; none below six classes.",
+            *pairs_notes(pairs),
         ),
         data=pd.DataFrame(data),
     )
@@ -120,12 +125,14 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
         seeds = sorted({len(runs) for runs in of_class})
         key = key_texts(cells.fields, values)
         counts = formats.RANGE.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
-        lines.append((*key, *_interval(mean), *_interval(iqm), counts))
+        classes = classes_text(cells, index)
+        lines.append((*key, *_interval(mean), *_interval(iqm), classes, counts))
         data.append(
             {
                 **dict(zip(cells.fields, key, strict=True)),
                 **{f"mean_{end}": getattr(mean, end) for end in ("estimate", "low", "high")},
                 **{f"iqm_{end}": getattr(iqm, end) for end in ("estimate", "low", "high")},
+                "classes": classes,
                 "seeds": seeds[0],
             }
         )
@@ -134,13 +141,14 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
     return Sheet(
         name=name,
         caption=f"{title}: mean and interquartile mean over all runs, with 95% intervals over fresh seeds",
-        columns=(*map(heading, cells.fields), "mean", "95% over seeds", "IQM", "95% over seeds", "seeds"),
-        kinds=(KEY,) * len(cells.fields) + (OURS,) * 5,
+        columns=(*map(heading, cells.fields), "mean", "95% over seeds", "IQM", "95% over seeds", "classes", "seeds"),
+        kinds=(KEY,) * len(cells.fields) + (OURS,) * 6,
         lines=tuple(lines),
         notes=(
             "mean: interval over fresh seeds from runs crossed by class and seed (docs/statistics.md). "
             f"IQM: bootstrap of runs within classes, given from {stats.BOOTSTRAP_FROM} seeds on; with fewer it "
-            "would not.",
+            f"would not. {CLASSES_LEGEND}",
+            *different_classes(cells, cells.ok, groups),
         ),
         data=pd.DataFrame(data),
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...cells import Cells
 from .. import formats
+from ..footnotes import CLASSES_LEGEND, classes_text
 from ..formats import GAP, KEY, OURS, PAPER
 from ..keys import fewest_fields, heading, key_texts
 from ..leakage import LABELS, column, scored
@@ -29,8 +30,9 @@ def verdict_table(cells: Cells) -> Sheet | None:
     for index in compared.index[compared["verdict"].notna()]:
         key = key_texts(fields, cells.rows[index])
         texts = [_text(of["difference"].iloc[index], of["verdict"].iloc[index]) for of in found.values()]
-        lines.append((*key, f"{compared['paper_avg'].iloc[index]:.1f}", *texts))
-        record: dict[str, Any] = dict(zip(fields, key, strict=True))
+        classes = classes_text(cells, index)
+        lines.append((*key, f"{compared['paper_avg'].iloc[index]:.1f}", *texts, classes))
+        record: dict[str, Any] = dict(zip(fields, key, strict=True)) | {"classes": classes}
         record["paper_avg"] = compared["paper_avg"].iloc[index]
         for protocol, of in found.items():
             names = ("difference", "half_width", "p_value", "verdict")
@@ -41,14 +43,15 @@ def verdict_table(cells: Cells) -> Sheet | None:
     return Sheet(
         name="verdicts",
         caption="Ours minus the paper's under every evaluation protocol: points of AUROC, and the verdict",
-        columns=(*map(heading, fields), "paper", *(LABELS[protocol] for protocol in protocols)),
-        kinds=(KEY,) * len(fields) + (PAPER,) + (OURS,) * len(protocols),
+        columns=(*map(heading, fields), "paper", *(LABELS[protocol] for protocol in protocols), "classes"),
+        kinds=(KEY,) * len(fields) + (PAPER,) + (OURS,) * (len(protocols) + 1),
         lines=tuple(lines),
         notes=(
             f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (one "
             "seed, or a class is missing): from the 95% interval over seeds, the paper's rounding included, corrected "
             "(Holm) for the rows of the same table under the same protocol. The paper does not say under which "
             "protocol its numbers stand; under by class and normals first the test set is ordered by label.",
+            f"paper: its mean over the same classes. {CLASSES_LEGEND}",
         ),
         data=pd.DataFrame(data),
     )

@@ -18,6 +18,7 @@ from analysis.claims.evidence import Group, key_of
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
 from analysis.claims.table import CSV_BEGINS, claims_table, findings, n_text
 from analysis.summary import AUROC_COLUMNS, CELL
+from analysis.tables.footnotes import MADE
 from tests.conftest import ROOT
 from tests.helpers.analysis_rows import ok_row, specs
 
@@ -35,7 +36,7 @@ def group(gains: dict[str, float], context: str, seeds: int = 1, classes: int = 
     values = {**json_defaults(), "dataset": "cifar10", "backbone": "unet", "adversarial_context": context}
     rng = np.random.default_rng(len(context))
     cells = [(c, seed) for c in range(classes) for seed in range(seeds)]
-    runs = pd.DataFrame(cells, columns=["class", "seed"]).assign(known=-1)
+    runs = pd.DataFrame(cells, columns=["class", "seed"]).assign(known=-1, **dict.fromkeys(MADE, "alike"))
     for name in AUROC_COLUMNS:
         runs[name] = 0.5 + gains.get(name, gains.get("", 0.0)) + noise * rng.normal(size=len(runs))
     places = stats.numbered(runs, CELL)
@@ -95,6 +96,15 @@ def test_a_protocol_that_was_scored_on_a_part_of_the_classes_decides_nothing(eva
 def test_without_the_other_variant_nothing_is_tested():
     assert result_of(CONTEXT, group({"": 0.1}, "on")) == NOT_TESTED
     assert judge(CONTEXT, {})[0].result == NOT_TESTED
+
+
+def test_pairs_that_were_made_with_other_code_are_said():
+    """Their gain may be due to that too."""
+    on, off = group({"": 0.1}, "on"), group({}, "off")
+    apart = replace(off, runs=off.runs.assign(code_digest="other"))
+
+    assert judged(CONTEXT, on, apart)[0].settings[-1] == "pairs made with other code"
+    assert not [text for text in judged(CONTEXT, on, off)[0].settings if "made with" in text]
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

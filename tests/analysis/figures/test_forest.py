@@ -53,3 +53,12 @@ def test_a_profile_falls_from_all_runs_to_none_and_weighs_classes_alike(tmp_path
     x, y = naive.get_data()
     shares = [y[np.searchsorted(x, at, side="right") - 1] for at in (59, 70, 81)]
     assert np.allclose(shares, [1.0, 0.5, 0.0])
+
+
+def test_profiles_of_other_classes_are_not_drawn_against_each_other(tmp_path):
+    """Of three detectors one has two classes only."""
+    whole = [run for backbone in ("naive", "unet") for run in specs(range(4), backbone=backbone)]
+    commit_all(ResultStore(tmp_path), [*whole, *specs(range(2), backbone="unetpp")], drawn)
+    drawing = profile_figure(read_all(tmp_path))
+
+    assert {text.get_text() for text in drawing.figure.axes[0].get_legend().get_texts()} == {"U-Net", "naive"}

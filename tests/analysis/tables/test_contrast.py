@@ -10,6 +10,7 @@ import pytest
 from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
+from analysis.figures.forest import choice_forest
 from analysis.tables import contrast, formats
 from tests.helpers.analysis_rows import commit_all, nearly, ok_row, specs
 
@@ -168,3 +169,41 @@ def test_batches_of_another_size_are_a_difference_of_their_own(tmp_path):
 
     assert "eval_batch_size" in cells.fields
     assert contrast.contrast_table(cells) is None
+
+
+def scored_twice(store, eval_of_two):
+    """Two classes scored in batches of 256 and of 16, which has nothing to do with eval."""
+    for spec in specs((0, 1), seeds=(0,)):
+        store.commit(ok_row(spec, 0.5, auroc_eval_recal=None, auroc_batch_shuffled=0.5))
+        batches = {"auroc_batch_shuffled": 0.6 + 0.1 * spec.normal_class, "code_digest": "e" * 64}
+        eval_ = eval_of_two[spec.normal_class]
+        store.commit(ok_row(spec.replace(eval_batch_size=16), eval_, auroc_eval_recal=None, **batches))
+
+
+def test_another_batch_size_is_credited_with_nothing_that_it_cannot_change(tmp_path):
+    """Of class 1 eval differs by 20 points: those are other weights, and the pair is left out under every protocol."""
+    scored_twice(ResultStore(tmp_path), (0.5, 0.3))
+    cells = read_all(tmp_path)
+    sheet = contrast.contrast_table(cells)
+    (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
+
+    assert (line["eval"], line["shuffled"], line["classes"]) == ("0.0", "+10.0", "1")
+    assert "eval_batch_size: 1 pairs of runs are left out." in " ".join(sheet.notes)
+    assert "shuffled: MNIST, .00: eval_batch_size 16 over 256 +10.0" in choice_forest(cells).alt
+
+
+def test_where_all_weights_are_others_nothing_is_left(tmp_path):
+    scored_twice(ResultStore(tmp_path), (0.7, 0.3))
+    cells = read_all(tmp_path)
+    assert contrast.contrast_table(cells) is None
+    assert choice_forest(cells) is None
+
+
+def test_pairs_made_with_other_code_are_marked(tmp_path):
+    store = ResultStore(tmp_path)
+    for context, code in (("on", "c"), ("off", "e")):
+        commit_all(store, specs((0, 1), seeds=(0,), adversarial_context=context), nearly(0.8), {"code_digest": code})
+    sheet = contrast.contrast_table(read_all(tmp_path))
+    (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
+
+    assert line["made with other"] == sheet.data["made_with_other"].item() == "code"

@@ -10,7 +10,7 @@ from analysis import curves
 from analysis.cells import read, read_all
 from analysis.figures.leakage import leakage_figure
 from analysis.tables.leakage import leakage_table
-from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
+from tests.helpers.analysis_rows import commit_all, drawn, nearly, ok_row, specs
 
 
 def test_of_several_orders_the_table_says_how_far_one_is_off(tmp_path):
@@ -64,6 +64,26 @@ def test_leakage_shows_no_panel_without_a_run(tmp_path):
     commit_all(ResultStore(tmp_path), there, drawn)
     drawing = leakage_figure(read(tmp_path, Plan("table1", (), (), (*there, *missing))))
     assert [panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison] == ["MNIST, naive"]
+
+
+def test_means_over_other_classes_are_told_apart(tmp_path):
+    """One class beside three beside a sweep that is not over: the table, its numbers and the figure say how many."""
+    ends = {"auroc_batch_normals_first": 0.9}
+    done = [*specs((0,), seeds=(0,)), *specs(range(3), seeds=(0,), backbone="unet")]
+    going_on = specs(range(3), seeds=(0,), backbone="unetpp")
+    commit_all(ResultStore(tmp_path), [*done, *going_on[:2]], nearly(0.8), ends)
+    Plan("mine", (), (), (*done, *going_on), "code").save(tmp_path)
+    cells = read_all(tmp_path)
+    sheet = leakage_table(cells, curves.read(tmp_path, cells.runs["run_id"]))
+    drawing = leakage_figure(cells)
+
+    found = [(line[-2], line[-1]) for line in sheet.lines]
+    assert found == list(zip(sheet.data["classes"], sheet.data["n"], strict=True))
+    assert found == [("1", "1/1"), ("3", "3/3"), ("2/3", "2/3")]
+    assert "MNIST: rows are means over different classes (1, 2 or 3 of them)" in " ".join(sheet.notes)
+    titles = [panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison]
+    assert [title.rpartition("classes: ")[2] for title in titles] == ["1", "3", "2/3"]
+    assert "naive, classes: 1:" in drawing.alt
 
 
 def test_without_other_protocols_there_is_no_leakage_table(tmp_path):
