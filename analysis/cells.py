@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agad import files
 from agad.errors import AnalysisError, EmptyResultsError
 from agad.plan.plan import Plan, load_plans, plan_files
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.spec.run import ORDER_PROTOCOLS, RunSpec
+from agad.store.folder import ResultsFolder
 from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS, DataKey
 
 from . import stats, table_rows
@@ -64,6 +66,7 @@ class Cells:
         tunings: the studies that found values of some runs.
         planned: whether a plan says which runs are wanted; else those that have rows.
         unplanned: rows with a test score that lie beside plans, none of which has their run.
+        set_aside: files that compaction has found damaged, and moved out of the way.
         margin: within which a mean counts as the paper's, in percentage points.
     """
 
@@ -79,6 +82,7 @@ class Cells:
     differing: Mapping[str, float] = field(default_factory=dict)
     planned: bool = True
     unplanned: int = 0
+    set_aside: int = 0
 
     @cached_property
     def ok(self) -> pd.DataFrame:
@@ -209,7 +213,9 @@ def with_store(cells: Cells, store: Rows) -> Cells:
     """Cells with what the reading of their rows showed of the files, and of other rows of their runs."""
     run_ids = set(cells.runs["run_id"])
     differing = {run_id: apart for run_id, apart in store.differing.items() if run_id in run_ids}
-    return replace(cells, damaged=damaged_files(store), unchecked=len(store.unchecked), differing=differing)
+    gone = sum(len(files.names(ResultsFolder(path).set_aside)) for path in store.paths)
+    cells = replace(cells, damaged=damaged_files(store), set_aside=gone)
+    return replace(cells, unchecked=len(store.unchecked), differing=differing)
 
 
 def _specs_of_rows(paths: Sequence[Path]) -> list[RunSpec]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,13 +35,14 @@ def publish(results: Sequence[Path], plans: Sequence[Path], out: Path) -> int:
     """Write the plans as one, and the rows of its runs, to `out`; returns the number of rows.
 
     Several plans become one that is named after `out`. AnalysisError, one line, where there is no row, where a
-    run has rows in two results folders, and where `out` holds other rows.
+    run has rows in two results folders, and where `out` holds other rows, or more.
     """
     plan = joined([Plan.load(path) for path in plans], out.name)
     rows = _rows(results, plan)
     folder = ResultsFolder(out)
     file = plans[0].name if len(plans) == 1 else folder.plan(plan.name).name
     _check_free(folder, file)
+    _check_kept(folder, rows["run_id"].to_pylist())
     folder.base.mkdir(parents=True, exist_ok=True)
     folder.plans.mkdir(exist_ok=True)
     files.replace_atomically(folder.base / _ROWS, lambda path: row_file.write(path, [rows], rows.column_names))
@@ -104,6 +105,16 @@ def _check_free(folder: ResultsFolder, plan: str) -> None:
         )
 
 
+def _check_kept(folder: ResultsFolder, run_ids: Collection[str]) -> None:
+    """Raise AnalysisError where a finished run that was published before would be lost."""
+    before = ResultStore(folder.path).read(["run_id", "status"]).to_pylist()
+    if lost := {row["run_id"] for row in before if row["status"] == "ok"}.difference(run_ids):
+        raise AnalysisError(
+            f"{len(lost)} runs in {folder.path} are not among these rows, and would be lost (the first is "
+            f"{min(lost)}): publish all of them, or take that folder away first"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: 0, or 2 with one line that says what is wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or " ").splitlines()[0])
@@ -111,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plan", type=console.path, required=True, nargs="+")
     parser.add_argument("--out", type=console.path, required=True)
     options = parser.parse_args(arguments)
-    return console.run(lambda: _publish(options))
+    return console.run(lambda: _publish(options), about=options.out)
 
 
 def _publish(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 import struct
 import zlib
 from collections import deque
@@ -47,6 +48,8 @@ _DAMAGE = (
 )
 
 
+_NO_FILE = "a pipe, a socket or a device, and no file"
+
 _SEQUENCES = frozenset({"AVIF", "GIF", "PNG", "TIFF", "WEBP"})
 """Formats that may hold several images. Of MPO, a camera's JPEG, the others are views of the first."""
 
@@ -58,40 +61,68 @@ class Seen:
     Attributes:
         low: least level of those of 16 bits, of 0 to 65535.
         high: their greatest level; less than `low`: there was none of 16 bits.
+        deep: number of images of 16 bits.
+        dim: how many of them lie within so few levels that at most _DIM of 256 are left of each.
         several: number of files that hold several images, of which the first was taken.
     """
 
     low: int = 65535
     high: int = 0
+    deep: int = 0
+    dim: int = 0
     several: int = 0
 
     def levels(self, values: NDArray[np.uint16]) -> None:
         """Take the levels of an image of 16 bits into account."""
         if values.size:
-            self.low, self.high = min(self.low, int(values.min())), max(self.high, int(values.max()))
+            self._take(int(values.min()), int(values.max()))
 
     def upper_levels(self, pixels: Pixels) -> None:
         """The same of an image of which the upper 8 bits are left."""
         if pixels.size:
-            self.low, self.high = min(self.low, int(pixels.min()) << 8), max(self.high, int(pixels.max()) << 8 | 255)
+            self._take(int(pixels.min()) << 8, int(pixels.max()) << 8 | 255)
+
+    def _take(self, low: int, high: int) -> None:
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        self.deep += 1
+        self.dim += _left(low, high) <= _DIM
 
     def add(self, other: Seen) -> None:
         """Take in what was seen of other images."""
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.deep += other.deep
+        self.dim += other.dim
         self.several += other.several
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence where images are left out, and where at most half of 256 grey levels are left of 16 bits."""
+        """A sentence where images are left out, and where few of 256 grey levels are left of 16 bits.
+
+        All images of 16 bits together keep at most half of the levels, or some of them next to none: one bright pixel
+        in one image says nothing of the others.
+        """
         notes = []
         if self.several:
             notes.append(f"{self.several} files hold several images (frames or pages): of each the first alone is used")
-        left = (self.high >> 8) - (self.low >> 8) + 1
-        if self.low <= self.high and left <= 128:
+        if self.deep and (left := _left(self.low, self.high)) <= _HALF:
             used = f"{self.low} to {self.high} of 0 to 65535"
             notes.append(
                 f"images of 16 bits use the levels {used}; their upper 8 bits are taken, which leaves {left} of 256"
             )
+        elif self.dim:
+            notes.append(
+                f"{self.dim} of {self.deep} images of 16 bits use few of their levels; their upper 8 bits are taken, "
+                f"which leaves at most {_DIM} of 256 in each of these"
+            )
         return tuple(notes)
+
+
+_HALF, _DIM = 128, 32
+"""Levels of 256 up to which there is a note: of all images of 16 bits together, and of one of them."""
+
+
+def _left(low: int, high: int) -> int:
+    """How many of 256 levels are left of those from low to high, of 0 to 65535."""
+    return (high >> 8) - (low >> 8) + 1
 
 
 def decode(path: str, name: str, seen: Seen | None = None) -> Pixels | Damaged:
@@ -102,6 +133,8 @@ def decode(path: str, name: str, seen: Seen | None = None) -> Pixels | Damaged:
     at fault.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a Path for each of 84,000 files takes its time
+            return Damaged(name, _NO_FILE)  # reading a pipe would wait for a writer, for ever
         with Image.open(path, formats=_formats()) as image:
             is_deep = any(";16" in str(tile[3]) for tile in image.tile)
             image.load()
@@ -157,6 +190,8 @@ def _holds_several(image: Image.Image) -> bool:
 
 def is_grey(path: Path | str) -> bool:
     """Whether a file is stored as a grey image, by its header alone; a damaged file counts as grey."""
+    if not Path(path).is_file():
+        return True
     try:
         with Image.open(path, formats=_formats()) as image:
             return image.mode in _GREY_MODES or image.mode.startswith("I;16")

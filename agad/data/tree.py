@@ -125,7 +125,9 @@ class Tree:
                     yield from self._walk(Path(entry.path))
                 continue
             stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - see _file
-            if suffix.lower() in SUFFIXES:
+            if not _is_file(entry):
+                self.others["pipe, socket or device"] += 1
+            elif suffix.lower() in SUFFIXES:
                 images[entry.name] = (stem, entry)
             else:
                 self.others[suffix.lower() or "nameless"] += 1
@@ -157,6 +159,14 @@ class Tree:
         # No Path per file, for speed: every opening lists the tree, and the retinal images are 84,000 files.
         name = entry.path[len(self._prefix) :].replace(os.sep, "/")
         return ImageFile(entry.path, Stamp.of(name, entry.path, status))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it can be read as a file: reading a pipe waits for a writer."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return True  # its reading says what is wrong
 
 
 def _listed(suffixes: Counter[str]) -> str:

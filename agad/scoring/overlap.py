@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=console.path, metavar="DIR", help="prepared data")
     parser.add_argument("--out", type=console.path, required=True, metavar="FILE", help="a CSV file")
     options = parser.parse_args(arguments)
-    return console.run(lambda: _write(options))
+    return console.run(lambda: _write(options), about=options.out)
 
 
 def _write(options: argparse.Namespace) -> int:

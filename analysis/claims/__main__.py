@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the numbers here too, as CSV")
     parser.add_argument("--short", action="store_true", help="only what rows decide, and how much they do not")
     options = parser.parse_args(arguments)
-    return console.run(lambda: _print(options))
+    return console.run(lambda: _print(options), about=options.out)
 
 
 def _print(options: argparse.Namespace) -> int:

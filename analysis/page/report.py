@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     stats.add_margin(parser)
     options = parser.parse_args(arguments)
-    return console.run(lambda: _write(options))
+    return console.run(lambda: _write(options), about=options.out)
 
 
 def _write(options: argparse.Namespace) -> int:

@@ -221,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="FILE", type=console.path, help="write the Markdown here too")
     stats.add_margin(parser)
     options = parser.parse_args(arguments)
-    return console.run(lambda: _print(options))
+    return console.run(lambda: _print(options), about=options.out)
 
 
 def _print(options: argparse.Namespace) -> int:

@@ -33,7 +33,7 @@ _NUMBERS, _NUMBERS_BEGIN = "audit.json", b'{\n "sentence": '
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     options = _parser().parse_args(arguments)
-    return console.run(lambda: _audit(options), TITLE)
+    return console.run(lambda: _audit(options), TITLE, about=options.out)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -254,7 +254,7 @@ def _results(detector: Detector, row: dict[str, Any]) -> list[str]:
     if promise := broken_promise(known):
         lines.append(promise)
     if row.get("images_leaked"):
-        lines.append(f"{row['images_leaked']} test images are training images too: the result is too good by that")
+        lines.append(f"{row['images_leaked']} test images are training images too: the result is not of new images")
     return lines
 
 

@@ -144,11 +144,19 @@ def check_same(there: StudySettings, wanted: StudySettings) -> None:
         raise AgadError(f"study {name} is for {', '.join(there.objectives)}; take another --study for other objectives")
     if [spec.run_id for spec in there.specs] != [spec.run_id for spec in wanted.specs]:
         raise AgadError(
-            f"study {name} is about other runs ({there.title}); now it would be {wanted.title}: take another --study"
+            f"study {name} is about other runs ({there.title}); now it would be {wanted.title}"
+            f"{_apart(there, wanted)}: take another --study"
         )
     if there.database != wanted.database:
         where = "in a database: give it by --storage" if there.database else "in its journal: leave --storage out"
         raise AgadError(f"study {name} is stored {where}")
+
+
+def _apart(there: StudySettings, wanted: StudySettings) -> str:
+    """The fields of whose values a study and what it would be now have others, after a comma."""
+    runs = [[spec.to_dict() for spec in of.specs] for of in (there, wanted)]
+    names = [name for name in runs[0][0] if {str(one[name]) for one in runs[0]} != {str(one[name]) for one in runs[1]}]
+    return f", with other values of {', '.join(names)}" if names else ""
 
 
 def _joined(axes: Sequence[Axis]) -> str:

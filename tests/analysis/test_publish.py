@@ -11,6 +11,7 @@ from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
 from analysis.publish import PRIVATE_COLUMNS, main
+from tests.helpers.analysis_rows import ok_row
 from tests.helpers.rows import record, spec
 
 SPECS = (spec(seed=0), spec(seed=1))
@@ -133,3 +134,19 @@ def test_rows_that_contradict_each_other_or_are_torn_are_not_published(
     assert not (tmp_path / "out").exists()
     file.unlink()
     assert publish(folder, plan, tmp_path / "out") == 0
+
+
+def test_what_was_published_before_is_not_lost(
+    results: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same plan's rows, of which one is gone since."""
+    folder, plan = results
+    assert publish(folder, plan, tmp_path / "out") == 0
+    fewer = ResultStore(tmp_path / "fewer")
+    fewer.commit(ok_row(SPECS[0], 0.5))
+
+    assert publish(fewer.path, plan, tmp_path / "out") == 2
+    assert f"{len(SPECS) - 1} runs in {tmp_path / 'out'} are not among these rows, and would be lost" in (
+        capsys.readouterr().err
+    )
+    assert ResultStore(tmp_path / "out").read(["run_id"]).num_rows == len(SPECS)

@@ -166,6 +166,9 @@ def _files(cells: Cells) -> Iterator[str]:
     if cells.unplanned:
         what = "1 row is of a run" if cells.unplanned == 1 else f"{cells.unplanned} rows are of runs"
         yield f"Not shown: {what} that no plan in its folder has; put the plan into its plans/."
+    if cells.set_aside:
+        lie = "1 damaged file lies" if cells.set_aside == 1 else f"{cells.set_aside} damaged files lie"
+        yield f"{lie} in set_aside/ of the results folder: rows in it that were not whole are not shown."
     yield from (f"Not readable and passed over: {damaged}." for damaged in cells.damaged)
 
 

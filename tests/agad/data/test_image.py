@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import zlib
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from agad.data.image import Seen, decode, fit
+from agad.data.image import Seen, decode, fit, is_grey
 from agad.errors import DataError
 from tests.helpers.raw_data import (
     picture,
@@ -204,3 +205,27 @@ def _png(path, kind: int, samples: bytes) -> None:
     head = struct.pack(">IIBBBBB", 2, 1, 16, kind, 0, 0, 0)
     parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" + samples)) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+
+
+def test_one_bright_pixel_in_one_image_hides_no_others(tmp_path):
+    """Three images of 12 bits in 16, of which a fourth has both ends of the range."""
+    seen = Seen()
+    for number in range(4):
+        levels = np.full((4, 4), 2000, np.uint16) + 50 * number
+        if number == 3:
+            levels[0, :2] = 0, 65535
+        Image.fromarray(levels).save(tmp_path / f"{number}.png")
+        decode(str(tmp_path / f"{number}.png"), "a", seen)
+
+    assert seen.notes() == (
+        "3 of 4 images of 16 bits use few of their levels; their upper 8 bits are taken, which leaves at most 32 of "
+        "256 in each of these",
+    )
+
+
+def test_a_pipe_with_an_images_suffix_is_no_image(tmp_path):
+    """Reading it would wait for ever for somebody to write."""
+    os.mkfifo(tmp_path / "a.png")
+
+    assert "a pipe" in decode(str(tmp_path / "a.png"), "a").reason
+    assert is_grey(tmp_path / "a.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +167,15 @@ def test_what_files_hold_beside_their_first_image_is_noted(tmp_path: Path) -> No
         "1 files hold several images",
         f"images of 16 bits use the levels {8 * int(noise(1).min())} to {8 * int(noise(1).max())} of 0 to 65535",
     ]
+
+
+def test_a_pipe_among_images_is_passed_over_with_a_note(folder: Path) -> None:
+    """Named itself, it is a damaged file."""
+    before, _ = files_at([folder])
+    os.mkfifo(folder / "pipe.png")
+    files, notes = files_at([folder])
+
+    assert files == before
+    assert "1 pipe, socket or device" in " ".join(notes)
+    (row,) = scored(detector(), files_at([folder / "pipe.png"])[0], 0.5)
+    assert (row.verdict, row.reason) == (DAMAGED, "a pipe, a socket or a device, and no file")

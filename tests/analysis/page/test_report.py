@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import hashlib
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from html.parser import HTMLParser
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -444,3 +446,15 @@ def test_a_page_of_somebody_else_s_is_not_written_over(out, demo, tmp_path, caps
     assert main(["--results", str(demo), "--out", str(tmp_path / out)]) == 2
     assert "what is there is none of this command's" in capsys.readouterr().err
     assert page.read_text() == "my own page"
+
+
+def test_a_full_disk_is_named(demo, tmp_path, capsys, monkeypatch):
+    """The system names no file where writing has failed."""
+
+    def full(*_args, **_named):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+
+    assert main(["--results", str(demo), "--out", str(tmp_path / "out")]) == 2
+    assert f"error: {tmp_path / 'out'}: No space left on device (" in capsys.readouterr().err

@@ -385,6 +385,19 @@ def test_a_torn_file_is_named_and_passed_over(tmp_path):
     assert any(note.startswith(f"Not readable and passed over: {whole.name}") for note in table.notes)
 
 
+def test_what_compaction_has_set_aside_is_still_said(tmp_path):
+    """The file that held the rows is gone from where it was, and the table has a gap."""
+    runs = specs((0,))
+    store = ResultStore(tmp_path)
+    store.commit(ok_row(runs[0], drawn(runs[0])))
+    store.folder.make(store.folder.base)
+    (store.base / "foreign.parquet").write_bytes(b"PAR1 and nothing else")
+    ResultStore(tmp_path).compact()
+
+    assert not (store.base / "foreign.parquet").exists()
+    assert any("1 damaged file lies in set_aside/" in note for note in plan_table(tmp_path, view(runs)).notes)
+
+
 # -- output --------------------------------------------------------------------------------------------------------
 
 

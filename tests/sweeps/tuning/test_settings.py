@@ -56,7 +56,7 @@ def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: 
 
     with pytest.raises(AgadError, match=r"searches lambda_adv=0.1:10:log, .*now it would be lambda_adv=0.5:10"):
         settings_of(ranges=("lambda_adv=0.5:10",)).save(StudyFolder(tmp_path))
-    with pytest.raises(AgadError, match="is about other runs"):
+    with pytest.raises(AgadError, match=r"is about other runs .*, with other values of updates: take"):
         settings_of(cells(updates=5)).save(StudyFolder(tmp_path))
     assert settings_of(title="said otherwise").save(StudyFolder(tmp_path)) == settings_of()
 
