@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.helpers.narrow import narrow_nets
+
 # One thread per process: two processes of two threads on two cores were seen to run ten times slower than one.
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_variable] = "1"
@@ -73,3 +75,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are written as usual, but not flushed to the disk."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nets of an eighth of their channels: for tests of bits, of order or of bookkeeping, which no width changes."""
+    narrow_nets(monkeypatch)

@@ -42,6 +42,7 @@ def gradients(net: BatchNormNet, x: Tensor, precision: torch.dtype, mode: BNMode
     return [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [ALWAYS, NEVER], ids=["all kinds", "concatenations"])
 @pytest.mark.parametrize("precision", [torch.float64, torch.float32, torch.bfloat16])
@@ -53,6 +54,7 @@ def test_gradients_and_statistics_have_the_bits_of_torch_s_own_way(
     same_bits(lambda: net_of(backbone), images(), precision, BNMode.UPDATE, monkeypatch)
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("upsampling", ["transpose", "bilinear"])
 @pytest.mark.parametrize("norm", ["batch", "none"])
@@ -90,6 +92,7 @@ def same_bits(build: Any, x: Tensor, precision: torch.dtype, mode: BNMode, monke
     assert all(torch.equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", ["shared", "advprop", "freeze", "advprop_freeze"])
 def test_a_training_has_the_same_bits(batch_norm: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ def times_made(net: BatchNormNet, calls: list[str]) -> None:
     net.register_forward_pre_hook(lambda *_: calls.append("made"))
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
@@ -68,6 +69,7 @@ def test_a_training_has_the_same_bits(fields: dict[str, Any], monkeypatch: pytes
     assert all(torch.equal(one, other) for one, other in zip(saved, repeated, strict=True))
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 def test_two_trainings_at_once_have_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     results = []
