@@ -28,6 +28,8 @@ from agad.train.update import update
 from tests.helpers.capture import Played, Sources
 from tests.helpers.science import CPU, made_up, small, training_of
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 LANE = Lane(CPU)
 FULL = 7
 """Full batches of 4 of made_up()'s 31 test images."""

@@ -26,10 +26,19 @@ from agad.train.optimisers.adam import Adam
 from agad.train.run import Action, Interrupted, Progress, train
 from agad.train.state import Training
 from tests.helpers.capture import Played
+from tests.helpers.narrow import narrow_nets
 from tests.helpers.science import made_up, small
 
 SPECS = [small(seed=0, updates=3), small(seed=1, updates=5, gamma=0.4), small(seed=2, updates=4, backbone="unet")]
 NUMBERS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _narrow() -> Iterator[None]:
+    """For all tests here, since they compare with the same runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        narrow_nets(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

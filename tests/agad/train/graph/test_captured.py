@@ -25,6 +25,8 @@ from tests.helpers.capture import HostReadError, Played, device_only, played
 from tests.helpers.science import CPU, small, training_of
 from tests.helpers.twice import unrepeatable
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 LANE = Lane(CPU)
 STRATEGIES = ("shared", "advprop", "freeze", "advprop_freeze")
 VARIANTS = [
