@@ -32,6 +32,8 @@ def narrow_nets(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(modules[name], widths, tuple(width // _LESS for width in getattr(modules[name], widths)))
     for name in _LATENTS:
         patch.setattr(modules[name], "LATENT", modules[name].LATENT // _LESS)
+    judge = modules["agad.nets.dcgan"].Judge.__init__
+    patch.setattr(judge, "__defaults__", tuple(width // _LESS for width in judge.__defaults__))
     for name in _WRITTEN_OUT:
         for layer in set(_LAYERS) & vars(modules[name]).keys():
             patch.setattr(modules[name], layer, _narrower(getattr(modules[name], layer)))

@@ -38,13 +38,15 @@ NUMBERS = ("auroc", "scores_eval", "curve_terms", "recon_x_hat", "d_resets")
 
 
 def data_of(spec: RunSpec) -> Prepared:
-    return made_up(size=spec.image_size)
+    """Twenty test images: two batches of a run's, the last one smaller."""
+    return made_up(size=spec.image_size, test=20)
 
 
 def numbers(record: RunRecord) -> dict[str, Any]:
     return {name: record.values.get(name) for name in NUMBERS}
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_an_image_s_score_owes_nothing_to_the_other_images(method: str) -> None:
@@ -64,6 +66,7 @@ def test_an_image_s_score_owes_nothing_to_the_other_images(method: str) -> None:
     assert len(np.unique(whole)) > len(whole) // 2
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 def test_an_interruption_after_any_update_changes_no_number(method: str, tmp_path: Path) -> None:
@@ -90,6 +93,7 @@ def test_an_interruption_after_any_update_changes_no_number(method: str, tmp_pat
     assert numbers(record) == numbers(whole)
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 def test_runs_that_advance_together_have_the_numbers_of_each_alone(method: str) -> None:
@@ -107,6 +111,7 @@ def test_runs_that_advance_together_have_the_numbers_of_each_alone(method: str) 
     assert len({str(one["scores_eval"]) for one in alone.values()}) == 2
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 def test_its_weights_score_as_its_run_did_and_its_row_is_stored(method: str, tmp_path: Path) -> None:
@@ -156,6 +161,7 @@ def test_every_rival_has_its_digits() -> None:
     assert set(DIGITS) == trained
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 def test_losses_are_named_after_groups_and_reach_their_nets_alone(method: str) -> None:
@@ -198,6 +204,7 @@ def _used(method: str) -> list[str]:
     return [name for name, field in known_fields().items() if {name, field.setting.group} & listed]
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "name"), [(method, name) for method in DIGITS for name in _used(method)])
 def test_a_field_that_a_rival_uses_changes_its_scores(method: str, name: str) -> None:
