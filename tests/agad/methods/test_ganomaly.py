@@ -235,6 +235,7 @@ def test_its_run_is_a_row_and_its_weights_give_the_row_s_scores(tmp_path: Path):
     assert len({str(scores) for scores in again.values()}) == len(EVAL_PROTOCOLS)
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_an_interrupted_run_gives_the_same_scores(tmp_path: Path, precision: str):
