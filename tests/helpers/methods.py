@@ -53,7 +53,7 @@ DIGITS: dict[str, dict[str, Any]] = {
     "deep_svdd": {"scaling": "gcn_minmax", "pretrain_updates": 100, "updates": 100, **LENET},
     "deep_sad": {"scaling": "unit", "pretrain_updates": 100, "updates": 100, **LENET},
     "skip_ganomaly": {"normal_class": 6, "updates": 50, **GAN},
-    "dagmm": {"updates": 120, "batch_size": 32, "init": "torch", "lr": 1e-3},
+    "dagmm": {"updates": 60, "batch_size": 32, "init": "torch", "lr": 2e-3},
     "ssad": {"scaling": "unit", "updates": 100, "gamma": 0.05, "min_anomalies": 4, **LENET},
     "ssdgm": {"pretrain_updates": 100, "updates": 200, "min_anomalies": 8, **LENET},
     "esad": {"scaling": "unit", "updates": 100, **LENET},
