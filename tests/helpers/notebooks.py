@@ -16,8 +16,9 @@ _RUN = """
 import ast, json, os, sys
 import agad
 agad.__path__.append(sys.argv[1])  # agad.analysis is this checkout's analysis/, wherever agad is installed from
-for notebook, texts in json.loads(sys.stdin.read()).items():
-    names = {}
+given = json.loads(sys.stdin.read())
+for results, notebook, texts in [(results, *one) for results in given["results"] for one in given["code"].items()]:
+    os.environ["AGAD_RESULTS"], names = results, {}
     for text in texts:
         body = ast.parse(text).body
         last = body.pop() if isinstance(body[-1], ast.Expr) else None
@@ -28,7 +29,7 @@ for notebook, texts in json.loads(sys.stdin.read()).items():
             for form in ("_repr_html_", "_repr_markdown_"):
                 if hasattr(value, form):
                     assert getattr(value, form)()
-    print(notebook)
+    print(results, notebook)
 sys.stdout.flush()
 os._exit(0)  # a kernel lives on; here a library's thread may abort an interpreter that ends
 """
@@ -40,21 +41,21 @@ def code_of(path: Path) -> list[str]:
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
-def run_notebooks(results: Path) -> None:
-    """Each notebook's cells in turn over a results folder, the last expression displayed, from the notebooks' folder.
+def run_notebooks(*results: Path) -> None:
+    """Each notebook's cells in turn over each results folder, the last expression displayed, from their own folder.
 
     One process runs them all, each with names of its own: pandas and matplotlib take longer to import than cells to
-    run. AssertionError with the traceback, in which a notebook's name stands, where one fails.
+    run. AssertionError with the traceback, and with what was run before, where one fails.
     """
     done = subprocess.run(
         [sys.executable, "-c", _RUN, str(ROOT)],
-        input=json.dumps({path.name: code_of(path) for path in NOTEBOOKS}),
+        input=json.dumps({"results": [*map(str, results)], "code": {path.name: code_of(path) for path in NOTEBOOKS}}),
         cwd=NOTEBOOKS[0].parent,
-        env={**os.environ, "AGAD_RESULTS": str(results), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         text=True,
         check=False,
         capture_output=True,
     )
-    assert done.returncode == 0, done.stderr
-    names = [path.name for path in NOTEBOOKS]
-    assert [line for line in done.stdout.splitlines() if line in names] == names
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = [f"{folder} {path.name}" for folder in results for path in NOTEBOOKS]
+    assert [line for line in done.stdout.splitlines() if line in made] == made

@@ -105,7 +105,7 @@ GRIDS = {
         2,
         "figures/reconstructions-large.png",
         select=["dataset=alzheimer"],
-        overrides=["updates=1", "batch_size=2", "min_anomalies=1", *QUICK],
+        overrides=["updates=1", "batch_size=2", "min_anomalies=1", "backbone=unet", *QUICK],
     ),
     "fig4": reduced(2, "figures/boxes-cifar100.png", select=[CLASS0, "dataset=cifar100"], overrides=TINY),
     "fig6": reduced(2, "figures/curves-cifar100.png", select=[CLASS0], overrides=TINY),
