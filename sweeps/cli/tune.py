@@ -185,8 +185,7 @@ def _settings(own: argparse.Namespace, folder: StudyFolder, results: Path) -> St
     defines = defines or own.anomaly_classes
     if not defines and folder.settings.exists():
         there = load_settings(folder)
-        if there.database != database:
-            check_same(there, dataclasses.replace(there, database=database))
+        check_same(there, dataclasses.replace(there, name=folder.path.name, database=database))
         return there
     if not own.select and not own.grid:
         raise AgadError("--select is missing: choose the cells to tune, as --select dataset=mnist")

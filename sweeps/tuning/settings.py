@@ -133,6 +133,11 @@ def load_settings(folder: StudyFolder) -> StudySettings:
 def check_same(there: StudySettings, wanted: StudySettings) -> None:
     """Refuse to continue a study as another one. Raises AgadError, one line, that names what differs."""
     name = there.name
+    if name != wanted.name:
+        raise AgadError(
+            f"the folder of study {wanted.name} holds study {name}, so it was copied or renamed: take --study {name}, "
+            "or a name that is new"
+        )
     if there.axes != wanted.axes:
         raise AgadError(
             f"study {name} searches {_joined(there.axes)}; now it would be {_joined(wanted.axes)}: "

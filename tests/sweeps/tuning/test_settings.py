@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -58,6 +59,8 @@ def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: 
         settings_of(ranges=("lambda_adv=0.5:10",)).save(StudyFolder(tmp_path))
     with pytest.raises(AgadError, match=r"is about other runs .*, with other values of updates: take"):
         settings_of(cells(updates=5)).save(StudyFolder(tmp_path))
+    with pytest.raises(AgadError, match="the folder of study t holds study s, so it was copied or renamed"):
+        replace(settings_of(), name="t").save(StudyFolder(tmp_path))
     assert settings_of(title="said otherwise").save(StudyFolder(tmp_path)) == settings_of()
 
     content = json_file.loads(StudyFolder(tmp_path).settings.read_bytes())
