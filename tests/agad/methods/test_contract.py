@@ -146,11 +146,11 @@ def test_a_field_that_it_does_not_use_is_refused(method: str) -> None:
 def test_a_run_on_digits_tells_them_apart(method: str) -> None:
     """One digit against the others; a method that cannot do this is broken.
 
-    Short trainings end elsewhere on CPUs with other instructions: DAGMM at .87 with AVX2, above .90 with AVX-512.
+    Short trainings end elsewhere on CPUs with other instructions.
     """
     record = train(digits_spec(method), OPTIONS)
 
-    assert record.values["auroc"] > 0.8
+    assert record.values["auroc"] > (0.85 if method == "dagmm" else 0.8)  # DAGMM has .81 before it learns
     assert all(math.isfinite(score) for score in record.values["scores_eval"])
 
 
