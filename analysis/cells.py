@@ -31,7 +31,7 @@ from . import stats, table_rows
 from .load import Results, Rows, open_store
 from .paper import numbers as paper
 from .paper.match import Match, find_match
-from .summary import AUROC_COLUMNS, HEADLINE, aligned_runs, beside_paper, class_means, summarise
+from .summary import AUROC_COLUMNS, CELL, HEADLINE, aligned_runs, beside_paper, class_means, summarise
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,12 +107,25 @@ class Cells:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """The numbers of each row (see summary.summarise)."""
-        return summarise(self.runs, self.crossed(), self.beside_paper(), self.shared)
+        crossed = self.crossed()
+        pairs = self.runs.groupby("row")["known"].nunique()  # of pairs that share their seeds an SD has no known end
+        alone = {row: found for row, found in crossed.items() if pairs[row] == 1}
+        return summarise(self.runs, alone, self.beside_paper(), self.shared)
 
     def crossed(self, value: str = HEADLINE) -> dict[int, stats.Runs]:
-        """Row -> one column of AUROCs by cell and seed (see summary.runs_of_cells)."""
-        found = {row: stats.trimmed(values) for row, values in self.aligned(value).items()}
+        """Row -> one column of AUROCs by class and seed (see stats.by_class); rows without a run are absent."""
+        return self.crossed_of(self.aligned(value))
+
+    def crossed_of(self, of_cells: Mapping[int, NDArray[np.float64]]) -> dict[int, stats.Runs]:
+        """The same of numbers by cell and seed, as `aligned` gives them."""
+        found = {row: stats.trimmed(stats.by_class(values, self.class_of_cell)) for row, values in of_cells.items()}
         return {row: values for row, values in found.items() if values is not None}
+
+    @cached_property
+    def class_of_cell(self) -> NDArray[np.int64]:
+        """The class of each cell, in the order of `aligned`."""
+        cells: NDArray[np.int64] = np.unique(self.runs[[*CELL]].to_numpy(), axis=0)[:, CELL.index("class")]
+        return cells
 
     @cached_property
     def _aligned(self) -> dict[str, dict[int, NDArray[np.float64]]]:

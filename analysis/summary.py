@@ -112,7 +112,7 @@ def beside_paper(
 ) -> pd.DataFrame:
     """The `paper_…` columns of each table row and its verdict, of one column of AUROCs (see summarise).
 
-    The rows of one table of the paper are one family: p is corrected for all of them, those without runs included.
+    The rows of one table of the paper are one family, whichever of them a plan has: p is corrected for all of them.
 
     Args:
         runs: see cells.Cells: the classes that are wanted.
@@ -131,9 +131,15 @@ def beside_paper(
     for table in {line["paper_table"] for line in lines}:
         family = [n for n, found in enumerate(compared) if found is not None and lines[n]["paper_table"] == table]
         tests = [found for found in (compared[number] for number in family) if found is not None]
-        for number, found, p in zip(family, tests, stats.holm_of([one.p_value for one in tests]), strict=True):
+        corrected = stats.holm_of([one.p_value for one in tests], _own_rows(table))
+        for number, found, p in zip(family, tests, corrected, strict=True):
             lines[number] |= {"p_value": p, "verdict": found.verdict(p)}
     return pd.DataFrame(lines, index=pd.RangeIndex(len(lines), name="row"))
+
+
+def _own_rows(table: str | None) -> int:
+    """How many means of its own a table of the paper has."""
+    return sum(row.is_own and row.avg is not None for row in paper.rows(table)) if table else 0
 
 
 def _beside_paper(

@@ -124,7 +124,7 @@ def _can_decide(effect: Effect, classes: int) -> bool:
 _Measured = tuple[Place, tuple[str, ...], dict[str, Effect]]
 
 
-_SAME_QUESTION = {"protocol": "one_vs_rest", "task": "train"}
+_SAME_QUESTION = {"protocol": "one_vs_rest", "task": "train", "known_anomaly_classes": []}
 """What the paper's tables are about, whatever else the runs of a comparison have in common."""
 _OF_NETS = ("generator_norm", "upsampling", "batch_norm")
 """Fields that make other nets of a generator, which have other sizes and speeds."""
@@ -213,7 +213,7 @@ def _effect(gains: NDArray[np.float64], *, shared: bool, sign: int = 1, within: 
         p_value: float | None = _p_value(interval.estimate - (within or 0.0), by_seeds.error, by_seeds.degrees)
     else:
         interval, over = over_classes, "classes"
-        p_value = stats.wilcoxon(of_class - (within or 0.0))
+        p_value = stats.mean_wilcoxon(of_class - (within or 0.0))
     if within is not None:
         return Effect(interval, over, p_value, classes, seeds, interval.estimate < within)
     return Effect(interval, over, p_value, classes, seeds, sign * interval.estimate > 0)

@@ -15,7 +15,7 @@ from agad.spec import datasets
 from ..cells import Cells
 from ..tables.keys import heading, key_text
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
-from .rows import also_differing, backbones_from, class_name, groups, plain_rows
+from .rows import also_differing, backbones_from, class_name, groups, plain_rows, role
 
 MOST_LINES = 5
 
@@ -115,10 +115,11 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
         layout.label(axes, "updates", "AUROC, %")
         legend_on_top(figure, _handles(cells, lines))
     titles = ", ".join(map(datasets.title, group))
+    which = role(cells, lines.rows)
     return Drawing(
         name=f"curves-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
         caption=(
-            f"Learning curves on {titles} under eval, by normal class: mean over seeds, with the range of the seeds, "
+            f"Learning curves on {titles} under eval, by {which} class: mean over seeds, with the range of the seeds, "
             f"by {heading(lines.field)}.{also_differing(cells, lines.rows, 'dataset', lines.field)}"
         ),
         alt=_curve_alt(cells, points, titles, lines),

@@ -53,7 +53,7 @@ def paper_forest(cells: Cells) -> Drawing | None:
             half = found["half_width"].iloc[index]
             estimate = float(found["difference"].iloc[index])
             low, high = (None, None) if formats.is_missing(half) else (estimate - half, estimate + half)
-            seeds = 100 * _seed_means(cells.runs[cells.runs["row"] == index], column(protocol))
+            seeds = 100 * _seed_means(_whole_seeds(cells.runs[cells.runs["row"] == index], column(protocol)))
             label = ", ".join(key_texts(fields, cells.rows[index]))
             of_seeds = tuple(seeds - found["paper_avg"].iloc[index])
             lines.setdefault(protocol, []).append(_Line(label, estimate, low, high, of_seeds))
@@ -62,7 +62,8 @@ def paper_forest(cells: Cells) -> Drawing | None:
         lines,
         "ours minus the paper's, points",
         f"Mean over classes minus the paper's, by protocol: 95% interval over fresh seeds, the paper's rounding "
-        f"included; dots: a seed each. Band: ±{cells.margin:g} points, within which a mean counts as the paper's.",
+        f"included; dots: a seed with all classes each. Band: ±{cells.margin:g} points, within which a mean counts as "
+        "the paper's.",
         cells.margin,
     )
 
@@ -91,7 +92,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
                 100 * found.interval.estimate,
                 low,
                 high,
-                tuple(100 * _seed_means(gain, "gain")),
+                tuple(100 * _seed_means(gain.assign(value=gain["gain"]))),
                 _better(compared),
             )
             lines.setdefault(protocol, []).append(line)
@@ -114,9 +115,15 @@ def _better(found: stats.PairedComparison | None) -> str:
     return f"P {formats.probability(found.improvement.estimate, found.improvement.low, found.improvement.high)}"
 
 
-def _seed_means(runs: pd.DataFrame, value: str) -> np.ndarray:
-    """Mean over classes of each seed, in [0, 1]."""
-    return runs.groupby("seed")[value].mean().dropna().to_numpy()
+def _whole_seeds(runs: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Runs of the seeds that have all classes, with `value`: a mean over some of them is none beside the paper's."""
+    there = runs.assign(value=runs[value]).dropna(subset=["value"])
+    return there[there.groupby("seed")["class"].transform("nunique") == runs["class"].nunique()]
+
+
+def _seed_means(runs: pd.DataFrame) -> np.ndarray:
+    """Mean over classes of the `value` of each seed, in [0, 1]."""
+    return runs.groupby("seed")["value"].mean().dropna().to_numpy()
 
 
 def _drawing(name: str, lines: dict[str, list[_Line]], axis: str, caption: str, margin: float | None) -> Drawing | None:

@@ -27,11 +27,13 @@ from .drawing import (
     say_on_hover,
     ticks,
 )
-from .rows import class_name, full_title, of_which_settings, plain_rows, row_title
+from .rows import also_differing, class_name, full_title, of_which_settings, plain_rows, row_title
 
 _MOST_NAMED = 3
 """Rows up to which panels are large enough for the classes' names."""
 _NAMES_IN_HEIGHT = 28
+_TOLD = ("dataset", "method", "backbone", "gamma")
+"""What a panel's title says."""
 _SMALL = Panels(columns=4, width=1.75, height=1.7, bottom=0.75)
 _PRINTED = "the paper"
 """Words of the place behind the protocols, where the paper's own classes stand."""
@@ -80,6 +82,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
             "by label. Thin lines: a class each, mean over seeds; thick: mean over classes; at the right end what the "
             "paper prints, for each class (dots) and on average (bar), under a protocol that it does not state. "
             f"Grey line: chance.{of_which_settings(cells, rows)}"
+            f"{also_differing(cells, rows, *_TOLD, what='panels')}"
         ),
         alt=_leakage_alt(cells, rows, protocols),
         figure=figure,
@@ -89,7 +92,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
 def _of_classes(cells: Cells, index: int, rows: Sequence[int]) -> str:
     """Of a row beside such of more or fewer classes, how many it has: their means cannot be compared."""
     counts = {row: classes_text(cells, row) for row in rows}
-    return f", classes: {counts[index]}" if len(set(counts.values())) > 1 else ""
+    return f", classes: {counts[index]}" if len(set(counts.values())) > 1 or "/" in counts[index] else ""
 
 
 def _name_lines(panel: Axes, cells: Cells, index: int, last: str, x: float) -> None:
@@ -127,11 +130,10 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
         say_on_hover(drawn, _hover(f"{full_title(cells, index)}, {name}", protocols, line.to_numpy(), beside))
     means = of_class.mean().to_numpy()
     (drawn,) = panel.plot(places, means, color=COLOURS[0], linewidth=2.2, marker="o", markersize=3)
-    average = cells.summary["paper_avg"].iloc[index]
-    average = None if formats.is_missing(average) else float(average)
+    average, count = cells.summary["paper_avg"].iloc[index], classes_text(cells, index)
+    average = None if formats.is_missing(average) or "/" in count else float(average)  # the paper's is of all classes
     if average is not None:
         panel.plot(len(columns) + np.array([-0.25, 0.25]), [average, average], color=PAPER_COLOUR, linewidth=2.2)
-    count = classes_text(cells, index)
     say_on_hover(drawn, _hover(f"{full_title(cells, index)}, mean, classes: {count}", protocols, means, average))
     panel.plot([0, len(columns)], [50, 50], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     return float(np.nanmin([of_class.min().min(), *printed.values(), 50]))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,14 +16,18 @@ from agad.spec import datasets
 from ..cells import Cells
 from ..summary import HEADLINE
 from ..tables import formats
+from ..tables.footnotes import classes_text
 from ..tables.formats import GAMMA
+from ..tables.keys import heading, key_text
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, say_on_hover, ticks
-from .rows import detector_name
+from .rows import also_differing, detector_name
 
 _STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """Beside the colours, for who does not tell these apart."""
 
 _MOST = len(COLOURS)
+_NAMED = ("method", "backbone")
+"""What a curve's name says."""
 
 
 def profile_figure(cells: Cells) -> Drawing | None:
@@ -36,8 +43,7 @@ def profile_figure(cells: Cells) -> Drawing | None:
         layout = Panels(columns=3, width=2.3, height=1.6, bottom=0.45, between=0.4, top=0.3)
         figure, axes = layout.panels(len(panels))
         words = []
-        for panel, ((dataset, gamma), of) in zip(axes, panels.items(), strict=True):
-            title = f"{datasets.title(dataset)}, {GAMMA} {formats.gamma(gamma)}"
+        for panel, (title, of) in zip(axes, panels.items(), strict=True):
             panel.set_title(title)
             for (name, row), colour, style in zip(of.items(), COLOURS, _STYLES, strict=False):
                 x, y = _profile(cells.ok[cells.ok["row"] == row])
@@ -57,34 +63,52 @@ def profile_figure(cells: Cells) -> Drawing | None:
             "Performance profiles under eval: the share of runs whose AUROC lies above the one on the x axis, each "
             "class weighing the same; a curve further right and above is better. Of each data set and share of "
             f"anomalies the {_MOST} best generators and methods whose classes are all there, most runs first where "
-            "settings differ."
+            f"settings differ.{also_differing(cells, shown, *_QUESTION, *_NAMED)}"
         ),
         alt="; ".join(words) + ".",
         figure=figure,
     )
 
 
-def _panels(cells: Cells) -> dict[tuple[str, float], dict[str, int]]:
-    """(data set, share of anomalies) -> name -> row, the best first, of all whose classes are all there.
+def _panels(cells: Cells) -> dict[str, dict[str, int]]:
+    """Title -> name -> row, the best first, of all whose classes are all there.
 
-    Of rows over other classes those with the most: curves over other classes cannot be compared.
+    A panel's rows are about the same question: the same images, classes and known anomalies. Of a name with several
+    rows the one with most runs is drawn, one with a study's values only where there is no other.
     """
-    summary = cells.summary
-    found: dict[tuple[str, float], dict[str, int]] = {}
+    summary, tuned = cells.summary, set(cells.ok.loc[cells.ok["tuned_by"].notna(), "row"])
+    classes = {row: frozenset(of) for row, of in cells.runs.groupby("row")["class"]}
+    found: dict[tuple[Any, ...], dict[str, int]] = {}
     for index, values in enumerate(cells.rows):
-        if 1 < summary["classes"].iloc[index] == summary["classes_wanted"].iloc[index]:
-            of = found.setdefault((values["dataset"], values["gamma"]), {})
-            rival = of.get(name := detector_name(values))
-            if rival is None or summary["ok"].iloc[index] > summary["ok"].iloc[rival]:
-                of[name] = index
-    wanted = {row: frozenset(classes) for row, classes in cells.runs.groupby("row")["class"]}
-    best = {}
-    for key, of in found.items():
-        most = max((wanted[row] for row in of.values()), key=len)
-        alike = [(name, row) for name, row in of.items() if wanted[row] == most]
-        best[key] = sorted(alike, key=lambda one: -summary["avg"].iloc[one[1]])
-    several = [(key, dict(of[:_MOST])) for key, of in best.items() if len(of) > 1]
-    return dict(several[:MOST_PANELS])
+        if not 1 < summary["classes"].iloc[index] == summary["classes_wanted"].iloc[index]:
+            continue
+        of = found.setdefault((*(json.dumps(values[name]) for name in _QUESTION), classes[index]), {})
+        rival = of.get(name := detector_name(values))
+        if rival is None or _rank(index, summary, tuned) > _rank(rival, summary, tuned):
+            of[name] = index
+    best = [sorted(of.items(), key=lambda one: -summary["avg"].iloc[one[1]]) for of in found.values() if len(of) > 1]
+    panels = [dict(of[:_MOST]) for of in best][:MOST_PANELS]
+    return dict(zip(_titles(cells, [next(iter(of.values())) for of in panels]), panels, strict=True))
+
+
+_QUESTION = ("dataset", "gamma", "image_size", "protocol", "known_anomaly_classes", "known_anomaly_draw", "validation")
+"""Fields that say what is asked of a detector, and on which images: curves of others cannot be compared."""
+
+
+def _rank(row: int, summary: pd.DataFrame, tuned: Collection[int]) -> tuple[bool, int]:
+    return row not in tuned, int(summary["ok"].iloc[row])
+
+
+def _titles(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
+    """Data set and share of each panel, by one of its rows; of several alike also what tells them apart."""
+    values = [cells.rows[row] for row in rows]
+    plain = [f"{datasets.title(of['dataset'])}, {GAMMA} {formats.gamma(of['gamma'])}" for of in values]
+    for row, title in zip(rows, plain, strict=True):
+        alike = [cells.rows[other] for other, text in zip(rows, plain, strict=True) if text == title]
+        names = [name for name in _QUESTION if len({json.dumps(of[name]) for of in alike}) > 1]
+        texts = [f"{heading(name)} {key_text(name, cells.rows[row][name])}" for name in names]
+        texts += [f"classes: {classes_text(cells, row)}"] if len(alike) > 1 and not names else []
+        yield ", ".join((title, *texts))
 
 
 def _profile(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

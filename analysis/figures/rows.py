@@ -81,14 +81,20 @@ def of_which_settings(cells: Cells, rows: Iterable[int]) -> str:
     return f" Of several settings are shown: {'; '.join(titles)}." if titles else ""
 
 
-def also_differing(cells: Cells, rows: Sequence[int], *known: str) -> str:
+def also_differing(cells: Cells, rows: Sequence[int], *known: str, what: str = "lines") -> str:
     """A sentence, after a space, of what rows differ in beside the fields that are known; empty for nothing."""
     values = [cells.rows[row] for row in rows]
     names = [name for name in telling_fields(values) if name not in known and len({str(of[name]) for of in values}) > 1]
     texts = (
         f"{heading(name)} ({', '.join(dict.fromkeys(key_text(name, of[name]) for of in values))})" for name in names
     )
-    return f" The lines also differ in {' and '.join(texts)}." if names else ""
+    return f" The {what} also differ in {' and '.join(texts)}." if names else ""
+
+
+def role(cells: Cells, rows: Iterable[int]) -> str:
+    """What a run's class is: `normal`, `anomalous`, or both of rows of both kinds."""
+    roles = {"one_vs_rest": "normal", "leave_one_out": "anomalous"}
+    return " or ".join(sorted({roles[cells.rows[row]["protocol"]] for row in rows}, reverse=True))
 
 
 def class_name(dataset: str, target: int) -> str:

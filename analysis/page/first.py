@@ -14,7 +14,9 @@ from ..claims.table import claims_table, findings
 from ..figures.leakage import leakage_figure
 from ..figures.rows import full_title, plain_rows
 from ..load import Rows
+from ..paper.numbers import CLASS_COUNTS
 from ..tables import formats
+from ..tables.footnotes import classes_text
 from ..tables.leakage import column, gains, scored
 from .page import Number, Section
 
@@ -65,7 +67,9 @@ def _leading_row(cells: Cells) -> int | None:
 
 def _of_row(cells: Cells, row: int) -> Iterator[Number]:
     line, title = cells.summary.iloc[row], full_title(cells, row)
-    beside = "" if formats.is_missing(line["paper_avg"]) else f"; the paper prints {line['paper_avg']:.1f}"
+    count = classes_text(cells, row)
+    whole = not formats.is_missing(line["paper_avg"]) and count == str(CLASS_COUNTS.get(cells.rows[row]["dataset"]))
+    beside = f"; the paper prints {line['paper_avg']:.1f}" if whole else f"; classes: {count}"
     words = f"mean AUROC in % where each image is scored alone (eval), {title}{beside}"
     yield Number(formats.auroc(line["avg"]), words)
     gain = gains(cells, "batch_shuffled").get(row)

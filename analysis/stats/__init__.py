@@ -8,6 +8,7 @@ from .crossed import mean_interval as mean_interval
 from .crossed import sd_interval as sd_interval
 from .margin import add_margin as add_margin
 from .paired import PairedComparison as PairedComparison
+from .paired import mean_wilcoxon as mean_wilcoxon
 from .paired import paired as paired
 from .paired import sign_test as sign_test
 from .paired import wilcoxon as wilcoxon
@@ -18,6 +19,7 @@ from .robust import improvement_interval as improvement_interval
 from .robust import iqm_interval as iqm_interval
 from .robust import spearman_interval as spearman_interval
 from .spread import aligned as aligned
+from .spread import by_class as by_class
 from .spread import class_means as class_means
 from .spread import crossed_runs as crossed_runs
 from .spread import numbered as numbered

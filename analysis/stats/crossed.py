@@ -110,13 +110,28 @@ def spread(runs: Runs, *, shared: bool) -> Spread:
     there = ~np.isnan(runs)
     if there.shape[1] < 2:
         return Spread(mean, None, 0, "one seed: no interval over seeds")
-    if 2 * np.sum(there.sum(axis=1) > 1) < len(runs):
-        return Spread(mean, None, 0, "fewer than half of the classes have two seeds: no interval over seeds")
+    if why := _too_few(there, shared=shared):
+        return Spread(mean, None, 0, f"{why}: no interval over seeds")
     found = _shared(runs, there) if shared else _own(runs, there)
     if found[0] < NOISE**2:  # as at the ceiling: that other seeds would differ by nothing does not follow
         return Spread(mean, None, 0, _UNSEEN)
     words = "seeds shared by the classes" if shared else "seeds of each class"
     return Spread(mean, *found, f"t over {words}, {found[1]:.1f} degrees of freedom")
+
+
+MOST_MISSING = 0.1
+"""Share of the runs up to which intervals were measured to hold their level where seeds are shared."""
+MOST_SINGLE = 0.2
+"""Share of the classes with one run, likewise where they are not: these take the spread of the others."""
+
+
+def _too_few(there: NDArray[np.bool_], *, shared: bool) -> str:
+    """Why the runs that are there give no interval, as in the middle of a second seed; empty where they do."""
+    if shared and (~there).mean() > MOST_MISSING:
+        return "more than a tenth of the runs are missing"
+    if (there.sum(axis=1) == 1).mean() > MOST_SINGLE:
+        return "more than a fifth of the classes have one seed"
+    return ""
 
 
 def sum_of_squares(runs: Runs) -> tuple[float, float, int, int]:

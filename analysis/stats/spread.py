@@ -81,6 +81,24 @@ def aligned(places: NDArray[np.int64], numbers: NDArray[np.float64], shape: NDAr
     return means
 
 
+def by_class(matrix: NDArray[np.float64], of: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(K', S) means over the rows of one class, by class: runs of a class and seed are one draw, whatever they know.
+
+    They have the same initial weights and batches: nine pairs with one known anomaly class each are no nine classes.
+
+    Args:
+        matrix: (K, S); NaN where there is no run.
+        of: (K,) the class of each row.
+
+    A seed counts for a class where it has a number in every row that has any.
+    """
+    classes = np.unique(of)
+    if len(classes) == len(of):
+        return matrix
+    parts = [rows[~np.isnan(rows).all(axis=1)] for rows in (matrix[of == one] for one in classes)]
+    return np.array([part.mean(axis=0) if len(part) else np.full(matrix.shape[1], np.nan) for part in parts])
+
+
 def trimmed(matrix: NDArray[np.float64]) -> Runs | None:
     """Without the classes and seeds that have no run; None where none has one."""
     there = ~np.isnan(matrix)

@@ -104,11 +104,22 @@ def agreement_table(cells: Cells) -> Sheet | None:
 
 
 def closest_protocols(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> dict[int, str]:
-    """Row -> the protocol whose distance to the printed classes is smallest."""
-    best: dict[int, tuple[float, str]] = {}
+    """Row -> the protocol whose distance to the printed classes is smallest; empty where several are as near.
+
+    As all are of a net without batch norm, to which the order of the test set means nothing.
+    """
+    distances: dict[int, dict[str, float]] = {}
     for index, protocol, one, _ in found:
-        best[index] = min(best.get(index, (np.inf, "")), (one.distance, protocol))
-    return {index: protocol for index, (_, protocol) in best.items()}
+        distances.setdefault(index, {})[protocol] = one.distance
+    result = {}
+    for index, of in distances.items():
+        nearest = [protocol for protocol, distance in of.items() if distance <= min(of.values()) + _TIE]
+        result[index] = nearest[0] if len(nearest) == 1 else ""
+    return result
+
+
+_TIE = 1e-9
+"""Points up to which two distances are the same: they differ by rounding."""
 
 
 def closest_sentence(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> str:

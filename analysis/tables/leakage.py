@@ -18,7 +18,7 @@ from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS
 
 from .. import stats
 from ..cells import Cells
-from ..summary import HEADLINE, class_averages, runs_of_cells
+from ..summary import HEADLINE, aligned_runs, class_averages
 from . import formats
 from .footnotes import CLASSES_LEGEND, classes_text, curve_points, different_classes
 from .formats import GAP
@@ -104,7 +104,8 @@ def gains(cells: Cells, over: str, protocol: str = "batch_normals_first") -> dic
 def gains_in(cells: Cells, difference: pd.Series[float]) -> dict[int, Gain]:
     """Row -> the gain that is given run by run, as long as cells.runs."""
     runs = cells.runs.assign(gain=difference)
-    return {row: _gain(found, shared=cells.shared[row]) for row, found in runs_of_cells(runs, "gain").items()}
+    found = cells.crossed_of(aligned_runs(runs, "gain"))
+    return {row: _gain(gained, shared=cells.shared[row]) for row, gained in found.items()}
 
 
 def _gain(runs: NDArray[np.float64], *, shared: bool) -> Gain:

@@ -16,6 +16,7 @@ from agad.store.schema import LIGHT_COLUMNS
 from analysis.cells import of_rows, read, read_all
 from analysis.table_rows import ONE_KNOWN
 from analysis.tables.footnotes import cautions, notes
+from analysis.tables.layouts.comparisons import uncertainty
 from analysis.tables.layouts.one_known import one_known
 from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
@@ -176,3 +177,28 @@ def test_a_protocol_that_some_runs_lack_has_no_mean(tmp_path):
     assert line["avg"] == pytest.approx(0.8)
     assert math.isnan(line["avg_eval_recal"])
     assert line["avg_oracle"] == pytest.approx(0.8)
+
+
+def test_the_family_of_a_verdict_is_the_papers_table_whatever_the_plan_has(tmp_path):
+    """One row of Table 2's fifteen: planned alone, it is corrected as it would be beside all the others."""
+    runs = specs(dataset="mnist", backbone="naive", gamma=0.05)
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.9 + 0.004 * spec.seed + 0.001 * spec.normal_class)
+    found = {}
+    for name, plan in (("alone", runs), ("beside", [*runs, *(run.replace(gamma=0.1) for run in runs)])):
+        summary = read(tmp_path, Plan("table2", (), (), tuple(plan))).summary
+        found[name] = summary.loc[summary["ok"] > 0, "p_value"].item()
+
+    assert found["alone"] == found["beside"]
+    assert found["alone"] > 0
+
+
+def test_shared_seeds_have_no_interval_of_an_iqm(tmp_path):
+    """Its bootstrap draws each class's runs by themselves, which they are not."""
+    for scope, place in (("class", "own"), ("all_classes", "shared")):
+        runs = specs(range(3), seeds=range(5), dataset="digits", seed_scope=scope)
+        commit_all(ResultStore(tmp_path / place), runs, drawn)
+    own, shared = (uncertainty(read_all(tmp_path / place), "u", "u") for place in ("own", "shared"))
+
+    assert own.data["iqm_low"].notna().item()
+    assert shared.data["iqm_low"].isna().item()
+    assert shared.data["mean_low"].notna().item()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -121,7 +122,10 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
         if index not in groups:
             continue
         of_class = [runs[~np.isnan(runs)] for runs in groups[index]]
-        mean, iqm = stats.mean_interval(groups[index], shared=cells.shared[index]), stats.iqm_interval(of_class)
+        shared = cells.shared[index]
+        mean, iqm = stats.mean_interval(groups[index], shared=shared), stats.iqm_interval(of_class)
+        if shared:  # the bootstrap takes the classes' runs for independent, and would claim more than it holds
+            iqm = replace(iqm, low=None, high=None)
         seeds = sorted({len(runs) for runs in of_class})
         key = key_texts(cells.fields, values)
         counts = formats.RANGE.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
@@ -146,7 +150,8 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
         lines=tuple(lines),
         notes=(
             "mean: interval over fresh seeds from runs crossed by class and seed (docs/statistics.md). "
-            f"IQM: bootstrap of runs within classes, given from {stats.BOOTSTRAP_FROM} seeds on; with fewer it "
+            f"IQM: of all runs, each weighing the same; bootstrap of runs within classes, given from "
+            f"{stats.BOOTSTRAP_FROM} seeds on that the classes do not share; else it "
             f"would not. {CLASSES_LEGEND}",
             *different_classes(cells, cells.ok, groups),
         ),

@@ -98,7 +98,7 @@ def mark_legend(ours: OurTable) -> str:
         return STAR_LEGEND
     return (
         f"Behind a number of ours: = within ±{ours.cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ "
-        f"undecided, ? cannot be judged (one seed, or a class is missing). {STAR_LEGEND}"
+        f"undecided, ? cannot be judged (too few seeds, none that differ, or a class is missing). {STAR_LEGEND}"
     )
 
 

@@ -47,10 +47,11 @@ def verdict_table(cells: Cells) -> Sheet | None:
         kinds=(KEY,) * len(fields) + (PAPER,) + (OURS,) * (len(protocols) + 1),
         lines=tuple(lines),
         notes=(
-            f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (one "
-            "seed, or a class is missing): from the 95% interval over seeds, the paper's rounding included, corrected "
-            "(Holm) for the rows of the same table under the same protocol. The paper does not say under which "
-            "protocol its numbers stand; under by class and normals first the test set is ordered by label.",
+            f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (too "
+            "few seeds, none that differ, or a class is missing): from the 95% interval over seeds, the paper's "
+            "rounding included, corrected (Holm) for the rows of the paper's table under the same protocol. The paper "
+            "does not say under which protocol its numbers stand; under by class and normals first the test set is "
+            "ordered by label.",
             f"paper: its mean over the same classes. {CLASSES_LEGEND}",
         ),
         data=pd.DataFrame(data),

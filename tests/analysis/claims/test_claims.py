@@ -98,6 +98,22 @@ def test_without_the_other_variant_nothing_is_tested():
     assert judge(CONTEXT, {})[0].result == NOT_TESTED
 
 
+def test_a_gain_is_not_judged_on_runs_that_know_one_class():
+    """The claims are about runs that know all anomaly classes."""
+    on, off = (
+        replace(one, values={**one.values, "known_anomaly_classes": "one"})
+        for one in (group({"": 0.1}, "on"), group({}, "off"))
+    )
+    assert judged(CONTEXT, on, off)[0].result == NOT_TESTED
+
+
+def test_most_classes_and_the_mean_on_two_sides_decide_nothing():
+    """Eighteen of twenty classes lose a little, two win much."""
+    gains = np.array([-0.3 - 0.05 * n for n in range(18)] + [27.0, 28.0])[:, None]
+    effect = judge_module._effect(gains, shared=False)
+    assert (effect.right, effect.outcome) == (True, None)
+
+
 def test_pairs_that_were_made_with_other_code_are_said():
     """Their gain may be due to that too."""
     on, off = group({"": 0.1}, "on"), group({}, "off")

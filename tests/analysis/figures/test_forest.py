@@ -62,3 +62,37 @@ def test_profiles_of_other_classes_are_not_drawn_against_each_other(tmp_path):
     drawing = profile_figure(read_all(tmp_path))
 
     assert {text.get_text() for text in drawing.figure.axes[0].get_legend().get_texts()} == {"U-Net", "naive"}
+
+
+def test_profiles_of_other_questions_have_panels_of_their_own(tmp_path):
+    """A detector that knows one anomaly class is not drawn against such that know all; nor one of another task."""
+    known = [run.replace(known_anomaly_classes=(9,)) for run in specs(range(4), gamma=0.05, backbone="unet")]
+    both = [run for backbone in ("naive", "unetpp") for run in specs(range(4), gamma=0.05, backbone=backbone)]
+    commit_all(ResultStore(tmp_path), [*known, *both], drawn)
+    drawing = profile_figure(read_all(tmp_path))
+
+    assert "U-Net:" not in drawing.alt
+    assert {text.get_text() for text in drawing.figure.axes[0].get_legend().get_texts()} == {"UNet++", "naive"}
+
+
+def test_a_profile_prefers_values_that_no_study_has_found(tmp_path):
+    """And says in what else its lines differ."""
+    plain = [run for backbone in ("naive", "unet") for run in specs(range(4), (0,), backbone=backbone)]
+    commit_all(ResultStore(tmp_path), plain, drawn)
+    better = specs(range(4), lambda_con=3.0)
+    commit_all(ResultStore(tmp_path), better, lambda _: 0.99, {"tuned_by": "trial 1 of study s"})
+    longer = specs(range(4), (0,), backbone="unetpp", updates=7)
+    commit_all(ResultStore(tmp_path), longer, drawn)
+    drawing = profile_figure(read_all(tmp_path))
+
+    assert "naive: mean 99.0" not in drawing.alt
+    assert "The lines also differ in updates" in drawing.caption
+
+
+def test_a_dot_beside_the_papers_mean_is_a_seed_with_all_classes(tmp_path):
+    """The third seed has two of ten."""
+    runs = [*specs(seeds=(0, 1)), *specs((0, 1), seeds=(2,))]
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.9 + 0.01 * spec.seed - 0.001 * spec.normal_class)
+    figure = paper_forest(read_all(tmp_path)).figure
+    dots = [line for line in figure.axes[0].lines if line.get_marker() not in ("None", None, "")]
+    assert sorted(len(line.get_xdata()) for line in dots)[-1] == 2

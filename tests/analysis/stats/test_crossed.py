@@ -8,6 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis import stats
 from analysis.stats import crossed
 from benchmarks.coverage import Setting, measure
 
@@ -136,3 +137,22 @@ def test_shared_seeds_whose_classes_cancel_have_no_interval():
     runs = np.array([[0.9, 0.8], [0.8, 0.9]])
     assert crossed.mean_interval(runs, shared=True).low is None
     assert crossed.mean_interval(runs, shared=False).low is not None
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_half_of_a_second_seed_gives_no_interval(shared):
+    """As every sweep has it that goes breadth first; of all but one class there is one again."""
+    runs = np.random.default_rng(7).normal(0.8, 0.05, (10, 2))
+    runs[5:, 1] = np.nan
+    assert crossed.mean_interval(runs, shared=shared).low is None
+    runs[5:9, 1] = 0.8
+    assert crossed.mean_interval(runs, shared=shared).low is not None
+
+
+def test_pairs_of_a_class_and_seed_are_one_draw():
+    """Two classes with three and two pairs; a seed without one of its class's pairs does not count."""
+    pairs = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0], [10.0, 20.0], [np.nan, np.nan], [30.0, 40.0]])
+    found = stats.by_class(pairs, np.array([0, 0, 0, 4, 4, 4]))
+    assert found.tolist()[1] == [20.0, 30.0]
+    assert found[0, 0] == 3.0
+    assert np.isnan(found[0, 1])

@@ -113,3 +113,12 @@ def test_sign_test_takes_the_classes_as_they_are():
     assert stats.sign_test(np.full(10, 0.01)) == pytest.approx(2 / 2**10)
     assert stats.sign_test(np.array([5.0, -0.1, 0.0])) == 1.0
     assert stats.sign_test(np.zeros(3)) is None
+
+
+def test_ranks_that_point_elsewhere_than_the_mean_bear_nothing_out():
+    """Eighteen classes lose a little and two win much: most lose, the mean wins."""
+    gains = np.array([-0.003 - 0.0005 * n for n in range(18)] + [0.27, 0.28])
+    assert stats.wilcoxon(gains) < 0.05
+    assert gains.mean() > 0
+    assert stats.mean_wilcoxon(gains) == stats.mean_wilcoxon(-gains) == 1.0
+    assert stats.mean_wilcoxon(abs(gains)) == stats.wilcoxon(abs(gains))

@@ -11,7 +11,7 @@ from analysis import stats
 from analysis.cells import read_all
 from analysis.paper import numbers as paper
 from analysis.tables import agreement
-from tests.helpers.analysis_rows import commit_all, specs
+from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
 UNET = {"dataset": "cifar10", "backbone": "unet"}
 (PRINTED,) = (
@@ -73,3 +73,15 @@ def test_rows_that_no_ordered_test_set_scored_count_as_none(tmp_path):
     assert "no row was scored under a test set ordered" in agreement.agreement_table(read_all(tmp_path)).notes[-1]
     commit_all(store, specs(updates=400, **UNET), lambda _: 0.5, {"auroc_batch_class_sorted": 0.6})
     assert "in 1 of 1 rows that were scored under one." in agreement.agreement_table(read_all(tmp_path)).notes[-1]
+
+
+def test_protocols_that_are_equally_near_have_no_star(tmp_path):
+    """As of a net without batch norm, whose scores no order changes."""
+    store = ResultStore(tmp_path)
+    for spec in specs(seeds=(0,), **UNET):
+        auroc = drawn(spec)
+        same = {f"auroc_{name}": auroc for name in ("batch_shuffled", "batch_class_sorted", "batch_normals_first")}
+        store.commit(ok_row(spec, auroc, **same))
+    sheet = agreement.agreement_table(read_all(tmp_path))
+    assert not [line for line in sheet.lines if line[-1].endswith("*")]
+    assert "ordered by label in 0 of 1 rows" in " ".join(sheet.notes)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from agad.plan.plan import Plan
+from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
 from analysis.figures.forest import choice_forest
@@ -207,3 +208,36 @@ def test_pairs_made_with_other_code_are_marked(tmp_path):
     (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
 
     assert line["made with other"] == sheet.data["made_with_other"].item() == "code"
+
+
+def test_another_task_is_no_choice(tmp_path):
+    """Class k is the normal one in the first, the anomalous one in the second."""
+    commit_all(ResultStore(tmp_path), specs((0, 1), seeds=(0,)), nearly(0.8))
+    others = [RunSpec(dataset="mnist", backbone="naive", protocol="leave_one_out", abnormal_class=c) for c in (0, 1)]
+    commit_all(ResultStore(tmp_path), others, nearly(0.6))
+    assert contrast.contrast_table(read_all(tmp_path)) is None
+
+
+def gained_by_class(spec):
+    return 0.8 + 0.02 * (1 + spec.normal_class) * (spec.adversarial_context == "on")
+
+
+def test_pairs_with_one_known_class_are_as_many_as_the_classes(tmp_path):
+    """Two normal classes gain 2 and 4 points, whatever is known: an interval over two classes, not over six pairs."""
+    for context in ("on", "off"):
+        runs = [
+            run.replace(known_anomaly_classes=(known,))
+            for known in (5, 6, 7)
+            for run in specs((0, 1), seeds=(0,), gamma=0.05, adversarial_context=context)
+        ]
+        commit_all(
+            ResultStore(tmp_path),
+            runs,
+            lambda one: 0.8 + 0.02 * (1 + one.normal_class) * (one.adversarial_context == "on"),
+        )
+    sheet = contrast.contrast_table(read_all(tmp_path))
+    (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
+
+    half = 12.7062 * 0.01  # t(1) at 95%; two classes two points apart
+    assert line["classes"] == "2"
+    assert line["eval"] == f"+3.0 ({formats.interval(0.03 - half, 0.03 + half)})"
