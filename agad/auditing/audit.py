@@ -17,7 +17,7 @@ from agad.auditing.findings import (
     constant_finding,
     skipped_finding,
 )
-from agad.auditing.inputs import TestSet, training_findings
+from agad.auditing.inputs import TestSet, repeats_finding, training_findings
 from agad.auditing.intervals import Placements
 from agad.auditing.model.norms import Norms
 from agad.auditing.model.scorer import Scorer, Scores
@@ -128,6 +128,7 @@ class _Auditor:
         findings = [
             *behaviour_findings(found, self._watch, self._test, first.line),
             self._leaked(train_images, given),
+            repeats_finding(self._test),
             curve_finding(curve, reported, auroc.value),
             *([] if reported is None else [reported_finding(reported, [one.line for one in scored])]),
             *_there(constant_finding(found), below_half_finding(auroc)),

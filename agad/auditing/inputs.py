@@ -111,10 +111,41 @@ def _hashes(images: Any) -> Iterator[bytes]:
         yield hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).digest()
 
 
+_MOST_COPIES = 0.01
+"""Share of the test images up to which copies move an AUROC by little."""
+
+
 def leaked(test: Any, train: Any) -> NDArray[np.bool_]:
     """(N,) whether each test image is, byte for byte, a training image."""
     known = set(_hashes(train))
     return np.fromiter((image in known for image in _hashes(test)), dtype=bool)
+
+
+def repeats_finding(test: TestSet) -> Finding:
+    """Test images that are there several times: they count as often, and under both labels one of them is wrong."""
+    kind = "repeated"
+    first = take(test.images, np.zeros(1, np.int64))[0]
+    if np.asarray(first.detach().cpu() if isinstance(first, torch.Tensor) else first).dtype.kind not in "iufb":
+        return Finding(kind, UNKNOWN, "Test images are no arrays of numbers: repeats among them were not sought.")
+    labels: dict[bytes, list[int]] = {}
+    for image, label in zip(_hashes(test.images), test.labels.tolist(), strict=True):
+        labels.setdefault(image, []).append(label)
+    contradicting = sum(len(of) for of in labels.values() if len(set(of)) > 1)
+    repeated, count = len(test.labels) - len(labels), len(test.labels)
+    if contradicting:
+        severity = WRONG if contradicting > _MOST_COPIES * count else WARNING
+        return Finding(
+            kind, severity, f"{contradicting} of {count} test images are, pixel for pixel, under both labels."
+        )
+    if not repeated:
+        return Finding(kind, FINE, "No test image is there twice.")
+    severity = WARNING if repeated > _MOST_COPIES * count else FINE
+    return Finding(
+        kind,
+        severity,
+        f"{repeated} of {count} test images repeat another, pixel for pixel: intervals take them for images of their "
+        "own.",
+    )
 
 
 def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | None, Finding]:
@@ -138,5 +169,5 @@ def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | No
         f"{int(where.sum())} of {len(where)} test images are training images, pixel for pixel: {normal} normal, "
         f"{int(where.sum()) - normal} anomalous."
     )
-    severity = WRONG if where.mean() > 0.01 else WARNING
+    severity = WRONG if where.mean() > _MOST_COPIES else WARNING
     return where, Finding(kind, severity, sentence)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from agad import audit
-from agad.auditing.inputs import TestSet, is_ordered, leaked, training_findings
+from agad.auditing.inputs import TestSet, is_ordered, leaked, repeats_finding, training_findings
 from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG
 from agad.errors import AuditError
 from tests.helpers.detectors import LABELS, brightness, images
@@ -42,6 +42,26 @@ def test_test_images_in_training_are_counted_by_label_and_by_what_the_auroc_is_w
 @pytest.mark.parametrize("train", [images(20).double(), images(20)[:, :, :2], ["a"] * 20])
 def test_images_of_another_kind_are_not_compared(train):
     assert training_findings(TestSet.of(images(), LABELS), train)[1].severity == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("place", "severity", "words"),
+    [
+        ([*range(200)], FINE, "No test image is there twice."),
+        ([0, *range(199)], FINE, "1 of 200 test images repeat another"),
+        ([0] * 20 + [*range(20, 200)], WARNING, "19 of 200 test images repeat another"),
+        ([*range(199), 0], WARNING, "2 of 200 test images are, pixel for pixel, under both labels."),
+        ([*range(190), *range(10)], WRONG, "20 of 200 test images are, pixel for pixel, under both labels."),
+    ],
+)
+def test_test_images_that_repeat_each_other_are_counted(place: list[int], severity: str, words: str):
+    finding = repeats_finding(TestSet.of(images(200)[place], np.repeat([0, 1], 100)))
+
+    assert (finding.severity, words in finding.sentence) == (severity, True)
+
+
+def test_repeats_are_not_sought_among_what_is_no_array():
+    assert repeats_finding(TestSet.of(["a", "b"] * 20, np.repeat([0, 1], 20))).severity == UNKNOWN
 
 
 def test_a_set_ordered_by_label_is_told_from_a_shuffled_one():
