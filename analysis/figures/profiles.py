@@ -38,12 +38,12 @@ def profile_figure(cells: Cells) -> Drawing | None:
     panels = _panels(cells)
     if not panels:
         return None
-    shown = [row for of in panels.values() for row in of.values()]
+    shown = [row for _, of in panels for row in of.values()]
     with mpl.rc_context(STYLE):
         layout = Panels(columns=3, width=2.3, height=1.6, bottom=0.45, between=0.4, top=0.3)
         figure, axes = layout.panels(len(panels))
         words = []
-        for panel, (title, of) in zip(axes, panels.items(), strict=True):
+        for panel, (title, of) in zip(axes, panels, strict=True):
             panel.set_title(title)
             for (name, row), colour, style in zip(of.items(), COLOURS, _STYLES, strict=False):
                 x, y = _profile(cells.ok[cells.ok["row"] == row])
@@ -70,8 +70,8 @@ def profile_figure(cells: Cells) -> Drawing | None:
     )
 
 
-def _panels(cells: Cells) -> dict[str, dict[str, int]]:
-    """Title -> name -> row, the best first, of all whose classes are all there.
+def _panels(cells: Cells) -> list[tuple[str, dict[str, int]]]:
+    """Title, and name -> row, the best first, of each panel: of all rows whose classes are all there.
 
     A panel's rows are about the same question: the same images, classes and known anomalies. Of a name with several
     rows the one with most runs is drawn, one with a study's values only where there is no other.
@@ -88,7 +88,7 @@ def _panels(cells: Cells) -> dict[str, dict[str, int]]:
             of[name] = index
     best = [sorted(of.items(), key=lambda one: -summary["avg"].iloc[one[1]]) for of in found.values() if len(of) > 1]
     panels = [dict(of[:_MOST]) for of in best][:MOST_PANELS]
-    return dict(zip(_titles(cells, [next(iter(of.values())) for of in panels]), panels, strict=True))
+    return list(zip(_titles(cells, [next(iter(of.values())) for of in panels]), panels, strict=True))
 
 
 _QUESTION = ("dataset", "gamma", "image_size", "protocol", "known_anomaly_classes", "known_anomaly_draw", "validation")
@@ -107,7 +107,7 @@ def _titles(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
         alike = [cells.rows[other] for other, text in zip(rows, plain, strict=True) if text == title]
         names = [name for name in _QUESTION if len({json.dumps(of[name]) for of in alike}) > 1]
         texts = [f"{heading(name)} {key_text(name, cells.rows[row][name])}" for name in names]
-        texts += [f"classes: {classes_text(cells, row)}"] if len(alike) > 1 and not names else []
+        texts += [f"classes: {classes_text(cells, row)}"] if len(alike) > 1 else []
         yield ", ".join((title, *texts))
 
 
