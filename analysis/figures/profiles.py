@@ -16,7 +16,6 @@ from agad.spec import datasets
 from ..cells import Cells
 from ..summary import HEADLINE
 from ..tables import formats
-from ..tables.footnotes import classes_text
 from ..tables.formats import GAMMA
 from ..tables.keys import heading, key_text
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, say_on_hover, ticks
@@ -40,17 +39,18 @@ def profile_figure(cells: Cells) -> Drawing | None:
         return None
     shown = [row for _, of in panels for row in of.values()]
     with mpl.rc_context(STYLE):
-        layout = Panels(columns=3, width=2.3, height=1.6, bottom=0.45, between=0.4, top=0.3)
+        layout = Panels(columns=3, width=2.3, height=1.6, bottom=0.45, between=0.55, top=0.45)
         figure, axes = layout.panels(len(panels))
         words = []
         for panel, (title, of) in zip(axes, panels, strict=True):
             panel.set_title(title)
+            place = title.replace("\n", ", ")
             for (name, row), colour, style in zip(of.items(), COLOURS, _STYLES, strict=False):
                 x, y = _profile(cells.ok[cells.ok["row"] == row])
                 (drawn,) = panel.step(x, y, where="post", color=colour, linestyle=style, linewidth=1.3, label=name)
                 average = formats.auroc(cells.summary["avg"].iloc[row])
-                say_on_hover(drawn, f"{title}\n{name}, mean {average}")
-                words.append(f"{title}, {name}: mean {average}")
+                say_on_hover(drawn, f"{place}\n{name}, mean {average}")
+                words.append(f"{place}, {name}: mean {average}")
             panel.legend(loc="lower left", fontsize=6, handlelength=2.6)
         low = 10 * math.floor(10 * cells.ok.loc[cells.ok["row"].isin(shown), HEADLINE].min())
         axes[0].set_xlim(low, 100)
@@ -73,8 +73,9 @@ def profile_figure(cells: Cells) -> Drawing | None:
 def _panels(cells: Cells) -> list[tuple[str, dict[str, int]]]:
     """Title, and name -> row, the best first, of each panel: of all rows whose classes are all there.
 
-    A panel's rows are about the same question: the same images, classes and known anomalies. Of a name with several
-    rows the one with most runs is drawn, one with a study's values only where there is no other.
+    A panel's rows are about the same question: the same images and known anomalies, and of those with other classes the
+    ones with most. Of a name with several rows the one with most runs is drawn, one with a study's values only where
+    there is no other.
     """
     summary, tuned = cells.summary, set(cells.ok.loc[cells.ok["tuned_by"].notna(), "row"])
     classes = {row: frozenset(of) for row, of in cells.runs.groupby("row")["class"]}
@@ -86,7 +87,12 @@ def _panels(cells: Cells) -> list[tuple[str, dict[str, int]]]:
         rival = of.get(name := detector_name(values))
         if rival is None or _rank(index, summary, tuned) > _rank(rival, summary, tuned):
             of[name] = index
-    best = [sorted(of.items(), key=lambda one: -summary["avg"].iloc[one[1]]) for of in found.values() if len(of) > 1]
+    most: dict[tuple[Any, ...], dict[str, int]] = {}
+    for (*question, whole), of in found.items():
+        there = most.get(key := tuple(question))
+        if len(of) > 1 and (there is None or len(whole) > len(classes[next(iter(there.values()))])):
+            most[key] = of
+    best = [sorted(of.items(), key=lambda one: -summary["avg"].iloc[one[1]]) for of in most.values()]
     panels = [dict(of[:_MOST]) for of in best][:MOST_PANELS]
     return list(zip(_titles(cells, [next(iter(of.values())) for of in panels]), panels, strict=True))
 
@@ -107,8 +113,7 @@ def _titles(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
         alike = [cells.rows[other] for other, text in zip(rows, plain, strict=True) if text == title]
         names = [name for name in _QUESTION if len({json.dumps(of[name]) for of in alike}) > 1]
         texts = [f"{heading(name)} {key_text(name, cells.rows[row][name])}" for name in names]
-        texts += [f"classes: {classes_text(cells, row)}"] if len(alike) > 1 else []
-        yield ", ".join((title, *texts))
+        yield "\n".join((title, *texts[:1])) + "".join(f", {text}" for text in texts[1:])
 
 
 def _profile(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
