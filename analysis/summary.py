@@ -34,8 +34,20 @@ def class_means(runs: pd.DataFrame, value: str = HEADLINE) -> pd.DataFrame:
 
 def class_averages(runs: pd.DataFrame, value: str) -> pd.Series[float]:
     """Row -> mean over its cells of the means over seeds; rows without a run are absent."""
-    means: pd.Series[float] = stats.over_classes(class_means(runs, value), ["row"]).set_index("row")["avg"]
+    means: pd.Series[float] = _averaged(class_means(runs, value).set_index(["row", *CELL])[["mean"]])["mean"]
     return means
+
+
+def _averaged(of_cells: pd.DataFrame) -> pd.DataFrame:
+    """Row -> mean over its cells; over its classes first where these have unequal numbers of cells.
+
+    So a class with one pair of nine that are wanted weighs as much as one that has all (see stats.by_class).
+    """
+    means = of_cells.groupby(level="row").mean()
+    sizes = of_cells.groupby(level=["row", "class"]).size()
+    uneven = sizes.groupby(level="row").nunique() > 1
+    first = of_cells.groupby(level=["row", "class"]).mean().groupby(level="row").mean()
+    return means.where(~uneven, first)
 
 
 def runs_of_cells(runs: pd.DataFrame, value: str) -> dict[int, stats.Runs]:
@@ -76,6 +88,7 @@ def summarise(
     summary = pd.DataFrame(index=beside.index)
     means = class_means(runs)
     over = stats.over_classes(means, ["row"]).set_index("row")
+    over["avg"] = class_averages(runs, HEADLINE)
     summary = summary.join(over[["avg", "sd_classes", "sd_seeds", "classes"]])
     spreads = {row: stats.sd_interval(values, shared=shared[row]) for row, values in crossed.items()}
     for end in ("low", "high"):
@@ -98,7 +111,7 @@ def summarise(
 def _over_classes(runs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Row -> mean over its cells of the means over seeds; none where a run with a headline lacks the number."""
     ok = runs[runs[HEADLINE].notna()]
-    means = ok.groupby(["row", *CELL])[list(columns)].mean().groupby(level="row").mean()
+    means = _averaged(ok.groupby(["row", *CELL])[list(columns)].mean())
     of_row = ok.groupby("row")
     return means.where(of_row[list(columns)].count().eq(of_row.size(), axis=0))
 

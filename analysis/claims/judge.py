@@ -198,7 +198,7 @@ def _by_class(runs: pd.DataFrame, value: str) -> pd.DataFrame | None:
 def _effect(gains: NDArray[np.float64], *, shared: bool, sign: int = 1, within: float | None = None) -> Effect:
     """The mean of gains by class and seed, its interval and p: over seeds where there are enough, else over classes.
 
-    Neither where there are enough seeds without a spread.
+    Neither where there are enough seeds and no interval over them: without a spread, or in the middle of another seed.
     """
     classes, seeds = gains.shape
     of_class = np.nanmean(gains, axis=1)
@@ -206,7 +206,7 @@ def _effect(gains: NDArray[np.float64], *, shared: bool, sign: int = 1, within: 
     by_seeds = spread(gains, shared=shared)
     over_classes = stats.class_interval(of_class)
     assert over_classes is not None  # a class at least
-    if by_seeds.unseen and seeds >= FEWEST_SEEDS:
+    if by_seeds.error is None and seeds >= FEWEST_SEEDS:
         return Effect(by_seeds.interval(), "seeds", None, classes, seeds, right=False)
     if by_seeds.error is not None and (seeds >= FEWEST_SEEDS or few):
         interval, over = by_seeds.interval(), "seeds"

@@ -90,13 +90,18 @@ def by_class(matrix: NDArray[np.float64], of: NDArray[np.int64]) -> NDArray[np.f
         matrix: (K, S); NaN where there is no run.
         of: (K,) the class of each row.
 
-    A seed counts for a class where it has a number in every row that has any.
+    A seed is the mean of the rows that have a number there.
     """
     classes = np.unique(of)
     if len(classes) == len(of):
         return matrix
-    parts = [rows[~np.isnan(rows).all(axis=1)] for rows in (matrix[of == one] for one in classes)]
-    return np.array([part.mean(axis=0) if len(part) else np.full(matrix.shape[1], np.nan) for part in parts])
+    there = ~np.isnan(matrix)
+    totals, counts = (
+        np.array([values[of == one].sum(axis=0) for one in classes], float)
+        for values in (np.where(there, matrix, 0.0), there)
+    )
+    means: NDArray[np.float64] = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    return means
 
 
 def trimmed(matrix: NDArray[np.float64]) -> Runs | None:

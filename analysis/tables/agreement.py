@@ -72,7 +72,7 @@ def agreement_table(cells: Cells) -> Sheet | None:
     for index, protocol, found, row in compared:
         key = key_texts(fields, cells.rows[index])
         texts = (str(found.classes), _r(found.pearson), _interval(found.interval), _r(found.spearman))
-        mark = "*" if closest[index] == protocol else ""
+        mark = "*" if closest[index] == [protocol] else ""
         lines.append((*key, LABELS[protocol], *texts, _interval(found.rank_interval), f"{found.distance:.1f}{mark}"))
         values = {"pearson": found.pearson, "spearman": found.spearman, "distance": found.distance}
         low, high = found.interval or (None, None)
@@ -103,19 +103,18 @@ def agreement_table(cells: Cells) -> Sheet | None:
     )
 
 
-def closest_protocols(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> dict[int, str]:
-    """Row -> the protocol whose distance to the printed classes is smallest; empty where several are as near.
+def closest_protocols(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> dict[int, list[str]]:
+    """Row -> the protocols whose distance to the printed classes is smallest: several where they are as near.
 
     As all are of a net without batch norm, to which the order of the test set means nothing.
     """
     distances: dict[int, dict[str, float]] = {}
     for index, protocol, one, _ in found:
         distances.setdefault(index, {})[protocol] = one.distance
-    result = {}
-    for index, of in distances.items():
-        nearest = [protocol for protocol, distance in of.items() if distance <= min(of.values()) + _TIE]
-        result[index] = nearest[0] if len(nearest) == 1 else ""
-    return result
+    return {
+        index: [protocol for protocol, distance in of.items() if distance <= min(of.values()) + _TIE]
+        for index, of in distances.items()
+    }
 
 
 _TIE = 1e-9
@@ -128,9 +127,12 @@ def closest_sentence(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> s
     could = {index for index, protocol, _, _ in found if protocol in ORDERED}
     if not could:
         return "*: the smallest of its row; no row was scored under a test set ordered by label."
-    ordered = sum(protocol in ORDERED for protocol in closest.values())
+    ordered = sum({*nearest} <= {*ORDERED} for nearest in closest.values())
     rows = f"{len(could)} rows" + ("" if len(could) == len(closest) else " that were scored under one")
-    return f"*: the smallest of its row. It is under a test set ordered by label in {ordered} of {rows}."
+    return (
+        f"*: the smallest of its row, where it is one alone. It is under a test set ordered by label in {ordered} of "
+        f"{rows}."
+    )
 
 
 def _found(cells: Cells) -> Iterator[tuple[int, str, Agreement, PaperRow]]:

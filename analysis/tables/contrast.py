@@ -17,6 +17,7 @@ from agad.spec.fields import LEADING_FIELDS, former_values, json_defaults
 from .. import stats
 from ..cells import Cells
 from ..paper.numbers import BASELINES, ORDER_FIELDS
+from ..stats.crossed import spread
 from ..summary import aligned_runs
 from . import formats
 from .footnotes import joined, made_with_other
@@ -121,7 +122,8 @@ class Contrast:
     """What a variant gains over its baseline under one protocol, class by class and seed by seed.
 
     Attributes:
-        interval: the mean gain, over seeds where both have two or more and these differ, else over classes.
+        interval: the mean gain, over seeds where both have two or more and these differ, else over classes; no ends
+            in the middle of a third seed or a later one.
         over: `seeds` or `classes`: what the interval is over.
         p_value: of no gain (Wilcoxon over the classes as they are), not corrected.
         classes: classes that both have.
@@ -143,9 +145,10 @@ def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
     if gains is None:
         return None
     of_class = np.nanmean(gains, axis=1)
-    over_seeds = stats.mean_interval(gains, shared=cells.shared[pair.baseline] or cells.shared[pair.variant])
-    over_classes = stats.class_interval(of_class)
-    by_seeds = over_seeds.low is not None or over_classes is None
+    seeds = spread(gains, shared=cells.shared[pair.baseline] or cells.shared[pair.variant])
+    over_seeds, over_classes = seeds.interval(), stats.class_interval(of_class)
+    is_amid = gains.shape[1] > 2 and seeds.error is None and not seeds.unseen  # a further seed is on its way
+    by_seeds = over_seeds.low is not None or over_classes is None or is_amid
     found = over_seeds if by_seeds or over_classes is None else over_classes
     return Contrast(found, "seeds" if by_seeds else "classes", stats.mean_wilcoxon(of_class), len(gains))
 
@@ -191,9 +194,9 @@ def contrast_table(cells: Cells) -> Sheet | None:
         notes=(
             "Last update, paired by class and seed; in brackets the 95% interval: over fresh seeds where both have two "
             "or more and the gains of these differ, else over classes (t), which takes these for a sample of such "
-            "classes and says nothing of other seeds. *: p < .05, Wilcoxon over the classes as they are, corrected "
-            "(Holm) for the lines of the same choice under the same protocol; of one seed it says nothing of others "
-            "either.",
+            "classes and says nothing of other seeds; none in the middle of a third seed or a later one. *: p < .05, "
+            "Wilcoxon over the classes as they are, corrected (Holm) for the lines of the same choice under the same "
+            "protocol; of one seed it says nothing of others either.",
             "made with other: what the two runs of some pairs were made with besides, to which a gain may be due too.",
             *_notes_apart(cells),
         ),

@@ -202,3 +202,18 @@ def test_shared_seeds_have_no_interval_of_an_iqm(tmp_path):
     assert own.data["iqm_low"].notna().item()
     assert shared.data["iqm_low"].isna().item()
     assert shared.data["mean_low"].notna().item()
+
+
+def test_pairs_that_are_missing_change_no_class_s_weight(tmp_path):
+    """One class has nine pairs, the other one: the mean of the table is that of its interval, and no class is lost."""
+    pairs = [(0, known, known % 2) for known in range(1, 10)] + [(1, 2, seed) for seed in range(3)]
+    runs = [
+        run.replace(known_anomaly_classes=(known,))
+        for normal, known, seed in pairs
+        for run in specs((normal,), (seed,), gamma=0.05)
+    ]
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.9 if spec.normal_class == 0 else 0.6)
+    cells = read_all(tmp_path)
+
+    assert cells.summary["avg"].item() == pytest.approx(0.75)
+    assert uncertainty(cells, "u", "u").data["mean_estimate"].item() == pytest.approx(0.75)

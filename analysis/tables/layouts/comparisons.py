@@ -149,10 +149,10 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
         kinds=(KEY,) * len(cells.fields) + (OURS,) * 6,
         lines=tuple(lines),
         notes=(
-            "mean: interval over fresh seeds from runs crossed by class and seed (docs/statistics.md). "
-            f"IQM: of all runs, each weighing the same; bootstrap of runs within classes, given from "
-            f"{stats.BOOTSTRAP_FROM} seeds on that the classes do not share; else it "
-            f"would not. {CLASSES_LEGEND}",
+            "mean: interval over fresh seeds from runs crossed by class and seed (docs/statistics.md). IQM: of all "
+            "runs, each weighing the same (runs that know one anomaly class each: of their mean of a class and seed); "
+            f"bootstrap of runs within classes, from {stats.BOOTSTRAP_FROM} seeds on that the classes do not share: of "
+            f"others it would claim more than it holds. {CLASSES_LEGEND}",
             *different_classes(cells, cells.ok, groups),
         ),
         data=pd.DataFrame(data),

@@ -98,7 +98,8 @@ def mark_legend(ours: OurTable) -> str:
         return STAR_LEGEND
     return (
         f"Behind a number of ours: = within ±{ours.cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ "
-        f"undecided, ? cannot be judged (too few seeds, none that differ, or a class is missing). {STAR_LEGEND}"
+        f"undecided, ? cannot be judged (too few seeds, not whole or without a difference, or a class is missing). "
+        f"{STAR_LEGEND}"
     )
 
 

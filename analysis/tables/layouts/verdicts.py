@@ -48,10 +48,10 @@ def verdict_table(cells: Cells) -> Sheet | None:
         lines=tuple(lines),
         notes=(
             f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (too "
-            "few seeds, none that differ, or a class is missing): from the 95% interval over seeds, the paper's "
-            "rounding included, corrected (Holm) for the rows of the paper's table under the same protocol. The paper "
-            "does not say under which protocol its numbers stand; under by class and normals first the test set is "
-            "ordered by label.",
+            "few seeds, not whole or without a difference, or a class is missing): from the 95% interval over seeds, "
+            "the paper's rounding included, corrected (Holm) for the rows of the paper's table under the same "
+            "protocol. The paper does not say under which protocol its numbers stand; under by class and normals "
+            "first the test set is ordered by label.",
             f"paper: its mean over the same classes. {CLASSES_LEGEND}",
         ),
         data=pd.DataFrame(data),

@@ -107,6 +107,15 @@ def test_a_gain_is_not_judged_on_runs_that_know_one_class():
     assert judged(CONTEXT, on, off)[0].result == NOT_TESTED
 
 
+def test_a_further_seed_that_has_begun_decides_nothing():
+    """Three seeds that differ leave it open, and one run of a fourth does not ask the classes instead."""
+    gains = np.array([2.5, -1.5, 0.5, np.nan]) + 0.01 * np.arange(10)[:, None]
+    assert judge_module._effect(gains[:, :3], shared=True).outcome is None
+    gains[0, 3] = 0.6
+    found = judge_module._effect(gains, shared=True)
+    assert (found.over, found.p_value, found.interval.low) == ("seeds", None, None)
+
+
 def test_most_classes_and_the_mean_on_two_sides_decide_nothing():
     """Eighteen of twenty classes lose a little, two win much."""
     gains = np.array([-0.3 - 0.05 * n for n in range(18)] + [27.0, 28.0])[:, None]

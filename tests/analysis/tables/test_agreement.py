@@ -85,3 +85,15 @@ def test_protocols_that_are_equally_near_have_no_star(tmp_path):
     sheet = agreement.agreement_table(read_all(tmp_path))
     assert not [line for line in sheet.lines if line[-1].endswith("*")]
     assert "ordered by label in 0 of 1 rows" in " ".join(sheet.notes)
+
+
+def test_a_tie_of_both_ordered_protocols_is_under_an_ordered_test_set(tmp_path):
+    store = ResultStore(tmp_path)
+    for spec in specs(seeds=(0,), **UNET):
+        near = PRINTED[spec.normal_class] / 100 - 0.01
+        store.commit(
+            ok_row(spec, 0.5 + 0.01 * spec.normal_class, auroc_batch_class_sorted=near, auroc_batch_normals_first=near)
+        )
+    sheet = agreement.agreement_table(read_all(tmp_path))
+    assert not [line for line in sheet.lines if line[-1].endswith("*")]
+    assert "ordered by label in 1 of 1 rows" in " ".join(sheet.notes)

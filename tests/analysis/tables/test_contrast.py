@@ -241,3 +241,18 @@ def test_pairs_with_one_known_class_are_as_many_as_the_classes(tmp_path):
     half = 12.7062 * 0.01  # t(1) at 95%; two classes two points apart
     assert line["classes"] == "2"
     assert line["eval"] == f"+3.0 ({formats.interval(0.03 - half, 0.03 + half)})"
+
+
+def test_in_the_middle_of_a_further_seed_there_is_no_interval(tmp_path):
+    """Three whole seeds, of a fourth one class: the classes are not asked instead."""
+    for context in ("on", "off"):
+        runs = [*specs(range(10), range(3), adversarial_context=context, seed_scope="all_classes")]
+        runs += specs((0,), (3,), adversarial_context=context, seed_scope="all_classes")
+        gain = {"on": 0.01, "off": 0.0}[context]
+        commit_all(
+            ResultStore(tmp_path), runs, lambda one, gain=gain: 0.8 + gain * (one.seed + 1 + one.normal_class / 99)
+        )
+    sheet = contrast.contrast_table(read_all(tmp_path))
+    (line,) = (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines)
+    assert line["95% over"] == "seeds"
+    assert "(" not in line["eval"]
