@@ -50,12 +50,6 @@ def _averaged(of_cells: pd.DataFrame) -> pd.DataFrame:
     return means.where(~uneven, first)
 
 
-def runs_of_cells(runs: pd.DataFrame, value: str) -> dict[int, stats.Runs]:
-    """Row -> its values by cell and seed (see stats.crossed.Runs); rows without a run are absent."""
-    found = {row: stats.trimmed(values) for row, values in aligned_runs(runs, value).items()}
-    return {row: values for row, values in found.items() if values is not None}
-
-
 def aligned_runs(runs: pd.DataFrame, value: str) -> dict[int, NDArray[np.float64]]:
     """Row -> its values by cell and seed, those of all rows alike, so that they can be subtracted (stats.aligned)."""
     places, numbers = stats.numbered(runs, CELL), runs[value].to_numpy(float)
@@ -73,7 +67,7 @@ def summarise(
 
     Args:
         runs: see cells.Cells.
-        crossed: the headline of `runs_of_cells`.
+        crossed: the headline of Cells.crossed.
         beside: that of `beside_paper`.
         shared: of each table row, whether its seeds are shared by the classes.
 
@@ -129,7 +123,7 @@ def beside_paper(
 
     Args:
         runs: see cells.Cells: the classes that are wanted.
-        crossed: the column, of `runs_of_cells`.
+        crossed: the column, of Cells.crossed.
         matches: the paper's row for each table row.
         shared: of each table row, whether its seeds are shared by the classes.
         margin: within which a mean counts as the paper's, in percentage points.

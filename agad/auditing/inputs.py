@@ -111,6 +111,16 @@ def _hashes(images: Any) -> Iterator[bytes]:
         yield hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).digest()
 
 
+_NUMBERS = "iufb"
+"""Kinds of numpy's types whose bytes say whether two images are the same."""
+
+
+def _first(images: Any) -> NDArray[Any]:
+    """The first image as an array, of whatever it is."""
+    image = take(images, np.zeros(1, np.int64))[0]
+    return np.asarray(image.detach().cpu() if isinstance(image, torch.Tensor) else image)
+
+
 _MOST_COPIES = 0.01
 """Share of the test images up to which copies move an AUROC by little."""
 
@@ -124,8 +134,7 @@ def leaked(test: Any, train: Any) -> NDArray[np.bool_]:
 def repeats_finding(test: TestSet) -> Finding:
     """Test images that are there several times: they count as often, and under both labels one of them is wrong."""
     kind = "repeated"
-    first = take(test.images, np.zeros(1, np.int64))[0]
-    if np.asarray(first.detach().cpu() if isinstance(first, torch.Tensor) else first).dtype.kind not in "iufb":
+    if _first(test.images).dtype.kind not in _NUMBERS:
         return Finding(kind, UNKNOWN, "Test images are no arrays of numbers: repeats among them were not sought.")
     labels: dict[bytes, list[int]] = {}
     for image, label in zip(_hashes(test.images), test.labels.tolist(), strict=True):
@@ -153,8 +162,7 @@ def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | No
     kind = "test_in_training"
     if train is None or count_images(train, "training images") == 0:
         return None, Finding(kind, UNKNOWN, "No training images were given, so test images among them were not sought.")
-    both = [take(of, np.zeros(1, np.int64))[0] for of in (test.images, train)]
-    first = [np.asarray(one.detach().cpu() if isinstance(one, torch.Tensor) else one) for one in both]
+    first = [_first(of) for of in (test.images, train)]
     if first[0].dtype != first[1].dtype or first[0].shape != first[1].shape or first[0].dtype.kind not in "iubf":
         return None, Finding(
             kind, UNKNOWN, "Training and test images are not arrays of one kind and cannot be compared."

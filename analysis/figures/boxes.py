@@ -16,8 +16,9 @@ from ..cells import Cells
 from ..paper.numbers import QUIET_FIELDS
 from ..tables import formats
 from ..tables.formats import GAMMA
+from ..tables.keys import role
 from .drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
-from .rows import backbones_from, class_name, groups, is_plain, own_settings, role
+from .rows import backbones_from, class_name, groups, is_plain, own_settings
 
 
 def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:
@@ -112,7 +113,7 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
         legend_on_top(figure, _box_handles(cells, group, pairs))
     titles = ", ".join(map(datasets.title, group))
     backbones = "; ".join(dict.fromkeys(_generator(cells, pairs[d][0]) for d, _ in targets))
-    which = role(cells, (pairs[dataset][0] for dataset, _ in targets))
+    which = role(cells.rows[pairs[dataset][0]] for dataset, _ in targets)
     return Drawing(
         name=f"boxes-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
         caption=(

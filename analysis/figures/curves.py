@@ -13,9 +13,9 @@ import pandas as pd
 from agad.spec import datasets
 
 from ..cells import Cells
-from ..tables.keys import heading, key_text
+from ..tables.keys import heading, key_text, role
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
-from .rows import also_differing, backbones_from, class_name, groups, plain_rows, role
+from .rows import also_differing, backbones_from, class_name, groups, plain_rows
 
 MOST_LINES = 5
 
@@ -115,7 +115,7 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
         layout.label(axes, "updates", "AUROC, %")
         legend_on_top(figure, _handles(cells, lines))
     titles = ", ".join(map(datasets.title, group))
-    which = role(cells, lines.rows)
+    which = role(cells.rows[row] for row in lines.rows)
     return Drawing(
         name=f"curves-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
         caption=(

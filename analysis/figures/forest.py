@@ -83,7 +83,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
                 continue
             both = contrast.joined_runs(cells, pair)
             both = both[~both["run_id_b"].isin(contrast.apart(pair, both))]
-            gain = both.assign(gain=both[f"{column(protocol)}_b"] - both[f"{column(protocol)}_a"])
+            gains = both.assign(value=both[f"{column(protocol)}_b"] - both[f"{column(protocol)}_a"])
             a, b = (cells.runs[cells.runs["run_id"].isin(both[f"run_id_{half}"])] for half in "ab")
             compared = stats.paired(a, b, column(protocol), CELL, shared=cells.shared[pair.variant])
             low, high = (None if end is None else 100 * end for end in (found.interval.low, found.interval.high))
@@ -92,7 +92,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
                 100 * found.interval.estimate,
                 low,
                 high,
-                tuple(100 * _seed_means(gain.assign(value=gain["gain"]))),
+                tuple(100 * _seed_means(gains)),
                 _better(compared),
             )
             lines.setdefault(protocol, []).append(line)

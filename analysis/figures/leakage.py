@@ -27,13 +27,11 @@ from .drawing import (
     say_on_hover,
     ticks,
 )
-from .rows import also_differing, class_name, full_title, of_which_settings, plain_rows, row_title
+from .rows import TITLE, also_differing, class_name, full_title, of_which_settings, plain_rows, row_title
 
 _MOST_NAMED = 3
 """Rows up to which panels are large enough for the classes' names."""
 _NAMES_IN_HEIGHT = 28
-_TOLD = ("dataset", "method", "backbone", "gamma")
-"""What a panel's title says."""
 _SMALL = Panels(columns=4, width=1.75, height=1.7, bottom=0.75)
 _PRINTED = "the paper"
 """Words of the place behind the protocols, where the paper's own classes stand."""
@@ -82,7 +80,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
             "by label. Thin lines: a class each, mean over seeds; thick: mean over classes; at the right end what the "
             "paper prints, for each class (dots) and on average (bar), under a protocol that it does not state. "
             f"Grey line: chance.{of_which_settings(cells, rows)}"
-            f"{also_differing(cells, rows, *_TOLD, what='panels')}"
+            f"{also_differing(cells, rows, *TITLE, what='panels')}"
         ),
         alt=_leakage_alt(cells, rows, protocols),
         figure=figure,

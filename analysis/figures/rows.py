@@ -14,7 +14,7 @@ from ..tables import formats
 from ..tables.formats import GAMMA
 from ..tables.keys import heading, key_text
 
-_TITLE = ("dataset", "method", "backbone", "gamma")
+TITLE = ("dataset", "method", "backbone", "gamma")
 """What a row's title says."""
 
 
@@ -64,8 +64,8 @@ def row_title(cells: Cells, index: int) -> str:
 def own_settings(cells: Cells, index: int) -> str:
     """What tells a row from the others of its title: `updates 400, lr 0.001`; empty where it is the only one."""
     values = cells.rows[index]
-    alike = [row for row in cells.rows if all(row[name] == values[name] for name in _TITLE)]
-    names = [name for name in telling_fields(alike) if name not in _TITLE]
+    alike = [row for row in cells.rows if all(row[name] == values[name] for name in TITLE)]
+    names = [name for name in telling_fields(alike) if name not in TITLE]
     return ", ".join(f"{heading(name)} {key_text(name, values[name])}" for name in names)
 
 
@@ -89,12 +89,6 @@ def also_differing(cells: Cells, rows: Sequence[int], *known: str, what: str = "
         f"{heading(name)} ({', '.join(dict.fromkeys(key_text(name, of[name]) for of in values))})" for name in names
     )
     return f" The {what} also differ in {' and '.join(texts)}." if names else ""
-
-
-def role(cells: Cells, rows: Iterable[int]) -> str:
-    """What a run's class is: `normal`, `anomalous`, or both of rows of both kinds."""
-    roles = {"one_vs_rest": "normal", "leave_one_out": "anomalous"}
-    return " or ".join(sorted({roles[cells.rows[row]["protocol"]] for row in rows}, reverse=True))
 
 
 def class_name(dataset: str, target: int) -> str:

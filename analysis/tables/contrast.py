@@ -161,10 +161,8 @@ def _marked(cells: Cells, run_ids: Collection[str]) -> dict[int, NDArray[np.bool
 
 def contrast_table(cells: Cells) -> Sheet | None:
     """A line per pair: the variant's gain over its baseline, mean over classes, under each protocol; None without."""
-    protocols, lines, data = scored(cells), [], []
-    found = [
-        (pair, {protocol: contrast(cells, pair, column(protocol)) for protocol in protocols}) for pair in _wanted(cells)
-    ]
+    protocols, wanted, lines, data = scored(cells), _wanted(cells), [], []
+    found = [(pair, {protocol: contrast(cells, pair, column(protocol)) for protocol in protocols}) for pair in wanted]
     corrected = _corrected(found, protocols)
     found = [(pair, gains) for pair, gains in found if any(gains.values())]
     texts_of = choices(cells, [pair for pair, _ in found])
@@ -198,7 +196,7 @@ def contrast_table(cells: Cells) -> Sheet | None:
             "Wilcoxon over the classes as they are, corrected (Holm) for the lines of the same choice under the same "
             "protocol; of one seed it says nothing of others either.",
             "made with other: what the two runs of some pairs were made with besides, to which a gain may be due too.",
-            *_notes_apart(cells),
+            *_notes_apart(cells, wanted),
         ),
         data=pd.DataFrame(data),
     )
@@ -207,10 +205,10 @@ def contrast_table(cells: Cells) -> Sheet | None:
 _Found = list[tuple[Pair, dict[str, Contrast | None]]]
 
 
-def _notes_apart(cells: Cells) -> Iterator[str]:
+def _notes_apart(cells: Cells, wanted: Sequence[Pair]) -> Iterator[str]:
     """How many pairs of runs are left out for their weights, by what they compare."""
     counts: Counter[str] = Counter()
-    for pair in _wanted(cells):
+    for pair in wanted:
         if pair.field in ORDER_FIELDS:
             counts[heading(pair.field)] += len(apart(pair, joined_runs(cells, pair)))
     for name, count in counts.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -52,3 +52,9 @@ def key_frame(cells: Cells) -> pd.DataFrame:
         for values in cells.rows
     ]
     return pd.DataFrame(plain)
+
+
+def role(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What a class of these rows is: `normal`, `anomalous`, or both of rows of both protocols."""
+    roles = {"one_vs_rest": "normal", "leave_one_out": "anomalous"}
+    return " or ".join(sorted({roles[values["protocol"]] for values in rows}))

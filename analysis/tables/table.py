@@ -26,7 +26,7 @@ from ..load import Results, open_store
 from ..summary import HEADLINE
 from . import footnotes, formats
 from .formats import GAP, RANGE
-from .keys import fewest_fields, heading, key_frame, key_texts
+from .keys import fewest_fields, heading, key_frame, key_texts, role
 from .layouts.verdicts import verdict_table
 from .networks import networks
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet, markdown, markdown_notes, wrapped
@@ -148,7 +148,7 @@ def classes(cells: Cells) -> Iterator[Sheet]:
                 kinds.append(PAPER)
         yield Sheet(
             name=f"classes-{part[0]}-{part[-1]}",
-            caption=f"AUROC in % by {_role(cells)} class, mean over seeds{which}",
+            caption=f"AUROC in % by {role(cells.rows)} class, mean over seeds{which}",
             columns=(*map(heading, fields), "", *map(str, part)),
             kinds=(KEY,) * (len(fields) + 1) + (OURS,) * len(part),
             lines=tuple(lines),
@@ -192,11 +192,6 @@ def _class_text(found: tuple[float, int] | None, wanted: int) -> str:
         return GAP
     mean, runs = found
     return formats.auroc(mean) if runs == wanted else formats.auroc(mean) + formats.subscript(runs)
-
-
-def _role(cells: Cells) -> str:
-    roles = {"one_vs_rest": "normal", "leave_one_out": "anomalous"}
-    return " or ".join(sorted({roles[values["protocol"]] for values in cells.rows}))
 
 
 def _with_keys(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:

@@ -21,13 +21,12 @@ from .. import formats
 from ..formats import RANGE
 from .classes import CLASSES_LEGEND, classes_text, different_classes
 from .data import data_notes, of_datasets
-from .pairs import MADE, PAIR, differ, joined, made_with_other, pairs_notes
+from .pairs import MADE, differ, joined, made_with_other, pairs_notes
 from .provenance import PROVENANCE, provenance
 
 __all__ = [
     "CLASSES_LEGEND",
     "MADE",
-    "PAIR",
     "PROVENANCE",
     "cautions",
     "class_legend",
