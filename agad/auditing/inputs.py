@@ -163,7 +163,7 @@ def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | No
     if train is None or count_images(train, "training images") == 0:
         return None, Finding(kind, UNKNOWN, "No training images were given, so test images among them were not sought.")
     first = [_first(of) for of in (test.images, train)]
-    if first[0].dtype != first[1].dtype or first[0].shape != first[1].shape or first[0].dtype.kind not in "iubf":
+    if first[0].dtype != first[1].dtype or first[0].shape != first[1].shape or first[0].dtype.kind not in _NUMBERS:
         return None, Finding(
             kind, UNKNOWN, "Training and test images are not arrays of one kind and cannot be compared."
         )
