@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -41,9 +42,13 @@ class Discriminator(BatchNormNet):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Judge x (N, channels, H, W): logits (N,), positive for real, and features z (N, width, h, w)."""
         z: Tensor = self.features(x)
-        pooled = z if z.shape[2:] == (KERNEL, KERNEL) else F.adaptive_avg_pool2d(z, KERNEL)
-        logits: Tensor = self.classifier(pooled)
+        logits: Tensor = self.classifier(z if z.shape[2:] == (KERNEL, KERNEL) else _pooled(z))
         return logits.flatten(), z
+
+
+def _pooled(z: Tensor) -> Tensor:
+    """Features averaged to 4x4; in channels_last, as on a GPU torch sums other layouts in no fixed order."""
+    return F.adaptive_avg_pool2d(z.contiguous(memory_format=torch.channels_last), KERNEL)
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:

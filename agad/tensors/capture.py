@@ -66,7 +66,12 @@ Record = Callable[[Callable[[], Tensor], Lane], Recording]
 
 def same_bits(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors hold the same bits, also where these are no numbers; waits for the device."""
-    return one.cpu().numpy().tobytes() == other.cpu().numpy().tobytes()
+    return one.dtype == other.dtype and one.shape == other.shape and torch.equal(_bits(one), _bits(other))
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    """The bytes of a tensor of any type, on the host; numpy has no bfloat16."""
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
 
 
 def say_once(what: str, error: Exception) -> None:

@@ -6,12 +6,14 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agad.errors import SpecError
 from agad.methods import build_generator
 from agad.methods.passes import Pass, plan_passes
 from agad.nets.build import build_discriminator, count_parameters, initialise
+from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNorm2d, BNMode, add_auxiliary, bn_mode
 from agad.nets.naive import NaiveGenerator
 from agad.nets.unetpp import UNetPlusPlusGenerator
@@ -248,3 +250,21 @@ def test_a_pass_keeps_the_order_of_the_images_and_splits_where_it_must():
     Pass(BNMode.BATCH, BNMode.BATCH, joint=True).generate(net, x, 4)
     Pass(BNMode.BATCH, BNMode.RUNNING, joint=False).generate(net, x, 6)
     assert seen == [(6, BNMode.BATCH), (6, BNMode.BATCH)]
+
+
+def test_features_are_pooled_in_the_layout_that_repeats_its_bits_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the values of torch's own layout; where they are 4x4 already they are not pooled at all."""
+    own, pooled = F.adaptive_avg_pool2d, list[Tensor]()
+
+    def kept(z: Tensor) -> Tensor:
+        pooled.append(z)
+        return z
+
+    monkeypatch.setattr(F, "adaptive_avg_pool2d", lambda z, size: own(kept(z), size))
+    net = Discriminator(1)
+    for size in (16, 24, 32, 64):
+        _, z = net(torch.rand(2, 1, size, size))
+        if size != 32:
+            assert pooled[-1].is_contiguous(memory_format=torch.channels_last)
+            assert torch.allclose(pooled[-1], z)
+    assert len(pooled) == 3

@@ -238,16 +238,16 @@ def test_captured_scores_have_the_bits_of_eager_ones(
         update(training)
         evaluator = Evaluator.of(spec, data, one_class_split(data, spec), device)
         expected = {protocol: evaluator.scores(training.method, protocol) for protocol in EVAL_PROTOCOLS}
-        ones = torch.ones(1, device=device)
-        Graph(lambda: ones * 2, lane).close()  # a process's first one allocates for torch itself
-        before = torch.cuda.memory_allocated()
-        with Replays(lane, on=True, record=record) as own:
-            for protocol in EVAL_PROTOCOLS:
-                found = evaluator.scores(training.method, protocol, lambda: None, 0, own)
-                assert found.tobytes() == expected[protocol].tobytes(), protocol
-            assert own.on
-        assert len(made) == 4
-        assert torch.cuda.memory_allocated() <= before
+        allocated = []
+        for _ in range(2):  # a process's first recordings also allocate for torch itself
+            with Replays(lane, on=True, record=record) as own:
+                for protocol in EVAL_PROTOCOLS:
+                    found = evaluator.scores(training.method, protocol, lambda: None, 0, own)
+                    assert found.tobytes() == expected[protocol].tobytes(), protocol
+                assert own.on
+            allocated.append(torch.cuda.memory_allocated())
+        assert len(made) == 2 * 4
+        assert allocated[1] <= allocated[0]
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
