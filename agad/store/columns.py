@@ -194,7 +194,7 @@ PROVENANCE = {
     "agad_version": _text("Version of agad."),
     "started_at": Column(pa.timestamp("ms", tz="UTC"), "Start of the attempt."),
     "finished_at": Column(pa.timestamp("ms", tz="UTC"), "End of the attempt."),
-    "train_seconds": Column(_F64, "Time in training, over all attempts that led to this state.", "s", low=0),
+    "train_seconds": Column(_F64, "Time in training, over all attempts; of runs at once an equal share.", "s", low=0),
     "eval_seconds": Column(_F64, "Time in scoring, over all attempts that led to this state.", "s", low=0),
     "resumes": _count("Times that the run was continued from a checkpoint."),
     "resumed_from": _text(

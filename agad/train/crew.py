@@ -98,7 +98,8 @@ class _Crew:
         with session.lane.active():
             try:
                 try:
-                    next(updates)
+                    with self._shared(session):
+                        next(updates)
                 except StopIteration:
                     outcome = session.record()
                 except Pruned:
@@ -117,6 +118,18 @@ class _Crew:
                 self._end(member, outcome, session.training.update)
             finally:
                 del outcome  # an exception holds this frame, which would hold it: a cycle with all that both hold
+
+    @contextlib.contextmanager
+    def _shared(self, session: Session) -> Iterator[None]:
+        """Share out the time that a turn adds to a run's training: whoever waits for a GPU waits for all their work."""
+        before = session.seconds["train"]
+        try:
+            yield
+        finally:
+            share = (session.seconds["train"] - before) / len(self._active)
+            session.seconds["train"] = before
+            for one in self._active:
+                one.seconds["train"] += share
 
     def _end(self, member: Member, outcome: RunRecord | Exception, updates: int) -> None:
         """Report a run's end; where memory ran out beside others, it is left for another attempt, with fewer."""

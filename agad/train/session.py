@@ -67,6 +67,7 @@ class Session:
 
     Attributes:
         training: the run between two updates.
+        seconds: spent in training ("train") and scoring ("eval"), over all attempts.
         together: the most runs, this one included, that have advanced in one process at once.
         lane: as above.
     """
@@ -86,7 +87,7 @@ class Session:
         self._evaluators = _evaluators(spec, data, self._split, device)
         self._curve: list[Point] = []
         self._scores: dict[str, Scores] = {}  # of the point being scored; at the end those of the last update
-        self._seconds = {"train": 0.0, "eval": 0.0}
+        self.seconds = {"train": 0.0, "eval": 0.0}
         self._makers = Makers(device)
         self._updater: Updater | None = None
         self._replays = Replays.of(spec, lane, eager=self._options.eager)
@@ -249,7 +250,7 @@ class Session:
             "training": self.training.state_dict(),
             "curve": self._curve,
             "scores": {protocol: torch.from_numpy(scores) for protocol, scores in self._scores.items()},
-            "seconds": self._seconds,
+            "seconds": self.seconds,
             "resumes": self._resumes,
             "made_by": self._makers.state(),
             "together": self.together,
@@ -260,14 +261,14 @@ class Session:
         self.training.load_state_dict(state["training"])
         self._curve = [{VALIDATION: {}, **point} for point in state["curve"]]  # older ones had no validation
         self._scores = {protocol: scores.numpy() for protocol, scores in state["scores"].items()}
-        self._seconds = state["seconds"]
+        self.seconds = state["seconds"]
         self._resumes = state["resumes"]
         self._makers.resume(state.get("made_by"))
         self.together = state.get("together", 1)  # older checkpoints lack it
         self._peak = state["peak"]
 
     def _charge(self, phase: str) -> None:
-        self._seconds[phase] += self._clock.lap()
+        self.seconds[phase] += self._clock.lap()
 
     # -- the row ---------------------------------------------------------------------------------------------------
 
@@ -279,8 +280,8 @@ class Session:
             **data_columns(self._data, self._spec),
             **provenance_columns(self._device, self._data.digest),
             "together": self.together,
-            "train_seconds": self._seconds["train"],
-            "eval_seconds": self._seconds["eval"],
+            "train_seconds": self.seconds["train"],
+            "eval_seconds": self.seconds["eval"],
             "resumes": self._resumes,
             "resumed_from": self._makers.others(),
             "peak_memory_bytes": self._peak_memory(),

@@ -231,3 +231,34 @@ def test_captured_scoring_takes_turns_with_the_bits_of_runs_alone(
         assert_same_bits(found, alone[run_id])
     assert sum(one.replays for one in recordings) > len(recordings) > 4 * len(SPECS)
     assert not any(one.is_open for one in recordings)
+
+
+class Waiting:
+    """A clock of a run that waits a second for the device at each reading, if it is the first run, else not at all."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Waiting.made += 1
+        self._lap = 1.0 if Waiting.made == 1 else 0.0
+
+    def lap(self) -> float:
+        return self._lap
+
+
+def test_runs_at_once_share_the_time_of_training(data: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of them waits for the device: what it waits for is the work of all. Scoring is each run's own."""
+    monkeypatch.setattr(session, "Clock", Waiting)
+    monkeypatch.setattr(Waiting, "made", 0)
+    seconds = {}
+    for size in (1, 2):
+        Waiting.made = 0
+        found = made([small(seed=seed, updates=3) for seed in (0, 1)], data, size)
+        values = [record.values for record in found.values() if isinstance(record, RunRecord)]
+        seconds[size] = [(one["train_seconds"], one["eval_seconds"]) for one in values]
+
+    (whole, scoring), nothing = seconds[1]
+    assert nothing == (0, 0)
+    assert whole > 0
+    assert scoring > 0
+    assert seconds[2] == [(pytest.approx(whole / 2), scoring), (pytest.approx(whole / 2), 0)]
