@@ -6,8 +6,6 @@ seeds. Gaps stay visible: every run that a plan wants is counted, whatever becam
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,12 +20,11 @@ from agad import files
 from agad.errors import AnalysisError, EmptyResultsError
 from agad.plan.plan import Plan, load_plans, plan_files
 from agad.plan.tuned import Tuned
-from agad.spec import datasets
 from agad.spec.run import ORDER_PROTOCOLS, RunSpec
 from agad.store.folder import ResultsFolder
-from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS, DataKey
+from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS
 
-from . import stats, table_rows
+from . import same_data, stats, table_rows
 from .load import Results, Rows, open_store
 from .paper import numbers as paper
 from .paper.match import Match, find_match
@@ -45,6 +42,8 @@ RUN_COLUMNS = (
     *MEASURED_COLUMNS,
     *("raw_digest", "class_names", "data_notes", "tuned_by"),
 )
+PRUNED = "runs pruned for their scores"
+"""What stands beside the numbers of Cells.pruned."""
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
 
 
@@ -66,6 +65,7 @@ class Cells:
         tunings: the studies that found values of some runs.
         planned: whether a plan says which runs are wanted; else those that have rows.
         unplanned: rows with a test score that lie beside plans, none of which has their run.
+        without_plan: runs that are of folders without a plan, where others have one.
         set_aside: files that compaction has found damaged, and moved out of the way.
         margin: within which a mean counts as the paper's, in percentage points.
     """
@@ -82,6 +82,7 @@ class Cells:
     differing: Mapping[str, float] = field(default_factory=dict)
     planned: bool = True
     unplanned: int = 0
+    without_plan: int = 0
     set_aside: int = 0
 
     @cached_property
@@ -101,8 +102,17 @@ class Cells:
 
     @cached_property
     def matches(self) -> tuple[Match | None, ...]:
-        """The paper's row for each of ours."""
-        return tuple(find_match(values, self.tables) for values in self.rows)
+        """The paper's row for each of ours; one of which runs were pruned is not compared with it."""
+        found = (find_match(values, self.tables) for values in self.rows)
+        return tuple(
+            match and replace(match, differences=(*match.differences, *([PRUNED] if row in self.pruned else [])))
+            for row, match in enumerate(found)
+        )
+
+    @cached_property
+    def pruned(self) -> frozenset[int]:
+        """Rows of which a scheduler ended runs for their scores, so that a mean of the others is too high."""
+        return frozenset(self.runs.loc[self.runs["status"] == "pruned", "row"])
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -205,13 +215,14 @@ def read_all(results: Results) -> Cells:
         without = [path for path, of in plans_in.items() if not of]
         planned = [spec for plan in plans for spec in plan.specs]
         specs = tuple(dict.fromkeys((*planned, *_specs_of_rows(without))))
+        unasked = len(specs) - len(set(planned))
         title = " + ".join(dict.fromkeys(plan.title for plan in plans))
         title = title if len(store.paths) == 1 else ", ".join(path.name for path in store.paths)
         tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
         cells = read(store, Plan("all plans", (), (), specs))
         beside = _unplanned([path for path, of in plans_in.items() if of], {spec.run_id for spec in specs})
         damaged = (*unread, *cells.damaged)
-        return replace(cells, title=title, tunings=tunings, damaged=damaged, unplanned=beside)
+        return replace(cells, title=title, tunings=tunings, damaged=damaged, unplanned=beside, without_plan=unasked)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *RUN_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no test score
     damaged = (*unread, *damaged_files(store))
@@ -268,31 +279,5 @@ def damaged_files(store: Rows) -> tuple[str, ...]:
 def _cells(title: str, rows: table_rows.TableRows, runs: pd.DataFrame, *rest: Any) -> Cells:
     """Cells without the numbers of runs that are not ok. AnalysisError for rows of different data."""
     runs.loc[runs["status"] != "ok", [*AUROC_COLUMNS, *MEASURED_COLUMNS]] = np.nan
-    digests: dict[DataKey, Counter[str]] = {}
-    for column, of in DIGEST_COLUMNS.items():
-        counts = runs.groupby(["row", column], as_index=False).size()
-        for row, digest, count in zip(counts["row"], counts[column], counts["size"], strict=True):
-            digests.setdefault((rows[row]["dataset"], rows[row][of]), Counter())[digest] += count
-    for (dataset, _), by_digest in digests.items():
-        if len(by_digest) > 1:
-            which = ", ".join(f"{digest[:12]} ({count} runs)" for digest, count in by_digest.most_common())
-            raise AnalysisError(
-                f"rows of different {datasets.title(dataset)} data cannot share a table: data digests {which}"
-            )
-    _check_class_names(rows, runs)
+    same_data.check(rows, runs)
     return Cells(title, *table_rows.join_one_known(rows, runs), *rest)
-
-
-def _check_class_names(rows: table_rows.TableRows, runs: pd.DataFrame) -> None:
-    """AnalysisError where a number means one class in some rows of a data set and another in others."""
-    named: dict[str, tuple[str, ...]] = {}
-    known = runs[["row", "class_names"]].dropna()
-    for row, names in zip(known["row"], map(tuple, known["class_names"]), strict=True):
-        other = named.setdefault(rows[row]["dataset"], names)
-        if other != names:
-            pairs = itertools.zip_longest(other, names, fillvalue="missing")
-            place, (a, b) = next((n, pair) for n, pair in enumerate(pairs) if pair[0] != pair[1])
-            raise AnalysisError(
-                f"rows of {datasets.title(rows[row]['dataset'])} whose classes have other numbers cannot share a "
-                f"table: class {place} is {a} in some and {b} in others"
-            )

@@ -23,6 +23,11 @@ class Beats:
 
     table: str
     places: tuple[Place, ...]
+    edges = (0.0,)
+
+    def says(self, gain: float) -> bool:
+        """As Gains."""
+        return gain > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Gains:
             boxes of scores lie apart.
         sign: +1 where more of the measure is better.
         within: at most so many points, in place of more than none: a claim that nothing more is gained.
+        either_way: whether `within` bounds a loss too: a claim that an effect is small.
     """
 
     name: str
@@ -49,6 +55,20 @@ class Gains:
     measure: str = "auroc"
     sign: int = 1
     within: float | None = None
+    either_way: bool = False
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The gains at which what the claim says ends."""
+        if self.within is None:
+            return (0.0,)
+        return (self.within, -self.within) if self.either_way else (self.within,)
+
+    def says(self, gain: float) -> bool:
+        """Whether a gain is on the claim's side."""
+        if self.within is None:
+            return self.sign * gain > 0
+        return (abs(gain) if self.either_way else gain) < self.within
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +156,7 @@ CLAIMS: tuple[Claim, ...] = (
         "its effect is small with more (γ ≥ .05): within 1 point",
         "6.1, Table 4",
         "0.0 to +0.6",
-        Gains("adversarial_context", "on", "off", _places(_THREE, _ENOUGH), _CONTEXT, within=1.0),
+        Gains("adversarial_context", "on", "off", _places(_THREE, _ENOUGH), _CONTEXT, within=1.0, either_way=True),
     ),
     Claim(
         "the adversarial context helps on medical images",

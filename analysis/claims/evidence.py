@@ -33,12 +33,14 @@ class Group:
         runs: see cells.Cells, and the measures of `read`.
         places: of each run among those of all groups (see stats.numbered).
         shape: of all groups.
+        pruned: whether further runs of it were ended for their scores, so that these say too much.
     """
 
     values: Mapping[str, Any]
     runs: pd.DataFrame
     places: NDArray[np.int64]
     shape: NDArray[np.int64]
+    pruned: bool = False
 
     @property
     def shared(self) -> bool:
@@ -89,7 +91,7 @@ def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evid
     shape, found = places.max(axis=1, initial=-1) + 1, {}
     for key, of in groups.items():
         own = runs["row"].isin(of).to_numpy()
-        found[key] = Group(cells.rows[of[0]], runs[own], places[:, own], shape)
+        found[key] = Group(cells.rows[of[0]], runs[own], places[:, own], shape, not cells.pruned.isdisjoint(of))
     return found, cells
 
 

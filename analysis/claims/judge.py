@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agad.spec.fields import CELL_FIELDS, json_defaults
 
 from .. import stats
+from ..cells import PRUNED
 from ..paper import numbers as paper
 from ..paper.match import find_match
 from ..stats.crossed import spread
@@ -145,9 +146,9 @@ def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
                 continue
             printed = [best.classes[c] if best.classes else best.avg for c in runs.index]
             gains = 100 * runs.to_numpy(float) - np.array(printed, float)[:, None]
-            effects[protocol] = _effect(gains, shared=group.shared)
-        orders = _changed(group.values, paper.ORDER_FIELDS)
-        yield place, (f"beside {best.method}", *match.differences, *orders), effects
+            effects[protocol] = _effect(gains, test, shared=group.shared)
+        settings = (f"beside {best.method}", *match.differences, *_changed(group.values, paper.ORDER_FIELDS))
+        yield place, *_unless_pruned((group,), settings, effects)
 
 
 def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
@@ -168,7 +169,18 @@ def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
         if effects:
             made = made_with_other(joined(other.runs, group.runs))
             beside = (f"pairs made with other {', '.join(made)}",) if made else ()
-            yield place, (*_settings(values, (test.name, *test.fields)), *beside), effects
+            settings = (*_settings(values, (test.name, *test.fields)), *beside)
+            yield place, *_unless_pruned((group, other), settings, effects)
+
+
+def _unless_pruned(
+    groups: Sequence[Group], settings: tuple[str, ...], effects: Mapping[str, Effect]
+) -> tuple[tuple[str, ...], dict[str, Effect]]:
+    """Settings and effects of groups; where scores decided which of their runs ended early, the rest proves nothing."""
+    if not any(group.pruned for group in groups):
+        return settings, dict(effects)
+    undecided = {protocol: replace(effect, p_value=None) for protocol, effect in effects.items()}
+    return (*settings, PRUNED), undecided
 
 
 def _columns(measure: str) -> dict[str, str]:
@@ -187,7 +199,7 @@ def _gain(group: Group, other: Group, name: str, test: Gains) -> Effect | None:
     if gains is None:
         return None
     scale = 1.0 if test.measure == "apart" else 100.0
-    return _effect(scale * gains, shared=group.shared or other.shared, sign=test.sign, within=test.within)
+    return _effect(scale * gains, test, shared=group.shared or other.shared)
 
 
 def _by_class(runs: pd.DataFrame, value: str) -> pd.DataFrame | None:
@@ -195,7 +207,7 @@ def _by_class(runs: pd.DataFrame, value: str) -> pd.DataFrame | None:
     return whole.pivot_table(index="class", columns="seed", values=value) if len(whole) else None
 
 
-def _effect(gains: NDArray[np.float64], *, shared: bool, sign: int = 1, within: float | None = None) -> Effect:
+def _effect(gains: NDArray[np.float64], test: Beats | Gains, *, shared: bool) -> Effect:
     """The mean of gains by class and seed, its interval and p: over seeds where there are enough, else over classes.
 
     Neither where there are enough seeds and no interval over them: without a spread, or in the middle of another seed.
@@ -210,13 +222,14 @@ def _effect(gains: NDArray[np.float64], *, shared: bool, sign: int = 1, within: 
         return Effect(by_seeds.interval(), "seeds", None, classes, seeds, right=False)
     if by_seeds.error is not None and (seeds >= FEWEST_SEEDS or few):
         interval, over = by_seeds.interval(), "seeds"
-        p_value: float | None = _p_value(interval.estimate - (within or 0.0), by_seeds.error, by_seeds.degrees)
+        error, degrees = by_seeds.error, by_seeds.degrees
+        p_values: list[float | None] = [_p_value(interval.estimate - edge, error, degrees) for edge in test.edges]
     else:
         interval, over = over_classes, "classes"
-        p_value = stats.mean_wilcoxon(of_class - (within or 0.0))
-    if within is not None:
-        return Effect(interval, over, p_value, classes, seeds, interval.estimate < within)
-    return Effect(interval, over, p_value, classes, seeds, sign * interval.estimate > 0)
+        p_values = [stats.mean_wilcoxon(of_class - edge) for edge in test.edges]
+    # Of two edges the nearer counts: inside, both must be far enough (two one-sided tests); beyond, the one crossed.
+    p_value = None if None in p_values else max(p for p in p_values if p is not None)
+    return Effect(interval, over, p_value, classes, seeds, test.says(interval.estimate))
 
 
 def _p_value(distance: float, error: float, degrees: float) -> float:
@@ -238,16 +251,23 @@ def _changed(values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]
 
 
 def _orders(claim: Claim, test: Orders, evidence: Evidence) -> Finding:
-    known = _measured_alike(test, evidence)
-    there = [name for name in test.backbones if name in known.groups]
-    found = {name: float(known.get_group(name).median()) / test.scale for name in there}
-    words = ", ".join(f"{paper.BACKBONES[name]} {number:.2f} {test.unit}" for name, number in found.items())
-    if len(found) < len(test.backbones):
+    """Judged within each place where all generators were measured alike: medians over places could turn the order."""
+    runs = _measured_alike(test, evidence)
+    of_places = runs.groupby([*test.alike, *_OF_NETS, "backbone"], dropna=False)[test.column].median() / test.scale
+    found = of_places.unstack("backbone").reindex(columns=list(test.backbones)).dropna(axis="columns", how="all")
+    words = ", ".join(f"{paper.BACKBONES[str(name)]} {_range(found[name], test.unit)}" for name in found)
+    if len(found.columns) < len(test.backbones):
         return Finding(claim, None, (), {}, NOT_TESTED, words)
-    numbers = list(found.values())
-    rising = all(low < high for low, high in itertools.pairwise(numbers))
-    changed = {text for group in _nets(test, evidence) for text in _changed(group.values, _OF_NETS)}
-    return Finding(claim, None, tuple(sorted(changed)), {}, HOLDS if rising else DOES_NOT, words)
+    rising = [all(low < high for low, high in itertools.pairwise(row)) for row in found.to_numpy()]
+    changed = {f"{name}={value}" for name in _OF_NETS for value in set(runs[name]) - {json_defaults()[name]}}
+    result = HOLDS if all(rising) else UNDECIDED if any(rising) else DOES_NOT
+    places = (f"in {sum(rising)} of {len(rising)} places that were measured alike",) if result == UNDECIDED else ()
+    return Finding(claim, None, (*sorted(changed), *places), {}, result, words)
+
+
+def _range(values: pd.Series, unit: str) -> str:
+    ends = dict.fromkeys(f"{value:.2f}" for value in (values.min(), values.max()))
+    return f"{'–'.join(ends)} {unit}"
 
 
 def _nets(test: Orders, evidence: Evidence) -> list[Group]:
@@ -262,12 +282,12 @@ def _nets(test: Orders, evidence: Evidence) -> list[Group]:
     ]
 
 
-def _measured_alike(test: Orders, evidence: Evidence) -> Any:
-    """The column by backbone, of images and machines for which all backbones were measured that were at all."""
+def _measured_alike(test: Orders, evidence: Evidence) -> pd.DataFrame:
+    """Runs of images and machines for which all backbones were measured that were at all."""
     fields = ("backbone", "dataset", "image_size", *_OF_NETS)
     runs = [group.runs.assign(**{name: group.values[name] for name in fields}) for group in _nets(test, evidence)]
     if not runs:
-        return pd.DataFrame({name: [] for name in (*fields, test.column)}).groupby("backbone")[test.column]
+        return pd.DataFrame({name: [] for name in (*fields, *test.alike, test.column)})
     every = pd.concat(runs).dropna(subset=[test.column])
     of_place = every.groupby([*test.alike, *_OF_NETS], dropna=False)["backbone"].transform("nunique")
-    return every[of_place == every["backbone"].nunique()].groupby("backbone")[test.column]
+    return every[of_place == every["backbone"].nunique()]

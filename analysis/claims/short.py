@@ -20,7 +20,7 @@ def short_claims(found: Sequence[Finding]) -> Sheet:
         found: see table.findings.
     """
     tested = [finding for finding in found if finding.result != NOT_TESTED]
-    lines = [*map(_line, tested), *_rest(found)]
+    lines = [*(_line(one, _telling(one, tested)) for one in tested), *_rest(found)]
     return Sheet(
         name="claims-short",
         caption="What the paper claims, and what our rows say",
@@ -46,8 +46,15 @@ def _settings(tested: Sequence[Finding]) -> Iterator[str]:
         yield f"Settings in which some of these runs differ from the defaults: {', '.join(found)}."
 
 
-def _line(finding: Finding) -> tuple[str, ...]:
+def _telling(finding: Finding, tested: Sequence[Finding]) -> list[str]:
+    """The settings by which a finding differs from others of the same claim and place."""
+    others = [one for one in tested if (one.claim, one.place) == (finding.claim, finding.place)]
+    return [name for name in finding.settings if not all(name in one.settings for one in others)]
+
+
+def _line(finding: Finding, telling: Sequence[str]) -> tuple[str, ...]:
     where = places_text([finding.place]) if finding.place else finding.words
+    where += f", {', '.join(telling)}" if telling else ""
     effects = (effect_text(finding.effects.get(name)) if finding.place else "" for name in _SHOWN)
     return (finding.claim.name, finding.claim.size, where, finding.result, *effects, n_text(finding))
 

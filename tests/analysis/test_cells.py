@@ -169,6 +169,17 @@ def test_sizes_of_other_raw_files_are_said(of_size, is_said, tmp_path):
     assert ("folder:x: rows of image sizes 16 and 32 were prepared from other raw files" in text) == is_said
 
 
+@pytest.mark.parametrize(("without", "said"), [(0, ""), (1, "1 run does"), (2, "2 runs do"), (4, "")])
+def test_runs_that_do_not_say_of_which_images_they_are_are_said(without, said, tmp_path):
+    """Where all are so there is nothing to compare with."""
+    runs = specs(range(4), (0,))
+    commit_all(ResultStore(tmp_path), runs[:without], drawn, {"data_digest": None})
+    commit_all(ResultStore(tmp_path), runs[without:], drawn)
+    text = " ".join(cautions(read_all(tmp_path)))
+    assert ("say of which images" in text) == bool(said)
+    assert f"MNIST: {said} not say of which images" in text or not said
+
+
 def test_a_protocol_that_some_runs_lack_has_no_mean(tmp_path):
     """A mean over the other classes would stand beside the headline as if it were of the same ones."""
     commit_all(ResultStore(tmp_path), specs((0, 1), (0,)), lambda spec: 0.9)

@@ -113,6 +113,14 @@ def test_a_folder_without_a_plan_beside_one_with_a_plan_is_read_too(tmp_path):
     cells = read_all([tmp_path / "planned", tmp_path / "rows"])
     assert sorted(cells.summary["wanted"]) == [2, 2]
     assert sorted(cells.summary["ok"]) == [1, 2]
+    said = "2 of them are of folders without a plan: what is missing there is unknown."
+    assert f"Not complete: 3 of 4 runs are ok; 1 missing. {said}" in notes(cells, cells.summary)
+
+    commit_all(ResultStore(tmp_path / "planned"), planned[1:], drawn)
+    cells = read_all([tmp_path / "planned", tmp_path / "rows"])
+    assert f"All 4 runs are ok. {said}" in notes(cells, cells.summary)
+    alone = read_all(tmp_path / "planned")
+    assert "Complete: all 2 runs are ok." in notes(alone, alone.summary)
 
 
 def differing(*results: Path) -> str:

@@ -139,6 +139,7 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
 def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What a reader must know of the whole table, one sentence each."""
     yield coverage(cells, summary)
+    yield from _pruned(cells)
     yield from tunings(cells)
     yield from _failures(cells)
     yield from _defaults(cells)
@@ -149,6 +150,7 @@ def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
 
 def cautions(cells: Cells) -> Iterator[str]:
     """What of that holds of numbers made from the rows, in whatever form."""
+    yield from _pruned(cells)
     yield from tunings(cells)
     yield from data_notes(cells)
     yield from provenance(cells)
@@ -197,12 +199,23 @@ def coverage(cells: Cells, summary: pd.DataFrame) -> str:
     total, ok = int(summary["wanted"].sum()), int(summary["ok"].sum())
     if not cells.planned:
         return f"No plan says which runs are missing: of {total} that have rows {ok} are ok."
+    unasked = f" {cells.without_plan} of them are of folders without a plan: what is missing there is unknown."
+    unknown = unasked if cells.without_plan else ""
     if cells.complete:
-        return f"Complete: all {total} runs are ok."
+        return f"{'All' if unknown else 'Complete: all'} {total} runs are ok.{unknown}"
     counts = {name: int(summary[name].sum()) for name in STATUSES if name != "ok"}
     rest = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    biased = " Which were pruned their scores decided: means of the others are too high." if counts["pruned"] else ""
-    return f"Not complete: {ok} of {total} runs are ok; {rest}.{biased}"
+    return f"Not complete: {ok} of {total} runs are ok; {rest}.{unknown}"
+
+
+def _pruned(cells: Cells) -> Iterator[str]:
+    pruned = int((cells.runs["status"] == "pruned").sum())
+    if pruned:
+        what = "1 run was" if pruned == 1 else f"{pruned} runs were"
+        yield (
+            f"{what} pruned, which their scores decided: means of the others are too high, their intervals are of no "
+            "drawn sample, and neither is compared with the paper."
+        )
 
 
 def _failures(cells: Cells) -> Iterator[str]:

@@ -17,6 +17,18 @@ def data_notes(cells: Cells) -> Iterator[str]:
     for name, notes in of_datasets(cells, "data_notes").items():
         yield from (f"{datasets.title(name)}: {note}." for note in dict.fromkeys(note for of in notes for note in of))
     yield from _raw_files(cells)
+    yield from _undigested(cells)
+
+
+def _undigested(cells: Cells) -> Iterator[str]:
+    """Where some runs do not say of which images they are, and others of their data set do."""
+    named = [values["dataset"] for values in cells.rows]
+    of_set = cells.ok.assign(dataset=cells.ok["row"].map(dict(enumerate(named))))
+    for name, runs in of_set.groupby("dataset", sort=False):
+        without = int(runs["data_digest"].isna().sum())
+        if 0 < without < len(runs):
+            say = "1 run does" if without == 1 else f"{without} runs do"
+            yield f"{datasets.title(str(name))}: {say} not say of which images, so they may be of others than the rest."
 
 
 def _raw_files(cells: Cells) -> Iterator[str]:

@@ -10,11 +10,12 @@ import pytest
 
 from agad.spec.fields import json_defaults
 from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
 from analysis import stats
 from analysis.claims import judge as judge_module
 from analysis.claims.__main__ import main
 from analysis.claims.claim import CLAIMS, Beats, Claim, Gains, Orders
-from analysis.claims.evidence import Group, key_of
+from analysis.claims.evidence import Group, key_of, read
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
 from analysis.claims.table import CSV_BEGINS, claims_table, findings, n_text
 from analysis.summary import AUROC_COLUMNS, CELL
@@ -66,7 +67,7 @@ def test_results_of_known_truth(gains, result, seeds):
 @pytest.mark.parametrize("seeds", [2, 3])
 def test_equal_gains_of_one_class_decide_nothing(seeds):
     """As of runs at the ceiling; the seeds of a single class are all that could judge it."""
-    effect = judge_module._effect(np.full((1, seeds), 2.0), shared=False)
+    effect = judge_module._effect(np.full((1, seeds), 2.0), CONTEXT.test, shared=False)
     assert effect.p_value is effect.outcome is effect.interval.low is None
 
 
@@ -110,16 +111,16 @@ def test_a_gain_is_not_judged_on_runs_that_know_one_class():
 def test_a_further_seed_that_has_begun_decides_nothing():
     """Three seeds that differ leave it open, and one run of a fourth does not ask the classes instead."""
     gains = np.array([2.5, -1.5, 0.5, np.nan]) + 0.01 * np.arange(10)[:, None]
-    assert judge_module._effect(gains[:, :3], shared=True).outcome is None
+    assert judge_module._effect(gains[:, :3], CONTEXT.test, shared=True).outcome is None
     gains[0, 3] = 0.6
-    found = judge_module._effect(gains, shared=True)
+    found = judge_module._effect(gains, CONTEXT.test, shared=True)
     assert (found.over, found.p_value, found.interval.low) == ("seeds", None, None)
 
 
 def test_most_classes_and_the_mean_on_two_sides_decide_nothing():
     """Eighteen of twenty classes lose a little, two win much."""
     gains = np.array([-0.3 - 0.05 * n for n in range(18)] + [27.0, 28.0])[:, None]
-    effect = judge_module._effect(gains, shared=False)
+    effect = judge_module._effect(gains, CONTEXT.test, shared=False)
     assert (effect.right, effect.outcome) == (True, None)
 
 
@@ -136,6 +137,52 @@ def test_pairs_that_were_made_with_other_code_are_said():
 def test_a_claim_that_little_is_gained_holds_where_little_is(seeds):
     assert result_of(WITHIN, group({}, "on", seeds), group({}, "off", seeds)) == HOLDS
     assert result_of(WITHIN, group({"": 0.1}, "on", seeds), group({}, "off", seeds)) == DOES_NOT
+
+
+SMALL = replace(WITHIN, test=replace(WITHIN.test, either_way=True))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize(
+    ("gain", "small", "no_more"),
+    [(0.0, HOLDS, HOLDS), (0.3, DOES_NOT, DOES_NOT), (-0.3, DOES_NOT, HOLDS), (-0.01, UNDECIDED, HOLDS)],
+)
+def test_an_effect_is_small_where_it_is_so_either_way(gain, small, no_more, seeds):
+    """A loss of thirty points is no small effect, and yet no gain of more than one."""
+    on, off = group({"": gain}, "on", seeds), group({}, "off", seeds)
+    assert (result_of(SMALL, on, off), result_of(WITHIN, on, off)) == (small, no_more)
+
+
+def test_the_papers_claim_of_a_small_effect_is_one_either_way():
+    assert [claim.name for claim in CLAIMS if isinstance(claim.test, Gains) and claim.test.either_way] == [
+        "its effect is small with more (γ ≥ .05): within 1 point"
+    ]
+
+
+@pytest.mark.parametrize("pruned", ["on", "off"])
+def test_what_is_left_after_pruning_decides_nothing(pruned):
+    """Scores decided which runs ended early: the others are no sample."""
+    on, off = group({"": 0.1}, "on", 3), group({}, "off", 3)
+    (found,) = judged(CONTEXT, replace(on, pruned=pruned == "on"), replace(off, pruned=pruned == "off"))
+    assert (found.result, found.settings[-1]) == (UNDECIDED, "runs pruned for their scores")
+    assert all(effect.outcome is None for effect in found.effects.values())
+
+
+def test_a_method_beside_the_best_other_decides_nothing_after_pruning():
+    runs = replace(group({"": 0.495}, "on", 3), pruned=True)
+    runs = replace(runs, values={**runs.values, "backbone": "unetpp"})
+    (found,) = [one for one in judged(CLAIMS[2], runs) if one.effects]
+    assert (found.result, found.settings[-1]) == (UNDECIDED, "runs pruned for their scores")
+
+
+@pytest.mark.slow
+def test_pruned_runs_are_known_of_the_rows(tmp_path):
+    store, runs = ResultStore(tmp_path), specs((0,), seeds=(0, 1, 2))
+    for spec in runs[:2]:
+        store.commit(ok_row(spec, 0.9))
+    assert not any(one.pruned for one in read(tmp_path)[0].values())
+    store.commit(RunRecord(spec=runs[2], attempt=1, status="pruned", values={}))
+    assert all(one.pruned for one in read(tmp_path)[0].values())
 
 
 def test_runs_that_differ_in_anything_else_are_no_pair():
@@ -221,6 +268,32 @@ def test_times_of_other_machines_or_images_are_in_no_order(device, size, result)
     assert result_of(FAST, *timed) == result
 
 
+def timed_on(milliseconds: dict[str, list[tuple[str, float]]]) -> list[Group]:
+    """Runs of generators on devices: backbone -> device and milliseconds of each."""
+    found = []
+    for name, of in milliseconds.items():
+        one = group({}, "on", seeds=len(of), classes=1)
+        one.runs["device_name"], one.runs["inference_ms_batch1"] = zip(*of, strict=True)
+        found.append(replace(one, values={**one.values, "backbone": name}))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("unet", "result", "places"),
+    [
+        ([("a", 20.0), ("b", 2.0), ("b", 2.0), ("b", 2.0)], HOLDS, ()),
+        ([("a", 9.0), ("b", 2.0)], UNDECIDED, ("in 1 of 2 places that were measured alike",)),
+        ([("a", 9.0), ("b", 0.5)], DOES_NOT, ()),
+    ],
+)
+def test_times_are_compared_on_each_device_alone(unet, result, places):
+    """Medians over devices would put the naive one, measured mostly on the slow one, behind."""
+    naive = [("a", 10.0), ("a", 10.0), ("a", 10.0), ("b", 1.0)]
+    (found,) = judged(FAST, *timed_on({"naive": naive, "unet": unet}))
+    assert (found.result, found.settings) == (result, places)
+    assert found.words.startswith("Naive 1.00–10.00 ms, UNet ")
+
+
 def test_times_of_other_nets_are_in_no_order():
     """Without batch norm a generator is faster; where all are without it they are judged, which is said."""
     timed = [group({}, "on", classes=1) for _ in range(2)]
@@ -234,6 +307,8 @@ def test_times_of_other_nets_are_in_no_order():
     assert result_of(FAST, naive, replace(unet, values={**unet.values, **bare})) == NOT_TESTED
     (found,) = judged(FAST, *(replace(one, values={**one.values, **bare}) for one in (naive, unet)))
     assert (found.result, found.settings) == (HOLDS, ("generator_norm=none",))
+    (found,) = judged(FAST, naive, unet, replace(unet, values={**unet.values, "batch_norm": "advprop"}))
+    assert (found.result, found.settings) == (HOLDS, ()), "of the nets that are compared alone"
 
 
 @pytest.mark.slow

@@ -28,3 +28,18 @@ def test_each_claim_is_a_line_or_is_counted():
 def test_nothing_run_is_one_line():
     found = [Finding(claim, ("cifar10", 0.0), (), {}, NOT_TESTED) for claim in CLAIMS]
     assert [line[:4] for line in short_claims(found).lines] == [(f"{len(CLAIMS)} claims", "", "no run", NOT_TESTED)]
+
+
+def test_runs_of_two_settings_at_one_place_are_told_apart():
+    """By what differs alone; what they have in common stands below."""
+    pairs = [(group({"": 0.1}, "on", 3), group({}, "off", 3)) for _ in range(2)]
+    both = [
+        replace(one, values={**one.values, "lambda_con": 1.0, "updates": updates, "curve": []})
+        for pair, updates in zip(pairs, (3, 5), strict=True)
+        for one in pair
+    ]
+    sheet = short_claims(judged(CONTEXT, *both))
+    assert [line[2] for line in sheet.lines] == ["CIFAR-10 γ .00, updates=3", "CIFAR-10 γ .00, updates=5"]
+    assert "lambda_con=1.0" in sheet.notes[1]
+    (line,) = short_claims(judged(CONTEXT, *both[:2])).lines
+    assert line[2] == "CIFAR-10 γ .00"

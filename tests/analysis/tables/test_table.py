@@ -26,7 +26,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import MEASURED_COLUMNS, RECONSTRUCTION_COLUMNS, SCHEMA_VERSION, RunRecord
 from analysis.cells import read_all
 from analysis.tables import formats
-from analysis.tables.footnotes import notes
+from analysis.tables.footnotes import cautions, notes
 from analysis.tables.sheet import KEY, OURS, PAPER, Sheet
 from analysis.tables.table import main, plan_table
 from tests.helpers.analysis_rows import commit_all, drawn, failed_row, nearly, ok_row, specs
@@ -198,8 +198,29 @@ def test_a_table_of_pruned_runs_says_that_its_means_are_too_high(tmp_path):
     commit_all(store, runs[1:], drawn)
     store.commit(RunRecord(spec=runs[0], attempt=1, status="pruned", values={}))
     cells = read_all(tmp_path)
-    said = "Not complete: 3 of 4 runs are ok; 1 pruned. Which were pruned their scores decided: means of the others are"
-    assert f"{said} too high." in notes(cells, cells.summary)
+    said = "1 run was pruned, which their scores decided: means of the others are too high, "
+    assert "Not complete: 3 of 4 runs are ok; 1 pruned." in notes(cells, cells.summary)
+    for lines in (notes(cells, cells.summary), cautions(cells)):
+        assert [line for line in lines if line.startswith(said)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_plan", [True, False])
+def test_a_row_of_which_runs_were_pruned_is_not_compared_with_the_paper(with_plan, tmp_path):
+    runs = specs(seeds=range(4))
+    store = ResultStore(tmp_path)
+    if with_plan:
+        Plan("table1", (), (), tuple(runs), "code").save(tmp_path)
+    commit_all(store, runs[1:], lambda spec: 0.991 + 0.001 * spec.seed)
+    (line,) = read_all(tmp_path).summary.to_dict("records")
+    assert (line["paper_differences"], line["verdict"]) != ("", None)
+
+    store.commit(RunRecord(spec=runs[0], attempt=1, status="pruned", values={}))
+    cells = read_all(tmp_path)
+    (line,) = cells.summary.to_dict("records")
+    assert line["paper_differences"] == "runs pruned for their scores"
+    assert line["verdict"] is None
+    assert line["paper_avg"] == 99.1
 
 
 @pytest.mark.slow
