@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,20 +31,21 @@ def differences(rows: pa.Table) -> Mapping[str, float]:
     Args:
         rows: with the columns NUMBERS; a run may be there any number of times.
     """
-    first: dict[str, dict[str, object]] = {}
-    found: dict[str, float] = {}
-    for row in rows.select(NUMBERS).filter(pc.equal(rows["status"], "ok")).to_pylist():
-        run_id = row["run_id"]
-        other = first.setdefault(run_id, row)
-        if other != row:
-            found[run_id] = max(found.get(run_id, 0.0), *(_apart(row[name], other[name]) for name in NUMBERS))
-    return found
+    ok = rows.select(NUMBERS).filter(pc.equal(rows["status"], "ok"))
+    by_run: dict[str, list[dict[str, object]]] = {}
+    for row in ok.to_pylist():
+        by_run.setdefault(row["run_id"], []).append(row)
+    # Of all rows of a run: held against one of them, the number would follow the order of the folders.
+    apart = {run_id: [_apart([row[name] for row in own]) for name in NUMBERS] for run_id, own in by_run.items()}
+    return {run_id: max(found) for run_id, found in apart.items() if any(found)}
 
 
-def _apart(one: object, other: object) -> float:
-    if one == other:
+def _apart(values: Sequence[object]) -> float:
+    """The largest of one column's values less the smallest; infinite where they differ and are not all numbers."""
+    if all(value == values[0] for value in values):
         return 0.0
-    return abs(one - other) if isinstance(one, float) and isinstance(other, float) else math.inf
+    numbers = [value for value in values if isinstance(value, float)]
+    return max(numbers) - min(numbers) if len(numbers) == len(values) else math.inf
 
 
 def sentence(found: Mapping[str, float]) -> str:
