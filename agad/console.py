@@ -9,8 +9,9 @@ import io
 import os
 import re
 import select
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -85,6 +86,20 @@ def printable(text: str) -> str:
     Control characters are shown by their number; tabs and line ends stay.
     """
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def shell_line(words: Iterable[str]) -> str:
+    """The words as a command line that means them when it is pasted into a shell.
+
+    A name that a terminal cannot show, of bytes that are no UTF-8 or with control characters, is written by the numbers
+    of its bytes: printed as it is, it would name another file.
+    """
+    return " ".join(shlex.quote(word) if word.isprintable() else _by_numbers(word) for word in words)
+
+
+def _by_numbers(word: str) -> str:
+    shown = (chr(byte) if 0x20 <= byte < 0x7F and byte not in b"'\\" else f"\\{byte:03o}" for byte in os.fsencode(word))
+    return f"$'{''.join(shown)}'"
 
 
 class _Plain:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -107,9 +106,10 @@ def check_replaced(option: str, path: Path, spec: RunSpec, data_digest: str) -> 
         other = "other images"
     else:
         return
+    own_name = console.shell_line([str(path.with_name(f"{path.stem}-{spec.method}{path.suffix}"))])
     raise DataError(
         f"{path} is there, and is a detector of another run ({other}): give this one a name of its own, as {option} "
-        f"{shlex.quote(str(path.with_name(f'{path.stem}-{spec.method}{path.suffix}')))}, or move that file away"
+        f"{own_name}, or move that file away"
     )
 
 

@@ -63,9 +63,10 @@ def write(
     schema = pa.schema([SCHEMA.field(name) for name in columns], metadata={**FILE_METADATA, **checksums.MARK})
     rows = 0
     layout = _ONE_ROW if one_row else {"compression": "zstd"}
-    # Open files, here and below: of a text pyarrow takes `run:1` for the address of a file system.
+    # Open files, here and below: of a text pyarrow takes `run:1` for the address of a file system. And their names as
+    # bytes: a text it encodes strictly, and a name need not be UTF-8.
     with (
-        pa.OSFile(str(path), "wb") as file,
+        pa.OSFile(os.fsencode(path), "wb") as file,
         pq.ParquetWriter(file, schema, write_page_checksum=True, **layout) as writer,
     ):
         for table in tables:
@@ -128,7 +129,7 @@ def _open(path: Path) -> Iterator[_Opened]:
     """The open file. Raises DamagedFileError, also for what pyarrow meets while the file is open."""
     _check_kind(path)
     try:
-        with pa.OSFile(str(path)) as on_disk:
+        with pa.OSFile(os.fsencode(path)) as on_disk:
             small = on_disk.size() <= _SMALL_BYTES
             # Arrow's own buffer: its threads may let go of the last reference to a Python one while the interpreter
             # ends, and then the process aborts after all of its work.

@@ -104,7 +104,7 @@ class RunRecord:
         """Column name -> Python value, for every column of SCHEMA."""
         row: dict[str, Any] = dict.fromkeys(SCHEMA.names)
         row.update(self.spec.to_dict())
-        row.update(self.values)
+        row.update({name: _storable(value) for name, value in self.values.items()})
         row.update(
             run_id=self.run_id,
             attempt=self.attempt,
@@ -117,6 +117,11 @@ class RunRecord:
     def to_table(self) -> pa.Table:
         """The row as an Arrow table of SCHEMA."""
         return pa.Table.from_pylist([self.to_row()], schema=SCHEMA)
+
+
+def _storable(value: Any) -> Any:
+    """The value; a text as UTF-8 can hold it: paths and messages have lone surrogates for bytes that are not UTF-8."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def ids_of(run_ids: Iterable[str]) -> set[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
-from agad import files
+from agad import console, files
 from agad.errors import AgadError
 from agad.spec.catalogue import methods
 from agad.store.folder import ResultsFolder
@@ -47,7 +46,7 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         say(f"{len(census.pruned)} runs were pruned; without --scheduler the same command finishes them.")
     if census.open:
         say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
-        say(f"  {shlex.join([*program.command('launch'), *sys.argv[1:]])}")
+        say(f"  {console.shell_line([*program.command('launch'), *sys.argv[1:]])}")
     return len(census.done) + len(census.pruned) == runs
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Iterable, Mapping
@@ -256,7 +255,7 @@ def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:
 def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
     """Print what continues without this process, and how to see its progress."""
     say(f"The sweep continues in Slurm (job {', '.join(outcome.left_to)}). See its progress with:")
-    print(shlex.join([*program.command("status"), "--results", str(options.results), *plan_arguments(options)]))
+    print(console.shell_line([*program.command("status"), "--results", str(options.results), *plan_arguments(options)]))
     return EXIT_OK
 
 
@@ -264,7 +263,7 @@ def _say_left(options: argparse.Namespace, outcome: Outcome) -> int:
 
 
 def _again() -> str:
-    return shlex.join([*program.command("launch"), *sys.argv[1:]])
+    return console.shell_line([*program.command("launch"), *sys.argv[1:]])
 
 
 def _interrupt(*_: object) -> None:

@@ -9,7 +9,6 @@ error.
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -86,7 +85,7 @@ def _main(options: argparse.Namespace) -> int:
         return 0
     again = [] if snapshot.census.open else ["--retry-failed"]
     launch = [*program.command("launch"), "--results", str(options.results)]
-    print(f"Go on with: {shlex.join([*launch, *plan_arguments(options), *again])}")
+    print(f"Go on with: {console.shell_line([*launch, *plan_arguments(options), *again])}")
     return 1
 
 

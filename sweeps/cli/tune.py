@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -100,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     launch_parser.prog = parser.prog
     launch = launch_parser.parse_args(rest)
     call = _Call(own, launch, tuple(rest))
-    again = shlex.join([*program.command("tune"), *sys.argv[1:]])
+    again = console.shell_line([*program.command("tune"), *sys.argv[1:]])
     return console.run(lambda: _main(call), program.title("tune"), about=launch.results, again=again)
 
 
@@ -163,7 +162,7 @@ def _work(call: _Call, search: Search, lease: Lease, stopping: Stopping, workers
     plan = save_plan(search, allow_change=launch.allow_code_change)
     if own.no_launch:
         by_hand = [*program.command("launch"), "--results", str(launch.results), "--plan", str(plan)]
-        say(f"Workers are started by: {shlex.join(by_hand)}")
+        say(f"Workers are started by: {console.shell_line(by_hand)}")
     is_complete = work(
         search,
         lease,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import signal
 import sys
 import time
@@ -51,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; its exit status."""
     console.replace_unprintable()
     options = _parser().parse_args(arguments)
-    again = shlex.join(["agad", "fit", *(sys.argv[1:] if arguments is None else arguments)])
+    again = console.shell_line(["agad", "fit", *(sys.argv[1:] if arguments is None else arguments)])
     return console.run(lambda: _main(options, again), "agad fit", about=options.results, again=again)
 
 
@@ -118,7 +117,9 @@ def _main(options: argparse.Namespace, again: str) -> int:
     detector = _kept(row, data, options, device, out)
     for line in _results(detector, row):
         print(line)
-    print(f"The detector is in {out}. Score images with:\n  {shlex.join(['agad', 'score', str(out), 'IMAGES'])}")
+    print(
+        f"The detector is in {out}. Score images with:\n  {console.shell_line(['agad', 'score', str(out), 'IMAGES'])}"
+    )
     return EXIT_OK
 
 

@@ -33,6 +33,27 @@ def raising(error: BaseException) -> Callable[[], int]:
     return command
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"plain",
+        b"two words",
+        b"it's",
+        "caf\u00e9".encode(),
+        b"bad\xff",
+        b"bad\xff0'\\ $x",
+        b"one\ntwo",
+        b"\x1b[2J",
+        b"",
+    ],
+)
+def test_a_pasted_line_means_the_words_that_it_was_made_of(name: bytes) -> None:
+    line = console.shell_line(["printf", "%s", os.fsdecode(name)])
+
+    assert console.printable(line) == line.encode().decode() == " ".join(line.splitlines()), "it is printed as it is"
+    assert subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout == name
+
+
 def test_a_command_keeps_its_own_status() -> None:
     assert console.run(lambda: 7) == 7
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,18 @@ def test_only_failed_runs_are_left(status, tmp_path: Path) -> None:
 
     assert code == 1
     assert output.strip().endswith("--retry-failed")
+
+
+def test_how_to_go_on_in_a_folder_whose_name_is_no_utf_8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = tmp_path / os.fsdecode(b"bad\xff")
+    ResultStore(results).commit(record(SPECS[0]))
+    main(["--results", str(results), "--plan", str(Plan("mine", (), (), tuple(SPECS), "code").save(results))])
+    line = capsys.readouterr().out.rpartition("Go on with: ")[2]
+
+    words = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout.split(
+        b"\0"
+    )
+    assert words[words.index(b"--results") + 1] == os.fsencode(results)
 
 
 def test_torn_files_are_named(status, tmp_path: Path) -> None:

@@ -101,6 +101,17 @@ def test_a_results_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.
     assert list(store.tries()) == [spec().run_id]
 
 
+def test_a_results_folder_may_have_a_name_that_is_no_utf_8(tmp_path: Path) -> None:
+    """A folder from another system: its bytes are no text, and a run is made before its row is written."""
+    store = ResultStore(tmp_path / os.fsdecode(b"cop\xff"))
+
+    assert store.commit(record(log=str(store.path / "a.log")))
+    assert store.read(["log"]).to_pylist() == [{"log": f"{tmp_path}/cop\\udcff/a.log"}]
+    assert store.damaged == ()
+    assert store.compact() == 1
+    assert list(store.tries()) == [spec().run_id]
+
+
 # -- files without checksums ---------------------------------------------------------------------------------------
 
 
