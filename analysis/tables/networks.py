@@ -30,8 +30,8 @@ class _Network:
 
     Attributes:
         backbone: as in RunSpec.
-        variant: `field=value` of _VARIANT_FIELDS that are not at their default.
-        channels: of its images; None if the data set is not known.
+        variant: `field=value` of _VARIANT_FIELDS that are not at their default; last the data set, if it is the user's.
+        channels: of its images; None if the data set is the user's: two of those may differ in them.
     """
 
     backbone: str
@@ -45,7 +45,9 @@ class _Network:
         # Freezing adds no parameter; the auxiliary batch norm does.
         fields = {**values, "batch_norm": "advprop" if "advprop" in values["batch_norm"] else "shared"}
         variant = tuple(f"{name}={fields[name]}" for name in _VARIANT_FIELDS if fields[name] != defaults[name])
-        return cls(values["backbone"], variant, facts.channels if facts else None)
+        if facts is None:
+            return cls(values["backbone"], (*variant, f"dataset={values['dataset']}"), None)
+        return cls(values["backbone"], variant, facts.channels)
 
 
 def networks(cells: Cells) -> Sheet:

@@ -88,6 +88,20 @@ def test_sizes_come_from_trained_runs_too_but_never_from_ganomalys_nets(tmp_path
     assert (unet["ms, batch 1"], unet["n"], unet["device"]) == ("—", "", "")
 
 
+def test_two_data_sets_of_ones_own_are_two_lines_as_their_channels_may_differ(tmp_path):
+    grey, colour = (UNET.replace(dataset=f"folder:{name}") for name in ("grey", "colour"))
+    commit(tmp_path, timed(grey, 1.0, 1.0, parameters_g=7_762_529), timed(colour, 9.0, 9.0, parameters_g=7_763_107))
+    told = [
+        (line["variant"], line["channels"], line["parameters"], line["ms, batch 1"], line["n"])
+        for line in lines_of(read_all(tmp_path))
+        if line["generator"] == "UNet"
+    ]
+    assert told == [
+        ("dataset=folder:colour", "—", "7,763,107", "9.00", "1/1"),
+        ("dataset=folder:grey", "—", "7,762,529", "1.00", "1/1"),
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["digits", "mnist"])
 def test_in_the_report_times_are_table_8s_and_are_in_no_table_of_aurocs(tmp_path, dataset):
