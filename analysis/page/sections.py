@@ -101,10 +101,21 @@ def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
         folded += [sheet for sheet in more if sheet is not None]
         if table not in ("table1", "table9"):  # which print the classes themselves
             folded += _renamed(classes(ours.cells), ours.name)
-    settings = "; or with ".join(", ".join(ours.settings) for ours in found if ours.settings)
-    silent = "Not compared with the paper, as they leave this project's settings where the paper is silent: runs with "
-    words = (f"{silent}{settings}.",) if settings else ()
-    return Section(table, paper.TITLES[table], words=words, sheets=tuple(sheets), folded=tuple(folded))
+    return Section(
+        table, paper.TITLES[table], words=tuple(_not_compared(found)), sheets=tuple(sheets), folded=tuple(folded)
+    )
+
+
+def _not_compared(found: Iterable[OurTable]) -> Iterator[str]:
+    """Why some of our tables stand beside the paper without a verdict."""
+    reasons = {
+        False: "as they leave this project's settings where the paper is silent",
+        True: "as runs that were trained otherwise stand for the same rows of it",
+    }
+    for is_second, reason in reasons.items():
+        several = [ours.settings for ours in found if ours.settings and ours.is_second == is_second]
+        if several:
+            yield f"Not compared with the paper, {reason}: runs with {'; or with '.join(map(', '.join, several))}."
 
 
 def _renamed(sheets: Iterable[Sheet], prefix: str) -> tuple[Sheet, ...]:

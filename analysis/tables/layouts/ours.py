@@ -2,16 +2,21 @@
 
 A table takes those cells that are the paper's, whatever else there is. Cells that differ from the project's settings
 where the paper is silent (`--set updates=200`) have tables of their own, and are compared with nothing. Where there are
-cells with a default of now and with one of earlier versions, the latter count as such.
+cells with a default of now and with one of earlier versions, the latter count as such. Where cells of one row of the
+paper were trained otherwise though all count as its own (fp32 and tf32), one of them is compared and the others have
+tables of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
+
+from agad.spec.fields import CELL_FIELDS, json_defaults
 
 from ... import stats
 from ...cells import Cells
@@ -20,6 +25,10 @@ from ...paper.match import Match, find_match
 from ...paper.numbers import PaperRow
 from ...table_rows import mixed_defaults
 from .rivals import Rival, rivals
+
+_TRAINING_FIELDS = tuple(name for name in json_defaults() if name not in (*paper.SCORING_FIELDS, *CELL_FIELDS))
+"""Fields without which two rows are of the same weights, and have the same headline AUROC."""
+_DEFAULTS = frozenset(f"{name}={value}" for name, value in json_defaults().items())
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,7 @@ class OurTable:
         cells: those cells.
         summary: their numbers (see summary.summarise).
         rivals: other methods that were run here.
+        is_second: whether the cells would count as the paper's own, were it not for others of the same rows.
     """
 
     table: str
@@ -39,6 +49,7 @@ class OurTable:
     cells: Cells
     summary: pd.DataFrame
     rivals: tuple[Rival, ...] = ()
+    is_second: bool = False
 
     @property
     def name(self) -> str:
@@ -68,32 +79,76 @@ class OurTable:
         return {}
 
 
+_Choice = dict[int, int]
+"""Number of a row of the paper -> index of ours."""
+
+
 def our_tables(cells: Cells, table: str) -> list[OurTable]:
     """The cells of one table of the paper, one OurTable for each setting, the paper's own first.
 
-    Where several of our rows are one row of the paper (trained alike, scored at other updates), the one with the most
-    runs is taken.
+    Where several of our rows are one row of the paper and were trained alike (scored at other updates), the one with
+    the most runs is taken.
     """
-    mixed = mixed_defaults(cells.rows)
-    ok = cells.ok.groupby("row").size()
-    chosen: dict[tuple[str, ...], dict[int, int]] = {}
-    for index, match in enumerate(matches(cells, table)):
-        if match:
-            earlier = tuple(f"{name}={former}" for name, former in mixed.items() if cells.rows[index][name] == former)
-            of_setting = chosen.setdefault((*earlier, *match.differences), {})
-            number = paper.rows().index(match.row)
-            rival = of_setting.get(number)
-            if rival is None or ok.get(index, 0) > ok.get(rival, 0):
-                of_setting[number] = index
+    chosen = {
+        (*settings, *otherwise): (choice, bool(otherwise))
+        for settings, candidates in _by_settings(cells, table).items()
+        for otherwise, choice in _apart(cells, candidates).items()
+    }
     found = []
     for settings in sorted(chosen, key=lambda names: (len(names), names)):
-        part = cells.restrict(set(chosen[settings].values()).__contains__, paper.TITLES[table], (table,))
+        choice, is_second = chosen[settings]
+        part = cells.restrict(set(choice.values()).__contains__, paper.TITLES[table], (table,))
         if part:
             summary = _verdicts_on_whole_rows(part, part.summary)
             if settings:
                 summary[["verdict", "difference", "half_width"]] = None
-            found.append(OurTable(table, settings, part, summary))
+            found.append(OurTable(table, settings, part, summary, is_second=is_second))
     return _with_rivals(found, rivals(cells, table))
+
+
+def _by_settings(cells: Cells, table: str) -> dict[tuple[str, ...], dict[int, list[int]]]:
+    """`field=value` where cells leave what counts as the paper's own -> number of its row -> our rows."""
+    mixed = mixed_defaults(cells.rows)
+    found: dict[tuple[str, ...], dict[int, list[int]]] = {}
+    for index, match in enumerate(matches(cells, table)):
+        if match:
+            earlier = tuple(f"{name}={former}" for name, former in mixed.items() if cells.rows[index][name] == former)
+            of_setting = found.setdefault((*earlier, *match.differences), {})
+            of_setting.setdefault(paper.rows().index(match.row), []).append(index)
+    return found
+
+
+def _apart(cells: Cells, candidates: Mapping[int, list[int]]) -> dict[tuple[str, ...], _Choice]:
+    """`field=value` in which rows were trained otherwise than those that stand for the paper's -> these rows.
+
+    Those with the most runs stand for it, counted over all rows of the paper that were trained in several ways; of
+    equally many those with the fewest values that are not this project's.
+    """
+    runs, ways = Counter(cells.ok["row"]), _ways(cells, candidates.values())
+    total: Counter[frozenset[str]] = Counter()
+    for rows in candidates.values():
+        for row in rows if len(rows) > 1 else ():
+            total[ways[row]] += runs[row]
+
+    def rank(row: int) -> tuple[Any, ...]:
+        return -total[ways[row]], len(ways[row] - _DEFAULTS), sorted(ways[row]), -runs[row], row
+
+    found: dict[tuple[str, ...], _Choice] = {}
+    for number, rows in candidates.items():
+        first, *others = sorted(rows, key=rank)
+        for row in (first, *others):
+            otherwise = tuple(sorted(ways[row] - ways[first]))
+            found.setdefault(otherwise, {}).setdefault(number, row)
+    return found
+
+
+def _ways(cells: Cells, candidates: Collection[Sequence[int]]) -> dict[int, frozenset[str]]:
+    """Our row -> `field=value` of those fields in which rows of one row of the paper were trained otherwise."""
+    groups = [[cells.rows[row] for row in rows] for rows in candidates]
+    names = [
+        name for name in _TRAINING_FIELDS if any(len({str(values[name]) for values in rows}) > 1 for rows in groups)
+    ]
+    return {row: frozenset(f"{name}={cells.rows[row][name]}" for name in names) for rows in candidates for row in rows}
 
 
 def _with_rivals(found: list[OurTable], beside: tuple[Rival, ...]) -> list[OurTable]:

@@ -203,6 +203,19 @@ def test_the_csv_of_the_report_has_the_runs_numbers(demo, report):
 
 
 @pytest.mark.slow
+def test_of_two_trainings_of_a_row_of_the_paper_both_are_on_the_page(tmp_path):
+    for precision, auroc in (("fp32", 0.9), ("tf32", 0.6)):
+        commit_all(ResultStore(tmp_path), specs(precision=precision), nearly(auroc))
+    text = write_report(tmp_path, tmp_path / "out").read_text()
+    section = text.partition('<section id="table1">')[2].partition("</section>")[0]
+    reason = "as runs that were trained otherwise stand for the same rows of it: runs with precision=tf32."
+    assert f"Not compared with the paper, {reason}" in section
+    assert "silent" not in section
+    assert "90.0" in section
+    assert "60.0" in section
+
+
+@pytest.mark.slow
 def test_failures_are_listed_one_by_one_and_escaped(tmp_path):
     runs = specs((0, 1), dataset="digits")
     store = ResultStore(tmp_path)

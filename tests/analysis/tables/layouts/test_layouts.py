@@ -105,6 +105,45 @@ def test_runs_of_a_default_of_before_have_a_table_of_their_own_beside_those_of_n
     assert [of.summary["verdict"].notna().item() for of in (own, other, alone)] == [True, False, True]
 
 
+def test_of_runs_trained_otherwise_none_is_hidden_and_those_with_more_runs_are_compared(tmp_path):
+    """Both count as the paper's own; the default breaks a tie."""
+
+    def tables(name, *of_precision):
+        for precision, seeds in of_precision:
+            runs = specs(seeds=range(seeds), precision=precision)
+            commit_all(ResultStore(tmp_path / name), runs, nearly(0.9 if precision == "fp32" else 0.6))
+        found = our_tables(read_all(tmp_path / name), "table1")
+        return [(of.settings, of.is_second, round(of.summary["avg"].item(), 3)) for of in found]
+
+    assert tables("fp32", ("fp32", 2)) == [((), False, 0.9)]
+    assert tables("tf32", ("tf32", 2)) == [((), False, 0.6)]
+    assert tables("alike", ("fp32", 2), ("tf32", 2)) == [((), False, 0.9), (("precision=tf32",), True, 0.6)]
+    assert tables("more", ("fp32", 2), ("tf32", 3)) == [((), False, 0.6), (("precision=fp32",), True, 0.9)]
+
+
+def test_one_way_of_training_stands_for_all_rows_that_were_trained_in_several(tmp_path):
+    """Else one table would mix them, by which run of which row happens to be missing."""
+    store = ResultStore(tmp_path)
+    for dataset, fewer in (("mnist", "tf32"), ("fashion_mnist", "fp32")):
+        for precision in ("fp32", "tf32"):
+            runs = specs(range(4 if dataset == "mnist" else 5), dataset=dataset, precision=precision)
+            commit_all(store, runs[: -1 if precision == fewer else None], nearly(0.9 if precision == "fp32" else 0.6))
+    own, other = our_tables(read_all(tmp_path), "table9")
+    assert other.settings == ("precision=tf32",)
+    assert own.summary["avg"].round(3).tolist() == [0.9, 0.9]
+    assert other.summary["avg"].round(3).tolist() == [0.6, 0.6]
+
+
+def test_both_batch_sizes_of_table_3_stand_apart(tmp_path):
+    medical = {"dataset": "alzheimer", "image_size": 128, "backbone": "unetpp", "classes": (0,)}
+    for size, auroc in ((64, 0.94), (256, 0.55)):
+        commit_all(ResultStore(tmp_path), specs(batch_size=size, **medical), nearly(auroc))
+    own, other = our_tables(read_all(tmp_path), "table3")
+    assert (own.settings, other.settings) == ((), ("batch_size=64",))
+    assert [round(of.summary["avg"].item(), 2) for of in (own, other)] == [0.55, 0.94]
+    assert [of.summary["verdict"].notna().item() for of in (own, other)] == [True, False]
+
+
 def test_of_runs_trained_alike_those_with_more_seeds_stand_for_the_row(tmp_path):
     store = ResultStore(tmp_path)
     commit_all(store, specs(seeds=(0,), curve_protocols=EVAL_PROTOCOLS[:5]), lambda spec: 0.1)
