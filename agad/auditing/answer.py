@@ -51,6 +51,8 @@ def answer(found: Behaviour, given: Line, differences: Sequence[Worth], *, whole
     assert given.auroc is not None, "scores as given are finite"
     own = points(given.auroc.value)
     drawn = " They are random: seeds move them." if found.is_random else ""
+    if given.independent and found.kept.failed:
+        drawn += " Whether your code keeps something from the first images that it sees cannot be told."
     if not found.spread:
         return "All scores are equal, so the AUROC is 50 whatever the batches are."
     if not found.is_repeatable:
@@ -60,7 +62,7 @@ def answer(found: Behaviour, given: Line, differences: Sequence[Worth], *, whole
             "The same batch scored again gives other scores: the code keeps a state outside of the model, or draws "
             f"random numbers that no seed reaches. What of your {own} points is the model's cannot be told.{more}"
         )
-    if given.independent and found.composition:
+    if given.independent and (found.composition or found.kept):
         return (
             "An image's score depends on which other test images are scored with it, its rank does not: none of your "
             f"{own} points do.{drawn}"
@@ -74,7 +76,7 @@ def _subject(found: Behaviour, *, whole: bool) -> str:
     if found.composition:
         where = "are scored with it" if whole else "are in its batch"
         return f"An image's score depends on which other test images {where}"
-    if found.history:
+    if found.history or found.kept:
         return "An image's score depends on which images were scored before it"
     what = "its place in its batch" if found.position else "the size of its batch"
     return f"An image's score depends on {what}"

@@ -14,18 +14,20 @@ from agad.auditing.curve import curve_finding
 from agad.auditing.findings import (
     behaviour_findings,
     below_half_finding,
+    changed_images_finding,
     constant_finding,
     skipped_finding,
 )
 from agad.auditing.inputs import TestSet, repeats_finding, training_findings
 from agad.auditing.intervals import Placements
+from agad.auditing.model.fresh import Fresh
 from agad.auditing.model.norms import Norms
-from agad.auditing.model.scorer import Scorer, Scores
+from agad.auditing.model.scorer import FIRST, Scorer, Scores
 from agad.auditing.model.watch import Watch
 from agad.auditing.probes import Prober, are_tied, moved
 from agad.auditing.protocols import Progress, Protocols, Scored, shuffle
 from agad.auditing.reported import reported_finding
-from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Audit, Finding, points
+from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Audit, Finding, Line, points
 from agad.errors import AuditError
 from agad.tensors.seeding import seed_of
 
@@ -50,6 +52,7 @@ def audit(
     curve: Sequence[float] | None = None,
     reported: float | None = None,
     limit: int | None = None,
+    fresh: Callable[[], Callable[[Any], Any]] | None = None,
     progress: Progress = _nothing,
 ) -> Audit:
     """Audit a detector: score its test set under every evaluation protocol, and say what its AUROC rests on.
@@ -70,6 +73,8 @@ def audit(
         curve: AUROC on the test set after each epoch, in [0, 1].
         reported: the AUROC that was published, in [0, 1]: it is compared with that of the weights under each protocol.
         limit: at most this many images, chosen at random; None: all.
+        fresh: makes the score function again, as it was before it saw an image: what it keeps of the first images shows
+            by that. None: a copy is made before the first call.
         progress: is given one line for each protocol.
 
     Raises:
@@ -93,8 +98,9 @@ def audit(
         test = test.part(limit, generator)
     with Watch() as watch:
         auditor = _Auditor(
-            score, test, watch, batch=batch_size, sizes=sizes, shuffles=shuffles, progress=progress, generator=generator
-        )
+            score, test, watch, batch=batch_size, sizes=sizes, shuffles=shuffles, fresh=fresh, progress=progress,
+            generator=generator,
+        )  # fmt: skip
         return auditor.run(train_images, curve, reported)
 
 
@@ -103,23 +109,26 @@ class _Auditor:
 
     def __init__(
         self, score: Callable[[Any], Any], test: TestSet, watch: Watch, *, batch: int | None, sizes: Sequence[int],
-        shuffles: int, progress: Progress, generator: np.random.Generator,
+        shuffles: int, fresh: Callable[[], Callable[[Any], Any]] | None, progress: Progress,
+        generator: np.random.Generator,
     ) -> None:  # fmt: skip
         count = len(test.labels)
         self._batch = None if batch is None else min(batch, count)
         self._sizes = [] if batch is None else sorted({min(size, count) for size in sizes} - {self._batch})
         self._scorer = Scorer(score, test.images, self._batch)
         self._test, self._watch, self._shuffles, self._progress = test, watch, shuffles, progress
+        self._fresh = Fresh(self._scorer, watch, fresh)
         self._prober = Prober(self._scorer, test.labels, watch.restore, generator)
 
     def run(self, train_images: Any, curve: Sequence[float] | None, reported: float | None) -> Audit:
         given = self._scorer.all(np.arange(len(self._test.labels)), self._batch)
         changed = tuple(self._watch.changed())
-        found = self._shuffled(given, self._repeated(given, behaviour(self._prober, self._watch, changed)))
+        found = self._kept(self._shuffled(given, self._repeated(given, behaviour(self._prober, self._watch, changed))))
         norms = Norms(self._watch.batch_norms())
         protocols = Protocols(
-            self._scorer, self._test, self._watch, norms, shuffles=self._shuffles, progress=self._progress
-        )
+            self._scorer, self._test, self._watch, norms, fresh=self._fresh if found.kept else None,
+            shuffles=self._shuffles, progress=self._progress,
+        )  # fmt: skip
         first = protocols.placed("as_given", self._batch, [given], independent=_is_independent(found, self._batch))
         scored = [first, *self._others(protocols, norms, found, train_images)]
         differences = worth(scored, self._batch)
@@ -131,14 +140,14 @@ class _Auditor:
             repeats_finding(self._test),
             curve_finding(curve, reported, auroc.value),
             *([] if reported is None else [reported_finding(reported, [one.line for one in scored])]),
-            *_there(constant_finding(found), below_half_finding(auroc)),
+            *_there(constant_finding(found), below_half_finding(auroc), changed_images_finding(self._scorer)),
             *_skipped(norms, found, train_images),
         ]
         severities = [WRONG, WARNING, FINE, UNKNOWN]
         return Audit(
             sentence=answer(found, first.line, differences, whole=self._batch is None),
             auroc=auroc,
-            depends=None if not found.is_repeatable else not first.line.independent,
+            depends=_depends(found, first.line),
             findings=tuple(sorted(findings, key=lambda finding: severities.index(finding.severity))),
             lines=tuple(one.line for one in scored),
             worth=differences,
@@ -172,8 +181,28 @@ class _Auditor:
         again = dataclasses.replace(moved(given, scores, found.tolerance), where="in two orders of the test set")
         return dataclasses.replace(found, composition=again) if again else found
 
+    def _kept(self, found: Behaviour) -> Behaviour:
+        """What was found, after a function that has seen nothing scored some batches too.
+
+        What the function that is audited keeps of the first images that it saw is there in every later call, and moves
+        no score of any probe.
+        """
+        if not found.is_repeatable:
+            return found
+        count = len(self._test.labels)
+        if self._batch is None:
+            batches, given = [np.flatnonzero(self._test.labels == 0)], [np.arange(count)]
+        else:
+            splits = range(self._batch, count, self._batch)
+            batches, given = (np.split(order, splits)[:FIRST] for order in (shuffle(count, 0), np.arange(count)))
+        differs = self._fresh.kept(batches, given, found.tolerance)
+        return dataclasses.replace(found, kept=differs)
+
     def _others(self, protocols: Protocols, norms: Norms, found: Behaviour, train_images: Any) -> Iterator[Scored]:
         """The other protocols: the code's own with other orders, and with forced statistics where there are any."""
+        if found.kept:  # other statistics are those of modules that a fresh function does not call
+            yield from self._orders(protocols, "as_is")
+            return
         independent = _is_independent(found, self._batch)
         is_forced_the_same = len(norms) > 0 and len(self._watch.in_batch_mode()) == len(norms) and found.is_repeatable
         is_forced_the_same = is_forced_the_same and not (found.is_random or found.history)
@@ -245,8 +274,15 @@ def changed_by_norms(found: Behaviour) -> bool:
 
 def _is_independent(found: Behaviour, batch: int | None) -> bool:
     """Whether the AUROC as given rests on no other test image."""
-    tied = are_tied([found.composition, found.position, found.size], whole=batch is None)
+    tied = are_tied([found.composition, found.position, found.size, found.kept], whole=batch is None)
     return found.is_repeatable and not (tied or found.history)
+
+
+def _depends(found: Behaviour, given: Line) -> bool | None:
+    """Whether a score depends on other test images; None where that could not be tested."""
+    if not found.is_repeatable or (given.independent and found.kept.failed):
+        return None
+    return not given.independent
 
 
 def _there(*findings: Finding | None) -> list[Finding]:
@@ -254,7 +290,9 @@ def _there(*findings: Finding | None) -> list[Finding]:
 
 
 def _skipped(norms: Norms, found: Behaviour, train_images: Any) -> Iterator[Finding]:
-    if len(norms) and train_images is None:
+    if len(norms) and found.kept:
+        yield skipped_finding("Your code keeps what it saw first, so other statistics of batch norm were not tried.")
+    elif len(norms) and train_images is None:
         yield skipped_finding("No training images were given, so statistics were not re-estimated on them.")
     if not len(norms) and found.composition:
         yield skipped_finding("No batch norm layer was seen in a call, so its statistics could not be varied.")

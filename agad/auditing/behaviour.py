@@ -42,6 +42,7 @@ class Behaviour:
         history: the same batch after another one.
         changed: parameters and buffers that scoring changes.
         normalised: how the scores look normalised over a batch, or over the set; empty where they do not.
+        kept: the same batches by a function that has seen no image yet; `failed` says why that was not tested.
     """
 
     spread: float
@@ -57,6 +58,7 @@ class Behaviour:
     history: Moved
     changed: tuple[str, ...]
     normalised: str
+    kept: Moved = NOTHING
 
     @property
     def is_random(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from agad.auditing.behaviour import Behaviour
 from agad.auditing.inputs import TestSet, is_ordered
 from agad.auditing.intervals import Estimate
+from agad.auditing.model.scorer import Scorer
 from agad.auditing.model.watch import Watch
 from agad.auditing.probes import Moved
 from agad.auditing.result import FINE, UNKNOWN, WARNING, WRONG, Finding, Line, points
@@ -19,7 +20,9 @@ def behaviour_findings(found: Behaviour, watch: Watch, test: TestSet, given: Lin
     whole = given.batch is None
     yield _composition(found, whole=whole)
     yield from _position_and_size(found, whole=whole)
-    yield _history(found)
+    if not found.kept:
+        yield _history(found)
+    yield from _kept(found, whole=whole)
     yield _train_mode(watch, given)
     yield _random(found, watch)
     yield _changed(found.changed)
@@ -86,6 +89,26 @@ def _history(found: Behaviour) -> Finding:
             f"A score depends on the batches that were scored before: after another batch {_by(found, found.history)}.",
         )
     return Finding("history", FINE, "No score depends on the batches that were scored before.")
+
+
+def _kept(found: Behaviour, *, whole: bool) -> Iterator[Finding]:
+    kind, what = "kept", found.kept
+    if what.failed:
+        yield Finding(
+            kind,
+            UNKNOWN,
+            "Whether your code keeps something from the first images that it sees cannot be told: "
+            f"{what.failed}. Give a MODEL.py:load, or fresh= in Python.",
+        )
+    elif what:
+        yield Finding(
+            kind,
+            WARNING if whole and what.keeps_order else WRONG,
+            "Your code keeps something from the first images that it sees, outside of the model: where it has not seen "
+            f"them, {_by(found, what)}.",
+        )
+    elif what.of:
+        yield Finding(kind, FINE, "Your code keeps nothing, outside of the model, from the first images that it sees.")
 
 
 def _train_mode(watch: Watch, given: Line) -> Finding:
@@ -166,6 +189,16 @@ def below_half_finding(auroc: Estimate) -> Finding | None:
     return Finding(
         "below_half", WARNING,
         f"The AUROC is below 50 ({points(auroc.value)}): scores must be higher for anomalies, and labels 1.",
+    )  # fmt: skip
+
+
+def changed_images_finding(scorer: Scorer) -> Finding | None:
+    """Where the score function writes into its images."""
+    if not scorer.changes_images:
+        return None
+    return Finding(
+        "changed_images", WARNING,
+        "Your code changes the images that it is given. Here they were copies; in yours, later passes see others.",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -79,6 +80,30 @@ def take(images: Any, positions: NDArray[np.int64]) -> Any:
     if _is_pandas(images):  # in brackets a number is a label there: after a shuffle that of another row
         return list(images.iloc[positions])
     return images[positions] if isinstance(images, np.ndarray) else [images[position] for position in positions]
+
+
+def own(images: Any) -> Any:
+    """A copy of a batch and of every image in it, for a function may change what it is given."""
+    if isinstance(images, list):
+        return [own(image) for image in images]
+    if isinstance(images, torch.Tensor):
+        return images.detach().clone().requires_grad_(images.requires_grad)
+    try:
+        return copy.deepcopy(images)
+    except Exception:  # noqa: BLE001 - somebody else's kind that cannot be copied is given as it is
+        return images
+
+
+def are_same(a: Any, b: Any) -> bool:
+    """Whether two batches have the same numbers; True of what is neither tensors nor arrays."""
+    if isinstance(a, list):
+        return all(are_same(one, other) for one, other in zip(a, b, strict=False))
+    if isinstance(a, torch.Tensor):
+        a, b = a.detach().cpu(), b.detach().cpu()
+        return a.shape == b.shape and bool(torch.equal(a, b) or torch.equal(a.nan_to_num(), b.nan_to_num()))
+    if not isinstance(a, np.ndarray) or a.dtype.kind not in _NUMBERS:
+        return True
+    return bool(np.array_equal(a, b, equal_nan=True))
 
 
 def _is_pandas(images: Any) -> bool:

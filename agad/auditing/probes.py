@@ -52,6 +52,16 @@ class Moved:
     def __bool__(self) -> bool:
         return self.count > 0
 
+    @classmethod
+    def together(cls, parts: Sequence[Moved]) -> Moved:
+        """What several comparisons found."""
+        return cls(
+            sum(part.count for part in parts),
+            sum(part.of for part in parts),
+            max((part.most for part in parts), default=0.0),
+            all(part.keeps_order for part in parts),
+        )
+
 
 NOTHING = Moved(0, 0, 0.0)
 
@@ -71,15 +81,6 @@ def moved(a: Scores, b: Scores, tolerance: float) -> Moved:
 def usual_size(scores: Scores) -> float:
     """What nine tenths of the scores do not exceed, whatever their sign."""
     return float(np.quantile(np.abs(scores), 0.9))
-
-
-def _together(parts: list[Moved]) -> Moved:
-    return Moved(
-        sum(part.count for part in parts),
-        sum(part.of for part in parts),
-        max((part.most for part in parts), default=0.0),
-        all(part.keeps_order for part in parts),
-    )
 
 
 def are_tied(found: Sequence[Moved], *, whole: bool) -> bool:
@@ -145,7 +146,7 @@ class Prober:
             [self.call(self.group(n, others))[::2] for others in (self._normals, self._anomalies)]
             for n in self._numbers
         ]
-        return _together([moved(a, b, tolerance) for a, b in pairs])
+        return Moved.together([moved(a, b, tolerance) for a, b in pairs])
 
     def position(self, tolerance: float) -> Moved:
         """The same batch, turned by a little more than a third."""
@@ -156,7 +157,7 @@ class Prober:
             batch = self.group(number, self._normals)
             by = len(batch) // 3 + 1
             parts.append(moved(self.call(batch), np.roll(self.call(np.roll(batch, by)), -by), tolerance))
-        return _together(parts)
+        return Moved.together(parts)
 
     def size(self, tolerance: float) -> Moved:
         """The same images in batches of two sizes, alone, and in one as short as the last; what fails is left out."""
@@ -174,8 +175,8 @@ class Prober:
             alone = np.concatenate([self.call(one) for one in np.split(few, len(few))])
             parts.append(moved(self.call(self.group(0, self._normals))[::2][: len(few)], alone, tolerance))
         except AuditError as error:
-            return dataclasses.replace(_together(parts), failed=str(error))
-        return _together(parts)
+            return dataclasses.replace(Moved.together(parts), failed=str(error))
+        return Moved.together(parts)
 
     def history(self, tolerance: float, restart: Restore) -> Moved:
         """A batch from the initial state, and after another batch; the random generators start equally."""

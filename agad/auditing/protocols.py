@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agad.auditing.behaviour import Behaviour
 from agad.auditing.inputs import TestSet, count_images
 from agad.auditing.intervals import Placements
+from agad.auditing.model.fresh import Fresh
 from agad.auditing.model.norms import Norms, Statistics, silenced
 from agad.auditing.model.scorer import Positions, Scorer, Scores
 from agad.auditing.model.watch import Watch
@@ -54,13 +55,16 @@ class Protocols:
         test: images and labels.
         watch: restores the model before each pass; its dropouts are silent in every forced protocol.
         norms: the model's batch norms.
+        fresh: scores each pass by a function that has seen nothing; None: the scorer's own serves.
         shuffles: number of shuffled orders.
         progress: is given each line as it is finished.
     """
 
     def __init__(
-        self, scorer: Scorer, test: TestSet, watch: Watch, norms: Norms, *, shuffles: int, progress: Progress
-    ) -> None:
+        self, scorer: Scorer, test: TestSet, watch: Watch, norms: Norms, *, fresh: Fresh | None, shuffles: int,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self._fresh = fresh
         self._scorer, self._test, self._watch, self._norms = scorer, test, watch, norms
         self._dropouts, self._shuffles, self._progress = watch.dropouts(), shuffles, progress
 
@@ -84,6 +88,8 @@ class Protocols:
 
     def scores(self, order: Positions, batch: int | None) -> Scores:
         """Scores from the model's initial state, by position."""
+        if self._fresh is not None:
+            return self._fresh.all(order, batch)
         self._watch.restore()
         return self._scorer.all(order, batch)
 

@@ -199,3 +199,45 @@ def test_a_reported_auroc_is_compared_with_that_of_the_weights(model, data, tmp_
         for text in (shown, page):
             assert f"The AUROC that was reported, {100 * float(option[1]):.1f}, {words} these weights" in text
     assert numbers[None]["lines"] == numbers["0.123"]["lines"]
+
+
+KEEPS = """
+import torch
+
+KEPT = []
+
+def score(x):
+    if not KEPT:
+        KEPT.append(x.mean(0))
+    return (x - KEPT[0]).square().flatten(1).mean(1)
+
+class Det:
+    __call__ = staticmethod(score)
+
+def load():
+    return Det()
+
+def once():
+    if (path := __import__("pathlib").Path(__file__).with_suffix(".seen")).exists():
+        raise OSError("loaded already")
+    path.touch()
+    return {"score": score, "batch_size": 16}
+"""
+
+
+@pytest.mark.slow
+def test_what_a_file_keeps_of_the_first_images_shows_when_it_is_loaded_again(data, tmp_path, monkeypatch, capsys):
+    """Also in its own variables, which no copy of the score function reaches."""
+    (tmp_path / "keeps.py").write_text(KEEPS)
+    arguments = ["--data", data, "--batch-size", "16", "--shuffles", "1", "--out", str(tmp_path / "out")]
+    assert main([str(tmp_path / "keeps.py"), *arguments]) == 0
+    assert "wrong: Your code keeps something from the first images" in capsys.readouterr().out
+
+    assert main([f"{tmp_path / 'keeps.py'}:once", *arguments]) == 0
+    assert "unknown: Whether your code keeps something" in (shown := capsys.readouterr().out)
+    assert "OSError: loaded already" in shown
+
+    (tmp_path / "keeps.seen").unlink()
+    monkeypatch.setattr("sweeps.cli.audit._LONGEST_LOAD", 0.0)  # then a copy serves
+    assert main([f"{tmp_path / 'keeps.py'}:once", *arguments]) == 0
+    assert "wrong: Your code keeps something from the first images" in capsys.readouterr().out

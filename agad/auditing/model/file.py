@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from agad.auditing.model.scorer import described
+from agad.auditing.model.watch import restore_generators
 from agad.errors import FAULTS, AuditError, suggestion
 
 OF_THE_DATA = ("images", "labels", "classes", "train_images", "curve", "reported")
@@ -41,6 +43,21 @@ def load_subject(text: str) -> dict[str, Any]:
     except FAULTS as error:
         raise AuditError(f"{name}() of {path} raised {described(error)}") from error
     return _arguments(found, f"{name}() of {path}")
+
+
+def load_again(text: str, generators: tuple[Any, ...]) -> Callable[[], Any]:
+    """What makes the score function of a file again, from the file on, for its variables may keep what it saw.
+
+    Args:
+        text: as of load_subject.
+        generators: the global random generators as they stood before the first time.
+    """
+
+    def again() -> Any:
+        restore_generators(generators)
+        return load_subject(text)["score"]
+
+    return again
 
 
 def _execute(path: Path) -> ModuleType:

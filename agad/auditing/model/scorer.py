@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agad.auditing.inputs import take
+from agad.auditing.inputs import are_same, own, take
 from agad.errors import FAULTS, AuditError, is_out_of_memory
 
 Positions = NDArray[np.int64]
 Scores = NDArray[np.float64]
+
+FIRST = 4
+"""Batches of the first calls that are remembered."""
 
 
 class Scorer:
@@ -26,20 +29,30 @@ class Scorer:
     """
 
     def __init__(self, score: Callable[[Any], Any], images: Any, batch: int | None) -> None:
-        self._score, self.images, self.batch = score, images, batch
+        self.score, self.images, self.batch = score, images, batch
+        self.first: list[Scores] = []
+        """Scores of the first batches, as the very first calls gave them."""
+        self.changes_images = False
+        """Whether one of them changed the images that it was given, which were copies."""
 
     def on(self, images: Any) -> Scorer:
         """The same function for other images."""
-        return Scorer(self._score, images, self.batch)
+        return Scorer(self.score, images, self.batch)
+
+    def by(self, score: Callable[[Any], Any]) -> Scorer:
+        """The same images for another function."""
+        return Scorer(score, self.images, self.batch)
 
     def one_batch(self, positions: Positions) -> Scores:
         """Scores of one batch (B,); AuditError where the function raises, or returns other than B finite numbers."""
         try:
             batch = take(self.images, positions)
+            batch = batch if isinstance(batch, torch.Tensor) else own(batch)  # torch has made one by itself
         except FAULTS as error:
             raise AuditError(f"images {positions[:3].tolist()} … cannot be had: {described(error)}") from error
+        before = own(batch) if len(self.first) < FIRST else None
         try:
-            found = self._score(batch)
+            found = self.score(batch)
         except AuditError:
             raise
         except FAULTS as error:
@@ -57,6 +70,9 @@ class Scorer:
                 f"the score of image {positions[bad[0]]} is {scores[bad[0]]}: {len(bad)} of its batch of {len(scores)} "
                 "are not finite; mend the model or leave those images out"
             )
+        if len(self.first) < FIRST:
+            self.changes_images |= not are_same(before, batch)
+            self.first.append(scores)
         return scores
 
     def all(self, order: Positions, batch: int | None) -> Scores:

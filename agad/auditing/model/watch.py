@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import random
 from collections.abc import Iterator
@@ -75,11 +76,12 @@ class Watch:
     _flags: list[tuple[nn.Module, bool]] = field(default_factory=list)
     _generators: tuple[Any, ...] = ()
     _hook: Any = None
+    _is_aside: bool = False
 
     def __enter__(self) -> Watch:
         # Of all modules of the process, for a score function may switch the mode before it calls the first of them.
         self._flags = [(m, m.training) for m in gc.get_objects() if issubclass(type(m), nn.Module) and _has_mode(m)]
-        self._generators = _generator_states()
+        self._generators = generator_states()
         self._hook = register_module_forward_pre_hook(self._find)
         return self
 
@@ -97,9 +99,25 @@ class Watch:
             seen.restore()
         self.restart_generators()
 
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """While another function is called: its modules are none of those that are watched, which are put back."""
+        self.restore()
+        self._is_aside = True
+        try:
+            yield
+        finally:
+            self._is_aside = False
+            self.restore()
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """All modules of the process as it was entered, called or not."""
+        return [module for module, _ in self._flags]
+
     def restart_generators(self) -> None:
         """Put the global random generators back to where they stood at the beginning."""
-        _restore_generators(self._generators)
+        restore_generators(self._generators)
 
     def changed(self) -> list[str]:
         """Qualified names of the parameters and buffers whose values are not those of before the first call."""
@@ -133,7 +151,7 @@ class Watch:
         return [seen.module for seen in self.seen.values() if seen.drops]
 
     def _find(self, module: nn.Module, inputs: Any) -> None:
-        if id(module) in self.seen:
+        if self._is_aside or id(module) in self.seen:
             return
         self.precision = max(self.precision, *_precisions(inputs))
         self.seen[id(module)] = _Seen(
@@ -201,12 +219,14 @@ def _precisions(inputs: Any) -> Iterator[float]:
             yield torch.finfo(torch.get_autocast_dtype(device)).eps
 
 
-def _generator_states() -> tuple[Any, ...]:
+def generator_states() -> tuple[Any, ...]:
+    """The global random generators as they stand."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
     return torch.get_rng_state(), cuda, np.random.get_state(), random.getstate()  # noqa: NPY002 - others use it
 
 
-def _restore_generators(states: tuple[Any, ...]) -> None:
+def restore_generators(states: tuple[Any, ...]) -> None:
+    """Put the global random generators back to where they stood."""
     torch.set_rng_state(states[0])
     if states[1] is not None:
         torch.cuda.set_rng_state_all(states[1])
