@@ -94,12 +94,16 @@ class Masks:
         kinds: number of masks so far with several levels of marks, which all count as marked.
         soft: number of masks so far with noise or soft edges, of which the upper half of the levels counts.
         missing: number of anomalies so far without a mask, beside a folder of masks.
+        read: number of masks so far that mark something.
+        mostly: number of masks so far of which most pixels are marked.
     """
 
     normal: str
     kinds: int = 0
     soft: int = 0
     missing: int = 0
+    read: int = 0
+    mostly: int = 0
 
     def of(self, path: str) -> NDArray[np.bool_] | None:
         """The mask of an image (H, W); None where an anomaly has none, or where no masks lie beside the folder.
@@ -129,11 +133,15 @@ class Masks:
         mask = _reduced(_marked(pixels) if is_soft else pixels > 0)
         if not (is_normal or mask.any()):
             raise DataError(f"the mask {found} marks no pixel (of 16 bits the upper 8 count)")
+        self.read += bool(mask.any())
+        self.mostly += bool(mask.mean() > 0.5)
         return mask
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence where masks had several levels, and how those were taken."""
+        """A sentence where masks seem inverted, had several levels, and how those were taken, or are not there."""
         notes = []
+        if 2 * self.mostly > self.read:
+            notes.append(f"most pixels of {self.mostly} of {self.read} masks are marked: are they inverted?")
         if self.soft:
             notes.append(
                 f"{self.soft} masks have noise or soft edges, as JPEG and resizing leave them: marks are the pixels of "

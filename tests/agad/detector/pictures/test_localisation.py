@@ -231,6 +231,27 @@ def test_each_kind_that_a_mask_numbers_is_marked(bottle: Path, levels: tuple[int
     assert len(masks.notes()) == kinds
 
 
+def test_masks_that_seem_inverted_are_said_to_be(bottle: Path) -> None:
+    """Their pixel AUROC is as far below a half as the right one is above; one large defect among small ones is none."""
+    masks, clear = Masks("good"), np.zeros((40, 40), np.uint8)
+    (bottle / "ground_truth" / "good").mkdir()
+    Image.fromarray(clear).save(bottle / "ground_truth" / "good" / "00000_mask.png")
+    Image.new("L", (40, 40)).save(bottle / "test" / "good" / "00000.png")
+    Image.new("L", (40, 40)).save(bottle / "test" / "cut" / "00012.png")
+    said = []
+    for rows in (39, 5, 40):
+        mask = clear.copy()
+        mask[:rows] = 255
+        Image.fromarray(mask).save(bottle / "ground_truth" / "cut" / "00012_mask.png")
+        masks.of(str(bottle / "test" / "cut" / "00012.png"))
+        masks.of(str(bottle / "test" / "good" / "00000.png"))  # clear, as it should be
+        said.append(masks.notes())
+
+    assert said[0] == ("most pixels of 1 of 1 masks are marked: are they inverted?",)
+    assert said[1] == ()
+    assert said[2] == ("most pixels of 2 of 3 masks are marked: are they inverted?",)
+
+
 def test_a_thin_kind_with_a_small_number_is_marked_too(bottle: Path) -> None:
     mask = np.zeros((40, 40), np.uint8)
     mask[3, 5:30], mask[10:20, 5:30] = 1, 7
