@@ -14,6 +14,8 @@ from agad.spec.run import EVAL_PROTOCOLS, RunSpec, canonical_text, run_id_of
 from agad.store.column import Column
 from agad.store.columns import COLUMNS, SPEC
 
+SCORES = tuple(f"scores_{protocol}" for protocol in EVAL_PROTOCOLS)
+"""Columns of the scores that the AUROCs are of. They are finite: NaN has no rank, and sorting puts it above all."""
 IDENTITY = ("run_id", "semantics_version", *SPEC)
 """Columns that a run_id is checked with."""
 _ROUNDING = 1e-9
@@ -37,6 +39,9 @@ def illegal_rows(table: pa.Table, *, has_spec: bool) -> dict[int, str]:
         if name not in SPEC:  # which its run_id stands for; what was legal once may not be so today
             for index in _outside(table[name].combine_chunks(), COLUMNS[name]):
                 found.setdefault(index, f"{name} is not {COLUMNS[name].range}")
+        if name in SCORES:
+            for index in _not_finite(table[name].combine_chunks()):
+                found.setdefault(index, f"{name} is not finite")
     return found
 
 
@@ -114,6 +119,12 @@ def _outside(values: pa.Array, column: Column) -> Iterator[int]:
         parents = pa.array(range(len(values)), pa.int64())
     bad = pc.fill_null(pc.invert(_within(values, column)), False)
     yield from dict.fromkeys(parents.filter(bad).to_pylist())
+
+
+def _not_finite(values: pa.Array) -> Iterator[int]:
+    """Indices of the rows with a number in their list that is none, infinite or not there."""
+    is_finite = pc.fill_null(pc.is_finite(pc.list_flatten(values)), False)
+    yield from dict.fromkeys(pc.list_parent_indices(values).filter(pc.invert(is_finite)).to_pylist())
 
 
 def _within(values: pa.Array, column: Column) -> pa.Array:

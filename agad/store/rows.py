@@ -28,7 +28,7 @@ from agad.store.row_file import DamagedFileError, read_file, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, RunRecord, ids_of
 
 _TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
-_AUROCS = [name for name in SCHEMA.names if name.startswith("auroc")]
+_CHECKED = [name for name in SCHEMA.names if "auroc" in name or name in row_checks.SCORES]
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
 _MERGE_ABOVE = 16
@@ -78,10 +78,10 @@ class ResultStore:
         """Write the record's row durably; False, and nothing is written, if that attempt has a row.
 
         Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
-        there is gone, and for a row that contradicts itself: its AUROCs, labels, counts, status and spec.
+        there is gone, and for a row that contradicts itself: its AUROCs, scores, labels, counts, status and spec.
         """
         table = record.to_table()
-        wrong = row_checks.illegal_rows(table.select(_AUROCS), has_spec=False).get(0)
+        wrong = row_checks.illegal_rows(table.select(_CHECKED), has_spec=False).get(0)
         if wrong := wrong or row_checks.contradiction(record.spec, record.status, record.values):
             raise StoreError(f"run {record.run_id}: {wrong}; the row is not stored")
         if self._is_new:

@@ -142,6 +142,7 @@ def test_a_file_without_checksums_is_read_named_once_and_written_again_by_compac
         ({"attempt": 0}, "attempt is not 1 or more"),
         ({"auroc": 1.5}, "auroc is not 0 to 1"),
         ({"auroc": float("nan")}, "auroc is not 0 to 1"),
+        ({"scores_batch1": [0.1, float("nan")]}, "scores_batch1 is not finite"),
         ({"failure_kind": "nam"}, "failure_kind is not"),
     ],
 )

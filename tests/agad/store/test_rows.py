@@ -510,7 +510,15 @@ SCORED = {
         ("ok", {"test_label": [1, 1, 0, 0]}, "auroc is not that"),
         ("ok", {"test_label": [1, 1, 1, 1]}, "auroc is not that"),
         ("ok", {"scores_eval": [0.1, 0.2, 0.2]}, "auroc is not that"),
-        ("ok", {"scores_eval": [0.1, 0.2, 0.2, float("nan")], "test_label": [1, 1, 0, 0]}, "auroc is not that"),
+        ("ok", {"scores_eval": [0.1, 0.2, 0.2, float("nan")], "test_label": [1, 1, 0, 0]}, "scores_eval is not finite"),
+        # NaN and infinity above all others, of the anomalies: the AUROC is that of such ranks.
+        ("ok", {"scores_eval": [0.1, 0.2, float("nan"), float("nan")], "auroc": 1.0}, "scores_eval is not finite"),
+        ("ok", {"scores_eval": [0.1, 0.2, 0.3, float("inf")], "auroc": 1.0}, "scores_eval is not finite"),
+        ("ok", {"scores_eval": [0.1, 0.2, 0.3, 1e39], "auroc": 1.0}, "scores_eval is not finite"),
+        ("ok", {"scores_eval": [0.1, 0.2, 0.3, None], "auroc": 1.0}, "scores_eval is not finite"),
+        ("ok", {"scores_batch1": [float("-inf"), 0.2, 0.2, 0.3]}, "scores_batch1 is not finite"),
+        ("ok", {"scores_eval_recal": [float("nan")] * 4, "test_label": None}, "scores_eval_recal is not finite"),
+        ("ok", {"curve_auroc_eval": [0.5, float("nan")]}, "curve_auroc_eval is not 0 to 1"),
         ("ok", {"auroc_batch_shuffled": 1.0}, "auroc_batch_shuffled is not the mean of auroc_batch_shuffled_each"),
         (
             "ok",
