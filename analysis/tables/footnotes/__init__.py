@@ -252,7 +252,7 @@ def _assumptions(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     for table_name, names in paper.STATED_EXCEPTIONS.items():
         rows = [row for row, m in zip(cells.rows, cells.matches, strict=True) if m and m.row.table == table_name]
         for name in names:
-            others = {row[name] for row in rows} - {paper.STATED_DEFAULTS[name]}
-            for value in sorted(others):
-                title = table_name.replace("table", "Table ")
-                yield f"{title} is made with {name}={value}; the paper states {paper.STATED_DEFAULTS[name]}."
+            values, stated = {row[name] for row in rows}, paper.STATED_DEFAULTS[name]
+            holds = "has runs with" if stated in values else "is made with"
+            for value in sorted(values - {stated}):
+                yield f"{table_name.replace('table', 'Table ')} {holds} {name}={value}; the paper states {stated}."

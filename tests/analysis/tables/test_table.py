@@ -294,6 +294,10 @@ def test_a_setting_of_ours_that_the_paper_states_otherwise_is_named(tmp_path):
     assert averages_line(table)["paper"] == "99.1"
     assert "Table 3 is made with batch_size=64; the paper states 256." in table.notes
 
+    runs += [spec.replace(batch_size=256) for spec in runs]
+    table = plan_table(tmp_path, view(runs, "table3"))
+    assert "Table 3 has runs with batch_size=64; the paper states 256." in table.notes
+
 
 def test_numbers_of_another_table_of_the_paper_are_named_as_such(tmp_path):
     runs = [*specs(), *specs(dataset="fashion_mnist")]  # the naive generator: only Table 9 has it on Fashion-MNIST
