@@ -27,7 +27,7 @@ from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS
 from . import same_data, stats, table_rows
 from .load import Results, Rows, open_store
 from .paper import numbers as paper
-from .paper.match import Match, find_match
+from .paper.match import PRUNED, Match, find_match
 from .summary import AUROC_COLUMNS, CELL, HEADLINE, aligned_runs, beside_paper, class_means, summarise
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ RUN_COLUMNS = (
     *MEASURED_COLUMNS,
     *("raw_digest", "class_names", "data_notes", "tuned_by"),
 )
-PRUNED = "runs pruned for their scores"
-"""What stands beside the numbers of Cells.pruned."""
 _LOOKUP_ORDER = ("table2", "table1", "table9", "table4", "table5", "table3")
 
 
@@ -102,10 +100,14 @@ class Cells:
 
     @cached_property
     def matches(self) -> tuple[Match | None, ...]:
-        """The paper's row for each of ours; one of which runs were pruned is not compared with it."""
-        found = (find_match(values, self.tables) for values in self.rows)
+        """The paper's row for each of ours."""
+        return self.matches_in(self.tables)
+
+    def matches_in(self, tables: tuple[str, ...]) -> tuple[Match | None, ...]:
+        """The same of some tables; a row of which runs were pruned is not compared with the paper's."""
+        found = (find_match(values, tables) for values in self.rows)
         return tuple(
-            match and replace(match, differences=(*match.differences, *([PRUNED] if row in self.pruned else [])))
+            replace(match, differences=(*match.differences, PRUNED)) if match and row in self.pruned else match
             for row, match in enumerate(found)
         )
 

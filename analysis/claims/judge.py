@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from agad.spec.fields import CELL_FIELDS, json_defaults
 
 from .. import stats
-from ..cells import PRUNED
 from ..paper import numbers as paper
-from ..paper.match import find_match
+from ..paper.match import PRUNED, find_match
 from ..stats.crossed import spread
 from ..stats.paired import WILCOXON_FROM
 from ..tables.footnotes import joined, made_with_other

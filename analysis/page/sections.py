@@ -19,6 +19,7 @@ from ..figures.profiles import profile_figure
 from ..figures.studies import study_figures
 from ..load import Rows
 from ..paper import numbers as paper
+from ..paper.match import PRUNED
 from ..studies import study_text, trials_table
 from ..table_rows import ONE_KNOWN
 from ..tables.agreement import agreement_table
@@ -27,7 +28,7 @@ from ..tables.layouts import comparisons
 from ..tables.layouts.coverage import coverage
 from ..tables.layouts.layouts import paper_sheets
 from ..tables.layouts.one_known import known_part, one_known
-from ..tables.layouts.ours import OurTable, matches, our_tables
+from ..tables.layouts.ours import OurTable, our_tables
 from ..tables.layouts.verdicts import verdict_table
 from ..tables.leakage import leakage_table
 from ..tables.networks import networks
@@ -108,14 +109,20 @@ def _paper_table(table: str, found: Sequence[OurTable]) -> Section:
 
 def _not_compared(found: Iterable[OurTable]) -> Iterator[str]:
     """Why some of our tables stand beside the paper without a verdict."""
-    reasons = {
-        False: "as they leave this project's settings where the paper is silent",
-        True: "as runs that were trained otherwise stand for the same rows of it",
-    }
-    for is_second, reason in reasons.items():
-        several = [ours.settings for ours in found if ours.settings and ours.is_second == is_second]
-        if several:
-            yield f"Not compared with the paper, {reason}: runs with {'; or with '.join(map(', '.join, several))}."
+    of_reason: dict[str, list[tuple[str, ...]]] = {}
+    for ours in found:
+        if ours.settings:
+            of_reason.setdefault(_reason(ours), []).append(ours.settings)
+    for reason, several in sorted(of_reason.items()):
+        yield f"Not compared with the paper here, {reason}: {'; or '.join(map(', '.join, several))}."
+
+
+def _reason(ours: OurTable) -> str:
+    if PRUNED in ours.settings:
+        return "as their scores decided which runs were ended"
+    if ours.is_second:
+        return "as runs that were trained otherwise stand for the same rows of it (the table of verdicts has both)"
+    return "as they leave this project's settings where the paper is silent"
 
 
 def _renamed(sheets: Iterable[Sheet], prefix: str) -> tuple[Sheet, ...]:
@@ -133,7 +140,7 @@ def _one_known(store: Rows, cells: Cells) -> Section:
 
 def _others(cells: Cells, ours: Mapping[str, Sequence[OurTable]]) -> Section:
     """Cells that are in no table of the paper."""
-    in_paper = {index for table in ours for index, match in enumerate(matches(cells, table)) if match}
+    in_paper = {index for table in ours for index, match in enumerate(cells.matches_in((table,))) if match}
     in_paper |= {rival.row for tables in ours.values() for table in tables for rival in table.rivals}
     others = cells.restrict(
         lambda index: index not in in_paper and cells.rows[index]["known_anomaly_classes"] != ONE_KNOWN,

@@ -10,6 +10,9 @@ from agad.spec.fields import CELL_FIELDS, former_values, json_defaults
 
 from .numbers import OWN_CHOICES, SCORING_FIELDS, STATED_DEFAULTS, STATED_EXCEPTIONS, PaperRow, rows
 
+PRUNED = "pruned runs"
+"""A difference that is no setting: a scheduler ended some of the runs for their scores."""
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -90,18 +90,27 @@ def by_class(matrix: NDArray[np.float64], of: NDArray[np.int64]) -> NDArray[np.f
         matrix: (K, S); NaN where there is no run.
         of: (K,) the class of each row.
 
-    A seed is the mean of the rows that have a number there.
+    A class's mean over seeds is the mean of its rows' means over seeds, and a seed is off it by how far the rows that
+    have a number there are off their own: rows of other levels that a seed has begun with, or lacks, move nothing.
     """
     classes = np.unique(of)
     if len(classes) == len(of):
         return matrix
-    there = ~np.isnan(matrix)
-    totals, counts = (
-        np.array([values[of == one].sum(axis=0) for one in classes], float)
-        for values in (np.where(there, matrix, 0.0), there)
-    )
-    means: NDArray[np.float64] = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-    return means
+    return np.stack([_of_class(matrix[of == one]) for one in classes])
+
+
+def _of_class(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(S,) of the rows of one class."""
+    there = ~np.isnan(rows)
+    rows, there = rows[there.any(axis=1)], there[there.any(axis=1)]
+    found = np.full(there.shape[1], np.nan)
+    seeds = there.any(axis=0)
+    if not seeds.any():
+        return found
+    levels = np.nanmean(rows, axis=1, keepdims=True)
+    off = np.nanmean((rows - levels)[:, seeds], axis=0)
+    found[seeds] = levels.mean() + off - off.mean()
+    return found
 
 
 def trimmed(matrix: NDArray[np.float64]) -> Runs | None:

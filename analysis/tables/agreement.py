@@ -136,7 +136,7 @@ def closest_sentence(found: Sequence[tuple[int, str, Agreement, PaperRow]]) -> s
 
 
 def _found(cells: Cells) -> Iterator[tuple[int, str, Agreement, PaperRow]]:
-    rows = [_printed_like(values) for values in cells.rows]
+    rows = [None if row in cells.pruned else _printed_like(values) for row, values in enumerate(cells.rows)]
     for protocol in scored(cells):
         means = cells.class_means(column(protocol))
         for index, of_row in means.groupby("row"):

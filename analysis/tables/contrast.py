@@ -125,7 +125,8 @@ class Contrast:
         interval: the mean gain, over seeds where both have two or more and these differ, else over classes; no ends
             in the middle of a third seed or a later one.
         over: `seeds` or `classes`: what the interval is over.
-        p_value: of no gain (Wilcoxon over the classes as they are), not corrected.
+        p_value: of no gain (Wilcoxon over the classes as they are), not corrected; None too where runs of either were
+            pruned for their scores.
         classes: classes that both have.
     """
 
@@ -150,7 +151,8 @@ def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
     is_amid = gains.shape[1] > 2 and seeds.error is None and not seeds.unseen  # a further seed is on its way
     by_seeds = over_seeds.low is not None or over_classes is None or is_amid
     found = over_seeds if by_seeds or over_classes is None else over_classes
-    return Contrast(found, "seeds" if by_seeds else "classes", stats.mean_wilcoxon(of_class), len(gains))
+    p_value = None if cells.pruned & {pair.variant, pair.baseline} else stats.mean_wilcoxon(of_class)
+    return Contrast(found, "seeds" if by_seeds else "classes", p_value, len(gains))
 
 
 def _marked(cells: Cells, run_ids: Collection[str]) -> dict[int, NDArray[np.bool_]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..paper.match import PRUNED
+
 GAP = "—"
 """Printed where a number is missing."""
 
@@ -102,3 +104,13 @@ def subscript(count: int) -> str:
 def is_missing(value: float | None) -> bool:
     """Whether there is no number: None or NaN."""
     return value is None or math.isnan(value)
+
+
+def text(value: object) -> str:
+    """A text of a frame, which has NaN or None where there is none."""
+    return value if isinstance(value, str) else ""
+
+
+def uncompared(differences: str) -> str:
+    """Why a row is not compared with the paper's, in a word or two; `differences`: see summary.summarise."""
+    return "pruned" if differences == PRUNED else "other settings"

@@ -180,8 +180,8 @@ def _paper_texts(row: Mapping[Hashable, Any]) -> list[str]:
     printed_sd = row["paper_sd"] / 100 if row["paper_sd"] is not None else None
     printed = formats.mean_and_spread(row["paper_avg"] / 100, printed_sd)
     if row["paper_differences"]:
-        return [f"({printed})", GAP, "other settings"]
-    return [printed, formats.difference(row["difference"]), row["verdict"] or ""]
+        return [f"({printed})", GAP, formats.uncompared(row["paper_differences"])]
+    return [printed, formats.difference(row["difference"]), formats.text(row["verdict"])]
 
 
 def _class_text(found: tuple[float, int] | None, wanted: int) -> str:

@@ -13,6 +13,7 @@ from agad.plan.plan import Plan
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
+from analysis import stats
 from analysis.cells import of_rows, read, read_all
 from analysis.table_rows import ONE_KNOWN
 from analysis.tables.footnotes import cautions, notes
@@ -178,6 +179,32 @@ def test_runs_that_do_not_say_of_which_images_they_are_are_said(without, said, t
     text = " ".join(cautions(read_all(tmp_path)))
     assert ("say of which images" in text) == bool(said)
     assert f"MNIST: {said} not say of which images" in text or not said
+
+
+def test_a_seed_that_has_begun_with_one_pair_turns_no_gain(tmp_path):
+    """What is gained is what the printed means differ by, though pairs differ by more than all that."""
+    rng = np.random.default_rng(1)
+    runs = [
+        spec.replace(gamma=0.05, known_anomaly_classes=(known,))
+        for spec in specs(range(6), seeds=range(4))
+        for known in range(6, 10)
+        if spec.seed < 3 or known == 6
+    ]
+    store, of = ResultStore(tmp_path), dict.fromkeys(runs)
+    for run in runs:
+        level, noise = 0.05 * (run.known_anomaly_classes[0] - 6), 0.002 * rng.normal(size=2)
+        of[run] = (0.5 + noise[0], 0.6 + level + noise[1])
+    for run, (plain, first) in of.items():
+        store.commit(ok_row(run, plain, auroc_batch_normals_first=first))
+    cells = read_all(tmp_path)
+    (line,) = cells.summary.to_dict("records")
+    (first, plain) = (cells.crossed(name)[0] for name in ("auroc_batch_normals_first", "auroc"))
+    assert (first - plain).mean() == pytest.approx(line["avg_batch_normals_first"] - line["avg"])
+    assert line["avg"] == pytest.approx(plain.mean())
+    gains = stats.mean_interval(first - plain, shared=False)
+    assert gains.low is not None
+    assert abs(gains.estimate - 0.175) < 0.005
+    assert gains.low > 0.16
 
 
 def test_a_protocol_that_some_runs_lack_has_no_mean(tmp_path):

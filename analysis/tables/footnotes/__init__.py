@@ -93,7 +93,10 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     if (summary["classes_wanted"] == 1).any():
         yield f"[low{RANGE}high]: range of the runs, where a row has one class only."
     if any(values["known_anomaly_classes"] == ONE_KNOWN for values in cells.rows):
-        yield "known one: mean and SD over all pairs of a normal class and the one anomaly class that is known."
+        yield (
+            "known one: mean over the normal classes of the means over the one anomaly class that is known, SD over "
+            "all pairs of these."
+        )
     if (summary["classes"] < summary["classes_wanted"]).any():
         yield "*: classes without a run are left out of this mean; it is not compared."
     yield from different_classes(cells, cells.runs, range(len(cells.rows)), fewest=2)  # of one the range is printed
@@ -108,7 +111,7 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
             "above or below; undecided: across an edge. Corrected for the rows of the table (Holm)."
         )
     for match, verdict in zip(cells.matches, summary["verdict"], strict=True):
-        if match and match.row.is_misprinted and verdict:
+        if match and match.row.is_misprinted and formats.text(verdict):
             row = match.row
             recomputed = formats.auroc(sum(row.classes) / len(row.classes) / 100)
             yield (

@@ -47,6 +47,8 @@ def paired(ours: OurTable) -> Sheet | None:
             if other and same and other.row.fields[name] != baseline:
                 runs = _runs_of(ours, other.row)
                 result = stats.paired(a, runs, shared=any(ours.cells.shared))
+                if result and any((of["status"] == "pruned").any() for of in (a, runs)):
+                    result = replace(result, p_value=None)  # scores decided which runs are left
                 found.append((other.row, result))
                 pairs.append(joined(*(of[of["status"] == "ok"] for of in (a, runs))))
     if not any(result for _, result in found):

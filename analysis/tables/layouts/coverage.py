@@ -31,7 +31,7 @@ def coverage(tables: Mapping[str, Sequence[OurTable]]) -> Sheet:
                 f"{record['complete_cells']}/{record['cells']}",
                 f"{record['runs']}/{record['wanted']}",
                 *(str(record[name]) for name in ("failed", *_DECIDED, "open")),
-                ", ".join(record["other_settings"]),
+                "; ".join(record["other_settings"]),
             )
         )
     return Sheet(

@@ -56,8 +56,9 @@ def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
         kinds=(KEY,) * len(part.fields) + (PAPER, PAPER, OURS, OURS, OURS, OURS, OURS),
         lines=tuple(lines),
         notes=(
-            "AUROC in %, mean±SD over all pairs of a normal and a known anomaly class (ddof 0). seen, unseen: against "
-            "test images of the known anomaly class, and of the others. The paper prints no such number for AGAD.",
+            "AUROC in %: mean over the normal classes of the mean over their known anomaly classes, ±SD over all pairs "
+            "(ddof 0). seen, unseen: against test images of the known anomaly class, and of the others. The paper "
+            "prints no such number for AGAD.",
         ),
         data=pd.DataFrame(data),
     )

@@ -21,7 +21,6 @@ from agad.spec.fields import CELL_FIELDS, json_defaults
 from ... import stats
 from ...cells import Cells
 from ...paper import numbers as paper
-from ...paper.match import Match, find_match
 from ...paper.numbers import PaperRow
 from ...table_rows import mixed_defaults
 from .rivals import Rival, rivals
@@ -54,7 +53,7 @@ class OurTable:
     @property
     def name(self) -> str:
         """For files: `table2`, `table2-updates=200`."""
-        return "-".join((self.table, *self.settings)).replace("/", "_")
+        return "-".join((self.table, *self.settings)).replace("/", "_").replace(" ", "_")
 
     @property
     def title(self) -> str:
@@ -110,7 +109,7 @@ def _by_settings(cells: Cells, table: str) -> dict[tuple[str, ...], dict[int, li
     """`field=value` where cells leave what counts as the paper's own -> number of its row -> our rows."""
     mixed = mixed_defaults(cells.rows)
     found: dict[tuple[str, ...], dict[int, list[int]]] = {}
-    for index, match in enumerate(matches(cells, table)):
+    for index, match in enumerate(cells.matches_in((table,))):
         if match:
             earlier = tuple(f"{name}={former}" for name, former in mixed.items() if cells.rows[index][name] == former)
             of_setting = found.setdefault((*earlier, *match.differences), {})
@@ -172,8 +171,3 @@ def _verdicts_on_whole_rows(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame
     summary.loc[part, "verdict"] = stats.NOT_ENOUGH
     summary.loc[part, ["difference", "half_width"]] = None
     return summary
-
-
-def matches(cells: Cells, table: str) -> list[Match | None]:
-    """The row of one table of the paper for each of our rows."""
-    return [find_match(values, (table,)) for values in cells.rows]

@@ -53,7 +53,8 @@ def mark_of(row: PaperRow, line: Mapping[Any, Any]) -> str:
     """The verdict's mark, or a star where a class is missing."""
     if not has_all(row, line):
         return "*"
-    return f" {VERDICT_MARKS[line['verdict']]}" if line["verdict"] else ""
+    verdict = formats.text(line["verdict"])
+    return f" {VERDICT_MARKS[verdict]}" if verdict else ""
 
 
 def here_or_blank(row: PaperRow, line: Mapping[Any, Any] | None) -> str:
@@ -74,8 +75,8 @@ def verdict_text(row: PaperRow, line: Mapping[Any, Any] | None) -> str:
     if line is None:
         return ""
     if line["paper_differences"]:
-        return "other settings"
-    return (line["verdict"] or "") if has_all(row, line) else stats.NOT_ENOUGH
+        return formats.uncompared(line["paper_differences"])
+    return formats.text(line["verdict"]) if has_all(row, line) else stats.NOT_ENOUGH
 
 
 def count_text(row: PaperRow, line: Mapping[Any, Any] | None) -> str:

@@ -59,6 +59,6 @@ def verdict_table(cells: Cells) -> Sheet | None:
 
 
 def _text(difference: float | None, verdict: str | None) -> str:
-    if verdict is None or formats.is_missing(difference):
+    if not formats.text(verdict) or formats.is_missing(difference):
         return GAP
-    return f"{formats.difference(difference)} {VERDICT_MARKS[verdict]}"
+    return f"{formats.difference(difference)} {VERDICT_MARKS[formats.text(verdict)]}"

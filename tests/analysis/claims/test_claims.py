@@ -164,7 +164,7 @@ def test_what_is_left_after_pruning_decides_nothing(pruned):
     """Scores decided which runs ended early: the others are no sample."""
     on, off = group({"": 0.1}, "on", 3), group({}, "off", 3)
     (found,) = judged(CONTEXT, replace(on, pruned=pruned == "on"), replace(off, pruned=pruned == "off"))
-    assert (found.result, found.settings[-1]) == (UNDECIDED, "runs pruned for their scores")
+    assert (found.result, found.settings[-1]) == (UNDECIDED, "pruned runs")
     assert all(effect.outcome is None for effect in found.effects.values())
 
 
@@ -172,7 +172,7 @@ def test_a_method_beside_the_best_other_decides_nothing_after_pruning():
     runs = replace(group({"": 0.495}, "on", 3), pruned=True)
     runs = replace(runs, values={**runs.values, "backbone": "unetpp"})
     (found,) = [one for one in judged(CLAIMS[2], runs) if one.effects]
-    assert (found.result, found.settings[-1]) == (UNDECIDED, "runs pruned for their scores")
+    assert (found.result, found.settings[-1]) == (UNDECIDED, "pruned runs")
 
 
 @pytest.mark.slow

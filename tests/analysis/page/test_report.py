@@ -26,7 +26,7 @@ from agad.plan.plan import Plan
 from agad.store.folder import ResultsFolder
 from agad.store.row_file import FILE_METADATA
 from agad.store.rows import ResultStore
-from agad.store.schema import SCHEMA_VERSION
+from agad.store.schema import SCHEMA_VERSION, RunRecord
 from analysis.figures.drawing import Drawing
 from analysis.page.page import Section, named_apart, render
 from analysis.page.report import main, write_report
@@ -203,13 +203,34 @@ def test_the_csv_of_the_report_has_the_runs_numbers(demo, report):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"backbone": "unet"}, {"adversarial_context": "off"}], ids=str)
+def test_a_row_with_pruned_runs_stands_beside_compared_ones(changes, tmp_path):
+    """In a table of its own, which says why; it has no verdict, no rank beside the others' and no p."""
+    runs, others = specs(dataset="fashion_mnist"), specs(**{"dataset": "fashion_mnist"} | changes)
+    pruned = [spec for spec in others if spec.seed == 2][:4]
+    store = ResultStore(tmp_path)
+    commit_all(store, [spec for spec in (*runs, *others) if spec not in pruned], lambda spec: 0.8 + drawn(spec) / 9)
+    for spec in pruned:
+        store.commit(RunRecord(spec=spec, attempt=1, status="pruned", values={}))
+    text = " ".join(write_report(tmp_path, tmp_path / "out").read_text().split())
+    assert "4 runs were pruned, which their scores decided" in text
+    (line,) = csv.DictReader((tmp_path / "out" / "tables" / "contrast.csv").read_text("utf-8-sig").splitlines())
+    assert line["eval"]
+    assert not any(value for name, value in line.items() if "p_holm" in name)
+    if "backbone" in changes:
+        assert "Not compared with the paper here, as their scores decided which runs were ended: pruned runs" in text
+    for table in (tmp_path / "out" / "tables").glob("table*-pruned_runs*.md"):
+        assert "rank" not in table.read_text(), table
+
+
+@pytest.mark.slow
 def test_of_two_trainings_of_a_row_of_the_paper_both_are_on_the_page(tmp_path):
     for precision, auroc in (("fp32", 0.9), ("tf32", 0.6)):
         commit_all(ResultStore(tmp_path), specs(precision=precision), nearly(auroc))
     text = write_report(tmp_path, tmp_path / "out").read_text()
     section = text.partition('<section id="table1">')[2].partition("</section>")[0]
-    reason = "as runs that were trained otherwise stand for the same rows of it: runs with precision=tf32."
-    assert f"Not compared with the paper, {reason}" in section
+    reason = "as runs that were trained otherwise stand for the same rows of it (the table of verdicts has both)"
+    assert f"Not compared with the paper here, {reason}: precision=tf32." in section
     assert "silent" not in section
     assert "90.0" in section
     assert "60.0" in section

@@ -150,6 +150,18 @@ def test_half_of_a_second_seed_gives_no_interval(shared):
 
 
 def test_pairs_of_a_class_and_seed_are_one_draw():
-    """Two classes with three and two pairs; of a seed the pairs count that have one."""
-    pairs = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0], [10.0, 20.0], [np.nan, np.nan], [30.0, np.nan]])
-    assert stats.by_class(pairs, np.array([0, 0, 0, 4, 4, 4])).tolist() == [[3.0, 4.0], [20.0, 20.0]]
+    """Where all are there it is their mean."""
+    pairs = np.array([[1.0, 2.0], [3.0, 5.0], [10.0, 20.0], [np.nan, np.nan], [30.0, 10.0], [np.nan, np.nan]])
+    found = stats.by_class(pairs, np.array([0, 0, 4, 4, 4, 5]))
+    np.testing.assert_allclose(found, [[2.0, 3.5], [20.0, 15.0], [np.nan, np.nan]])
+
+
+def test_a_seed_that_lacks_pairs_moves_no_mean():
+    """Pairs of very different levels, of which a last seed has begun with the lowest and an earlier one lacks one."""
+    rng = np.random.default_rng(3)
+    whole = np.array([10.0, 50.0, 90.0])[:, None] + rng.normal(0, 0.1, (3, 4))
+    some = whole.copy()
+    some[1:, 3], some[2, 1] = np.nan, np.nan
+    (found,) = stats.by_class(some, np.zeros(3, int))
+    assert found.mean() == pytest.approx(np.nanmean(some, axis=1).mean())
+    assert found == pytest.approx(whole.mean(axis=0), abs=0.2)

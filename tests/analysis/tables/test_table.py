@@ -218,7 +218,7 @@ def test_a_row_of_which_runs_were_pruned_is_not_compared_with_the_paper(with_pla
     store.commit(RunRecord(spec=runs[0], attempt=1, status="pruned", values={}))
     cells = read_all(tmp_path)
     (line,) = cells.summary.to_dict("records")
-    assert line["paper_differences"] == "runs pruned for their scores"
+    assert line["paper_differences"] == "pruned runs"
     assert line["verdict"] is None
     assert line["paper_avg"] == 99.1
 
