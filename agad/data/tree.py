@@ -171,7 +171,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 def _listed(suffixes: Counter[str]) -> str:
     return ", ".join(
-        f"{count} {suffix}" for suffix, count in sorted(suffixes.items(), key=lambda of: (-of[1], of[0]))[:4]
+        f"{count} {one_line(suffix)}" for suffix, count in sorted(suffixes.items(), key=lambda of: (-of[1], of[0]))[:4]
     )
 
 
@@ -205,8 +205,10 @@ def tree_source(
 ) -> Source:
     """The source of image files that are given per class. Images are decoded as they are read, never all at once.
 
-    Without `channels` they are RGB if any image is stored in colour, grey otherwise.
+    Without `channels` they are RGB if any image is stored in colour, grey otherwise. Raises DataError for a class whose
+    name is not UTF-8.
     """
+    _check_names(class_names)
     files = [file for part in (train, test) for images in part for file in images]
 
     def read() -> Content:
@@ -216,6 +218,16 @@ def tree_source(
         return Content(known, class_names, _part(train, seen), _part(test, seen), notes, seen.notes)
 
     return Source(tuple(sorted(file.stamp for file in files)), read, notes)
+
+
+def _check_names(class_names: tuple[str, ...]) -> None:
+    """Refuse names that no row, table or detector can hold, before anything is trained."""
+    for name in class_names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+            raise DataError(f"the name of the class folder {one_line(shown)} is not UTF-8: rename the folder") from None
 
 
 def _part(classes: Sequence[Sequence[ImageFile]], seen: Seen) -> Part:

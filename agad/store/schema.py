@@ -120,7 +120,9 @@ class RunRecord:
 
 
 def _storable(value: Any) -> Any:
-    """The value; a text as UTF-8 can hold it: paths and messages have lone surrogates for bytes that are not UTF-8."""
+    """The value; texts in it as UTF-8 can hold them: names of files have lone surrogates for bytes that are not."""
+    if type(value) in (list, tuple):  # notes, say
+        return type(value)(map(_storable, value))
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

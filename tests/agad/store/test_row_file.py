@@ -112,6 +112,13 @@ def test_a_results_folder_may_have_a_name_that_is_no_utf_8(tmp_path: Path) -> No
     assert list(store.tries()) == [spec().run_id]
 
 
+def test_notes_may_name_files_by_bytes_that_are_no_utf_8(tmp_path: Path) -> None:
+    """One text among several is written as a text of its own is: the run is made before its row."""
+    note = os.fsdecode(b"1 .t\xe4t files")
+
+    assert record(data_notes=[note]).to_table()["data_notes"].to_pylist() == [[r"1 .t\udce4t files"]]
+
+
 # -- files without checksums ---------------------------------------------------------------------------------------
 
 
