@@ -40,6 +40,7 @@ from ..machine.memory import worker_bytes
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
+from ..tuning.settings import check_together, load_settings
 from ..worker.changed_data import notes_of_changed
 from ..worker.options import AUTO, data_folder
 from ..worker.picking import settle_code
@@ -81,8 +82,8 @@ def _main(options: argparse.Namespace) -> int:
         print("\n".join(prepare(path, worker.data_folder, worker.cache, download=True)))
         return EXIT_OK
     ray = ray_options.from_arguments(options)
-    if plan.study is not None and ray.scheduler is not None:
-        raise AgadError("--scheduler is not for a study's plan: its trials are pruned by tune.py --pruner")
+    if plan.study is not None:
+        _check_study(plan.study, options, ray)
     ray_options.check_judged(plan.specs, ray)
     if task is not None:
         _begin(task, options, plan)
@@ -168,6 +169,14 @@ def _forecast(options: argparse.Namespace, store: ResultStore, states: Mapping[R
     memory = worker_bytes(states, data_folder(options.data))
     workers = options.workers or default_workers(resolve_device(options.device), options.threads, memory)
     return f"time: about {duration(seconds / workers)} with {workers} workers, from {len(measured)} finished runs"
+
+
+def _check_study(study: str, options: argparse.Namespace, ray: RayOptions) -> None:
+    """Refuse what is not for the runs of a study; its workers may be started by hand, where tune.py asks nothing."""
+    if ray.scheduler is not None:
+        raise AgadError("--scheduler is not for a study's plan: its trials are pruned by tune.py --pruner")
+    if options.together != 1:
+        check_together(load_settings(ResultsFolder(options.results).study(study)), options.together)
 
 
 # -- the sweep ----------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from ..tuning.cells import study_cells
 from ..tuning.launcher import LauncherEndedError
 from ..tuning.lease import Lease
 from ..tuning.optimiser import PRUNERS, SAMPLERS, check_choice, import_optuna, open_storage
-from ..tuning.settings import OBJECTIVES, StudySettings, check_same, load_settings
+from ..tuning.settings import OBJECTIVES, StudySettings, check_same, check_together, load_settings
 from ..tuning.space import space_of
 from ..tuning.study import Search, rebuild_journal, save_plan, work
 from ..worker.options import data_folder
@@ -124,6 +124,7 @@ def _main(call: _Call) -> int:
     folder = ResultsFolder(launch.results).study(own.study)
     settings = _settings(own, folder, launch.results)
     check_choice(settings, own.sampler, own.pruner)
+    check_together(settings, launch.together)
     if own.trials is None and not own.rebuild:
         raise AgadError("--trials is missing: how many trials are to have ended, in all")
     if own.rebuild and own.storage is not None:

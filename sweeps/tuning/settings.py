@@ -130,6 +130,15 @@ def load_settings(folder: StudyFolder) -> StudySettings:
         raise StoreError(f"{path} is no study of this agad: {' '.join(str(error).split())}") from error
 
 
+def check_together(settings: StudySettings, together: int) -> None:
+    """Refuse `time` as an objective of runs that advance together: each has an equal share of their seconds."""
+    if "time" in settings.objectives and together != 1:  # also where it is to be measured: it may be more than 1
+        raise AgadError(
+            f"study {settings.name} has the objective time, and runs that advance together have equal shares of their "
+            "time, whatever each costs: leave --together out"
+        )
+
+
 def check_same(there: StudySettings, wanted: StudySettings) -> None:
     """Refuse to continue a study as another one. Raises AgadError, one line, that names what differs."""
     name = there.name

@@ -11,11 +11,13 @@ import pytest
 
 from agad import json_file
 from agad.errors import AgadError, StoreError
-from agad.store.folder import StudyFolder
+from agad.plan.grid import Grid
+from agad.plan.make import make_plan
+from agad.store.folder import ResultsFolder, StudyFolder
 from sweeps.cli.tune import main as tune
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.settings import load_settings
-from tests.helpers.cli import one_line
+from tests.helpers.cli import launch_here, one_line
 from tests.helpers.studies import cells, settings_of
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
@@ -30,6 +32,9 @@ pytestmark = pytest.mark.usefixtures("no_flushing")
         (["--select", "dataset=mnist", "--sampler", "cmaes", "--objective", "auroc,time"], "cmaes has one objective"),
         (["--select", "dataset=mnist", "--objective", "auroc,stability"], "ask for --seeds 2"),
         (["--select", "dataset=mnist", "--objective", "time"], "begins with auroc"),
+        (["--select", "dataset=mnist", "--objective", "auroc,time", "--together", "4"], "the objective time, .*out"),
+        (["--select", "dataset=mnist", "--objective", "auroc,time", "--together", "auto"], "has the objective time"),
+        (["--select", "dataset=mnist", "--objective", "auroc", "--together", "4"], "--trials is missing"),
         (["--select", "dataset=mnist", "--objective", "auroc,luck"], "unknown objective 'luck'"),
         (["--select", "dataset=mnist", "--anomaly-classes", "10"], "9 anomalous classes where 0 is the normal class"),
         (["--select", "dataset=mnist", "--select", "normal_class=3",
@@ -67,6 +72,21 @@ def test_a_study_of_another_search_or_schema_is_refused(tmp_path: Path, capsys: 
     StudyFolder(tmp_path).settings.write_text(json_file.dumps({**content, "study_version": 99}))
     with pytest.raises(StoreError, match="a study of schema 99, this agad has 1"):
         load_settings(StudyFolder(tmp_path))
+
+
+def test_time_is_no_objective_of_runs_that_advance_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither in a study that goes on, nor where its workers are started by hand."""
+    folder = ResultsFolder(tmp_path).study("s")
+    settings = replace(settings_of(), objectives=("auroc", "time")).save(folder)
+    plan, _ = make_plan(Grid("study-s", "", settings.specs, 1))
+    path = replace(plan, study="s").save(tmp_path)  # as tune.py --no-launch leaves it
+    of_results = ["--results", str(tmp_path), "--together", "2"]
+
+    assert tune(["--study", "s", "--trials", "4", *of_results]) == 2
+    assert "has the objective time" in one_line(capsys.readouterr().err)
+    by_hand = launch_here("--plan", str(path), *of_results)
+    assert by_hand.returncode == 2
+    assert "has the objective time" in one_line(by_hand.stderr)
 
 
 @pytest.mark.slow
