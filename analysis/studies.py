@@ -68,13 +68,20 @@ def trials_table(study: Study) -> Sheet:
     ]
     return Sheet(
         name=f"study-{study.name}",
-        caption=f"Study {study.name}: the best {len(shown)} of {len(study.trials)} trials by validation AUROC",
+        caption=f"Study {study.name}: {_shown(study, len(shown))}",
         columns=("trial", *names, *study.objectives, ""),
         kinds=(KEY, *[OURS] * (len(names) + len(study.objectives)), NOTE),
         lines=tuple(lines),
         notes=("; ".join(f"{name}: {_UNITS[name]}" for name in study.objectives) + ". Mean over cells and seeds.",),
         data=pd.DataFrame(data),
     )
+
+
+def _shown(study: Study, count: int) -> str:
+    """What the table's lines are; none where no trial has a score, as where the launch was refused."""
+    if not study.complete:
+        return f"no trial has a score yet ({len(study.trials)} trials: {study.states})"
+    return f"the best {count} of {len(study.trials)} trials by validation AUROC"
 
 
 def _value(value: Any) -> str:

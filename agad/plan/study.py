@@ -22,7 +22,7 @@ class Trial:
 
     Attributes:
         number: from 0; 0 has the cells' own values.
-        state: `complete`, `pruned`, `failed` or `running`.
+        state: `complete`, `pruned`, `failed`, or `running` from when it was proposed.
         values: field -> value.
         scores: a number for each objective; empty unless complete.
         points: step -> intermediate score in [0, 1], by which a pruner judged.
@@ -80,7 +80,8 @@ class Study:
     @property
     def states(self) -> str:
         """How many trials are in which state, for people."""
-        states = sorted(trial.state for trial in self.trials)
+        # A trial that was proposed may have no worker: its launch was refused, or has ended.
+        states = sorted("not finished" if trial.state == "running" else trial.state for trial in self.trials)
         return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
 
     def save(self, folder: StudyFolder) -> None:

@@ -12,7 +12,7 @@ import pytest
 from agad.errors import StoreError
 from agad.plan.grid import Grid
 from agad.plan.make import make_plan
-from agad.plan.study import read_studies, read_study
+from agad.plan.study import Study, Trial, read_studies, read_study
 from agad.plan.tuned import Tuned
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder, StudyFolder
@@ -193,6 +193,21 @@ def test_the_study_s_trials_and_pictures(study: Path) -> None:
     assert [name.rpartition("-")[2] for name in names] == ["history", "importance", "slices", "parallel"]
     assert "14 labelled anomalies of classes 1+2" in study_text(one)
     assert all(drawing.to_svg().startswith("<svg") for drawing in study_figures(one))
+
+
+def test_a_study_without_a_finished_trial_says_so() -> None:
+    """Its launch was refused: nothing runs, and there is no best."""
+    trials = tuple(
+        Trial(number=number, state="running", values={}, scores=(), points={}, seconds=0.0, failure="", runs=())
+        for number in range(2)
+    )
+    one = Study(
+        name="s", title="t", objectives=("auroc",), protocol="eval", space=(), sampler="tpe", pruner="none", best=None,
+        importance={}, validation=(), trials=trials,
+    )  # fmt: skip
+
+    assert trials_table(one).caption == "Study s: no trial has a score yet (2 trials: 2 not finished)"
+    assert "2 trials (2 not finished), proposed by tpe" in study_text(one)
 
 
 @pytest.mark.slow
