@@ -160,7 +160,7 @@ LAUNCHES = re.findall(r"^    python sweeps/launch.py ((?:.*\\\n)*.*)", REPRODUCT
 
 
 def test_the_launches_of_the_reproduction_were_found() -> None:
-    assert len(LAUNCHES) == 40
+    assert len(LAUNCHES) == 41
 
 
 @pytest.mark.slow
