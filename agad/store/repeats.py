@@ -35,7 +35,7 @@ def differences(rows: pa.Table) -> Mapping[str, float]:
     by_run: dict[str, list[dict[str, object]]] = {}
     for row in ok.to_pylist():
         by_run.setdefault(row["run_id"], []).append(row)
-    # Of all rows of a run: held against one of them, the number would follow the order of the folders.
+    # Of all rows of a run: compared with one of them, the number would depend on the order of the folders.
     apart = {run_id: [_apart([row[name] for row in own]) for name in NUMBERS] for run_id, own in by_run.items()}
     return {run_id: max(found) for run_id, found in apart.items() if any(found)}
 

@@ -104,7 +104,8 @@ class RunRecord:
         """Column name -> Python value, for every column of SCHEMA."""
         row: dict[str, Any] = dict.fromkeys(SCHEMA.names)
         row.update(self.spec.to_dict())
-        row.update({name: _storable(value) for name, value in self.values.items()})
+        row.update(self.values)
+        row.update({name: _storable(row[name]) for name in _TEXTS})
         row.update(
             run_id=self.run_id,
             attempt=self.attempt,
@@ -117,6 +118,11 @@ class RunRecord:
     def to_table(self) -> pa.Table:
         """The row as an Arrow table of SCHEMA."""
         return pa.Table.from_pylist([self.to_row()], schema=SCHEMA)
+
+
+# Not of all columns: scores are tens of thousands of numbers.
+_TEXTS = [one.name for one in SCHEMA if pa.string() in (one.type, getattr(one.type, "value_type", None))]
+"""Columns of texts and of lists of texts."""
 
 
 def _storable(value: Any) -> Any:
