@@ -10,13 +10,11 @@ where there is none; of several folders a run that is in several counts once. Ex
 from __future__ import annotations
 
 import argparse
-import contextlib
-import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agad import console
+from agad import collector, console
 from agad.errors import AnalysisError, EmptyResultsError
 from agad.outputs import Outputs
 from agad.plan.plan import Plan, find_plan
@@ -46,23 +44,9 @@ def write_report(
     Raises:
         AnalysisError: one line, where no honest report can be made.
     """
-    with _no_collector():
+    # Of a large report passes of the collector take a fifth of the time: what it makes, it holds until it is written.
+    with collector.no_passes():
         return _write_report(open_store(results), Path(out), plan, margin)
-
-
-@contextlib.contextmanager
-def _no_collector() -> Iterator[None]:
-    """Without passes of the garbage collector: a fifth of a large report's time.
-
-    They would find next to nothing: figures and tables are held until the page is written.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margin: float) -> Path:

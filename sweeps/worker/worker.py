@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agad import collector
 from agad.errors import AgadError, is_out_of_memory
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
@@ -101,7 +102,7 @@ class Worker:
     def open(self) -> None:
         """Start the heartbeat, and load torch before a run is claimed. Raises EnvironmentFault."""
         self.heartbeat.start()
-        with environment_faults():
+        with environment_faults(), collector.loading():
             import torch
 
             torch.set_num_threads(self.options.threads)
