@@ -80,4 +80,4 @@ def no_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nets of an eighth of their channels: for tests of bits, of order or of bookkeeping, which no width changes."""
-    narrow_nets(monkeypatch)
+    narrow_nets(monkeypatch.setattr)

@@ -20,6 +20,8 @@ JUMPING = {**HELD, "TEST_CLOCK_JUMPS": "1"}
 """Likewise, of processes whose wall clock jumps by hours, each second."""
 OTHER_BOOT = {**HELD, "TEST_OTHER_BOOT": "1"}
 """Likewise, of processes that take this machine for another of its name."""
+NARROW = {**HELD, "TEST_NARROW_NETS": "1"}
+"""Likewise, of processes that train nets of an eighth of their channels."""
 EVERY_UPDATE = ["--checkpoint-every", "0.001"]
 """No update is faster: there is a checkpoint before the run can end."""
 

@@ -38,7 +38,7 @@ def detector(method: str = "agad", mode: str = "L") -> Detector:
     """A detector of that method: after two updates where it makes any."""
     changes = {"method": method} | ({"updates": 2, "batch_size": 8} if methods()[method].gradient else {})
     if method == "geotrans":
-        changes |= {"encoder": "wrn_10_1", "init": "he"}
+        changes |= {"encoder": "wrn_10_1", "init": "he", "transformations": "rot4"}
     if methods()[method].labels == "must":
         changes |= {"gamma": 0.1, "min_anomalies": 2}
     return fitted(data(mode), 1, changes)

@@ -294,10 +294,10 @@ def test_truncated_data_are_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Path:
-    """A file system of 4 MiB, for real."""
+    """A file system of 600 KiB, for real."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system needs root")
     return folder
@@ -312,7 +312,7 @@ def test_a_full_disk_is_one_line_and_goes_on_when_there_is_room(small_disk: Path
         assert "No space left on device" in one_line("\n".join(errors))
         assert "Traceback" not in done.stderr
         assert ResultStore(small_disk).read().num_rows == 0, "no row for a fault of the environment"
-        subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk)], check=True)
+        subprocess.run(["mount", "-o", "remount,size=40m", str(small_disk)], check=True)
         assert launch_here(*AGAIN, "--results", str(small_disk)).returncode == 0
         assert numbers(small_disk) == numbers(uninterrupted)
     finally:

@@ -37,7 +37,7 @@ NUMBERS = [*RESULT_COLUMNS, *CURVE_COLUMNS, *SCORE_COLUMNS]
 def _narrow() -> Iterator[None]:
     """For all tests here, since they compare with the same runs."""
     with pytest.MonkeyPatch.context() as patch:
-        narrow_nets(patch)
+        narrow_nets(patch.setattr)
         yield
 
 

@@ -1,7 +1,9 @@
 """Imported by every Python process that has this folder on its PYTHONPATH: see tests/helpers/holding.py."""
 
+import importlib.util
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -59,3 +61,21 @@ if "TEST_CLOCK_JUMPS" in os.environ:
     time.time = _jumping_clock
 if "TEST_OTHER_BOOT" in os.environ:
     Path.read_text = _read_another_boot
+
+
+class _Narrow:
+    """Narrows the nets of tests/helpers/narrow.py as soon as something is about to train."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        """No module: the others in sys.meta_path find it."""
+        if name == "agad.train.session":
+            sys.meta_path.remove(cls)
+            spec = importlib.util.spec_from_file_location("narrow", Path(__file__).parents[1] / "narrow.py")
+            narrow = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(narrow)
+            narrow.narrow_nets(setattr)
+
+
+if "TEST_NARROW_NETS" in os.environ:
+    sys.meta_path.insert(0, _Narrow)

@@ -142,7 +142,7 @@ def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -
     lean: dict[str, Any] = {"batch_size": 16, "final_protocols": ("eval", "eval_recal")}
     ranked: dict[str, Any] = {"bn_update": "all", "seed_scope": "all_classes"}  # with which the rivals' order is known
     base = RunSpec(**(VALIDATED | lean | ranked | {"normal_class": 5, "image_size": 16, "updates": 9, "curve": (6,)}))
-    specs = tuple(base.replace(lr=lr) for lr in (2e-3, 1e-3, 1e-12))
+    specs = tuple(base.replace(lr=lr) for lr in (1e-2, 1e-3, 1e-12))
     plan = str(Plan("demo", (), (), specs, code_digest()).save(tmp_path / "judged"))
     judged = ["--plan", plan, "--results", str(tmp_path / "judged")]
     asha = ["--executor", "ray", "--workers", "1", "--scheduler", "asha", "--metric", "auroc_val_eval_recal"]
@@ -150,7 +150,7 @@ def test_asha_leaves_pruned_rows_which_a_plain_launch_finishes(tmp_path: Path) -
 
     assert first.returncode == 0, first.stderr
     rows = ResultStore(tmp_path / "judged").read(["lr", "status", "auroc", "auroc_val", "curve_update"]).to_pylist()
-    assert {row["lr"]: row["status"] for row in rows} == {2e-3: "ok", 1e-3: "pruned", 1e-12: "pruned"}
+    assert {row["lr"]: row["status"] for row in rows} == {1e-2: "ok", 1e-3: "pruned", 1e-12: "pruned"}
     assert {(row["auroc"], row["auroc_val"], *row["curve_update"]) for row in rows if row["status"] == "pruned"} == {
         (None, None, 6)
     }

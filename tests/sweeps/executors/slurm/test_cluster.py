@@ -159,15 +159,15 @@ def test_requeued_cancelled_killed_and_a_node_away_the_sweep_ends_complete(tmp_p
     os.kill(next(one.owner.pid for one in claims(results) if not one.released), signal.SIGKILL)
     subprocess.run(["scontrol", "requeue", f"{job}_0"], check=True)
     subprocess.run(["scancel", f"{job}_1"], check=True)
-    release(results)
     if shutil.which("slurmd") and os.geteuid() == 0 and "agad-slurm" in os.environ["SLURM_CONF"]:
         subprocess.run([DEV_CLUSTER, "slurmd", "stop"], check=True, capture_output=True)
         subprocess.run([DEV_CLUSTER, "slurmd", "start"], check=True, capture_output=True)
+    (log,) = (results / "logs").glob(f"*/task-{job}_0.log")
+    wait_for(lambda: "requeued 1 times before" in log.read_text())
+    release(results)
     finish(results, 6)
 
     assert set(ok_rows(results).values()) == {1}
-    (log,) = (results / "logs").glob(f"*/task-{job}_0.log")
-    assert "requeued 1 times before" in log.read_text()
     assert any(row["resumes"] for row in ResultStore(results).read(["resumes"]).to_pylist())
     assert numbers(results) == numbers(alone)
 
