@@ -141,6 +141,7 @@ def test_a_field_that_it_does_not_use_is_refused(method: str) -> None:
             assert other.run_id == spec.run_id, name
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 @pytest.mark.parametrize("method", DIGITS)
 def test_a_run_on_digits_tells_them_apart(method: str) -> None:
