@@ -28,9 +28,10 @@ class Stamp(NamedTuple):
         name: below the data root, or the data set's own folder.
         size: in bytes.
         mtime_ns: time of the last change of its content, in nanoseconds; copying tools set it.
-        ctime_ns: time of the last change of any kind; no program can set it.
+        ctime_ns: time of the last change of any kind; no program can set it where the file system keeps it itself.
         inode: its number in its file system.
         path: where it is.
+        device: number of its file system, on this machine and until the next mount.
     """
 
     name: str
@@ -39,11 +40,13 @@ class Stamp(NamedTuple):
     ctime_ns: int
     inode: int
     path: str
+    device: int = 0
 
     @classmethod
     def of(cls, name: str, path: str, status: os.stat_result) -> Stamp:
         """The stamp of the file at `path` that has this status."""
-        return cls(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, path)
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        return cls(name, status.st_size, *times, status.st_ino, path, status.st_dev)
 
 
 @dataclass(frozen=True, slots=True)

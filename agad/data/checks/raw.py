@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from agad import files
+from agad.data.checks.clock import tell_changes
 from agad.data.source import Stamp
 from agad.errors import DataError
 
@@ -19,6 +20,9 @@ _SETTLED_SECONDS = 2.0
 """A file changed less than this ago may change again without another time: file systems count in ticks."""
 
 _THREADS = 8
+
+_STATED = Stamp._fields.index("path")
+"""Of a stamp's fields, the first so many are of the file itself, wherever it is mounted."""
 
 
 def content_digest(stamps: Sequence[Stamp], cache: Path, notes: Sequence[str] = ()) -> str:
@@ -35,18 +39,19 @@ def _files_digest(stamps: Sequence[Stamp], cache: Path) -> str:
 
     Two folders whose files have the same names, sizes and times still differ where a byte does. The digest is recorded
     in the cache under all that the stamps say, the time of change and the inode included, which no copying tool
-    can set; so the files are read again only after a change. A cache that cannot be written costs a reading each time.
+    can set; so the files are read again only after a change. Where a file system does not keep the time of change by a
+    clock (see clock.py), stamps prove nothing, and the files are read each time. A cache that cannot be written costs a
+    reading each time too.
     """
+    if not tell_changes(stamps):
+        return _read_digest(stamps)
     record = cache / "raw" / signature(stamps)
     with contextlib.suppress(OSError, ValueError):
         known, _, seal = record.read_text(encoding="ascii").strip().partition(" ")
         if re.fullmatch("[0-9a-f]{64}", known) and seal == _seal(record.name, known):
             return known
     started = time.time_ns()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        digests = list(pool.map(_file_digest, (file.path for file in stamps)))
-    named = [[file.name, digest] for file, digest in zip(stamps, digests, strict=True)]
-    found = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+    found = _read_digest(stamps)
     if all(file.ctime_ns < started - _SETTLED_SECONDS * 1e9 for file in stamps):
         with contextlib.suppress(OSError):
             record.parent.mkdir(parents=True, exist_ok=True)
@@ -54,9 +59,16 @@ def _files_digest(stamps: Sequence[Stamp], cache: Path) -> str:
     return found
 
 
+def _read_digest(stamps: Sequence[Stamp]) -> str:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        digests = list(pool.map(_file_digest, (file.path for file in stamps)))
+    named = [[file.name, digest] for file, digest in zip(stamps, digests, strict=True)]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
 def signature(stamps: Sequence[Stamp]) -> str:
     """24 hexadecimal digits over all that is known of the files without reading them."""
-    return hashlib.sha256(json.dumps([file[:-1] for file in stamps]).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps([file[:_STATED] for file in stamps]).encode()).hexdigest()[:24]
 
 
 def _seal(name: str, digest: str) -> str:
