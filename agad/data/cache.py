@@ -49,7 +49,7 @@ def _expanded(path: str) -> Path:
 def folder_of(root: Path, dataset: str, image_size: int, content: str) -> Path:
     """The folder of the data set as prepared from raw files of this content, whether it exists or not.
 
-    Its name ends in RAW_DIGITS hexadecimal digits over PREPARATION_VERSION and `content`, see raw.content_digest.
+    Its name ends in RAW_DIGITS hexadecimal digits over PREPARATION_VERSION and `content`, see raw.content_of.
     """
     described = json.dumps([PREPARATION_VERSION, content])
     return root / f"{_stem(dataset, image_size)}{hashlib.sha256(described.encode()).hexdigest()[:RAW_DIGITS]}"
@@ -73,6 +73,15 @@ def current(found: list[Path]) -> list[Path]:
 def is_older(meta: dict[str, Any]) -> bool:
     """Whether an older version, which would prepare some raw files otherwise, has made the folder."""
     return meta.get("preparation_version") != PREPARATION_VERSION
+
+
+def served_without(folder: Path, data_root: Path | None) -> tuple[str, ...]:
+    """How a folder serves where the raw data are absent, one sentence each."""
+    where = "" if data_root is None else f" from {data_root}"
+    served = [f"the raw data are absent{where}: what was prepared from them earlier is used"]
+    if is_older(read_meta(folder) or {}):
+        served.append("an older version prepared it; this one may prepare some images and classes otherwise")
+    return tuple(served)
 
 
 def read_meta(folder: Path) -> dict[str, Any] | None:

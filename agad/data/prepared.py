@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agad.data import cache as folders
 from agad.data.checks.arrays import check_arrays, digest_of, marks
-from agad.data.checks.raw import content_digest
+from agad.data.checks.raw import content_of
 from agad.data.checks.verify import matches_digest
 from agad.data.facts import DataFacts
 from agad.data.find import find_source
@@ -176,7 +176,7 @@ def _locate(
     except SourceAbsentError as absent:
         present = folders.current(folders.prepared_folders(root, dataset, image_size))
         if len(present) == 1:
-            return present[0], _served(present[0], data_root)
+            return present[0], folders.served_without(present[0], data_root)
         if present:
             names = ", ".join(folder.name for folder in present)
             raise DataError(
@@ -186,18 +186,11 @@ def _locate(
         if not download:
             raise absent from None
         source = find_source(dataset, data_root, download=True)
-    folder = folders.folder_of(root, dataset, image_size, content_digest(source.stamps, root, source.notes))
+    raw = content_of(source, root)
+    folder = folders.folder_of(root, dataset, image_size, raw.whole)
     if folders.read_meta(folder) is None:
-        _prepare(dataset, image_size, source, folder, data_root)
+        _prepare(dataset, image_size, source, folder, data_root, raw_files=raw.files)
     return folder, ()
-
-
-def _served(folder: Path, data_root: Path | None) -> tuple[str, ...]:
-    where = "" if data_root is None else f" from {data_root}"
-    served = [f"the raw data are absent{where}: what was prepared from them earlier is used"]
-    if folders.is_older(folders.read_meta(folder) or {}):
-        served.append("an older version prepared it; this one may prepare some images and classes otherwise")
-    return tuple(served)
 
 
 _verified: set[tuple[object, ...]] = set()
@@ -228,10 +221,12 @@ def _drop(folder: Path, *, is_lost: bool) -> None:
         raise DataError(f"{what}, and the folder cannot be removed ({error.strerror}); delete it") from None
 
 
-def _prepare(dataset: str, image_size: int, source: Source, folder: Path, data_root: Path | None) -> None:
+def _prepare(
+    dataset: str, image_size: int, source: Source, folder: Path, data_root: Path | None, *, raw_files: str
+) -> None:
     content = source.read()
     with folders.new_folder(folder) as temporary:
-        write_prepared(content, temporary, dataset, image_size, cached_as=folder.name)
+        write_prepared(content, temporary, dataset, image_size, cached_as=folder.name, raw_files=raw_files)
         # The folder's name stands for the raw files as they were found, which a running download may have changed.
         now = find_source(dataset, data_root)
         if (now.stamps, now.notes) != (source.stamps, source.notes):

@@ -39,10 +39,13 @@ class _Written:
     shapes: collections.Counter[tuple[Shape, int]]
 
 
-def write_prepared(content: Content, folder: Path, dataset: str, image_size: int, *, cached_as: str = "") -> None:
+def write_prepared(
+    content: Content, folder: Path, dataset: str, image_size: int, *, cached_as: str = "", raw_files: str = ""
+) -> None:
     """Write a data set's arrays, at image_size x image_size pixels, and meta.json into an existing folder.
 
     `cached_as` is the name that the folder will have in the cache: under another one it is not read. Empty: any.
+    `raw_files` is the digest of the raw files, see raw.RawContent.
 
     Raises DataError for labels beyond the classes, images that are not uint8, a class or part without an undamaged
     image, OSError where the disk is full.
@@ -53,7 +56,7 @@ def write_prepared(content: Content, folder: Path, dataset: str, image_size: int
     written = {name: _write_part(folder, name, part, content.channels, image_size) for name, part in parts.items()}
     for name, part in written.items():
         _check_classes(dataset, name, parts[name].labels, part, content.class_names)
-    named = {"folder": cached_as} if cached_as else {}
+    named = {key: value for key, value in (("folder", cached_as), ("raw_files", raw_files)) if value}
     cache.write_meta(folder, _describe(content, written, dataset, image_size) | named)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from agad.data import cache as folders
-from agad.data.checks.raw import content_digest
+from agad.data.checks.raw import content_of
 from agad.data.features.file import digest_at, path_of
 from agad.data.find import find_source
 from agad.errors import AgadError
@@ -61,15 +60,13 @@ def _are_others(key: DataKey, digests: set[str], data: Path, root: Path) -> bool
         facts = facts_of(dataset)
         if facts is None or not facts.layout:  # a library brings the images
             return False
-        now = folders.folder_of(root, dataset, of, content_digest(find_source(dataset, data).stamps, root))
+        raw = content_of(find_source(dataset, data), root)
     except (AgadError, OSError):
         return False
-    prepared = {folder: _digest(folder) for folder in folders.prepared_folders(root, dataset, of)}
-    if now in prepared:
-        return prepared[now] not in digests
-    return bool(digests & set(prepared.values()))
-
-
-def _digest(folder: Path) -> str:
-    meta: Mapping[str, object] = folders.read_meta(folder) or {}
-    return str(meta.get("digest"))
+    found = {folder: folders.read_meta(folder) or {} for folder in folders.prepared_folders(root, dataset, of)}
+    now = found.get(folders.folder_of(root, dataset, of, raw.whole))
+    if now is not None:
+        return str(now.get("digest")) not in digests
+    before = [meta for meta in found.values() if str(meta.get("digest")) in digests]
+    # Of the same files there may be other notes since: then what was prepared of them has another name.
+    return bool(before) and all(meta.get("raw_files") != raw.files for meta in before)

@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from agad import files
 from agad.data.checks.clock import tell_changes
-from agad.data.source import Stamp
+from agad.data.source import Source, Stamp
 from agad.errors import DataError
 
 _SETTLED_SECONDS = 2.0
@@ -25,13 +26,24 @@ _STATED = Stamp._fields.index("path")
 """Of a stamp's fields, the first so many are of the file itself, wherever it is mounted."""
 
 
-def content_digest(stamps: Sequence[Stamp], cache: Path, notes: Sequence[str] = ()) -> str:
-    """SHA-256 over the names and contents of raw files, and over notes where there are any: 64 hexadecimal digits.
+class RawContent(NamedTuple):
+    """What the raw files of a data set are known by, 64 hexadecimal digits each.
 
-    Prepared data keep their notes, which may be about other files than these: other notes are other prepared data.
+    Attributes:
+        files: SHA-256 over the names and contents of the files.
+        whole: over the source's notes as well, where there are any. Prepared data keep their notes, which may be about
+            other files than these: other notes are other prepared data.
     """
-    digest = _files_digest(stamps, cache)
-    return hashlib.sha256(json.dumps([digest, *notes]).encode()).hexdigest() if notes else digest
+
+    files: str
+    whole: str
+
+
+def content_of(source: Source, cache: Path) -> RawContent:
+    """The digests of a source; the files are read only where the cache does not know them."""
+    digest = _files_digest(source.stamps, cache)
+    named = json.dumps([digest, *source.notes]).encode()
+    return RawContent(digest, hashlib.sha256(named).hexdigest() if source.notes else digest)
 
 
 def _files_digest(stamps: Sequence[Stamp], cache: Path) -> str:

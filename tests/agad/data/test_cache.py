@@ -14,9 +14,9 @@ import pytest
 
 from agad.data.cache import cache_root, new_folder, prepared_folders, read_meta
 from agad.data.checks import clock
-from agad.data.checks.raw import content_digest
+from agad.data.checks.raw import content_of
 from agad.data.prepared import open_prepared
-from agad.data.source import Stamp
+from agad.data.source import Source, Stamp
 from agad.errors import DataError
 from tests.conftest import ROOT
 from tests.helpers.opening import write_npz
@@ -202,9 +202,9 @@ def test_a_record_of_raw_files_stands_for_these_files_alone(tmp_path, monkeypatc
     monkeypatch.setattr(clock, "kind_of", lambda _: 0xEF53)  # ext4, wherever the tests run
     raw = tmp_path / "raw.bin"
     raw.write_bytes(b"pixels")
-    stamps = [Stamp("raw.bin", size=6, mtime_ns=1, ctime_ns=1, inode=1, path=str(raw))]
-    found = content_digest(stamps, tmp_path / "cache")
+    source = Source((Stamp("raw.bin", size=6, mtime_ns=1, ctime_ns=1, inode=1, path=str(raw)),), lambda: None)
+    found, _ = content_of(source, tmp_path / "cache")
     (record,) = (tmp_path / "cache" / "raw").iterdir()
     for text in (record.read_text().replace(found[0], "0" if found[0] != "0" else "1", 1), found, "", "x"):
         record.write_text(text)
-        assert content_digest(stamps, tmp_path / "cache") == found
+        assert content_of(source, tmp_path / "cache") == (found, found)

@@ -15,6 +15,7 @@ from agad.store.schema import RunRecord
 from sweeps.worker.changed_data import notes_of_changed
 from tests.helpers.cli import launch_here
 from tests.helpers.features import write_features
+from tests.helpers.raw_data import fill
 from tests.sweeps.worker.test_prepare import prepared, specs, write
 
 
@@ -52,6 +53,29 @@ def test_nothing_is_said_without_raw_files_or_of_unknown_ones(tmp_path: Path, pl
     assert notes(tmp_path, plan) == []
     (tmp_path / "own.npz").unlink()
     assert notes(tmp_path, plan) == []
+
+
+@pytest.mark.parametrize("is_added_later", [False, True], ids=["before the rows", "after them"])
+def test_what_is_beside_the_images_is_no_change_of_them(is_added_later: bool, tmp_path: Path) -> None:
+    """A readme or masks have notes, which are part of what prepared data are known by: the images are the same."""
+    for part in ("train", "test"):
+        for index, name in enumerate(("bad", "good")):
+            fill(tmp_path / "parts" / part / name, 4, 50 * index + 10 * len(part))
+    plan = Plan("g", (), (), specs("folder:parts"))
+    readme, masks = tmp_path / "parts" / "train" / "good" / "readme.txt", tmp_path / "parts" / "masks"
+    if not is_added_later:
+        readme.touch()
+        fill(masks, 2, 0)
+    digest = open_prepared("folder:parts", 16, data_root=tmp_path, cache=tmp_path / "cache").digest
+    for spec in plan.specs:
+        values = {"data_digest": digest, "auroc": 0.5}
+        ResultStore(tmp_path / "r").commit(RunRecord(spec=spec, attempt=1, status="ok", values=values))
+    readme.touch()
+    fill(masks, 2, 0)
+    assert notes(tmp_path, plan) == []
+
+    fill(tmp_path / "parts" / "test" / "good", 1, 99)
+    assert len(notes(tmp_path, plan)) == 1
 
 
 @pytest.mark.slow

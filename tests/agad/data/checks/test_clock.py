@@ -9,7 +9,7 @@ import pytest
 
 from agad.data.checks import clock, raw
 from agad.data.prepared import open_prepared
-from agad.data.source import Stamp
+from agad.data.source import Source, Stamp
 from tests.helpers.raw_data import fill
 
 SQUASHFS, EXT4, LUSTRE, NFS, FUSE = 0x73717368, 0xEF53, 0x0BD00BD0, 0x6969, 0x65735546
@@ -73,10 +73,10 @@ def test_stamps_that_prove_nothing_leave_no_record(tmp_path, monkeypatch):
     """A record of an older version, which trusted them, is not read either."""
     file = tmp_path / "a"
     file.write_bytes(b"pixels")
-    stamps = [Stamp("a", 6, 7, 7, 1, str(file))]
+    source = Source((Stamp("a", 6, 7, 7, 1, str(file)),), lambda: None)
     monkeypatch.setattr(clock, "kind_of", lambda _: EXT4)
-    before = raw.content_digest(stamps, tmp_path / "cache")
+    before = raw.content_of(source, tmp_path / "cache")
     file.write_bytes(b"others")
-    assert raw.content_digest(stamps, tmp_path / "cache") == before
+    assert raw.content_of(source, tmp_path / "cache") == before
     monkeypatch.setattr(clock, "kind_of", lambda _: SQUASHFS)
-    assert raw.content_digest(stamps, tmp_path / "cache") != before
+    assert raw.content_of(source, tmp_path / "cache") != before
