@@ -7,11 +7,13 @@ import unicodedata
 from collections.abc import Collection, Iterable
 
 _SPLITS = {
-    "train": {"train", "training", "trn"},
-    "test": {"test", "testing", "tst"},
+    "train": {"train", "training", "trn", "learn"},
+    "test": {"test", "testing", "tst", "holdout"},
     "validation": {"val", "valid", "validation", "validate", "eval", "evaluation", "dev"},
 }
 """Part of a split -> the words for it, in small letters."""
+_SHORT = {"tr": "train", "te": "test", "ts": "test"}
+"""Words that may also be names of classes, such as languages: they count beside their counterpart alone."""
 _FILLERS = {"set", "data", "dataset", "split", "image", "images", "img", "imgs", "folder"}
 """Words that may stand beside such a word: `Training_Set`."""
 _ALL_WORDS = frozenset().union(*_SPLITS.values())
@@ -45,14 +47,33 @@ def natural(name: str) -> tuple[list[str | int], str]:
 def split_part(name: str) -> str | None:
     """`train`, `test` or `validation` where a folder's name says so in a usual spelling, in any case; else None."""
     words = _words(name)
-    left = [word for word in words if word not in _FILLERS]
+    said = "".join(word for word in words if word not in _FILLERS)  # hold_out
     for part, spellings in _SPLITS.items():
-        if len(left) == 1 and left[0] in spellings:
+        if said in spellings:
             return part
         for word in spellings:  # run together: trainset, TestData
             if len(words) == 1 and words[0].removeprefix(word) in _FILLERS and words[0].startswith(word):
                 return part
     return None
+
+
+def split_parts(names: Iterable[str]) -> dict[str, str]:
+    """Of the folders in one folder, those that are parts of a split: name -> `train`, `test` or `validation`.
+
+    `imagesTr` beside `imagesTs` are such, and `tr` beside `te` where no other folder is there.
+    """
+    listed = list(names)
+    known = {name: part for name in listed if (part := split_part(name))}
+    short = {name: _SHORT[word] for name in listed if (word := _short_word(name))}
+    if not {*known.values(), *short.values()} >= {"train", "test"}:
+        return known
+    is_all = len(known) + len(short) == len(listed)
+    return known | {name: part for name, part in short.items() if is_all or len(_words(name)) > 1}
+
+
+def _short_word(name: str) -> str | None:
+    left = [word for word in _words(name) if word not in _FILLERS]
+    return left[0] if len(left) == 1 and left[0] in _SHORT else None
 
 
 def is_like_split(name: str) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
-from agad.data.names import is_mask_folder, mask_files, natural, one_line, split_part
+from agad.data.names import is_mask_folder, mask_files, natural, one_line, split_parts
 from agad.data.source import Content, Part, Source, Stamp
 from agad.errors import DataError
 
@@ -58,7 +58,7 @@ class Tree:
         """The image files below `folder`, at any depth, sorted by name (by code points, whatever the locale).
 
         Masks are left out and counted. Raises DataError if there is no image: a class without images is a mistake in
-        the tree; and for a class that is itself split into train and test.
+        the tree; and for a class that is itself split into train, test or validation.
         """
         before = (self.links, self.broken, self.masks, self.others.copy())
         found = sorted(self._walk(folder), key=lambda file: file.stamp.name)
@@ -68,8 +68,8 @@ class Tree:
 
     def leave_out(self, folder: Path) -> int:
         """Count the images below a folder of masks; their number."""
-        held = Tree(self.top, self.root)
-        count = sum(1 for _ in held._walk(folder)) + held.masks
+        below = (name for _, _, names in os.walk(folder) for name in names if not name.startswith("."))
+        count = sum(Path(name).suffix.lower() in SUFFIXES for name in below)
         self.masks += count
         return count
 
@@ -109,10 +109,9 @@ class Tree:
     def _walk(self, folder: Path) -> Iterator[ImageFile]:
         entries = scan(folder, self._pass_hidden)
         folders = [entry.name for entry in entries if entry.is_dir()]
-        if {split_part(name) for name in folders} >= {"train", "test"}:
+        if len(set((parts := split_parts(folders)).values())) > 1:
             raise DataError(
-                f"{folder} has folders {' and '.join(sorted(filter(split_part, folders)))}; a split comes first: "
-                "train/CLASS/ and test/CLASS/"
+                f"{folder} has folders {' and '.join(sorted(parts))}; a split comes first: train/CLASS/ and test/CLASS/"
             )
         images = {}
         for entry in entries:

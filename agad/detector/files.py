@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.data.image import Seen, decode
-from agad.data.names import split_part
+from agad.data.names import split_parts
 from agad.data.source import Damaged, Pixels
 from agad.data.tree import Tree, scan
 from agad.detector.detector import Detector
@@ -69,7 +69,7 @@ def files_at(paths: Iterable[Path]) -> tuple[list[str], tuple[str, ...]]:
     notes: list[str] = []
     for path in paths:
         if path.is_dir():
-            parts = [entry.name for entry in scan(path) if entry.is_dir() and split_part(entry.name)]
+            parts = split_parts(entry.name for entry in scan(path) if entry.is_dir())
             if len(parts) > 1:
                 raise DataError(f"{path} is split into {' and '.join(sorted(parts))}; name one of them")
             tree = Tree(path, path)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agad.data.names import is_like_split, is_mask_folder, look_alikes, natural, one_line, split_part
+from agad.data.checks.nesting import check_doubled, check_nesting
+from agad.data.names import is_like_split, is_mask_folder, look_alikes, natural, one_line, split_part, split_parts
 from agad.data.source import Source, SourceAbsentError, missing
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
@@ -35,8 +36,8 @@ def find(dataset: str, root: Path) -> Source:
     class may be in test/ alone (a kind of anomaly that no training ever sees). RGB if any image is stored in colour,
     grey otherwise.
 
-    Raises DataError for a tree of another kind, for an empty class, and for a folder that looks like a part of a split
-    and is none that is known.
+    Raises DataError for a tree of another kind, for an empty class, for a folder that looks like a part of a split and
+    is none that is known, and for class folders that look like something else than classes.
     """
     top = root / dataset.removeprefix("folder:")
     if not top.is_dir():
@@ -69,8 +70,9 @@ def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
 def split_folders(top: Path, folders: list[Path], notes: list[str]) -> dict[str, Path]:
     """`train` and `test` -> the folder; empty where the tree is not split."""
     found: dict[str, Path] = {}
+    parts = split_parts(path.name for path in folders)
     for path in folders:
-        part = split_part(path.name)
+        part = parts.get(path.name)
         if part in found:
             raise DataError(f"{top} has both {found[part].name} and {path.name}; it needs one folder of each part")
         if part:
@@ -102,7 +104,10 @@ def _split_tree(
         if not found:
             kind = DataError if any(classes.values()) else OneClassError
             raise kind(f"{folders[part]} has no class folders")
+    check_doubled(classes)
     parts = {part: {path.name: tree.images(path) for path in found} for part, found in classes.items()}
+    for found in classes.values():
+        check_nesting(found)
     names = sorted(parts["train"].keys() | parts["test"].keys(), key=natural)
     train, test = ([parts[part].get(name, []) for name in names] for part in ("train", "test"))
     return tuple(names), train, test
@@ -120,6 +125,7 @@ def _one_tree(tree: Tree, folders: list[Path]) -> tuple[tuple[str, ...], list[li
         names.append(path.name)
         for part, drawn in zip((train, test), drawn_split(images, path.name), strict=True):
             part.append(drawn)
+    check_nesting(folders)
     return tuple(names), train, test
 
 

@@ -15,20 +15,41 @@ from agad.data.names import (
     mask_files,
     natural,
     split_part,
+    split_parts,
 )
 
 
 @pytest.mark.parametrize(
     ("part", "names"),
     [
-        ("train", ["train", "Training", "TRN", "train_set", "TrainingData", "trainset", "Train Images", "train "]),
-        ("test", ["test", "Testing", "tst", "TEST-SET", "testdata"]),
+        (
+            "train",
+            ["train", "Training", "TRN", "train_set", "TrainingData", "trainset", "Train Images", "train ", "learn"],
+        ),
+        ("test", ["test", "Testing", "tst", "TEST-SET", "testdata", "holdout", "hold_out"]),
         ("validation", ["val", "valid", "Validation", "eval", "dev", "Val_Set"]),
-        (None, ["good", "trainer", "testicle", "2", "train2", "old_test", "contest", "validated"]),
+        (None, ["good", "trainer", "testicle", "2", "train2", "old_test", "contest", "validated", "tr", "imagesTs"]),
     ],
 )
 def test_parts_of_a_split_in_their_usual_spellings(part, names):
     assert {name: split_part(name) for name in names} == dict.fromkeys(names, part)
+
+
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (["imagesTr", "imagesTs", "labelsTr"], {"imagesTr": "train", "imagesTs": "test"}),
+        (["tr", "te"], {"tr": "train", "te": "test"}),
+        (["Tr", "Ts", "val"], {"Tr": "train", "Ts": "test", "val": "validation"}),
+        (["train", "te"], {"train": "train", "te": "test"}),
+        (["de", "fr", "te", "tr"], {}),  # languages
+        (["fr", "tr"], {}),
+        (["tr"], {}),
+        (["train", "docs"], {"train": "train"}),
+    ],
+)
+def test_short_words_are_parts_of_a_split_beside_their_counterpart_alone(names, parts):
+    assert split_parts(names) == parts
 
 
 def test_what_only_looks_like_a_part_of_a_split():

@@ -219,7 +219,17 @@ def test_a_line_break_in_a_name_breaks_no_message(places, screws):
     assert open_prepared("folder:screws", 32, **places).damaged[0][0] == r"train/good/a\nb.png"
 
 
-@pytest.mark.parametrize(("train", "test"), [("Training", "Testing"), ("TRAIN", "tst"), ("train_set", "val")])
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("Training", "Testing"),
+        ("TRAIN", "tst"),
+        ("train_set", "val"),
+        ("imagesTr", "imagesTs"),
+        ("tr", "te"),
+        ("learn", "holdout"),
+    ],
+)
 def test_parts_of_a_split_in_other_spellings(train, test, places):
     """The split is taken, never its folders for classes."""
     top = places["data_root"] / "brain"
