@@ -33,8 +33,23 @@ _MASK_FOLDERS = {
     *("maskdir", "maskimage", "maskimages", "segmask", "groundtruth", "groundtruths", "gt", "gts"),
     *("segmentation", "segmentations", "annotation", "annotations"),
 }
-_MASK_FILE = re.compile(
-    r"(?P<image>.+?)[ _.-]+(mask|masks|gt|ground[ _-]?truth|seg|segmentation|label|lesion)([ _-]?\d+)?", re.IGNORECASE
+_MASK_WORDS = {
+    *("mask", "masks", "label", "labels", "seg", "segs", "segmentation", "segmentations", "gt", "gts"),
+    *("groundtruth", "groundtruths", "anno", "annot", "annotation", "annotations", "roi", "rois"),
+    *("overlay", "overlays", "heatmap", "heatmaps"),
+}
+"""Words that say what belongs to images, where the images themselves are beside it; alone they may be classes."""
+_IMAGE_FOLDERS = {"image", "images", "img", "imgs", "original", "originals"}
+_OF_IMAGE = r"mask|masks|gt|ground[ _-]?truth|seg|segmentation|labels?|anno|annot|annotations?|roi|overlay|heatmap"
+_IN_MASK_FILES = ("mask", "gt", "truth", "seg", "label", "anno", "roi", "overlay", "heatmap", "lesion")
+"""One of these is in each name that a pattern below fits."""
+_MASK_FILES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?P<image>.+?)[ _.-]+({_OF_IMAGE}|lesion)([ _-]?\d+)?",
+        r"(?P<image>.+?)(masks?|groundtruth|segmentation)([ _-]?\d+)?",
+        rf"({_OF_IMAGE})[ _.-]+(?P<image>.+)",
+    )
 )
 
 
@@ -87,13 +102,27 @@ def is_like_split(name: str) -> bool:
 def is_mask_folder(name: str, siblings: Collection[str] = ()) -> bool:
     """Whether a folder holds masks or other annotations by its name: `masks`, `mask_dir`, `ground_truth`.
 
-    `mask` alone is a class where a folder beside it is named by masks too, as in `mask` and `no_mask`.
+    Beside a folder `images` these are also `Lung_Mask`, `label` or `overlay`. `mask` alone is a class where a folder
+    beside it is named by masks too, as in `mask` and `no_mask`.
     """
     words = _words(name)
+    if is_called_mask(name) and any(map(is_image_folder, siblings)):
+        return True
     if words == ["mask"]:
         return not any("mask" in other.lower() for other in siblings if other != name)
     of_masks = words[-1:] == ["masks"] and words[0] not in {"with", "without", "no", "incorrect"}
     return of_masks or "".join(words) in _MASK_FOLDERS
+
+
+def is_called_mask(name: str) -> bool:
+    """Whether the last word of a folder's name is one for what belongs to images: `Lung_Mask`, `heat maps`, `label`."""
+    words = _words(name)
+    return bool({"".join(words[-1:]), "".join(words[-2:])} & _MASK_WORDS)
+
+
+def is_image_folder(name: str) -> bool:
+    """Whether a folder is called `images` or the like: what lies beside it may belong to its images."""
+    return "".join(_words(name)) in _IMAGE_FOLDERS
 
 
 def is_called_normal(name: str) -> bool:
@@ -110,7 +139,22 @@ def is_called_anomalous(name: str) -> bool:
 def mask_files(stems: Iterable[str]) -> set[str]:
     """Those of a folder's file names, without suffix, that are masks of an image beside them: `a_mask` beside `a`."""
     known = set(stems)
-    return {stem for stem in known if (match := _MASK_FILE.fullmatch(stem)) and match["image"].rstrip() in known}
+    whole = "\n".join(known).lower()
+    words = [word for word in _IN_MASK_FILES if word in whole]  # for speed: mostly none
+    likely = {stem for stem in known for word in words if word in stem.lower()}
+    return {stem for stem in likely if known.intersection(_masked(stem))}
+
+
+def are_of(stems: Collection[str], images: Collection[str]) -> bool:
+    """Whether at least half of some file names, without suffix, are those of images, or of masks of them."""
+    known = set(images)
+    count = sum(stem in known or not known.isdisjoint(_masked(stem)) for stem in stems)
+    return bool(stems) and 2 * count >= len(stems)
+
+
+def _masked(stem: str) -> list[str]:
+    """What the image of a mask may be called."""
+    return [match["image"].rstrip() for pattern in _MASK_FILES if (match := pattern.fullmatch(stem))]
 
 
 def _words(name: str) -> list[str]:

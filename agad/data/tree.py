@@ -12,7 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
-from agad.data.names import is_mask_folder, mask_files, natural, one_line, split_parts
+from agad.data.names import (
+    are_of,
+    is_called_mask,
+    is_image_folder,
+    is_mask_folder,
+    mask_files,
+    natural,
+    one_line,
+    split_parts,
+)
 from agad.data.source import Content, Part, Source, Stamp
 from agad.errors import DataError
 
@@ -36,6 +45,7 @@ class Tree:
         broken: number of links to what is not there.
         masks: number of images left out as masks: in folders of such a name, or beside the image they belong to.
         beside: number of images beside the folders of classes, which are of no class.
+        twins: folders that are named otherwise, but hold files of the same names as a folder of images beside them.
         hidden: number of images whose names begin with a dot; those that macOS makes beside others (`._`) are none.
     """
 
@@ -46,6 +56,7 @@ class Tree:
     broken: int = 0
     masks: int = 0
     beside: int = 0
+    twins: list[str] = field(default_factory=list)
     hidden: int = 0
     _inside: tuple[Path, ...] = field(init=False)
     _prefix: str = field(init=False)
@@ -89,6 +100,12 @@ class Tree:
             notes.append(f"{self.hidden} images whose names begin with a dot are not used")
         if self.masks:
             notes.append(f"{self.masks} images are left out as masks, by the names of their folders or files")
+        if self.twins:
+            notes.append(
+                f"the folder {one_line(min(self.twins))} has files of the same names as a folder of images beside it, "
+                f"and its images are used{f' (so are {len(self.twins) - 1} others)' if len(self.twins) > 1 else ''}: "
+                "if they are masks or other versions of these, move them out of the data set"
+            )
         if self.links:
             notes.append(f"{self.links} links that lead out of the tree are not followed")
         if self.broken:
@@ -113,15 +130,12 @@ class Tree:
             raise DataError(
                 f"{folder} has folders {' and '.join(sorted(parts))}; a split comes first: train/CLASS/ and test/CLASS/"
             )
-        images = {}
+        images, inner = {}, []
         for entry in entries:
             if entry.is_symlink() and not self._may_follow(entry):
                 continue
             if entry.is_dir():
-                if is_mask_folder(entry.name, folders):
-                    self.leave_out(Path(entry.path))
-                else:
-                    yield from self._walk(Path(entry.path))
+                inner.append(entry)
                 continue
             stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - see _file
             if not _is_file(entry):
@@ -130,9 +144,23 @@ class Tree:
                 images[entry.name] = (stem, entry)
             else:
                 self.others[suffix.lower() or "nameless"] += 1
-        masks = mask_files(stem for stem, _ in images.values())
+        stems = {stem for stem, _ in images.values()}
+        masks = mask_files(stems)
         self.masks += sum(stem in masks for stem, _ in images.values())
         yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
+        for folder_entry in inner:
+            yield from self._walk_in(Path(folder_entry.path), folders, stems)
+
+    def _walk_in(self, folder: Path, siblings: list[str], images: set[str]) -> Iterator[ImageFile]:
+        """The images in a folder beside others and beside images, unless they are masks of these."""
+        name = folder.name
+        if is_mask_folder(name, siblings) or (is_called_mask(name) and are_of(_stems(folder), images)):
+            self.leave_out(folder)
+            return
+        beside = next((other for other in siblings if is_image_folder(other)), None)
+        if beside and not is_image_folder(name) and are_of(_stems(folder), _stems(folder.with_name(beside))):
+            self.twins.append(folder.relative_to(self.top).as_posix())
+        yield from self._walk(folder)
 
     def _pass_hidden(self, name: str) -> None:
         self.hidden += not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
@@ -158,6 +186,11 @@ class Tree:
         # No Path per file, for speed: every opening lists the tree, and the retinal images are 84,000 files.
         name = entry.path[len(self._prefix) :].replace(os.sep, "/")
         return ImageFile(entry.path, Stamp.of(name, entry.path, status))
+
+
+def _stems(folder: Path) -> set[str]:
+    """The names of the images in a folder itself, without suffix."""
+    return {path.stem for path in map(Path, (entry.name for entry in scan(folder))) if path.suffix.lower() in SUFFIXES}
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agad.data.names import is_called_anomalous, is_called_normal, is_mask_folder, natural, one_line, split_part
+from agad.data.names import (
+    is_called_anomalous,
+    is_called_normal,
+    is_image_folder,
+    is_mask_folder,
+    natural,
+    one_line,
+    split_part,
+)
 from agad.data.tree import subfolders
 from agad.errors import DataError
 
@@ -57,4 +65,5 @@ def check_doubled(parts: Mapping[str, Sequence[Path]]) -> None:
 
 def _names_in(folder: Path) -> set[str]:
     names = [path.name for path in subfolders(folder)]
-    return {name for name in names if not is_mask_folder(name, names)}
+    left = {name for name in names if not is_mask_folder(name, names)}
+    return {name for name in left if not is_image_folder(name)} or left

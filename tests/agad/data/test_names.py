@@ -66,6 +66,14 @@ def test_folders_of_masks_and_classes_that_are_called_so():
     assert is_mask_folder("mask", ["mask", "good", "bad"])
 
 
+def test_beside_a_folder_of_images_more_folders_are_masks():
+    """Of `COVID/{images,lung masks}` and `Normal/{images,Lung_Mask}` one was a class of masks."""
+    beside = ["Lung_Mask", "label", "Labels", "seg", "overlay", "heatmaps", "heat maps", "Ground Truth", "mask", "ROI"]
+    assert all(is_mask_folder(name, [*beside, "images"]) for name in beside)
+    assert not any(is_mask_folder(name, ["label", "overlay", "Lung_Mask", "good"]) for name in ("label", "Lung_Mask"))
+    assert not any(is_mask_folder(name, ["images", name]) for name in ("depth", "images", "masked", "2"))
+
+
 def test_names_of_anomalies_and_their_denials():
     bad = [
         "bad",
@@ -100,6 +108,26 @@ def test_names_of_anomalies_and_their_denials():
 def test_files_of_masks_need_their_image_beside_them():
     beside = ["benign (1)", "benign (1)_mask", "benign (1)_mask_1", "a", "a-gt", "b_mask", "label", "c_label"]
     assert mask_files(beside) == {"benign (1)_mask", "benign (1)_mask_1", "a-gt"}
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        "t1_anno",
+        "mask_t1",
+        "t1mask",
+        "t1_ROI",
+        "t1.mask",
+        "t1-overlay",
+        "t1_Mask_2",
+        "GT t1",
+        "t1 heatmap",
+        "t1_labels",
+    ],
+)
+def test_files_of_masks_may_have_their_word_before_or_behind(mask):
+    assert mask_files(["t1", mask, "t2", "t11"]) == {mask}
+    assert mask_files(["t2", mask, "t11"]) == set()
 
 
 def test_numbers_in_names_are_in_the_order_of_their_values():

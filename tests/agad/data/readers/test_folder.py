@@ -275,6 +275,34 @@ def test_masks_are_left_out_with_a_note(places):
     )
 
 
+def test_masks_beside_images_are_left_out_whatever_they_are_called(places):
+    """In a folder beside `images`, or of such a name and with the names of the images above it."""
+    top = places["data_root"] / "own"
+    for folder in ("a/images", "a/Lung_Mask", "a/overlay", "b", "b/seg", "label"):
+        fill(top / folder, 4, 10 * len(folder) if folder not in {"b", "b/seg"} else 0)
+    for path in (top / "b" / "seg").iterdir():
+        picture(int(path.stem) + 900).save(path.with_stem(f"{path.stem}_seg"))
+        path.unlink()
+    opened = open_prepared("folder:own", 32, **places)
+    assert opened.class_names == ("a", "b", "label")
+    assert [a + b for a, b in zip(opened.train_counts, opened.test_counts, strict=True)] == [4, 4, 4]
+    assert opened.notes == ("12 images are left out as masks, by the names of their folders or files",)
+
+
+def test_a_folder_named_otherwise_with_the_names_of_images_beside_it_is_noted(places):
+    """Nobody knows whether these are masks; other names beside `images` say nothing."""
+    top = places["data_root"] / "own"
+    for name, first in (("a", 0), ("b", 100)):
+        fill(top / name / "images", 4, first)
+        fill(top / name / "more", 4, first + 50)
+    assert open_prepared("folder:own", 32, **places).notes == ()
+    for path in (top / "a" / "images").iterdir():
+        (top / "a" / "depth").mkdir(exist_ok=True)
+        picture(int(path.stem) + 500).save(top / "a" / "depth" / path.name)
+    (note,) = open_prepared("folder:own", 32, **places).notes
+    assert note.startswith("the folder a/depth has files of the same names as a folder of images beside it")
+
+
 def test_one_image_under_two_labels_is_a_strong_note(places, screws):
     """A class that links to another is the same: every image has two labels."""
     shutil.copy(screws / "train" / "good" / "00001.png", screws / "train" / "bent" / "copy.png")
