@@ -6,7 +6,7 @@ import copy
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -129,11 +129,36 @@ def is_ordered(labels: NDArray[np.int64]) -> bool:
     return bool(expected >= 10 and np.count_nonzero(np.diff(labels)) < expected / 10)
 
 
-def _hashes(images: Any) -> Iterator[bytes]:
+def _arrays(images: Any) -> Iterator[NDArray[Any]]:
     for image in images:
-        array = image.detach().cpu() if isinstance(image, torch.Tensor) else image
-        array = np.ascontiguousarray(array)
+        yield np.ascontiguousarray(image.detach().cpu() if isinstance(image, torch.Tensor) else image)
+
+
+def _hashes(images: Any) -> Iterator[bytes]:
+    for array in _arrays(images):
         yield hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).digest()
+
+
+_CHANNELS = {1, 3, 4}
+_LEAST_LEVELS = 8
+"""Different numbers that an image needs for their order to be its own: any two black ones have the same order."""
+
+
+def _patterns(images: Any) -> Iterator[bytes | None]:
+    """Of each image what no scaling changes, of all numbers alike or by channel: the order of its numbers.
+
+    None of an image with few different numbers.
+    """
+    for array in _arrays(images):
+        last = array.ndim == 3 and array.shape[0] not in _CHANNELS and array.shape[-1] in _CHANNELS
+        channels = np.moveaxis(array, -1, 0) if last else array if array.ndim == 3 else array[None]
+        found = hashlib.sha256(str(array.shape).encode())
+        most = 0
+        for channel in channels if len(channels) in _CHANNELS else array[None]:
+            levels, ranks = np.unique(channel, return_inverse=True)
+            found.update(ranks.astype("<i8").tobytes())
+            most = max(most, len(levels))
+        yield found.digest() if most >= _LEAST_LEVELS else None
 
 
 _NUMBERS = "iufb"
@@ -154,6 +179,37 @@ def leaked(test: Any, train: Any) -> NDArray[np.bool_]:
     """(N,) whether each test image is, byte for byte, a training image."""
     known = set(_hashes(train))
     return np.fromiter((image in known for image in _hashes(test)), dtype=bool)
+
+
+def _rescaled(test: Any, train: Any) -> NDArray[np.bool_]:
+    """(N,) whether each test image is a training image but for its scale."""
+    known = set(_patterns(train)) - {None}
+    return np.fromiter((image in known for image in _patterns(test)), dtype=bool)
+
+
+class _Range(NamedTuple):
+    """The least and the greatest number in some images."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, images: Any) -> _Range:
+        found = [(float(np.fmin.reduce(a, axis=None)), float(np.fmax.reduce(a, axis=None))) for a in _arrays(images)]
+        return cls(min(low for low, _ in found), max(high for _, high in found))
+
+    def overlap(self, other: _Range) -> float:
+        """The share of the wider range that both have."""
+        widest = max(self.high - self.low, other.high - other.low)
+        shared = min(self.high, other.high) - max(self.low, other.low)
+        return max(shared, 0.0) / widest if widest else float(self == other)
+
+    def __str__(self) -> str:
+        return f"{self.low:.3g} to {self.high:.3g}"
+
+
+_ALIKE, _OTHER = 0.999, 0.6
+"""Overlaps: from the first on, images are scaled alike; below the second they clearly are not, as 0..1 and -1..1."""
 
 
 def repeats_finding(test: TestSet) -> Finding:
@@ -192,15 +248,30 @@ def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | No
         return None, Finding(
             kind, UNKNOWN, "Training and test images are not arrays of one kind and cannot be compared."
         )
-    where = leaked(test.images, train)
-    if not where.any():
-        return where, Finding(
-            kind, FINE, f"None of the test images is, pixel for pixel, one of {len(train)} for training."
+    of_test, of_train = _Range.of(test.images), _Range.of(train)
+    where = exact = leaked(test.images, train)
+    overlap = of_test.overlap(of_train)
+    if not overlap >= _ALIKE:
+        where = exact | _rescaled(test.images, train)
+    ranges = f"training {of_train}, test {of_test}"
+    if where.any():
+        return where, _training_finding(test.labels[where], len(where), "" if exact[where].all() else ranges)
+    if not overlap >= _OTHER:
+        return None, Finding(
+            kind,
+            UNKNOWN,
+            f"Training and test images are not scaled alike ({ranges}): test images among those for training may have "
+            "been missed. Scale both as your model takes them.",
         )
-    normal = int((test.labels[where] == 0).sum())
+    return where, Finding(kind, FINE, f"None of the test images is, pixel for pixel, one of {len(train)} for training.")
+
+
+def _training_finding(labels: NDArray[np.int64], count: int, ranges: str) -> Finding:
+    """On the labels of those of `count` test images that are training images, `ranges` apart where there are any."""
+    how = f"but for the range of their numbers ({ranges})" if ranges else "pixel for pixel"
+    normal = int((labels == 0).sum())
     sentence = (
-        f"{int(where.sum())} of {len(where)} test images are training images, pixel for pixel: {normal} normal, "
-        f"{int(where.sum()) - normal} anomalous."
+        f"{len(labels)} of {count} test images are training images, {how}: {normal} normal, "
+        f"{len(labels) - normal} anomalous."
     )
-    severity = WRONG if where.mean() > _MOST_COPIES else WARNING
-    return where, Finding(kind, severity, sentence)
+    return Finding("test_in_training", WRONG if len(labels) > _MOST_COPIES * count else WARNING, sentence)

@@ -29,7 +29,7 @@ def test_leaked_images_are_those_with_the_pixels_of_one_for_training(test: list[
 @pytest.mark.parametrize(("count", "severity"), [(0, FINE), (1, WARNING), (20, WRONG)])
 def test_test_images_in_training_are_counted_by_label_and_by_what_the_auroc_is_without_them(count, severity):
     test = images(200)
-    train = torch.cat([images(30) + 9, test[:count]])
+    train = torch.cat([images(230)[200:], test[:count]])
     found = audit(brightness, test, np.repeat([0, 1], 100), train_images=train, shuffles=1)
     finding = found.finding("test_in_training")
 
@@ -42,6 +42,55 @@ def test_test_images_in_training_are_counted_by_label_and_by_what_the_auroc_is_w
 @pytest.mark.parametrize("train", [images(20).double(), images(20)[:, :, :2], ["a"] * 20])
 def test_images_of_another_kind_are_not_compared(train):
     assert training_findings(TestSet.of(images(), LABELS), train)[1].severity == UNKNOWN
+
+
+def pictures(count: int, channels: int = 1, seed: int = 0) -> torch.Tensor:
+    """Noise (N, channels, 8, 8) of 8 bits, as floats from 0 to 1."""
+    found = torch.randint(0, 256, (count, channels, 8, 8), generator=torch.Generator().manual_seed(seed))
+    return found.float() / 255
+
+
+MEANS = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("channels", "scaled"),
+    [
+        (1, lambda x: x * 255),
+        (1, lambda x: (x - 0.5) / 0.5),
+        (1, lambda x: x * 255 / 256),
+        (3, lambda x: (x - MEANS) / (0.2 + MEANS)),
+        (3, lambda x: (x * 255).permute(0, 2, 3, 1)),
+    ],
+    ids=["0 to 255", "-1 to 1", "of 256", "by channel", "channels last"],
+)
+def test_training_images_of_another_range_are_found(channels, scaled):
+    """They were said to be fine: no two images had the same bytes."""
+    test = pictures(90, channels)
+    train = scaled(torch.cat([test[:20], pictures(30, channels, 1)]))
+    test = test.permute(0, 2, 3, 1) if train.shape[-1] == channels else test
+    where, finding = training_findings(TestSet.of(test, LABELS), train)
+
+    assert where is not None
+    assert np.flatnonzero(where).tolist() == list(range(20))
+    assert finding.severity == WRONG
+    assert "20 of 90 test images are training images, but for the range of their numbers (training " in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "severity"), [(255, 0, UNKNOWN), (2, -1, UNKNOWN), (1, 0, FINE), (0.9, 0, FINE), (1, 9, UNKNOWN)]
+)
+def test_of_clearly_other_ranges_nothing_is_fine(scale, shift, severity):
+    """Training images may be resized or cropped otherwise too, where they are scaled otherwise."""
+    train = pictures(50, seed=1) * scale + shift
+    assert training_findings(TestSet.of(pictures(90), LABELS), train)[1].severity == severity
+
+
+def test_images_of_few_levels_are_not_taken_for_rescaled_ones():
+    """Black images, and masks of one shape, have the same order whatever they show."""
+    test = pictures(90).round()
+    test[:3] = 0
+    assert training_findings(TestSet.of(test, LABELS), test[:20] * 200 + 1)[1].severity == UNKNOWN
 
 
 @pytest.mark.parametrize(
