@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agad.data import cache
 from agad.data.checks.duplicates import Kind, count_duplicates
+from agad.data.checks.levels import Levels, note_on_levels
 from agad.data.checks.storage import Shape, told_by_storage
 from agad.data.checks.verify import PARTS, combined, finish
 from agad.data.image import fit
@@ -28,7 +29,7 @@ from agad.spec.datasets import DATASETS
 class _Written:
     """One part as it was written: labels, hashes and names of its images, their digest, and the images left out.
 
-    `shapes` counts the images of each label by their shape before.
+    `shapes` counts the images of each label by their shape before, `levels` are theirs before.
     """
 
     labels: NDArray[np.int64]
@@ -37,6 +38,11 @@ class _Written:
     digest: str
     damaged: list[Damaged]
     shapes: collections.Counter[tuple[Shape, int]]
+    levels: Levels
+
+
+_MANY_REPEATS = 0.1
+"""Share of the test images from which on there is a note: published sets have few, or none."""
 
 
 def write_prepared(
@@ -64,7 +70,7 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
     """Stream a part's images to <name>_images.npy, so that no data set needs to fit into memory."""
     written, hashes, damaged = [], [], []
     shapes: collections.Counter[tuple[Shape, int]] = collections.Counter()
-    running = hashlib.sha256()
+    running, levels = hashlib.sha256(), Levels()
     shape = (len(part.labels), channels, image_size, image_size)
     with (folder / f"{name}_images.npy").open("wb") as file:
         header = _write_header(file, shape)
@@ -79,6 +85,7 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
             running.update(pixels)
             hashes.append(hashlib.blake2b(pixels, digest_size=16).digest())
             written.append(index)
+            levels.add(image)
             shapes[image.shape if channels > 1 else image.shape[:2], int(part.labels[index])] += 1
         file.seek(0)
         # numpy pads the header for a growing first axis, so that its length is the same with fewer images.
@@ -87,7 +94,7 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
     labels = part.labels[np.array(written, dtype=np.intp)]
     np.save(folder / f"{name}_labels.npy", labels)
     names = [part.names[index] if part.names else f"{name} image {index}" for index in written]
-    return _Written(labels, hashes, names, finish(running, (len(written), *shape[1:]), labels), damaged, shapes)
+    return _Written(labels, hashes, names, finish(running, (len(written), *shape[1:]), labels), damaged, shapes, levels)
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
@@ -119,6 +126,7 @@ def _check_classes(
 def _describe(content: Content, written: dict[str, _Written], dataset: str, image_size: int) -> dict[str, Any]:
     counts = {n: np.bincount(p.labels, minlength=len(content.class_names)).tolist() for n, p in written.items()}
     damaged = [d for part in written.values() for d in part.damaged]
+    scaled = note_on_levels(written["train"].levels, written["test"].levels)
     told = told_by_storage(written["train"].shapes + written["test"].shapes, content.class_names)
     duplicates, examples = count_duplicates(*((of.hashes, of.labels, of.names) for of in written.values()))
     return {
@@ -137,7 +145,7 @@ def _describe(content: Content, written: dict[str, _Written], dataset: str, imag
             *content.notes,
             *content.late_notes(),
             *_notes(dataset, counts, damaged, duplicates, examples),
-            *([told] if told else []),
+            *(note for note in (scaled, told) if note),
         ],
     }
 
@@ -173,6 +181,12 @@ def _notes(
         notes.append(
             f"LABELS CONTRADICT: {mixed} images have the same pixels as one of another class; "
             f"the first: {examples['across_classes']}"
+        )
+    repeated, tests = duplicates["within_test"], sum(counts["test"])
+    if repeated >= _MANY_REPEATS * tests:
+        notes.append(
+            f"{repeated} of {tests} test images repeat another, pixel for pixel: {tests - repeated} are different, but "
+            "intervals take all for images of their own"
         )
     facts = DATASETS.get(dataset)
     if facts and facts.train_counts and tuple(counts["train"]) != facts.train_counts:

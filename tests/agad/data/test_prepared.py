@@ -241,6 +241,8 @@ def test_exact_duplicates_are_counted(places, tmp_path):
     assert prepared.duplicates == {"test_in_train": 2, "within_train": 1, "within_test": 1, "across_classes": 0}
     assert prepared.notes == (
         "2 of 4 test images have the same pixels as a training image; the first: test image 1 = train image 5",
+        "1 of 4 test images repeat another, pixel for pixel: 3 are different, but intervals take all for images of "
+        "their own",
     )
 
 

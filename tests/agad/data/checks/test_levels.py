@@ -1,0 +1,50 @@
+"""Images that were scaled for something else than 8 bits, and test sets of repeated images, are noted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agad.data.prepared import open_facts
+from tests.helpers.opening import write_npz
+
+FEW = "FEW LEVELS: training images use the levels 0 to {0} of 0 to 255, test images 0 to {0}; if 255 is not"
+OTHER = "SCALED OTHERWISE: training images use the levels 0 to {} of 0 to 255, test images 0 to {}; scale both alike"
+
+
+def notes(places, train=255, test=255, copies=1):
+    """Those of random images of so many levels, whose test images are there so often."""
+    path = places["data_root"] / "own.npz"
+    arrays = write_npz(path, train=40, test=40, size=16)
+    for part, high in (("train", train), ("test", test)):
+        arrays[f"{part}_images"] = (arrays[f"{part}_images"] * ((high + 0.99) / 256)).astype(np.uint8)
+        arrays[f"{part}_images"][0, 0, 0] = high
+    arrays["test_images"] = arrays["test_images"][np.arange(40) // (2 * copies) * (2 * copies) + np.arange(40) % 2]
+    np.savez(path, **arrays)
+    return open_facts("npz:own", 8, **places).notes
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        (1, 1, FEW.format(1)),
+        (15, 15, FEW.format(15)),
+        (100, 100, FEW.format(100)),
+        (255, 1, OTHER.format(255, 1)),
+        (15, 255, OTHER.format(15, 255)),
+    ],
+)
+def test_few_levels_and_other_ones_in_one_part_are_noted(train, test, said, places):
+    """Pixels of 0 and 1 are black, and nothing but the AUROC showed it."""
+    (note,) = notes(places, train, test)
+    assert note.startswith(said)
+
+
+@pytest.mark.parametrize(("train", "test"), [(255, 255), (180, 255), (140, 200)])
+def test_of_most_levels_nothing_is_said(train, test, places):
+    assert notes(places, train, test) == ()
+
+
+def test_a_test_set_of_few_different_images_is_noted(places):
+    (note,) = notes(places, copies=10)
+    assert note.startswith("36 of 40 test images repeat another, pixel for pixel: 4 are different")
