@@ -58,7 +58,7 @@ def test_a_score_of_each_image_alone_depends_on_nothing():
 def test_a_model_in_eval_mode_depends_on_nothing_and_what_train_mode_would_give_is_beside_it():
     """Its own AUROC is that of `eval`; the order matters under batch statistics only."""
     net = Net().eval()
-    found = of(net, classes=CLASSES, train_images=images(30) + 5)
+    found = of(net, classes=CLASSES, train_images=images(COUNT + 30)[COUNT:])
 
     assert found.depends is False
     assert amiss(found) == set()
