@@ -62,8 +62,9 @@ DIGITS: dict[str, dict[str, Any]] = {
     "rotation_knn": {"updates": 100, "transformations": "rot4", **WIDE},
     "arnet": {"normal_class": 6, "updates": 80, "batch_size": 32, "image_size": 16, "init": "torch", "lr": 3e-3},
 }
-"""Of a rival's run on digits that is long enough, with narrow nets, to tell a digit from the others; without labelled anomalies, but
-for those that need them and for `ssad`: a one-class machine on an autoencoder's codes stays at 77 to 82 there."""
+"""Of a rival's run on digits that is long enough, with narrow nets, to tell a digit from the others; without
+labelled anomalies, but for those that need them and for `ssad`: a one-class machine on an autoencoder's codes stays at
+77 to 82 there."""
 
 
 def small_spec(method: str, **changes: Any) -> RunSpec:
