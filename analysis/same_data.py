@@ -13,6 +13,8 @@ from agad.errors import AnalysisError
 from agad.spec import datasets
 from agad.store.schema import DIGEST_COLUMNS, DataKey
 
+_WAY_OUT = "make all of them of one data folder, in another --results folder"
+
 
 def check(rows: Sequence[Mapping[str, Any]], runs: pd.DataFrame) -> None:
     """AnalysisError for runs of different images, or of classes with other numbers, of one data set.
@@ -30,7 +32,8 @@ def check(rows: Sequence[Mapping[str, Any]], runs: pd.DataFrame) -> None:
         if len(by_digest) > 1:
             which = ", ".join(f"{digest[:12]} ({count} runs)" for digest, count in by_digest.most_common())
             raise AnalysisError(
-                f"rows of different {datasets.title(dataset)} data cannot share a table: data digests {which}"
+                f"rows of different {datasets.title(dataset)} data cannot share a table: data digests {which}; "
+                f"{_WAY_OUT}"
             )
     _check_class_names(rows, runs)
 
@@ -46,5 +49,5 @@ def _check_class_names(rows: Sequence[Mapping[str, Any]], runs: pd.DataFrame) ->
             place, (a, b) = next((n, pair) for n, pair in enumerate(pairs) if pair[0] != pair[1])
             raise AnalysisError(
                 f"rows of {datasets.title(rows[row]['dataset'])} whose classes have other numbers cannot share a "
-                f"table: class {place} is {a} in some and {b} in others"
+                f"table: class {place} is {a} in some and {b} in others; {_WAY_OUT}"
             )

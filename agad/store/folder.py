@@ -122,6 +122,10 @@ class ResultsFolder:
         """Folder of the logs of a plan's workers."""
         return self.path / "logs" / plan
 
+    def digests(self, plan: str) -> Path:
+        """Folder that says of which data a plan's runs are made."""
+        return self.path / "digests" / plan
+
     def jobs(self, plan: str) -> Path:
         """Folder of what is known of a plan's Slurm jobs."""
         return self.path / "slurm" / plan

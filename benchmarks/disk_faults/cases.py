@@ -38,7 +38,7 @@ from sweeps.cli import known_data, launch
 from sweeps.executors.local.processes import _last_line
 from sweeps.executors.sweep import Outcome, Sweep
 from sweeps.worker import __main__ as worker_process
-from sweeps.worker.prepare import OpenedData
+from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.worker import EXIT_ENVIRONMENT
 
 _SPEC = ["image_size=16", "batch_size=8", "updates=1", "final_protocols=eval", "curve_protocols=eval"]

@@ -20,7 +20,7 @@ _FAILURES_SHOWN = 5
 
 
 def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
-    """Compact, clear what closed runs left, print the table and what is missing; whether the plan is complete."""
+    """Compact, clear what closed runs left, print the table and what is missing; whether nothing is."""
     picker = sweep.picker()
     census = picker.census()
     try:
@@ -33,8 +33,9 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
     for torn in sorted(picker.board.torn):
         say(f"Passed over, no claim: {torn}")
+    has_table = True
     if census.done and sweep.plan.study is None:  # a study's runs are no table
-        _print_table(sweep, path)
+        has_table = _print_table(sweep, path)
     if sweep.worker.keep_weights:
         _print_without_weights(sweep.results, picker, set(census.done))
     if outcome.error:
@@ -47,7 +48,7 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
     if census.open:
         say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
         say(f"  {console.shell_line([*program.command('launch'), *sys.argv[1:]])}")
-    return len(census.done) + len(census.pruned) == runs
+    return has_table and len(census.done) + len(census.pruned) == runs
 
 
 def _drop_checkpoints(results: Path, census: Census) -> None:
@@ -87,8 +88,8 @@ def _print_without_weights(results: Path, picker: Picker, done: set[str]) -> Non
         )
 
 
-def _print_table(sweep: Sweep, path: Path) -> None:
-    """Print the table and save it; rows that cannot share a table are reported, and are no failure of the sweep."""
+def _print_table(sweep: Sweep, path: Path) -> bool:
+    """Print the table and save it; whether that was done. Rows that cannot share a table are reported."""
     tables = program.analysis("tables.table")
     target = ResultsFolder(sweep.results).table(sweep.plan.name)
     try:
@@ -97,6 +98,8 @@ def _print_table(sweep: Sweep, path: Path) -> None:
         ResultsFolder(sweep.results).make(target.parent)
         files.replace_text(target, markdown + "\n")
     except (AgadError, OSError) as error:
-        say(f"{program.title('launch')}: no table: {' '.join(str(error).split())}")
-    else:
-        say(f"The table is in {target}")
+        reason = files.error_line(error) if isinstance(error, OSError) else " ".join(str(error).split())
+        say(f"{program.title('launch')}: no table: {reason}")
+        return False
+    say(f"The table is in {target}")
+    return True

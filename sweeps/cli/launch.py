@@ -5,8 +5,8 @@
     python sweeps/launch.py --grid table2 --data data --select dataset=mnist --set updates=100
 
 Called again with the same options it continues where it was. Exit status: 0 complete (or, with --executor slurm and
-without --wait, submitted; or, with --scheduler, complete but for pruned runs), 1 some runs failed or are missing, 2 a
-usage error.
+without --wait, submitted; or, with --scheduler, complete but for pruned runs), 1 some runs failed or are missing, or
+there is no table, 2 a usage error.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
 from ..tuning.settings import check_together, load_settings
-from ..worker.changed_data import notes_of_changed
+from ..worker.data.changed import notes_of_changed
 from ..worker.options import AUTO, data_folder
 from ..worker.picking import settle_code
 from ..worker.prepare import prepare

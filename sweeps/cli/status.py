@@ -29,6 +29,7 @@ from ..executors.slurm.queue import slurm_lines
 from ..machine import program
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.watch import Running, Watch, describe, duration
+from ..worker.data.changed import digests_of_rows, notes_of_different
 from ..worker.picking import Census, Picker
 from ..worker.retry import RetryPolicy
 from .arguments import (
@@ -62,7 +63,7 @@ def _main(options: argparse.Namespace) -> int:
     snapshot = Watch(picker).read()
     tries = store.tries()
     damaged, unchecked = store.damaged, store.unchecked
-    store.read(("run_id",), set(plan.run_ids))
+    different = notes_of_different(digests_of_rows(picker.specs, store))
     for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
     for line in slurm_lines(store.folder.jobs(plan.name)):
@@ -75,6 +76,8 @@ def _main(options: argparse.Namespace) -> int:
             print(f"  {line}")
     for torn in sorted(picker.board.torn | (picker.feed.torn if picker.feed else set())):
         print(f"  skipped {torn}: no claim")
+    for line in different:
+        print(f"  {line}")
     if store.differing:
         print(f"  {repeats.sentence(store.differing)}")
     if unchecked:

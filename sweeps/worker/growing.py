@@ -25,9 +25,10 @@ from typing import Any
 
 from agad import files, json_file
 from agad.errors import SpecError, StoreError
+from agad.plan.plan import Plan
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
 from agad.store.claims import DEFAULT_LEASE, ClaimBoard, Owner
-from agad.store.folder import StudyFolder
+from agad.store.folder import ResultsFolder, StudyFolder
 
 _LOG = logging.getLogger(__name__)
 _WAY_OUT = "move it away; tune.py --rebuild makes the study again from the rows"
@@ -167,6 +168,12 @@ class Feed:
             raise StoreError(f"cannot read {path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(f"{path} is not a trial of this agad, or damaged: {error}; {_WAY_OUT}") from error
+
+
+def all_specs(plan: Plan, results: ResultsFolder) -> list[RunSpec]:
+    """The runs of a plan, with those that its study has added until now."""
+    added = [] if plan.study is None else Feed(results.study(plan.study)).fresh()
+    return list(dict.fromkeys([*plan.specs, *added]))
 
 
 class Judgement:

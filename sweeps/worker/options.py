@@ -103,6 +103,16 @@ class WorkerOptions:
         """Which failed and pruned runs get another attempt."""
         return RetryPolicy(until_attempt=self.retry, keeps_pruned=self.keeps_pruned)
 
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What they say in every row."""
+        return {"executor": self.executor, "worker": self.name, "log": None}
+
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """What they say in a failed run's row beside that: a finished one states what it was made with itself."""
+        return {"log": self.log, "device": self.device, "threads": self.threads}
+
     def of_run(self, claim: Claim) -> RunOptions:
         """What the run of this claim is trained with."""
         folder = ResultsFolder(Path(self.results))

@@ -2,8 +2,6 @@
 
 What images, libraries and downloads do to that process, the launch outlives; it needs torch for vectors alone.
 
-OpenedData: those that a worker has opened.
-
 python -m sweeps.worker.prepare --plan results/plans/demo-….json [--data DIR] [--cache DIR] [--download]
 """
 
@@ -23,16 +21,19 @@ from agad.errors import AgadError, DataError
 from agad.plan.plan import Plan
 from agad.spec.counts import batch_sizes
 from agad.spec.run import RunSpec
+from agad.store.folder import ResultsFolder
+from agad.store.rows import ResultStore
 
 from ..machine import processes, program
-from .changed_data import digests_of_rows, name_of
-from .options import WorkerOptions
+from .data.agreed import AgreedData
+from .data.changed import digests_of_rows, name_of
+from .growing import all_specs
+from .options import data_folder
 from .stopping import Stopping
 
 if TYPE_CHECKING:
     from agad.data.facts import DataFacts
     from agad.data.features.vectors import Vectors
-    from agad.data.prepared import Prepared
     from agad.store.schema import DataKey
 
 
@@ -108,6 +109,7 @@ def prepare_here(
             lines += vectors.summary(spec.dataset)
     if results is not None:
         _check_rows(plan, results, digests)
+        AgreedData(plan, results, data_folder(data)).renew(digests)
     for spec in {_drawing(spec) for spec in plan.specs}:
         split = one_class_split(opened[spec.dataset, spec.image_size], spec)
         batch_sizes(spec, len(split.normal))
@@ -126,7 +128,8 @@ def _vectors(spec: RunSpec, data: str | None, cache: str | None) -> Vectors:
 
 def _check_rows(plan: Plan, results: Path, digests: Mapping[DataKey, str]) -> None:
     """Raise DataError where runs of the plan have rows of other data, beside which new ones would be of no use."""
-    known = digests_of_rows(plan, results)
+    run_ids = [spec.run_id for spec in all_specs(plan, ResultsFolder(results))]
+    known = digests_of_rows(run_ids, ResultStore(results))
     others = Counter((key, digest) for key, digest in known if digest != digests.get(key, digest))
     if others:
         ((key, digest), count), *_ = others.most_common()
@@ -153,32 +156,6 @@ def _notes(facts: DataFacts, plan: Plan) -> Iterator[str]:
             f"  note: {repeated} training images of {facts.dataset} repeat another one: what is held out for "
             "validation may have been trained on"
         )
-
-
-class OpenedData:
-    """The prepared data sets of one worker, each opened once, with its vectors where a run reads them from a file.
-
-    An image tree is listed at every opening, and a file of vectors read whole.
-    """
-
-    def __init__(self, options: WorkerOptions) -> None:
-        self._options = options
-        self._opened: dict[tuple[str, int, str], Prepared] = {}
-
-    def open(self, spec: RunSpec) -> Prepared:
-        """The data set of a run. Raises DataError and OSError."""
-        from agad.data.features.attach import with_features
-        from agad.data.prepared import open_prepared
-
-        images, options = (spec.dataset, spec.image_size), self._options
-        bare, wanted = (*images, ""), (*images, spec.features_file)
-        if bare not in self._opened:
-            self._opened[bare] = open_prepared(
-                *images, data_root=options.data_folder, cache=options.cache, verify=not options.verified
-            )
-        if wanted not in self._opened:
-            self._opened[wanted] = with_features(self._opened[bare], spec, options.data_folder)
-        return self._opened[wanted]
 
 
 def _drawing(spec: RunSpec) -> RunSpec:

@@ -22,12 +22,13 @@ from agad.store.schema import RunRecord
 from agad.train.control import Action, Control, Interrupted, Progress
 
 from ..machine.together import settled_size
+from .data.agreed import AgreedData
+from .data.opened import OpenedData
 from .failures import EnvironmentFault, LastingFault, environment_faults, failure_columns, is_environmental
 from .growing import Judgement
 from .heartbeat import Heartbeat
 from .options import AUTO, WorkerOptions
 from .picking import Picker
-from .prepare import OpenedData
 from .retry import check_code
 from .stopping import Bell, Stopping
 from .withheld import Withheld, is_suspicious
@@ -72,15 +73,11 @@ class Worker:
         feed = self.picker.feed
         self._watchers = [one for one in (watcher, Judgement(feed).watch if feed else None) if one is not None]
         self._together = options.together  # AUTO until it is measured; fewer where memory has run out
-        self._data = OpenedData(options)
+        self._agreed = AgreedData(self.plan, Path(options.results), options.data_folder)
+        self._data = OpenedData(options, self._agreed)
         self._withheld = Withheld(self._commit, self._give_back)
-        self._columns = {
-            "plan": self.plan.name,
-            "executor": options.executor,
-            "worker": options.name,
-            "log": None,
-            "tuned_by": None if self.plan.tuned is None else self.plan.tuned.text,
-        }
+        self._columns = {"plan": self.plan.name, **options.columns}
+        self._columns["tuned_by"] = None if self.plan.tuned is None else self.plan.tuned.text
 
     def work(self) -> int:
         """Work until nothing is left or it is to stop; one of the EXIT_ codes. Raises EnvironmentFault."""
@@ -271,9 +268,9 @@ class Worker:
             if is_environmental(outcome):
                 raise outcome
             log.error("run %s failed", spec.run_id, exc_info=outcome)
-            circumstances = {name: getattr(self.options, name) for name in ("log", "device", "threads")}
-            status, values = "failed", {**failure_columns(outcome), **self._columns, **circumstances}
+            status, values = "failed", {**failure_columns(outcome), **self._columns, **self.options.circumstances}
         else:
+            self._agreed.check_row(outcome.spec, outcome.values)
             spec, status, values = outcome.spec, outcome.status, {**outcome.values, **self._columns}
         return RunRecord(spec=spec, attempt=claim.generation, status=status, values=values)
 

@@ -10,9 +10,9 @@ import pytest
 
 from agad.store.folder import StudyFolder
 from sweeps.tuning.outcomes import RunOutcome, intermediate, trial_outcome
+from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.growing import Feed, Judgement, Verdicts
 from sweeps.worker.options import WorkerOptions
-from sweeps.worker.prepare import OpenedData
 from sweeps.worker.worker import Worker
 from tests.helpers.science import made_up, small
 from tests.helpers.studies import VALIDATED, Bench, cells, settings_of

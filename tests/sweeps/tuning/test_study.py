@@ -23,9 +23,9 @@ from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, RunOutcome
 from sweeps.tuning.study import rebuild
 from sweeps.tuning.summary import summarise, tuned_by
+from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.growing import Feed
 from sweeps.worker.options import WorkerOptions
-from sweeps.worker.prepare import OpenedData
 from sweeps.worker.worker import Worker
 from tests.conftest import ROOT
 from tests.helpers.science import made_up, small, with_images

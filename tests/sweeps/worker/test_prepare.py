@@ -17,8 +17,10 @@ from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
+from sweeps.worker.data.agreed import AgreedData
+from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.options import WorkerOptions
-from sweeps.worker.prepare import OpenedData, prepare_here
+from sweeps.worker.prepare import prepare_here
 from tests.conftest import ROOT
 from tests.helpers.features import write_features
 from tests.helpers.raw_data import fill
@@ -124,8 +126,9 @@ def test_a_worker_reads_images_and_vectors_once(tmp_path: Path) -> None:
     write(tmp_path, 0)
     data = open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path / "cache")
     path = write_features(tmp_path, data)
-    opened = OpenedData(WorkerOptions(plan="", results="", data=str(tmp_path), cache=str(tmp_path / "cache")))
     first, second = specs("npz:own", features="file:own")
+    options = WorkerOptions(plan="", results="", data=str(tmp_path), cache=str(tmp_path / "cache"))
+    opened = OpenedData(options, AgreedData(Plan("g", (), (), (first, second)), tmp_path, ""))
     found = opened.open(first)
     path.unlink()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from agad.data import cache as folders
@@ -15,10 +17,10 @@ from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
 
 
-def digests_of_rows(plan: Plan, results: Path) -> list[tuple[DataKey, str]]:
-    """Of each row of the plan that has scores: the digest of its images, and of its vectors where it has some."""
+def digests_of_rows(run_ids: Collection[str], store: ResultStore) -> list[tuple[DataKey, str]]:
+    """Of each of these runs' rows with scores: the digest of its images, and of its vectors where it has some."""
     columns = ("dataset", "status", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values())
-    rows = ResultStore(results).read(columns, run_ids=plan.run_ids).to_pylist()
+    rows = store.read(columns, run_ids=run_ids).to_pylist()
     return [
         ((row["dataset"], row[of]), row[column])
         for row in rows
@@ -33,6 +35,20 @@ def name_of(key: DataKey) -> str:
     return " ".join(part for part in key if isinstance(part, str))
 
 
+def notes_of_different(digests: Iterable[tuple[DataKey, str]]) -> list[str]:
+    """A line about each data set of which `digests_of_rows` names several: there will be no table of these rows."""
+    made: dict[DataKey, Counter[str]] = {}
+    for key, digest in digests:
+        made.setdefault(key, Counter())[digest] += 1
+    return [
+        f"rows of different {name_of(key)} data, which cannot share a table: digests "
+        f"{', '.join(f'{digest[:12]} ({count} runs)' for digest, count in found.most_common())}; make all runs of one "
+        "data folder, in another --results folder"
+        for key, found in made.items()
+        if len(found) > 1
+    ]
+
+
 def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) -> list[str]:
     """A line about each data set whose raw files are other ones now than those that the plan's rows were made from.
 
@@ -42,7 +58,7 @@ def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) ->
     """
     root = folders.cache_root(cache)
     made: dict[DataKey, set[str]] = {}
-    for key, digest in digests_of_rows(plan, results):
+    for key, digest in digests_of_rows(plan.run_ids, ResultStore(results)):
         made.setdefault(key, set()).add(digest)
     return [
         f"note: the data of {name_of(key)} below {data} have changed since these rows were made: the table is of "

@@ -12,7 +12,7 @@ from agad.data.prepared import open_prepared
 from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
-from sweeps.worker.changed_data import notes_of_changed
+from sweeps.worker.data.changed import notes_of_changed
 from tests.helpers.cli import launch_here
 from tests.helpers.features import write_features
 from tests.helpers.raw_data import fill

@@ -1,0 +1,143 @@
+"""All runs of a plan are of the same data, whichever launches and hosts make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agad.errors import DataError
+from agad.plan.plan import Plan
+from agad.store.claims import ClaimBoard, Owner
+from agad.store.folder import ResultsFolder
+from agad.store.provenance import code_digest
+from agad.store.rows import ResultStore
+from agad.store.schema import RunRecord
+from sweeps.worker.data.agreed import AgreedData
+from sweeps.worker.data.opened import OpenedData
+from sweeps.worker.failures import EnvironmentFault
+from sweeps.worker.options import WorkerOptions
+from sweeps.worker.prepare import prepare_here
+from sweeps.worker.worker import EXIT_NOTHING_LEFT, Worker
+from tests.sweeps.worker.test_prepare import specs, write
+
+KEY = ("npz:own", 16)
+OLD, NEW = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    (tmp_path / "r").mkdir()
+    return tmp_path / "r"
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return Plan("g", (), (), specs("npz:own"))
+
+
+def agreed(plan: Plan, results: Path, data: str = "data") -> AgreedData:
+    return AgreedData(plan, results, data)
+
+
+def row(plan: Plan, results: Path, digest: str) -> None:
+    values = {"data_digest": digest, "auroc": 0.5}
+    ResultStore(results).commit(RunRecord(spec=plan.specs[0], attempt=1, status="ok", values=values))
+
+
+def test_the_first_data_are_those_of_all(plan: Plan, results: Path) -> None:
+    agreed(plan, results, "/first").check(KEY, OLD)
+    agreed(plan, results).check(KEY, OLD)
+    agreed(plan, results).check(("npz:own", 32), NEW)  # another preparation has another digest
+    agreed(Plan("other", (), (), specs("npz:own")), results).check(KEY, NEW)
+
+    with pytest.raises(DataError, match=r"other npz:own data: digest a{12}, first of \S+:/first; \S+ has b{12}\. Rows"):
+        agreed(plan, results).check(KEY, NEW)
+
+
+def test_where_nothing_is_written_the_rows_say_it(plan: Plan, results: Path) -> None:
+    """A results folder of an older version, or one that was merged."""
+    row(plan, results, OLD)
+    with pytest.raises(DataError, match="first of the rows that are there"):
+        agreed(plan, results).check(KEY, NEW)
+    agreed(plan, results).check(KEY, OLD)
+
+
+def test_a_damaged_file_is_written_again(plan: Plan, results: Path) -> None:
+    agreed(plan, results).check(KEY, OLD)
+    (path,) = ResultsFolder(results).digests(plan.name).iterdir()
+    path.write_text(path.read_text().replace(OLD, NEW))
+    row(plan, results, OLD)
+
+    agreed(plan, results).check(KEY, OLD)
+    assert OLD in path.read_text()
+
+
+def test_data_may_be_mended_before_the_first_row(plan: Plan, results: Path) -> None:
+    """Though not below the hands of those who make runs of them; a worker that has died needs none."""
+    agreed(plan, results).check(KEY, OLD)
+    claim = ClaimBoard(results, Owner.this_process("w")).take(plan.run_ids[1], 1)
+    assert claim is not None
+    with pytest.raises(DataError, match=r"workers are making these runs of other npz:own data \(digest a{12}, of .*"):
+        agreed(plan, results).renew({KEY: NEW})
+    agreed(plan, results).renew({KEY: OLD})
+    claim.release()
+
+    agreed(plan, results).renew({KEY: NEW})
+    agreed(plan, results).check(KEY, NEW)
+
+
+def worker(plan: Plan, results: Path, data: Path) -> Worker:
+    path = Plan("g", (), (), plan.specs, code_digest()).save(results)
+    return Worker(WorkerOptions(plan=str(path), results=str(results), data=str(data), cache=str(data / "cache")))
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders of raw data, whose images differ."""
+    first, second = tmp_path / "v1", tmp_path / "v2"
+    for seed, folder in enumerate((first, second)):
+        folder.mkdir()
+        write(folder, seed)
+    return first, second
+
+
+def test_two_launches_with_different_data_do_not_fill_one_plan(
+    plan: Plan, results: Path, folders: tuple[Path, Path]
+) -> None:
+    """Neither finds rows when it begins: the one that has begun second makes no run."""
+    first, second = folders
+    for data in folders:
+        prepare_here(plan, str(data), str(data / "cache"), download=False)
+    one, other = worker(plan, results, first), worker(plan, results, second)
+    one.open()
+    assert one.make(plan.run_ids[0]) is not None
+    with pytest.raises(EnvironmentFault, match="other npz:own data: digest"):
+        other.work()
+    one.close()
+
+    assert worker(plan, results, first).work() == EXIT_NOTHING_LEFT
+    digests = ResultStore(results).read(["status", "data_digest"]).to_pylist()
+    assert len(digests) == len(plan.specs)
+    assert len({(found["status"], found["data_digest"]) for found in digests}) == 1
+
+
+def test_a_run_whose_data_were_agreed_on_anew_has_no_row(
+    plan: Plan, results: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a launch that saw neither a row nor a claim: its workers and this one's would make a plan of both."""
+    first, _ = folders
+    prepare_here(plan, str(first), str(first / "cache"), download=False)
+    made = worker(plan, results, first)
+    opening = OpenedData.open
+
+    def open_and_renew(self: OpenedData, spec: object) -> object:
+        found = opening(self, spec)  # type: ignore[arg-type]
+        monkeypatch.setattr(AgreedData, "_is_held", lambda _: False)
+        agreed(plan, results).renew({KEY: NEW})
+        return found
+
+    monkeypatch.setattr(OpenedData, "open", open_and_renew)
+    with pytest.raises(EnvironmentFault, match=r"other npz:own data: digest b{12}"):
+        made.work()
+    assert ResultStore(results).read(["run_id"]).num_rows == 0
