@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 TEMPORARY_PREFIX = "_"
 """Names that begin so are half-written or left behind by a crash: every reader passes over them."""
@@ -91,6 +92,28 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def below(folder: Path, name: str | PurePath) -> Path | None:
+    """The path of a name that a file holds; None where it leads out of the folder or through a link, or is a link.
+
+    What removes or writes a file under a name that it has read asks this first: the name may be a stranger's. The
+    folder itself may be reached through links, which are the user's own.
+    """
+    parts = PurePath(name).parts
+    if not parts or PurePath(name).is_absolute() or ".." in parts:
+        return None
+    path = folder
+    for part in parts:
+        path /= part
+        if path.is_symlink():
+            return None
+    return path
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one of `temporary_beside`."""
+    return re.fullmatch(rf"{TEMPORARY_PREFIX}[0-9a-f]{{32}}\.tmp", name) is not None
 
 
 def names(folder: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from agad import files, json_file
 
@@ -41,8 +41,8 @@ class Outputs:
         files.replace_text(self.folder / RECORD, json_file.dumps(record))
 
     def _remove(self, name: Path) -> None:
-        path, state = self.folder / name, self._earlier.get(name)
-        if state is not None and not path.is_symlink() and _state(path) == state:
+        path, state = files.below(self.folder, name), self._earlier.get(name)
+        if path is not None and state is not None and _state(path) == state:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
 
@@ -50,17 +50,16 @@ class Outputs:
 def _state(path: Path) -> list[int] | None:
     try:
         state = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return None
     return [state.st_size, state.st_mtime_ns]
 
 
 def _read(folder: Path) -> dict[Path, list[int]]:
-    """The record; without those names that lead out of the folder, and empty where it is missing or damaged."""
+    """The record; empty where it is missing or damaged."""
     try:
         record = json_file.loads((folder / RECORD).read_bytes())
         record.pop(json_file.KEY, None)
-        known = {PurePosixPath(name): [int(number) for number in state] for name, state in record.items()}
+        return {Path(name): [int(number) for number in state] for name, state in record.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    return {Path(name): state for name, state in known.items() if not (name.is_absolute() or ".." in name.parts)}

@@ -58,7 +58,7 @@ def _drop_checkpoints(results: Path, census: Census) -> None:
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if path.name.partition(".")[0] in done or (path.name.startswith(files.TEMPORARY_PREFIX) and not census.open):
+        if path.name.partition(".")[0] in done or (files.is_temporary(path.name) and not census.open):
             path.unlink(missing_ok=True)
 
 

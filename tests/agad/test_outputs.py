@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agad import json_file
+from agad import files, json_file
 from agad.outputs import RECORD, Outputs
 
 
@@ -56,16 +56,21 @@ def test_an_interrupted_writing_removes_nothing(tmp_path: Path) -> None:
     assert there(tmp_path) == {"b", "c"}
 
 
-@pytest.mark.parametrize("name", ["../victim", "/victim", "link"])
+@pytest.mark.parametrize(
+    "name", ["../victim", "/victim", "link", "sub/victim", "sub/../sub/victim", "a/sub/victim", "a\0b"]
+)
 def test_a_record_of_a_stranger_s_leads_to_no_other_file(tmp_path: Path, name: str) -> None:
     victim, folder = tmp_path / "victim", tmp_path / "out"
     victim.write_text("precious")
     folder.mkdir()
     (folder / "link").symlink_to(victim)
+    (folder / "sub").symlink_to(tmp_path)
+    (folder / "a").mkdir()
+    (folder / "a" / "sub").symlink_to(tmp_path)
     name = str(victim) if name == "/victim" else name
     state = victim.stat()
     (folder / RECORD).write_text(json_file.dumps({name: [state.st_size, state.st_mtime_ns]}))
-    write(folder, "a")
+    write(folder, "b")
     assert victim.read_text() == "precious"
     assert (folder / "link").is_symlink()
 
@@ -77,3 +82,9 @@ def test_a_damaged_record_is_none(tmp_path: Path, damaged: str) -> None:
     write(tmp_path, "b")
     assert there(tmp_path) == {"a", "b"}
     assert "b" in json.loads((tmp_path / RECORD).read_text())
+
+
+def test_only_names_of_our_own_are_left_over(tmp_path: Path) -> None:
+    """What is half-written is removed at a launch's end, whatever else lies in the folder begins with the mark."""
+    assert files.is_temporary(files.temporary_beside(tmp_path / "a.pt").name)
+    assert not files.is_temporary("_quarto.yml")
