@@ -94,6 +94,20 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def check_writable(folder: Path) -> None:
+    """Raises OSError, which names the folder, where no file can be made and removed in it.
+
+    A file is made: permissions alone do not show what a mount or a file server allows.
+    """
+    probe = temporary_beside(folder / "probe")
+    try:
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        error.filename = str(folder)
+        raise
+
+
 def below(folder: Path, name: str | PurePath) -> Path | None:
     """The path of a name that a file holds; None where it leads out of the folder or through a link, or is a link.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +109,32 @@ class ResultsFolder:
             for path in reversed(missing):
                 path.mkdir(exist_ok=True)
         except FileNotFoundError:
-            raise StoreError(f"{self.path}: the results folder is gone; was it removed or renamed?") from None
+            raise StoreError(self._gone) from None
         return folder
+
+    @property
+    def _gone(self) -> str:
+        return f"{self.path}: the results folder is gone; was it removed or renamed?"
+
+    def check_writable(self, folders: Iterable[Path]) -> None:
+        """Raise StoreError, one line, where one of these folders inside it cannot be written, or made.
+
+        Else that is found when the first run has ended, whose row is lost then.
+        """
+        if not self.path.exists():
+            raise StoreError(self._gone)
+        there = (next(path for path in (folder, *folder.parents) if os.path.lexists(path)) for folder in folders)
+        for folder in dict.fromkeys(there):
+            try:
+                files.check_writable(folder)
+            except OSError as error:
+                line = files.error_line(error)
+                raise StoreError(f"nothing can be written into {line}; mend that, or choose another folder") from error
+
+    def of_workers(self, plan: str, *, weights: bool) -> list[Path]:
+        """The folders that workers of a plan cannot do without."""
+        folders = [self.claims, self.digests(plan), self.checkpoints, self.inbox]
+        return [*folders, self.weights] if weights else folders
 
     def plan(self, name: str) -> Path:
         """A plan file, by its name without the ending."""

@@ -91,6 +91,7 @@ def _main(options: argparse.Namespace) -> int:
     with Display() as display:
         sweep = _sweep(options, plan, path, display=display, task=task)
         if _is_open(sweep):
+            _check_folders(sweep)
             settle_code(sweep.picker(), allow_change=options.allow_code_change)
             for line in (*known_of_data(options, sweep, path), *_notes(options, sweep.worker.device, plan.specs)):
                 say(line)
@@ -124,6 +125,13 @@ def _save(plan: Plan, options: argparse.Namespace) -> Path:
         raise StoreError(
             f"--results {options.results} is not writable ({files.error_line(error)}); choose a folder that is"
         ) from error
+
+
+def _check_folders(sweep: Sweep) -> None:
+    """Refuse a results folder in which something could not be written once the first run has ended."""
+    folder, plan = ResultsFolder(sweep.results), sweep.plan.name
+    workers = folder.of_workers(plan, weights=sweep.worker.keep_weights)
+    folder.check_writable([*workers, folder.base, folder.logs(plan), folder.tables])
 
 
 def _list_grids() -> int:

@@ -97,9 +97,11 @@ class Worker:
         return EXIT_NOTHING_LEFT
 
     def open(self) -> None:
-        """Start the heartbeat, and load torch before a run is claimed. Raises EnvironmentFault."""
+        """Start the heartbeat; before a run is claimed, try the disk and load torch. Raises EnvironmentFault."""
         self.heartbeat.start()
+        folder = self.store.folder
         with environment_faults(), collector.loading():
+            folder.check_writable(folder.of_workers(self.plan.name, weights=self.options.keep_weights))
             import torch
 
             torch.set_num_threads(self.options.threads)

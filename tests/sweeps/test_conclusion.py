@@ -1,4 +1,4 @@
-"""What a launch that makes no run ends with: its table, or why there is none."""
+"""Launches that make no run: what they end with, and a results folder that they refuse."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from agad.store.rows import ResultStore
 from sweeps.cli import status
 from sweeps.grids import load_grid
 from tests.helpers.cli import launch_here
+from tests.helpers.disk import forbid
 from tests.helpers.rows import record
 
 SELECT = ["--grid", "demo", "--select", "gamma=0", "--seeds", "1"]
@@ -49,3 +50,14 @@ def test_a_table_that_cannot_be_written_is_no_success(tmp_path: Path) -> None:
     done = launch_here(*SELECT, "--results", str(tmp_path))
     assert done.returncode == 1
     assert f"no table: {ResultsFolder(tmp_path).tables}" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["inbox", "base", "tables", "logs"])
+def test_a_folder_that_cannot_be_written_is_refused_at_once(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, tmp_path / name)
+    done = launch_here(*SELECT, "--results", str(tmp_path))
+    assert done.returncode == 2
+    assert f"nothing can be written into {tmp_path / name}: Permission denied; mend that" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -35,6 +35,7 @@ from sweeps.worker.failures import EnvironmentFault, LastingFault
 from sweeps.worker.options import AUTO, WorkerOptions, command_line_options
 from sweeps.worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT, EXIT_STOPPED, Worker
 from tests.helpers.cli import one_line
+from tests.helpers.disk import forbid
 from tests.helpers.rows import record, spec
 
 SPECS = tuple(spec(seed=seed) for seed in range(4))
@@ -86,6 +87,27 @@ def test_rows_say_where_they_come_from(start: Callable[..., Worker], tmp_path: P
     row = ResultStore(tmp_path).read().to_pylist()[0]
     assert (row["worker"], row["executor"]) == ("w7", "slurm")
     assert row["plan"].startswith("demo-")
+
+
+@pytest.mark.parametrize("name", ["inbox", "claims", "checkpoints", "weights", "digests"])
+def test_a_folder_that_cannot_be_written_is_found_before_a_run_is_claimed(
+    start: Callable[..., Worker], tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row would be lost when the first run has ended."""
+    worker = start(lambda *_: pytest.fail("it trains"), keep_weights=True)
+    forbid(monkeypatch, tmp_path / name)
+    with pytest.raises(EnvironmentFault, match=rf"^nothing can be written into {tmp_path / name}: Permission denied; "):
+        worker.work()
+    assert held(tmp_path) == []
+
+
+def test_looking_whether_folders_can_be_written_leaves_nothing(start: Callable[..., Worker], tmp_path: Path) -> None:
+    worker = start(lambda *_: None)
+    (tmp_path / "inbox").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    worker.open()
+    worker.close()
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 FAILURES = [
