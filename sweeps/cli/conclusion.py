@@ -33,13 +33,15 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         say(f"Set aside, no row: {damaged.path} ({damaged.reason})")
     for torn in sorted(picker.board.torn):
         say(f"Passed over, no claim: {torn}")
-    has_table = True
+    lacking = ""
     if census.done and sweep.plan.study is None:  # a study's runs are no table
-        has_table = _print_table(sweep, path)
+        lacking = _print_table(sweep, path)
     if sweep.worker.keep_weights:
         _print_without_weights(sweep.results, picker, set(census.done))
     if outcome.error:
         say(f"{program.title('launch')}: error: {outcome.error}")
+    if lacking:  # one error a launch
+        say(f"{program.title('launch')}: {'' if outcome.error else 'error: '}no table: {lacking}")
     if census.failed:
         _print_failures(picker, set(census.failed))
     runs = len(census.done) + len(census.failed) + len(census.open) + len(census.pruned)
@@ -48,7 +50,7 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
     if census.open:
         say(f"{len(census.done)} of {runs} runs are done, {len(census.open)} are to do. Go on with:")
         say(f"  {console.shell_line([*program.command('launch'), *sys.argv[1:]])}")
-    return has_table and len(census.done) + len(census.pruned) == runs
+    return not lacking and len(census.done) + len(census.pruned) == runs
 
 
 def _drop_checkpoints(results: Path, census: Census) -> None:
@@ -88,8 +90,8 @@ def _print_without_weights(results: Path, picker: Picker, done: set[str]) -> Non
         )
 
 
-def _print_table(sweep: Sweep, path: Path) -> bool:
-    """Print the table and save it; whether that was done. Rows that cannot share a table are reported."""
+def _print_table(sweep: Sweep, path: Path) -> str:
+    """Print the table and save it; one line that says why that cannot be done, or nothing."""
     tables = program.analysis("tables.table")
     target = ResultsFolder(sweep.results).table(sweep.plan.name)
     try:
@@ -98,8 +100,6 @@ def _print_table(sweep: Sweep, path: Path) -> bool:
         ResultsFolder(sweep.results).make(target.parent)
         files.replace_text(target, markdown + "\n")
     except (AgadError, OSError) as error:
-        reason = files.error_line(error) if isinstance(error, OSError) else " ".join(str(error).split())
-        say(f"{program.title('launch')}: no table: {reason}")
-        return False
+        return files.error_line(error) if isinstance(error, OSError) else " ".join(str(error).split())
     say(f"The table is in {target}")
-    return True
+    return ""

@@ -36,7 +36,7 @@ def test_rows_of_different_data_are_no_success(tmp_path: Path, capsys: pytest.Ca
     fill(tmp_path, "a" * 64, "b" * 64)
     done = launch_here(*SELECT, "--results", str(tmp_path))
     assert done.returncode == 1
-    assert "no table: rows of different Digits (8x8) data cannot share a table" in done.stderr
+    assert "error: no table: rows of different Digits (8x8) data cannot share a table" in done.stderr
     assert "in another --results folder" in done.stderr.splitlines()[-1]
 
     assert status.main([*SELECT, "--results", str(tmp_path)]) == 0
