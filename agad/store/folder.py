@@ -129,9 +129,7 @@ class ResultsFolder:
                 files.check_writable(folder)
             except OSError as error:
                 line = files.error_line(error)
-                raise StoreError(
-                    f"nothing can be written into {line}; mend that, or take another results folder"
-                ) from error
+                raise StoreError(f"nothing can be written into {line}; mend that, or take another folder") from error
 
     def of_workers(self, plan: str, *, weights: bool) -> list[Path]:
         """The folders that workers of a plan cannot do without."""

@@ -30,7 +30,7 @@ class Display:
         self._live: Live | None = None
         self._console: Console | None = None
         self._line_due = 0.0
-        self._known: set[str] | None = None
+        self._known: frozenset[str] | None = None
 
     def __enter__(self) -> Display:
         # Whatever FORCE_COLOR says: a file is not drawn on. NO_COLOR is heeded by rich.
@@ -59,22 +59,22 @@ class Display:
             assert self._console is not None
             self._live.update(self._drawing(snapshot, self._console.width))
             return
-        ended = {*snapshot.census.done, *snapshot.census.failed}
         if time.monotonic() >= self._line_due or (
-            self._known is not None and ended != self._known and not snapshot.census.open
+            self._known is not None and snapshot.ended != self._known and not snapshot.census.open
         ):
             self.say(summary(snapshot))
             self._line_due = time.monotonic() + _LINE_EVERY
-        self._known = ended
+        self._known = snapshot.ended
 
     @staticmethod
     def _drawing(snapshot: Snapshot, width: int) -> RenderableType:
-        ended = len(snapshot.census.done) + len(snapshot.census.failed)
         grid = Table.grid(padding=(0, 1))
         grid.add_column()
         grid.add_column(no_wrap=True, overflow="ellipsis")  # a line for a run, however narrow the terminal
         bar = max(_NARROWEST_BAR, min(40, width - _TEXT_WIDTH))
-        grid.add_row(ProgressBar(total=max(snapshot.total, 1), completed=ended, width=bar), summary(snapshot))
+        grid.add_row(
+            ProgressBar(total=max(snapshot.total, 1), completed=len(snapshot.ended), width=bar), summary(snapshot)
+        )
         for one in sorted(snapshot.running, key=lambda r: r.record.owner.worker)[:12]:
             share = ProgressBar(total=max(one.record.updates, 1), completed=one.record.update, width=bar)
             text = f"{describe(one.spec)}: update {one.record.update}/{one.spec.updates}"

@@ -38,7 +38,12 @@ class Snapshot:
     @property
     def total(self) -> int:
         """Runs of the plan."""
-        return len(self.census.done) + len(self.census.failed) + len(self.census.open)
+        return len(self.ended) + len(self.census.open)
+
+    @property
+    def ended(self) -> frozenset[str]:
+        """Those of which no more is made, the pruned ones among them."""
+        return frozenset((*self.census.done, *self.census.failed, *self.census.pruned))
 
 
 class Watch:
@@ -117,10 +122,11 @@ def duration(seconds: float) -> str:
 
 
 def summary(snapshot: Snapshot) -> str:
-    """One line: runs done, failed, running, to do, and the time left."""
+    """One line: runs done, failed, pruned where any are, running, to do, and the time left."""
     census = snapshot.census
     left = "" if snapshot.seconds_left is None or not census.open else f", about {duration(snapshot.seconds_left)} left"
+    pruned = f"{len(census.pruned)} pruned, " if census.pruned else ""
     return (
-        f"{len(census.done)}/{snapshot.total} done, {len(census.failed)} failed, "
+        f"{len(census.done)}/{snapshot.total} done, {len(census.failed)} failed, {pruned}"
         f"{len(snapshot.running)} running, {census.free} to do{left}"
     )

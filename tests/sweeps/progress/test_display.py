@@ -12,7 +12,7 @@ from agad.spec.run import RunSpec
 from agad.store.claims import ClaimRecord, Owner
 from sweeps.progress import display
 from sweeps.progress.display import Display
-from sweeps.progress.watch import Running, Snapshot
+from sweeps.progress.watch import Running, Snapshot, summary
 from sweeps.worker.picking import Census
 
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -80,3 +80,11 @@ def test_no_color_is_heeded_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
     assert _COLOURS.search(text)
     assert "\x1b[2J" not in text
     assert "500/1000" in _CODES.sub("", text)
+
+
+def test_pruned_runs_are_still_runs_of_the_plan() -> None:
+    """Of twelve planned runs four were pruned: that is not eight of eight."""
+    names = [f"{number:x}" for number in range(12)]
+    seen = Snapshot(Census(tuple(names[:7]), (names[7],), (), {}, pruned=tuple(names[8:])), (), None)
+    assert summary(seen) == "7/12 done, 1 failed, 4 pruned, 0 running, 0 to do"
+    assert len(seen.ended) == seen.total
