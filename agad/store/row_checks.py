@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from agad.spec.run import EVAL_PROTOCOLS, RunSpec, canonical_text, run_id_of
 from agad.store.column import Column
-from agad.store.columns import COLUMNS, SPEC
+from agad.store.columns import COLUMNS, CURVE, SPEC
+from agad.store.columns import SCORES as LISTS
 
-SCORES = tuple(f"scores_{protocol}" for protocol in EVAL_PROTOCOLS)
+SCORES = tuple(name for name in LISTS if name.startswith("scores_"))
 """Columns of the scores that the AUROCs are of. They are finite: NaN has no rank, and sorting puts it above all."""
 IDENTITY = ("run_id", "semantics_version", *SPEC)
 """Columns that a run_id is checked with."""
@@ -56,6 +57,7 @@ def contradiction(spec: RunSpec, status: str, row: Mapping[str, Any]) -> str | N
 def _contradictions(spec: RunSpec, status: str, row: Mapping[str, Any]) -> Iterator[str]:
     if row.get("test_label") is not None:
         yield from _of_labels(spec, row)
+    yield from _of_curve(row)
     curve, oracle = row.get("curve_auroc_eval"), row.get("auroc_oracle")
     if curve is not None and oracle is not None and oracle != max(point for point in curve if point is not None):
         yield "auroc_oracle is not the largest of curve_auroc_eval"
@@ -76,6 +78,16 @@ def _of_labels(spec: RunSpec, row: Mapping[str, Any]) -> Iterator[str]:
     for name, label in (("n_test_normal", 0), ("n_test_anomaly", 1)):
         if row.get(name) not in (None, int((labels == label).sum())):
             yield f"{name} is not how often test_label is {label}"
+
+
+def _of_curve(row: Mapping[str, Any]) -> Iterator[str]:
+    """A list without a value for each point would be drawn beside the wrong updates."""
+    lists = {name: row[name] for name in CURVE if row.get(name) is not None and name != "curve_terms"}
+    lists |= {f"curve_terms[{term}]": values for term, values in dict(row.get("curve_terms") or ()).items()}
+    points = len(lists.get("curve_update", ()))
+    for name, values in lists.items():
+        if len(values) != points:
+            yield f"{name} has {len(values)} values, and curve_update {points}"
 
 
 def _of_auroc(name: str, its_scores: str, status: str, row: Mapping[str, Any]) -> Iterator[str]:
