@@ -76,6 +76,7 @@ def summarise(
         pooled) with `sd_seeds_low` and `sd_seeds_high` (95%, chi-square), `avg_…` for every other AUROC, `low` and
         `high` (range of the runs), all in [0, 1]; `classes` (cells that have a run) and `classes_wanted`; runs: `ok`,
         `failed`, `pruned`, `missing`, `wanted`; of the paper: `paper_table`, `paper_avg` and `paper_sd` (percent),
+        `paper_part` (whether `paper_avg` is over a part of its classes, which the paper prints no mean of),
         `paper_differences` (see match.Match), `difference` and `half_width` (percentage points), `p_value`
         (Holm-corrected over the rows of the same table), `verdict`.
     """
@@ -120,6 +121,7 @@ def beside_paper(
     """The `paper_…` columns of each table row and its verdict, of one column of AUROCs (see summarise).
 
     The rows of one table of the paper are one family, whichever of them a plan has: p is corrected for all of them.
+    A row of which a plan wants a part of the classes is NOT_ENOUGH: the paper prints no mean that it could differ from.
 
     Args:
         runs: see cells.Cells: the classes that are wanted.
@@ -153,15 +155,19 @@ def _beside_paper(
     match: Match | None, classes: tuple[int, ...], runs: NDArray[np.float64] | None, *, shared: bool, margin: float
 ) -> tuple[dict[str, Any], stats.Comparison | None]:
     avg = match.row.mean_of(classes) if match else None
+    is_part = match is not None and len(classes) < paper.CLASS_COUNTS[match.row.dataset]
     line: dict[str, Any] = {
         "paper_table": match.row.table if match else None,
         "paper_avg": avg,
         "paper_sd": match.row.sd_of(classes) if match and avg is not None else None,
+        "paper_part": is_part,
         "paper_differences": ", ".join(match.differences) if match else "",
         **dict.fromkeys(("difference", "half_width", "p_value", "verdict")),
     }
-    if match is None or avg is None or match.differences:
+    if match is None or match.differences:
         return line, None
+    if is_part or avg is None:
+        return line, stats.Comparison(None, None, None, stats.NOT_ENOUGH)
     found = stats.compare(
         runs,
         len(classes),

@@ -20,7 +20,7 @@ from .. import stats
 from ..cells import Cells
 from ..summary import HEADLINE, aligned_runs, class_averages
 from . import formats
-from .footnotes import CLASSES_LEGEND, classes_text, curve_points, different_classes
+from .footnotes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, curve_points, different_classes
 from .formats import GAP
 from .keys import fewest_fields, heading, key_texts
 from .sheet import KEY, OURS, PAPER, Sheet
@@ -159,7 +159,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "statistics, so what the order alone is worth, with its interval over classes (t), as if these were a "
             "sample of classes; up: classes in which it is worth something, of all, which takes them as they are; p: "
             "of as many up as down (sign test).",
-            f"paper: its mean over the same classes. {CLASSES_LEGEND} n: runs that are ok of those wanted.",
+            f"{PAPER_LEGEND} {CLASSES_LEGEND} n: runs that are ok of those wanted.",
             *different_classes(cells, cells.ok, compared),
         ),
         data=pd.DataFrame(data),

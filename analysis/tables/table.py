@@ -176,11 +176,13 @@ def _own_texts(row: Mapping[Hashable, Any]) -> list[str]:
 
 def _paper_texts(row: Mapping[Hashable, Any]) -> list[str]:
     if formats.is_missing(row["paper_avg"]):
-        return [GAP, GAP, ""]
+        return [GAP, GAP, formats.text(row["verdict"])]
     printed_sd = row["paper_sd"] / 100 if row["paper_sd"] is not None else None
     printed = formats.mean_and_spread(row["paper_avg"] / 100, printed_sd)
     if row["paper_differences"]:
         return [f"({printed})", GAP, formats.uncompared(row["paper_differences"])]
+    if row["paper_part"]:
+        return [f"({printed})", GAP, formats.text(row["verdict"])]
     return [printed, formats.difference(row["difference"]), formats.text(row["verdict"])]
 
 

@@ -19,7 +19,7 @@ from ...summary import HEADLINE, STATUSES
 from ...table_rows import ONE_KNOWN, mixed_defaults
 from .. import formats
 from ..formats import RANGE
-from .classes import CLASSES_LEGEND, classes_text, different_classes
+from .classes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, different_classes
 from .data import data_notes, of_datasets
 from .pairs import MADE, differ, joined, made_with_other, pairs_notes
 from .provenance import PROVENANCE, provenance
@@ -27,6 +27,7 @@ from .provenance import PROVENANCE, provenance
 __all__ = [
     "CLASSES_LEGEND",
     "MADE",
+    "PAPER_LEGEND",
     "PROVENANCE",
     "cautions",
     "class_legend",
@@ -104,14 +105,19 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     if len(sources) > 1:
         tables = " and ".join(name.replace("table", "Table ") for name in sources)
         yield f"The paper's numbers are from {tables}."
-    if summary["verdict"].notna().any():
+    if summary["difference"].notna().any():
         yield (
             "diff: ours minus the paper's, in points. verdict: whether its 95% interval over seeds, the paper's "
             f"spread taken to be ours and its rounding included, lies inside ±{cells.margin:g} points of the paper's, "
             "above or below; undecided: across an edge. Corrected for the rows of the table (Holm)."
         )
-    for match, verdict in zip(cells.matches, summary["verdict"], strict=True):
-        if match and match.row.is_misprinted and formats.text(verdict):
+    if (summary["paper_part"] & summary["paper_avg"].notna()).any():
+        yield (
+            "(in brackets): the paper's mean over the same classes, for orientation only; its own is over all of them, "
+            "so nothing is compared."
+        )
+    for match, difference in zip(cells.matches, summary["difference"], strict=True):
+        if match and match.row.is_misprinted and not formats.is_missing(difference):
             row = match.row
             recomputed = formats.auroc(sum(row.classes) / len(row.classes) / 100)
             yield (

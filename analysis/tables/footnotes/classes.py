@@ -12,6 +12,10 @@ from ...cells import Cells
 
 CLASSES_LEGEND = "classes: over how many the mean is; 3/10: runs of three of ten that are wanted are there."
 
+PAPER_LEGEND = (
+    "paper: its mean over the same classes: as printed where these are all, else computed from its printed classes."
+)
+
 
 def classes_text(cells: Cells, row: int) -> str:
     """`10`; `3/10` where only three of the classes that are wanted have a run."""

@@ -18,7 +18,6 @@ import pandas as pd
 
 from agad.spec.fields import CELL_FIELDS, json_defaults
 
-from ... import stats
 from ...cells import Cells
 from ...paper import numbers as paper
 from ...paper.numbers import PaperRow
@@ -98,7 +97,7 @@ def our_tables(cells: Cells, table: str) -> list[OurTable]:
         choice, is_second = chosen[settings]
         part = cells.restrict(set(choice.values()).__contains__, paper.TITLES[table], (table,))
         if part:
-            summary = _verdicts_on_whole_rows(part, part.summary)
+            summary = part.summary.copy()
             if settings:
                 summary[["verdict", "difference", "half_width"]] = None
             found.append(OurTable(table, settings, part, summary, is_second=is_second))
@@ -161,13 +160,3 @@ def _with_rivals(found: list[OurTable], beside: tuple[Rival, ...]) -> list[OurTa
 
     placed = {of.row: next((ours for ours in found if has(ours, of.dataset)), None) for of in beside}
     return [replace(ours, rivals=tuple(of for of in beside if placed[of.row] is ours)) for ours in found]
-
-
-def _verdicts_on_whole_rows(cells: Cells, summary: pd.DataFrame) -> pd.DataFrame:
-    """Without the verdicts on a part of a row's classes: a table of the paper has all of them."""
-    wanted = [paper.CLASS_COUNTS[match.row.dataset] if match else 0 for match in cells.matches]
-    summary = summary.copy()
-    part = (summary["classes"] < wanted) & summary["verdict"].notna()
-    summary.loc[part, "verdict"] = stats.NOT_ENOUGH
-    summary.loc[part, ["difference", "half_width"]] = None
-    return summary

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...cells import Cells
 from .. import formats
-from ..footnotes import CLASSES_LEGEND, classes_text
+from ..footnotes import CLASSES_LEGEND, PAPER_LEGEND, classes_text
 from ..formats import GAP, KEY, OURS, PAPER
 from ..keys import fewest_fields, heading, key_texts
 from ..leakage import LABELS, column, scored
@@ -31,9 +31,10 @@ def verdict_table(cells: Cells) -> Sheet | None:
         key = key_texts(fields, cells.rows[index])
         texts = [_text(of["difference"].iloc[index], of["verdict"].iloc[index]) for of in found.values()]
         classes = classes_text(cells, index)
-        lines.append((*key, f"{compared['paper_avg'].iloc[index]:.1f}", *texts, classes))
+        printed, is_part = (compared[name].iloc[index] for name in ("paper_avg", "paper_part"))
+        lines.append((*key, _printed(printed, is_part=is_part), *texts, classes))
         record: dict[str, Any] = dict(zip(fields, key, strict=True)) | {"classes": classes}
-        record["paper_avg"] = compared["paper_avg"].iloc[index]
+        record["paper_avg"] = printed
         for protocol, of in found.items():
             names = ("difference", "half_width", "p_value", "verdict")
             record |= {f"{protocol}_{name}": of[name].iloc[index] for name in names}
@@ -48,14 +49,21 @@ def verdict_table(cells: Cells) -> Sheet | None:
         lines=tuple(lines),
         notes=(
             f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (too "
-            "few seeds, not whole or without a difference, or a class is missing): from the 95% interval over seeds, "
-            "the paper's rounding included, corrected (Holm) for the rows of the paper's table under the same "
-            "protocol. The paper does not say under which protocol its numbers stand; under by class and normals "
-            "first the test set is ordered by label.",
-            f"paper: its mean over the same classes. {CLASSES_LEGEND}",
+            "few seeds, not whole or without a difference), — not enough runs (one of the paper's classes is missing): "
+            "from the 95% interval over seeds, the paper's rounding included, corrected (Holm) for the rows of the "
+            "paper's table under the same protocol. The paper does not say under which protocol its numbers stand; "
+            "under by class and normals first the test set is ordered by label.",
+            f"{PAPER_LEGEND} {CLASSES_LEGEND}",
         ),
         data=pd.DataFrame(data),
     )
+
+
+def _printed(avg: float | None, *, is_part: bool) -> str:
+    """The paper's mean; in brackets that of a part of its classes, which is not compared."""
+    if avg is None or formats.is_missing(avg):
+        return GAP
+    return f"({avg:.1f})" if is_part else f"{avg:.1f}"
 
 
 def _text(difference: float | None, verdict: str | None) -> str:
