@@ -8,20 +8,28 @@ from typing import Any
 import pandas as pd
 
 from agad.spec import datasets
-from agad.spec.fields import spec_field
+from agad.spec.fields import LEADING_FIELDS, spec_field
 
 from ..cells import Cells
 from . import formats
 
+_ALWAYS = (*LEADING_FIELDS, "method", "updates")
+"""Shown wherever they differ: what is trained on what, and for how long."""
+
 
 def fewest_fields(cells: Cells) -> tuple[str, ...]:
-    """The first two of `cells.fields`, and of the others those without which two rows would print alike."""
-    fields = list(cells.fields)
-    for name in cells.fields[:1:-1]:
-        fewer = [other for other in fields if other != name]
-        if len({tuple(key_texts(fewer, values)) for values in cells.rows}) == len(cells.rows):
-            fields = fewer
-    return tuple(fields)
+    """Those of `cells.fields` that data set, share of anomalies and method do not decide, and these.
+
+    So a setting that moves numbers is never left out because another one, as where the curve has points, happens to
+    tell the same rows apart.
+    """
+    deciding = (*LEADING_FIELDS, "method")
+
+    def decided(name: str) -> bool:
+        texts = {(*key_texts(deciding, values), key_text(name, values[name])) for values in cells.rows}
+        return len(texts) == len({text[:-1] for text in texts})
+
+    return tuple(name for name in cells.fields if name in _ALWAYS or not decided(name))
 
 
 def heading(name: str) -> str:
