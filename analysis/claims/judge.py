@@ -26,6 +26,7 @@ from .evidence import Evidence, Group, key_of
 HOLDS, DOES_NOT, ORDERED_ONLY = "holds", "does not", "only under ordered protocols"
 UNDECIDED, NOT_TESTED = "undecided", "not tested yet"
 RESULTS = (HOLDS, DOES_NOT, ORDERED_ONLY, UNDECIDED, NOT_TESTED)
+"""What can come of a claim at a place; of several that fit the first."""
 
 FEWEST_SEEDS = 3
 """Seeds from which the interval over seeds decides; with fewer the classes do, as they are, and n says so."""
@@ -104,17 +105,21 @@ def judge(claim: Claim, evidence: Evidence) -> list[Finding]:
 
 
 def _result(effects: Mapping[str, Effect], classes: int) -> str:
-    """One word from the outcomes under each protocol; a part of the paper's classes decides nothing."""
+    """The first of RESULTS that fits the outcomes under each protocol; a part of the paper's classes decides nothing.
+
+    The protocols of ALONE are asked first: an ordered test set only where they leave a claim open.
+    """
     outcomes = {protocol: effect.outcome for protocol, effect in effects.items() if _can_decide(effect, classes)}
     if not outcomes:
         return NOT_TESTED
     alone = [outcomes[protocol] for protocol in ALONE if protocol in outcomes]
     if alone and all(outcome is True for outcome in alone):
         return HOLDS
+    if False in alone and True not in alone:
+        return DOES_NOT
     unordered = [outcome for protocol, outcome in outcomes.items() if protocol not in ORDERED]
-    if True in (outcomes.get(protocol) for protocol in ORDERED) and True not in unordered:
-        return ORDERED_ONLY
-    return DOES_NOT if False in alone and True not in alone else UNDECIDED
+    is_ordered_only = True in (outcomes.get(protocol) for protocol in ORDERED) and True not in unordered
+    return ORDERED_ONLY if is_ordered_only else UNDECIDED
 
 
 def _can_decide(effect: Effect, classes: int) -> bool:

@@ -127,9 +127,10 @@ def _notes(found: Sequence[Finding]) -> tuple[str, ...]:
     return (
         f"Findings, a place each: {', '.join(counts)}.",
         "holds: borne out (✓) under eval and recal, where an image's score depends on no other test image. does not: "
-        "the opposite (✗) is, under one of them, and neither bears it out. only under ordered protocols: borne out "
-        "where the test set is ordered by label and nowhere else. undecided: neither. ✓, ✗: p ≤ .05, corrected (Holm) "
-        "for the claim's places under the same protocol.",
+        "the opposite (✗) is, under one of them, and neither bears it out. only under ordered protocols: these two "
+        "leave it open, and it is borne out where the test set is ordered by label and nowhere else. undecided: "
+        "nothing of this, or the two say different things. ✓, ✗: p ≤ .05, corrected (Holm) for the claim's places "
+        "under the same protocol.",
         "n: classes of the paper's × seeds; a part of the classes decides nothing. From three seeds on the interval "
         "over fresh seeds decides (t); with fewer the classes do, as they are (Wilcoxon; the interval over classes "
         "beside it is a t of their means), and nothing is said of other seeds. Rows of other settings than the paper's "

@@ -64,6 +64,20 @@ def test_results_of_known_truth(gains, result, seeds):
     assert result_of(CONTEXT, group(gains, "on", seeds), group({}, "off", seeds)) == result
 
 
+@pytest.mark.parametrize(
+    ("gains", "result"),
+    [
+        ({"": -0.1, **ORDERED_GAIN}, DOES_NOT),
+        ({"auroc": -0.1, **ORDERED_GAIN}, DOES_NOT),
+        ({"auroc": 0.1, **ORDERED_GAIN}, UNDECIDED),
+        ({"auroc": 0.1, "auroc_eval_recal": -0.1}, UNDECIDED),
+    ],
+)
+def test_images_scored_alone_are_asked_before_an_ordered_test_set(gains, result):
+    """Where these show the opposite, an order that bears the claim out changes nothing."""
+    assert result_of(CONTEXT, group(gains, "on", 3), group({}, "off", 3)) == result
+
+
 @pytest.mark.parametrize("seeds", [2, 3])
 def test_equal_gains_of_one_class_decide_nothing(seeds):
     """As of runs at the ceiling; the seeds of a single class are all that could judge it."""
