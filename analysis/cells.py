@@ -28,7 +28,7 @@ from . import same_data, stats, table_rows
 from .load import Results, Rows, open_store
 from .paper import numbers as paper
 from .paper.match import PRUNED, Match, find_match
-from .summary import AUROC_COLUMNS, CELL, HEADLINE, aligned_runs, beside_paper, class_means, summarise
+from .summary import AUROC_COLUMNS, CELL, HEADLINE, aligned_runs, beside_paper, class_means, summarise, whole_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -156,7 +156,8 @@ class Cells:
     def beside_paper(self, value: str = HEADLINE) -> pd.DataFrame:
         """Each row beside the paper's in one column of AUROCs (see summary.beside_paper)."""
         if value not in self._beside_paper:
-            crossed = self.crossed(value)
+            whole = whole_rows(self.runs, self.runs[value])
+            crossed = {row: runs for row, runs in self.crossed(value).items() if row in whole}
             self._beside_paper[value] = beside_paper(self.runs, crossed, self.matches, self.shared, self.margin)
         return self._beside_paper[value]
 

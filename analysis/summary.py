@@ -38,6 +38,18 @@ def class_averages(runs: pd.DataFrame, value: str) -> pd.Series[float]:
     return means
 
 
+def whole_rows(runs: pd.DataFrame, values: pd.Series[float]) -> frozenset[int]:
+    """The rows of which every run that is ok has a number: of others it says nothing, as it is over a part of them.
+
+    Args:
+        runs: see cells.Cells.
+        values: a number of each run, or NaN.
+    """
+    there = (runs["status"] == "ok") & values.notna()
+    lacking = runs.loc[(runs["status"] == "ok") & ~there, "row"]
+    return frozenset(int(row) for row in set(runs.loc[there, "row"]) - set(lacking))
+
+
 def _averaged(of_cells: pd.DataFrame) -> pd.DataFrame:
     """Row -> mean over its cells; over its classes first where these have unequal numbers of cells.
 

@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from agad.spec.fields import CELL_FIELDS, json_defaults
 
 from .. import stats
 from ..paper import numbers as paper
 from ..paper.match import PRUNED, find_match
-from ..stats.crossed import spread
 from ..stats.paired import WILCOXON_FROM
 from ..tables.footnotes import joined, made_with_other
 from ..tables.leakage import ORDERED, PROTOCOLS, column
 from .claim import Beats, Claim, Gains, Orders, Place
+from .effect import Effect, effect_of
 from .evidence import Evidence, Group, key_of
 
 HOLDS, DOES_NOT, ORDERED_ONLY = "holds", "does not", "only under ordered protocols"
@@ -28,37 +27,8 @@ UNDECIDED, NOT_TESTED = "undecided", "not tested yet"
 RESULTS = (HOLDS, DOES_NOT, ORDERED_ONLY, UNDECIDED, NOT_TESTED)
 """What can come of a claim at a place; of several that fit the first."""
 
-FEWEST_SEEDS = 3
-"""Seeds from which the interval over seeds decides; with fewer the classes do, as they are, and n says so."""
-
 ALONE = ("eval", "eval_recal")
 """Protocols that decide: an image's score depends on no other test image, and statistics come from training."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a claim is about, measured under one protocol.
-
-    Attributes:
-        interval: of the effect, in points of AUROC or the measure's own unit.
-        over: `seeds` or `classes`.
-        p_value: two-sided, of no effect (or, of a claim `within`, of a larger one); None where nothing can be said.
-        classes: number of classes.
-        seeds: number of seeds.
-        right: whether the estimate is on the claim's side.
-    """
-
-    interval: stats.Interval
-    over: str
-    p_value: float | None
-    classes: int
-    seeds: int
-    right: bool
-
-    @property
-    def outcome(self) -> bool | None:
-        """True: borne out; False: the opposite is; None: neither."""
-        return self.right if self.p_value is not None and self.p_value <= 1 - stats.LEVEL else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +120,9 @@ def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
                 continue
             printed = [best.classes[c] if best.classes else best.avg for c in runs.index]
             gains = 100 * runs.to_numpy(float) - np.array(printed, float)[:, None]
-            effects[protocol] = _effect(gains, test, shared=group.shared)
+            effects[protocol] = effect_of(gains, test, shared=group.shared)
         settings = (f"beside {best.method}", *match.differences, *_changed(group.values, paper.ORDER_FIELDS))
-        yield place, *_unless_pruned((group,), settings, effects)
+        yield place, *_unless_pruned((group,), settings, _of_all_runs(effects, place))
 
 
 def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
@@ -174,7 +144,17 @@ def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
             made = made_with_other(joined(other.runs, group.runs))
             beside = (f"pairs made with other {', '.join(made)}",) if made else ()
             settings = (*_settings(values, (test.name, *test.fields)), *beside)
-            yield place, *_unless_pruned((group, other), settings, effects)
+            yield place, *_unless_pruned((group, other), settings, _of_all_runs(effects, place))
+
+
+def _of_all_runs(effects: Mapping[str, Effect], place: Place) -> dict[str, Effect]:
+    """Without those that fewer runs were scored for; where these are of a part of the paper's classes, without p."""
+    most, classes = max((effect.runs for effect in effects.values()), default=0), paper.CLASS_COUNTS[place[0]]
+    return {
+        protocol: effect if _can_decide(effect, classes) else replace(effect, p_value=None)
+        for protocol, effect in effects.items()
+        if effect.runs == most
+    }
 
 
 def _unless_pruned(
@@ -203,44 +183,12 @@ def _gain(group: Group, other: Group, name: str, test: Gains) -> Effect | None:
     if gains is None:
         return None
     scale = 1.0 if test.measure == "apart" else 100.0
-    return _effect(scale * gains, test, shared=group.shared or other.shared)
+    return effect_of(scale * gains, test, shared=group.shared or other.shared)
 
 
 def _by_class(runs: pd.DataFrame, value: str) -> pd.DataFrame | None:
     whole = runs.dropna(subset=[value])
     return whole.pivot_table(index="class", columns="seed", values=value) if len(whole) else None
-
-
-def _effect(gains: NDArray[np.float64], test: Beats | Gains, *, shared: bool) -> Effect:
-    """The mean of gains by class and seed, its interval and p: over seeds where there are enough, else over classes.
-
-    Neither where there are enough seeds and no interval over them: without a spread, or in the middle of another seed.
-    """
-    classes, seeds = gains.shape
-    of_class = np.nanmean(gains, axis=1)
-    few = classes < WILCOXON_FROM
-    by_seeds = spread(gains, shared=shared)
-    over_classes = stats.class_interval(of_class)
-    assert over_classes is not None  # a class at least
-    if by_seeds.error is None and seeds >= FEWEST_SEEDS:
-        return Effect(by_seeds.interval(), "seeds", None, classes, seeds, right=False)
-    if by_seeds.error is not None and (seeds >= FEWEST_SEEDS or few):
-        interval, over = by_seeds.interval(), "seeds"
-        error, degrees = by_seeds.error, by_seeds.degrees
-        p_values: list[float | None] = [_p_value(interval.estimate - edge, error, degrees) for edge in test.edges]
-    else:
-        interval, over = over_classes, "classes"
-        p_values = [stats.mean_wilcoxon(of_class - edge) for edge in test.edges]
-    # Of two edges the nearer counts: inside, both must be far enough (two one-sided tests); beyond, the one crossed.
-    p_value = None if None in p_values else max(p for p in p_values if p is not None)
-    return Effect(interval, over, p_value, classes, seeds, test.says(interval.estimate))
-
-
-def _p_value(distance: float, error: float, degrees: float) -> float:
-    """Two-sided p of Student's t."""
-    from scipy.special import stdtr
-
-    return 2 * float(stdtr(degrees, -abs(distance) / error))
 
 
 def _settings(values: Mapping[str, Any], but: Collection[str]) -> tuple[str, ...]:

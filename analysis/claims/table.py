@@ -18,8 +18,9 @@ from ..tables.formats import GAMMA, GAP
 from ..tables.leakage import LABELS, PROTOCOLS
 from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
 from .claim import CLAIMS, Claim, Place
+from .effect import Effect
 from .evidence import read
-from .judge import NOT_TESTED, RESULTS, Effect, Finding, judge
+from .judge import NOT_TESTED, RESULTS, Finding, judge
 
 CSV_BEGINS = b"claim,source,"
 """The first bytes of the numbers as CSV."""
@@ -95,12 +96,13 @@ def _line(finding: Finding) -> tuple[str, ...]:
 
 
 def n_text(finding: Finding) -> str:
-    """`8/10 × 3`: classes of the paper's, and seeds; `8–10/10 × 3` where protocols differ in them."""
+    """`8/10 × 3`: classes of the paper's, and seeds; `8/10 × 3: 23 of 24` where a run is missing among these."""
     if not finding.effects or finding.place is None:
         return ""
-    classes, seeds = ({getattr(one, name) for one in finding.effects.values()} for name in ("classes", "seeds"))
-    texts = ("–".join(map(str, sorted({min(of), max(of)}))) for of in (classes, seeds))
-    return f"/{CLASS_COUNTS[finding.place[0]]} × ".join(texts)
+    most = max(finding.effects.values(), key=lambda effect: effect.classes * effect.seeds)
+    runs = most.classes * most.seeds
+    text = f"{most.classes}/{CLASS_COUNTS[finding.place[0]]} × {most.seeds}"
+    return text if most.runs == runs else f"{text}: {most.runs} of {runs}"
 
 
 def places_text(places: Sequence[Place]) -> str:
@@ -131,10 +133,11 @@ def _notes(found: Sequence[Finding]) -> tuple[str, ...]:
         "leave it open, and it is borne out where the test set is ordered by label and nowhere else. undecided: "
         "nothing of this, or the two say different things. ✓, ✗: p ≤ .05, corrected (Holm) for the claim's places "
         "under the same protocol.",
-        "n: classes of the paper's × seeds; a part of the classes decides nothing. From three seeds on the interval "
-        "over fresh seeds decides (t); with fewer the classes do, as they are (Wilcoxon; the interval over classes "
-        "beside it is a t of their means), and nothing is said of other seeds. Rows of other settings than the paper's "
-        "stand here with their settings.",
+        "n: classes of the paper's × seeds, and how many runs where some of these are missing; a part of the classes "
+        "decides nothing, and a protocol under which a part of the runs was scored has no number. From three seeds on "
+        "the interval over fresh seeds decides (t); with fewer the classes do, as they are (Wilcoxon; the interval "
+        "over classes beside it is a t of their means), and nothing is said of other seeds. Rows of other settings than the "
+        "paper's stand here with their settings.",
         f"Smoother curves: by how much less a point lies off the line through its two neighbours, mean over a curve of "
         f"{ROUGH_FROM} points or more, the same in both.",
         "With labelled anomalies the other methods knew one anomaly class at a time (Ruff et al. 2020), AGAD all.",
@@ -156,7 +159,7 @@ def _record(finding: Finding) -> dict[str, Any]:
     for protocol in PROTOCOLS:
         effect = finding.effects.get(protocol)
         ends = (effect.interval.estimate, effect.interval.low, effect.interval.high) if effect else (None,) * 3
-        rest = (effect.p_value, effect.over, effect.classes, effect.seeds) if effect else (None,) * 4
-        names = ("", "_low", "_high", "_p_holm", "_over", "_classes", "_seeds")
+        rest = (effect.p_value, effect.over, effect.classes, effect.seeds, effect.runs) if effect else (None,) * 5
+        names = ("", "_low", "_high", "_p_holm", "_over", "_classes", "_seeds", "_runs")
         record |= {f"{protocol}{name}": value for name, value in zip(names, (*ends, *rest), strict=True)}
     return record

@@ -77,8 +77,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
         return None
     for pair, what in contrast.choices(cells, pairs).items():
         where = ", ".join(key_texts(("dataset", "gamma"), cells.rows[pair.variant]))
-        for protocol in scored(cells):
-            found = contrast.contrast(cells, pair, column(protocol))
+        for protocol, found in contrast.contrasts(cells, pair, scored(cells)).items():
             if found is None:
                 continue
             both = contrast.joined_runs(cells, pair)

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..cells import Cells
+from ..summary import whole_rows
 from ..tables import formats, leakage
 from ..tables.footnotes import classes_text
 from .drawing import (
@@ -126,7 +127,8 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
             panel.plot([len(columns)], [beside], color=PAPER_COLOUR, marker="o", markersize=2.5, linewidth=0)
         name = f"class {target} {class_name(values['dataset'], target)}".strip()
         say_on_hover(drawn, _hover(f"{full_title(cells, index)}, {name}", protocols, line.to_numpy(), beside))
-    means = of_class.mean().to_numpy()
+    whole = [index in whole_rows(cells.runs, cells.runs[name]) for name in columns]
+    means = of_class.mean().where(whole).to_numpy()
     (drawn,) = panel.plot(places, means, color=COLOURS[0], linewidth=2.2, marker="o", markersize=3)
     average, count = cells.summary["paper_avg"].iloc[index], classes_text(cells, index)
     average = None if formats.is_missing(average) or "/" in count else float(average)  # the paper's is of all classes

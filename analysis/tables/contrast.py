@@ -128,12 +128,21 @@ class Contrast:
         p_value: of no gain (Wilcoxon over the classes as they are), not corrected; None too where runs of either were
             pruned for their scores.
         classes: classes that both have.
+        pairs: of runs.
     """
 
     interval: stats.Interval
     over: str
     p_value: float | None
     classes: int
+    pairs: int
+
+
+def contrasts(cells: Cells, pair: Pair, protocols: Sequence[str]) -> dict[str, Contrast | None]:
+    """Protocol -> the gain of a pair; None where no class and seed has both, or fewer have than under another one."""
+    found = {protocol: contrast(cells, pair, column(protocol)) for protocol in protocols}
+    most = max((gain.pairs for gain in found.values() if gain), default=0)
+    return {protocol: gain if gain and gain.pairs == most else None for protocol, gain in found.items()}
 
 
 def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
@@ -152,7 +161,8 @@ def contrast(cells: Cells, pair: Pair, value: str) -> Contrast | None:
     by_seeds = over_seeds.low is not None or over_classes is None or is_amid
     found = over_seeds if by_seeds or over_classes is None else over_classes
     p_value = None if cells.pruned & {pair.variant, pair.baseline} else stats.mean_wilcoxon(of_class)
-    return Contrast(found, "seeds" if by_seeds else "classes", p_value, len(gains))
+    over = "seeds" if by_seeds else "classes"
+    return Contrast(found, over, p_value, len(gains), int(np.count_nonzero(~np.isnan(gains))))
 
 
 def _marked(cells: Cells, run_ids: Collection[str]) -> dict[int, NDArray[np.bool_]]:
@@ -164,7 +174,7 @@ def _marked(cells: Cells, run_ids: Collection[str]) -> dict[int, NDArray[np.bool
 def contrast_table(cells: Cells) -> Sheet | None:
     """A line per pair: the variant's gain over its baseline, mean over classes, under each protocol; None without."""
     protocols, wanted, lines, data = scored(cells), _wanted(cells), [], []
-    found = [(pair, {protocol: contrast(cells, pair, column(protocol)) for protocol in protocols}) for pair in wanted]
+    found = [(pair, contrasts(cells, pair, protocols)) for pair in wanted]
     corrected = _corrected(found, protocols)
     found = [(pair, gains) for pair, gains in found if any(gains.values())]
     texts_of = choices(cells, [pair for pair, _ in found])

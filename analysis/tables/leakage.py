@@ -18,7 +18,7 @@ from agad.spec.run import EVAL_PROTOCOLS, ORDER_PROTOCOLS
 
 from .. import stats
 from ..cells import Cells
-from ..summary import HEADLINE, aligned_runs, class_averages
+from ..summary import HEADLINE, aligned_runs, class_averages, whole_rows
 from . import formats
 from .footnotes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, curve_points, different_classes
 from .formats import GAP
@@ -74,7 +74,11 @@ def oracle(cells: Cells, curves: pd.DataFrame) -> pd.DataFrame:
     best = curves.groupby(["run_id", "protocol"])["auroc"].max().unstack("protocol")
     runs = cells.ok.merge(best, left_on="run_id", right_index=True)
     found = {str(protocol): class_averages(runs, str(protocol)) for protocol in best.columns}
-    return pd.DataFrame(found).reindex(range(len(cells.rows)))
+    chosen = pd.DataFrame(found).reindex(range(len(cells.rows)))
+    for protocol in best.columns:
+        whole = whole_rows(cells.runs, cells.runs["run_id"].map(best[protocol]))
+        chosen.loc[~chosen.index.isin(whole), str(protocol)] = np.nan
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +106,11 @@ def gains(cells: Cells, over: str, protocol: str = "batch_normals_first") -> dic
 
 
 def gains_in(cells: Cells, difference: pd.Series[float]) -> dict[int, Gain]:
-    """Row -> the gain that is given run by run, as long as cells.runs."""
+    """Row -> the gain that is given run by run, as long as cells.runs; none where a run that is ok has none."""
+    whole = whole_rows(cells.runs, difference)
     runs = cells.runs.assign(gain=difference)
     found = cells.crossed_of(aligned_runs(runs, "gain"))
-    return {row: _gain(gained, shared=cells.shared[row]) for row, gained in found.items()}
+    return {row: _gain(gained, shared=cells.shared[row]) for row, gained in found.items() if row in whole}
 
 
 def _gain(runs: NDArray[np.float64], *, shared: bool) -> Gain:
@@ -151,6 +156,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
             "score owes nothing to the other test images. shuffled, by class, normals first: statistics of each test "
             "batch, the test set in that order. single: statistics of each image alone.",
+            *_partly_scored(cells, compared),
             *_orders(cells, compared),
             f"After the slash: the best of the curve's {curve_points(cells, compared)} under that protocol, chosen on "
             "the test set, where the curve was scored so.",
@@ -164,6 +170,13 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         ),
         data=pd.DataFrame(data),
     )
+
+
+def _partly_scored(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
+    """Why numbers are missing, where a part of a row's runs was scored under a protocol."""
+    counts = cells.ok.groupby("row")[[column(protocol) for protocol in PROTOCOLS]].count().loc[[*rows]]
+    if ((counts > 0) & counts.lt(counts.max(axis=1), axis=0)).any(axis=None):
+        yield "Under a protocol that a part of a row's runs was scored under, it has neither mean nor gain."
 
 
 def _orders(cells: Cells, rows: Sequence[int]) -> Iterator[str]:

@@ -12,9 +12,9 @@ from agad.spec.fields import json_defaults
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from analysis import stats
-from analysis.claims import judge as judge_module
 from analysis.claims.__main__ import main
 from analysis.claims.claim import CLAIMS, Beats, Claim, Gains, Orders
+from analysis.claims.effect import effect_of
 from analysis.claims.evidence import Group, key_of, read
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
 from analysis.claims.table import CSV_BEGINS, claims_table, findings, n_text
@@ -81,7 +81,7 @@ def test_images_scored_alone_are_asked_before_an_ordered_test_set(gains, result)
 @pytest.mark.parametrize("seeds", [2, 3])
 def test_equal_gains_of_one_class_decide_nothing(seeds):
     """As of runs at the ceiling; the seeds of a single class are all that could judge it."""
-    effect = judge_module._effect(np.full((1, seeds), 2.0), CONTEXT.test, shared=False)
+    effect = effect_of(np.full((1, seeds), 2.0), CONTEXT.test, shared=False)
     assert effect.p_value is effect.outcome is effect.interval.low is None
 
 
@@ -96,16 +96,27 @@ def test_seeds_without_a_spread_decide_nothing(seeds, result):
 
 
 def test_a_part_of_the_classes_decides_nothing():
-    assert result_of(CONTEXT, group({"": 0.1}, "on", 3, classes=8), group({}, "off", 3, classes=8)) == NOT_TESTED
+    """Nor does a mark say that anything were borne out."""
+    (finding,) = judged(CONTEXT, group({"": 0.1}, "on", 3, classes=8), group({}, "off", 3, classes=8))
+    assert (finding.result, n_text(finding)) == (NOT_TESTED, "8/10 × 3")
+    assert {effect.outcome for effect in finding.effects.values()} == {None}
+
+
+def test_a_missing_run_is_counted():
+    on, off = group({"": 0.1}, "on", 3), group({}, "off", 3)
+    on.runs.loc[on.runs.index[4], [*AUROC_COLUMNS]] = np.nan
+    (finding,) = judged(CONTEXT, on, off)
+    assert (finding.result, n_text(finding)) == (HOLDS, "10/10 × 3: 29 of 30")
 
 
 @pytest.mark.parametrize(("eval_gain", "recal_gain", "result"), [(0.1, 0.1, HOLDS), (-0.1, 0.1, DOES_NOT)])
 def test_a_protocol_that_was_scored_on_a_part_of_the_classes_decides_nothing(eval_gain, recal_gain, result):
-    """The others do; the classes of both are said."""
+    """The others do, and it has no number beside theirs."""
     on, off = group({"auroc": eval_gain, "auroc_eval_recal": recal_gain}, "on"), group({}, "off")
     on.runs.loc[on.runs["class"] > 2, "auroc_eval_recal"] = np.nan
     (finding,) = judged(CONTEXT, on, off)
-    assert (finding.result, n_text(finding)) == (result, "3–10/10 × 1")
+    assert (finding.result, n_text(finding)) == (result, "10/10 × 1")
+    assert "eval_recal" not in finding.effects
 
 
 def test_without_the_other_variant_nothing_is_tested():
@@ -125,16 +136,16 @@ def test_a_gain_is_not_judged_on_runs_that_know_one_class():
 def test_a_further_seed_that_has_begun_decides_nothing():
     """Three seeds that differ leave it open, and one run of a fourth does not ask the classes instead."""
     gains = np.array([2.5, -1.5, 0.5, np.nan]) + 0.01 * np.arange(10)[:, None]
-    assert judge_module._effect(gains[:, :3], CONTEXT.test, shared=True).outcome is None
+    assert effect_of(gains[:, :3], CONTEXT.test, shared=True).outcome is None
     gains[0, 3] = 0.6
-    found = judge_module._effect(gains, CONTEXT.test, shared=True)
+    found = effect_of(gains, CONTEXT.test, shared=True)
     assert (found.over, found.p_value, found.interval.low) == ("seeds", None, None)
 
 
 def test_most_classes_and_the_mean_on_two_sides_decide_nothing():
     """Eighteen of twenty classes lose a little, two win much."""
     gains = np.array([-0.3 - 0.05 * n for n in range(18)] + [27.0, 28.0])[:, None]
-    effect = judge_module._effect(gains, CONTEXT.test, shared=False)
+    effect = effect_of(gains, CONTEXT.test, shared=False)
     assert (effect.right, effect.outcome) == (True, None)
 
 

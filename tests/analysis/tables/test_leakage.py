@@ -8,7 +8,10 @@ from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from analysis import curves
 from analysis.cells import read, read_all
+from analysis.figures.forest import choice_forest, paper_forest
 from analysis.figures.leakage import leakage_figure
+from analysis.tables.contrast import contrast_table
+from analysis.tables.layouts.verdicts import verdict_table
 from analysis.tables.leakage import leakage_table
 from tests.helpers.analysis_rows import commit_all, drawn, nearly, ok_row, specs
 
@@ -84,6 +87,32 @@ def test_means_over_other_classes_are_told_apart(tmp_path):
     titles = [panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison]
     assert [title.rpartition("classes: ")[2] for title in titles] == ["1", "3", "2/3"]
     assert "naive, classes: 1:" in drawing.alt
+
+
+def test_a_protocol_of_a_part_of_the_runs_has_neither_mean_nor_gain_nor_verdict(tmp_path):
+    """Half of the classes were scored with normals first; what they gain is no gain of the line's ten."""
+    store = ResultStore(tmp_path)
+    for context, better in (("on", 0.01), ("off", 0.0)):
+        for part in (range(5), range(5, 10)):
+            runs = specs(part, dataset="cifar10", backbone="unet", gamma=0.03, adversarial_context=context)
+            ordered = {"auroc_batch_normals_first": 0.9 + better} if 0 in part else {}
+            values = {"auroc_batch_shuffled": 0.7 + better, "curve_update": [50], "curve_auroc_eval": [0.8]}
+            commit_all(store, runs, nearly(0.75 + better), values | ordered)
+    cells = read_all(tmp_path)
+    sheets = (
+        leakage_table(cells, curves.read(tmp_path, cells.runs["run_id"])),
+        verdict_table(cells),
+        contrast_table(cells),
+    )
+    for sheet in sheets:
+        for line in (dict(zip(sheet.columns, line, strict=True)) for line in sheet.lines):
+            names = {"normals first", "gain", "order", "up", "p"} & {*line}
+            assert {line[name] for name in names} == {"—"}
+            assert "—" not in (line["shuffled"], line["eval"])
+    assert "it has neither mean nor gain" in " ".join(sheets[0].notes)
+    assert "normals first —" in leakage_figure(cells).alt
+    assert "normals first:" not in paper_forest(cells).alt
+    assert "normals first:" not in choice_forest(cells).alt
 
 
 def test_without_other_protocols_there_is_no_leakage_table(tmp_path):
