@@ -136,8 +136,8 @@ def _notes(found: Sequence[Finding]) -> tuple[str, ...]:
         "n: classes of the paper's × seeds, and how many runs where some of these are missing; a part of the classes "
         "decides nothing, and a protocol under which a part of the runs was scored has no number. From three seeds on "
         "the interval over fresh seeds decides (t); with fewer the classes do, as they are (Wilcoxon; the interval "
-        "over classes beside it is a t of their means), and nothing is said of other seeds. Rows of other settings than the "
-        "paper's stand here with their settings.",
+        "over classes beside it is a t of their means), and nothing is said of other seeds. Rows of other settings "
+        "than the paper's stand here with their settings.",
         f"Smoother curves: by how much less a point lies off the line through its two neighbours, mean over a curve of "
         f"{ROUGH_FROM} points or more, the same in both.",
         "With labelled anomalies the other methods knew one anomaly class at a time (Ruff et al. 2020), AGAD all.",

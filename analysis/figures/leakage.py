@@ -128,7 +128,7 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
         name = f"class {target} {class_name(values['dataset'], target)}".strip()
         say_on_hover(drawn, _hover(f"{full_title(cells, index)}, {name}", protocols, line.to_numpy(), beside))
     whole = [index in whole_rows(cells.runs, cells.runs[name]) for name in columns]
-    means = of_class.mean().where(whole).to_numpy()
+    means = np.where(whole, of_class.mean().to_numpy(), np.nan)
     (drawn,) = panel.plot(places, means, color=COLOURS[0], linewidth=2.2, marker="o", markersize=3)
     average, count = cells.summary["paper_avg"].iloc[index], classes_text(cells, index)
     average = None if formats.is_missing(average) or "/" in count else float(average)  # the paper's is of all classes

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from agad.errors import AnalysisError
 
+from ..tables.formats import PERFECT, percent
+
 MINUS = "\N{MINUS SIGN}"
 
 # Not the end of something longer: `4,000`, `1e-3` and a hyphen for a minus would be written over in part.
@@ -61,9 +63,14 @@ def write(page: str, number: Callable[[str], float], table: Callable[[str], str]
 
 
 def like(text: str, value: float) -> str:
-    """A value in the form of an example: `+27.0` has a sign and a decimal, `.90` no zero in front, `58` neither."""
+    """A value in the form of an example: `+27.0` has a sign and a decimal, `.90` no zero in front, `58` neither.
+
+    What is less than 100 is never 100: it has the digits that tables give it (formats.percent).
+    """
     decimals = len(text.partition(".")[2])
     digits = f"{abs(value):.{decimals}f}"
+    if float(digits) == PERFECT > abs(value):
+        digits = percent(abs(value))
     if text.lstrip(f"+{MINUS}").startswith("."):
         digits = digits.removeprefix("0")
     is_zero = not float(digits)

@@ -9,6 +9,9 @@ from ..paper.match import PRUNED
 GAP = "—"
 """Printed where a number is missing."""
 
+PERFECT = 100.0
+"""An AUROC that is perfect, in percent."""
+
 GAMMA = "\N{GREEK SMALL LETTER GAMMA}"
 
 RANGE = "\N{EN DASH}"
@@ -28,9 +31,14 @@ def auroc(value: float | None) -> str:
     if is_missing(value):
         return GAP
     assert value is not None
-    text = f"{100 * value:.1f}"
-    if text == "100.0" and value < 1:
-        return min(f"{100 * value:.2f}", "99.99", key=float)
+    return percent(100 * value)
+
+
+def percent(value: float) -> str:
+    """The same of a number that is in percent."""
+    text = f"{value:.1f}"
+    if float(text) == PERFECT > value:
+        return min(f"{value:.2f}", "99.99", key=float)
     return text
 
 

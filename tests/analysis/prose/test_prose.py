@@ -136,6 +136,11 @@ def test_a_seed_or_a_point_that_a_part_of_the_runs_has_is_no_answer(facts: Facts
         ("58", 57.6, "58"),
         ("10", 9.0, "9"),
         ("+1", 27.2, "+27"),
+        ("100.0", 99.9775, "99.98"),
+        ("99.98", 99.9775, "99.98"),
+        ("99.98", 99.99999, "99.99"),
+        ("100", 99.7, "99.7"),
+        ("99.9", 100.0, "100.0"),
     ],
 )
 def test_a_number_keeps_its_form(text: str, value: float, shown: str) -> None:
