@@ -10,6 +10,7 @@ from .judge import NOT_TESTED, RESULTS, Finding
 from .table import claims_data, effect_text, n_text, places_text
 
 _SHOWN = {"eval": "eval", "eval_recal": "recal", "batch_normals_first": "normals first"}
+_OF_GENERATORS = "; of the generators' sizes and times, of all their runs"
 _CLASSES_MISSING = "runs of a part of the classes only"
 
 
@@ -28,8 +29,7 @@ def short_claims(found: Sequence[Finding]) -> Sheet:
         kinds=(KEY, PAPER, NOTE, NOTE, *(OURS for _ in _SHOWN), NOTE),
         lines=tuple(lines),
         notes=(
-            f"{len({one.claim for one in found})} claims, judged at {len(found)} places (a data set and γ each): "
-            f"{', '.join(f'{sum(one.result == name for one in found)} {name}' for name in RESULTS)}.",
+            _counts(found),
             *_settings(tested),
             "eval, recal: each image scored alone, with running statistics (recal: estimated again on training "
             "normals); normals first: in batches of a test set that is ordered by label. Gain in points of AUROC with "
@@ -37,6 +37,15 @@ def short_claims(found: Sequence[Finding]) -> Sheet:
         ),
         data=claims_data(found),
     )
+
+
+def _counts(found: Sequence[Finding]) -> str:
+    """How many claims and findings there are, what a finding is, and what came of them."""
+    claims, findings = _many(len({one.claim for one in found}), "claim"), _many(len(found), "finding")
+    what = "a claim at one data set and γ, with runs of one setting"
+    what += _OF_GENERATORS if any(one.place is None for one in found) else ""
+    results = ", ".join(f"{sum(one.result == name for one in found)} {name}" for name in RESULTS)
+    return f"{claims}, {findings} ({what}): {results}."
 
 
 def _settings(tested: Sequence[Finding]) -> Iterator[str]:
@@ -67,6 +76,10 @@ def _rest(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
     for claims, why in ((some, _CLASSES_MISSING), (none, "no run")):
         if claims:
             yield (_count(claims), "", why, NOT_TESTED, *("" for _ in _SHOWN), "")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _count(claims: set[Claim]) -> str:

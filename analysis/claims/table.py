@@ -127,7 +127,7 @@ def effect_text(effect: Effect | None) -> str:
 def _notes(found: Sequence[Finding]) -> tuple[str, ...]:
     counts = [f"{name}: {sum(finding.result == name for finding in found)}" for name in RESULTS]
     return (
-        f"Findings, a place each: {', '.join(counts)}.",
+        f"Findings, of one place and setting each: {', '.join(counts)}.",
         "holds: borne out (✓) under eval and recal, where an image's score depends on no other test image. does not: "
         "the opposite (✗) is, under one of them, and neither bears it out. only under ordered protocols: these two "
         "leave it open, and it is borne out where the test set is ordered by label and nowhere else. undecided: "

@@ -18,6 +18,7 @@ from analysis.claims.effect import effect_of
 from analysis.claims.evidence import Group, key_of, read
 from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
 from analysis.claims.table import CSV_BEGINS, claims_table, findings, n_text
+from analysis.paper.numbers import paper_row
 from analysis.summary import AUROC_COLUMNS, CELL
 from analysis.tables.footnotes import MADE
 from tests.conftest import ROOT
@@ -393,3 +394,16 @@ def test_claims_of_the_published_rows(capsys):
     assert line["eval_classes"].tolist() == [10]
     assert main(["no such folder"]) == 2
     assert "there is no such results folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("claim", [claim for claim in CLAIMS if claim.source.endswith(("Table 4", "Table 9"))])
+def test_what_the_paper_says_holds_at_all_places_of_a_claim(claim):
+    """No gain that its table prints at a place of the claim lies beyond the range that stands beside it."""
+    table = claim.source.rpartition(" ")[2]
+    ends = [float(end.replace("−", "-")) for end in claim.size.split(" to ")]
+    for dataset, gamma in claim.test.places:
+        ours, theirs = (
+            paper_row(f"table{table}", dataset, gamma, **{claim.test.name: of}).avg
+            for of in (claim.test.variant, claim.test.baseline)
+        )
+        assert ends[0] - 0.01 <= ours - theirs <= ends[-1] + 0.01

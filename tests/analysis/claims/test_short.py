@@ -22,7 +22,8 @@ def test_each_claim_is_a_line_or_is_counted():
         ("partly", "runs of a part of the classes only", NOT_TESTED),
         ("none", "no run", NOT_TESTED),
     ]
-    assert sheet.notes[0].startswith("3 claims, judged at 3 places (a data set and γ each): 1 holds")
+    what = "a claim at one data set and γ, with runs of one setting"
+    assert sheet.notes[0].startswith(f"3 claims, 3 findings ({what}): 1 holds")
 
 
 def test_nothing_run_is_one_line():
@@ -40,6 +41,7 @@ def test_runs_of_two_settings_at_one_place_are_told_apart():
     ]
     sheet = short_claims(judged(CONTEXT, *both))
     assert [line[2] for line in sheet.lines] == ["CIFAR-10 γ .00, updates=3", "CIFAR-10 γ .00, updates=5"]
+    assert sheet.notes[0].startswith("1 claim, 2 findings")
     assert "lambda_con=1.0" in sheet.notes[1]
     (line,) = short_claims(judged(CONTEXT, *both[:2])).lines
     assert line[2] == "CIFAR-10 γ .00"
