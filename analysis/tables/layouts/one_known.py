@@ -30,7 +30,8 @@ def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
         return None
     summary = part.summary
     halves = _split_means(part, split)
-    methods = ("Deep SAD", "ESAD")
+    methods = tuple(dict.fromkeys(row.method for row in paper.rows("table2") if not row.is_own))
+    names = tuple(f"{method}, paper" for method in methods)
     lines, data = [], []
     for index, (values, line) in enumerate(zip(part.rows, summary.to_dict("records"), strict=True)):
         borrowed = [paper.paper_row("table2", values["dataset"], values["gamma"], method) for method in methods]
@@ -52,8 +53,8 @@ def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
     return Sheet(
         name="table2_one",
         caption="Table 2 with one known anomaly class: the borrowed methods' own protocol",
-        columns=(*map(heading, part.fields), *methods, _ours(part), "seen", "unseen", "pairs", "n"),
-        kinds=(KEY,) * len(part.fields) + (PAPER, PAPER, OURS, OURS, OURS, OURS, OURS),
+        columns=(*map(heading, part.fields), *names, _ours(part), "seen", "unseen", "pairs", "n"),
+        kinds=(KEY,) * len(part.fields) + (PAPER,) * len(methods) + (OURS,) * 5,
         lines=tuple(lines),
         notes=(
             "AUROC in %: mean over the normal classes of the mean over their known anomaly classes, ±SD over all pairs "
