@@ -58,7 +58,7 @@ class Facts:
         if measure not in MEASURES:
             raise AnalysisError(f"`{question}`: {measure!r} is none of {', '.join(MEASURES)}")
         try:
-            cells = self.one_row(folder, fields, only=measure != "contrast")
+            cells = self.one_row(folder, fields, only=measure not in _OF_ROWS)
             if seed is not None:
                 cells = of_seed(cells, int(seed))
             value = MEASURES[measure](cells, partial(self.points, folder), *arguments)
@@ -228,6 +228,21 @@ def _runs(cells: Cells, _: Points) -> float:
     return float(len(cells.ok))
 
 
+def _seconds(cells: Cells, _: Points, part: str = "") -> float:
+    """Of training and scoring of a run: the median, the least (low) or the most (high)."""
+    times = cells.ok["train_seconds"] + cells.ok["eval_seconds"]
+    return float({"": times.median, "low": times.min, "high": times.max}[part]())
+
+
+def _minutes(cells: Cells, points: Points, part: str = "") -> float:
+    return _seconds(cells, points, part) / 60
+
+
+def _pace(cells: Cells, _: Points) -> float:
+    """Seconds of training an update, the median of the runs."""
+    return float((cells.ok["train_seconds"] / cells.ok["row"].map(lambda row: cells.rows[row]["updates"])).median())
+
+
 MEASURES: dict[str, Callable[..., float | None]] = {
     "mean": _mean,
     "sd": _sd,
@@ -249,6 +264,9 @@ MEASURES: dict[str, Callable[..., float | None]] = {
     "paper": _paper,
     "setting": _setting,
     "runs": _runs,
+    "seconds": _seconds,
+    "minutes": _minutes,
+    "pace": _pace,
 }
 """`mean PROTOCOL`, `sd PROTOCOL` (among classes), `class NUMBER PROTOCOL`, `above PROTOCOL` (classes above 50),
 `p_chance PROTOCOL`, `sd_seeds PROTOCOL` (pooled over classes), `r_seeds PROTOCOL NUMBER NUMBER` (of the classes of two
@@ -256,4 +274,8 @@ seeds), `best PROTOCOL [CLASS]` (best of the curve), `points` (of it), `at UPDAT
 [PART]`: normals first over shuffled and over eval (PART: low, high, up, of or p); `worth PROTOCOL OVER [PART]`:
 likewise of any two; `best_gain PROTOCOL [PART]`: the best of the curve over the last update;
 `rank PROTOCOL [low|high]`; `distance PROTOCOL`; `contrast PROTOCOL [low|high]`; `paper`;
-`setting FIELD` (a number of the spec); `runs`."""
+`setting FIELD` (a number of the spec); `runs`; `seconds [low|high]` and `minutes [low|high]` of a run, over all
+rows with these values, and `pace` (seconds of training an update)."""
+
+_OF_ROWS = ("contrast", "seconds", "minutes")
+"""Those that take several rows."""

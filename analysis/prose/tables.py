@@ -39,28 +39,26 @@ def table(facts: Facts, question: str) -> str:
 
 _OF_CLAIMS = {"claims": claims_table, "claims short": short_claims}
 
-_Row = tuple[str, dict[str, str], str]
-"""A folder, the fields that choose a row of it, and the column of AUROCs."""
+_Row = tuple[str, str, dict[str, str], str]
+"""What is shown, a folder, the fields that choose a row of it, and the evaluation protocol."""
 
-_BESIDE_OVERLAP: dict[str, _Row] = {
-    "nearest neighbours": ("floor", {"method": "knn", "features": "pixels"}, "auroc"),
-    "AGAD, recal": ("gamma0", {}, "auroc_eval_recal"),
-    "AGAD, eval": ("gamma0", {}, "auroc"),
-}
-_ALSO: dict[str, dict[str, _Row]] = {
-    "cifar10": {
-        "UNet++, recal": ("unetpp", {}, "auroc_eval_recal"),
-        "UNet++, normals first": ("unetpp", {}, "auroc_batch_normals_first"),
-    }
+_BESIDE_OVERLAP: tuple[_Row, ...] = (
+    ("nearest neighbours", "floor", {"method": "knn", "features": "pixels"}, "eval"),
+    ("AGAD", "gamma0", {}, "eval_recal"),
+    ("AGAD", "gamma0", {}, "eval"),
+)
+_ALSO: dict[str, tuple[_Row, ...]] = {
+    "cifar10": (("UNet++", "unetpp", {}, "eval_recal"), ("UNet++", "unetpp", {}, "batch_normals_first")),
 }
 
 
 def _overlap(facts: Facts, dataset: str) -> Sheet:
-    wanted = _BESIDE_OVERLAP | _ALSO.get(dataset, {})
-    columns = [
-        (heading, facts.one_row(folder, {"dataset": dataset, **fields}), value)
-        for heading, (folder, fields, value) in wanted.items()
-    ]
+    columns = []
+    for name, folder, fields, protocol in (*_BESIDE_OVERLAP, *_ALSO.get(dataset, ())):
+        cells = facts.one_row(folder, {"dataset": dataset, **fields})
+        updates = cells.rows[0]["updates"]
+        trained = f" ({updates:,} updates), {leakage.LABELS[protocol]}" if updates else ""
+        columns.append((f"{name}{trained}", cells, leakage.column(protocol)))
     return overlap_table(facts.place, dataset, columns)
 
 

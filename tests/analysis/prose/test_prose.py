@@ -17,6 +17,7 @@ from analysis.prose.marks import MINUS, like, marks
 from tests.conftest import ROOT
 
 ROWS = ROOT / "reproduction"
+TIMES = ("train_seconds", "eval_seconds")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,14 @@ def test_seeds_and_gains_of_any_two_protocols_are_those_of_the_rows(facts: Facts
     assert facts.number("unetpp best_gain eval") == pytest.approx(best - last)
     with pytest.raises(AnalysisError, match="not all classes have seed 7"):
         facts.number("seeds mean eval seed=7")
+
+
+def test_times_are_of_training_and_scoring_over_all_rows_that_fit(facts: Facts) -> None:
+    times = [sum(of) for of in zip(*(auroc("classifier", name, dataset="mnist") for name in TIMES), strict=True)]
+    assert facts.number("classifier seconds dataset=mnist") == pytest.approx(np.median(times) / 100)
+    assert facts.number("classifier minutes high dataset=mnist") == pytest.approx(max(times) / 100 / 60)
+    trained = auroc("changes_long", "train_seconds")
+    assert facts.number("changes_long pace") == pytest.approx(np.median(trained) / 100 / 3000)
 
 
 def test_the_curve_of_the_last_update_is_the_result(facts: Facts) -> None:
