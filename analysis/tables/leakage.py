@@ -41,6 +41,9 @@ assert set(LABELS) == set(PROTOCOLS) == set(EVAL_PROTOCOLS)
 
 _GAIN_COLUMNS = ("gain", "95% over seeds", "order", "95% over classes", "up", "p")
 
+_SLASH = " / "
+"""Between the last update and the best one."""
+
 ORDERED = ("batch_class_sorted", "batch_normals_first")
 """Protocols under which the test set is ordered by label."""
 
@@ -158,8 +161,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "batch, the test set in that order. single: statistics of each image alone.",
             *_partly_scored(cells, compared),
             *_orders(cells, compared),
-            f"After the slash: the best of the curve's {curve_points(cells, compared)} under that protocol, chosen on "
-            "the test set, where the curve was scored so.",
+            *_slashes(cells, lines, compared),
             "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds, none "
             "of one seed. order: normals first minus shuffled, which have the same weights and the same kind of "
             "statistics, so what the order alone is worth, with its interval over classes (t), as if these were a "
@@ -170,6 +172,15 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         ),
         data=pd.DataFrame(data),
     )
+
+
+def _slashes(cells: Cells, lines: Sequence[tuple[str, ...]], rows: Sequence[int]) -> Iterator[str]:
+    """What stands after a slash, where there is one."""
+    if any(_SLASH in text for line in lines for text in line):
+        yield (
+            f"After the slash: the best of the curve's {curve_points(cells, rows)} under that protocol, chosen on the "
+            "test set, where the curve was scored so."
+        )
 
 
 def _partly_scored(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
@@ -201,7 +212,7 @@ def _avg(protocol: str) -> str:
 
 
 def _last_and_best(last: float, best: float | None) -> str:
-    return formats.auroc(last) if formats.is_missing(best) else f"{formats.auroc(last)} / {formats.auroc(best)}"
+    return formats.auroc(last) if formats.is_missing(best) else f"{formats.auroc(last)}{_SLASH}{formats.auroc(best)}"
 
 
 def _texts(found: stats.Interval | None) -> tuple[str, str]:

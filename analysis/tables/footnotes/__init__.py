@@ -98,7 +98,7 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
             "known one: mean over the normal classes of the means over the one anomaly class that is known, SD over "
             "all pairs of these."
         )
-    if (summary["classes"] < summary["classes_wanted"]).any():
+    if ((summary["classes"] > 0) & (summary["classes"] < summary["classes_wanted"])).any():
         yield "*: classes without a run are left out of this mean; it is not compared."
     yield from different_classes(cells, cells.runs, range(len(cells.rows)), fewest=2)  # of one the range is printed
     sources = sorted(set(summary.loc[summary["paper_avg"].notna(), "paper_table"]))

@@ -16,7 +16,7 @@ from .. import formats
 from ..sheet import KEY, OURS, PAPER, Sheet
 from .ours import OurTable
 from .rivals import Rival
-from .texts import avg_sd_n, datasets_of, has_all, mark_legend, method_name
+from .texts import avg_sd_n, datasets_of, has_all, mark_legends, method_name
 
 
 def by_class(ours: OurTable) -> Iterator[Sheet]:
@@ -55,7 +55,7 @@ def by_class(ours: OurTable) -> Iterator[Sheet]:
             lines=tuple(lines),
             line_kinds=tuple(kinds),
             notes=tuple(
-                note for note in (f"Classes: {legend}." if legend else "", *_by_class_notes(ours, rows)) if note
+                note for note in (f"Classes: {legend}." if legend else "", *_by_class_notes(ours, rows, lines)) if note
             ),
             dataset=datasets.title(dataset),
             data=pd.DataFrame(data),
@@ -72,11 +72,14 @@ def _rival_line(row: PaperRow, rival: Rival) -> tuple[tuple[str, ...], dict[str,
     return (rival.name, "here", *texts, average, sd, f"{rival.line['ok']}/{rival.line['wanted']}"), record
 
 
-def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow]) -> Iterator[str]:
-    yield "AUROC in %. SD: among classes; ddof 0 in AGAD's and ADGAN's lines, ddof 1 in the other borrowed ones."
+def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow], lines: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    if all(row.is_own for row in rows):
+        yield "AUROC in %. SD: among classes, ddof 0."
+    else:
+        yield "AUROC in %. SD: among classes; ddof 0 in AGAD's and ADGAN's lines, ddof 1 in the other borrowed ones."
     if any(row.origin == paper.RERUN for row in rows):
         yield "(rerun): run by AGAD's authors; other methods are borrowed."
-    yield mark_legend(ours)
+    yield from mark_legends(ours, lines)
     if any(of.dataset == rows[0].dataset for of in ours.rivals):
         yield "here: run by this project, under eval; AGAD's own line above the others."
     for row in rows:

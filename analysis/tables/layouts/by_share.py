@@ -17,15 +17,15 @@ from ..formats import GAMMA, GAP
 from ..sheet import KEY, NOTE, OURS, PAPER, Sheet
 from .ours import OurTable
 from .texts import (
-    STAR_LEGEND,
     count_text,
     datasets_of,
     has_all,
     here,
     here_or_blank,
-    mark_legend,
+    mark_legends,
     printed,
     record,
+    star_legends,
     value_and_range,
     verdict_text,
 )
@@ -84,7 +84,8 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
         kinds=(KEY, KEY, *(kind for kind, _ in headings), PAPER, OURS, OURS, NOTE, OURS),
         lines=tuple(lines),
         notes=(
-            f"AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own). {STAR_LEGEND}",
+            "AUROC in %, mean±SD among classes (here ddof 0, as in the paper's own).",
+            *star_legends(text for line in lines for text in line),
             _OTHER_PROTOCOL,
             *((_RUN_HERE,) if names else ()),
             *_standings(ours),
@@ -151,7 +152,7 @@ def by_gamma(name: str, headings: tuple[str, ...], words: Mapping[str, tuple[str
             line_kinds=tuple(kinds),
             notes=(
                 "AUROC in %, mean±SD among classes, by share of anomalies in training.",
-                mark_legend(ours),
+                *mark_legends(ours, lines),
                 *_remarks(ours),
             ),
             data=pd.DataFrame(data),
@@ -189,7 +190,7 @@ def medical(ours: OurTable) -> Iterator[Sheet]:
         notes=(
             "AUROC in %; one class is normal, so there is no SD among classes: [range of the runs]. Its seeds alone "
             "judge it.",
-            mark_legend(ours),
+            *mark_legends(ours, lines),
         ),
         data=pd.DataFrame(data),
     )

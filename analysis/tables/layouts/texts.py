@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ... import stats
@@ -14,8 +14,6 @@ from .ours import OurTable
 
 VERDICT_MARKS = {stats.INSIDE: "=", stats.ABOVE: "↑", stats.BELOW: "↓", stats.UNDECIDED: "~", stats.NOT_ENOUGH: "?"}
 """Verdict -> the mark behind a number of ours."""
-
-STAR_LEGEND = "*: some classes have no run yet."
 
 
 def datasets_of(ours: OurTable) -> list[str]:
@@ -93,15 +91,21 @@ def avg_sd_n(row: PaperRow, line: Mapping[str, Any] | None) -> tuple[str, str, s
     return formats.auroc(line["avg"]) + mark_of(row, line), formats.spread(line["sd_classes"]), count_text(row, line)
 
 
-def mark_legend(ours: OurTable) -> str:
-    """What the marks behind our numbers mean."""
-    if ours.settings:
-        return STAR_LEGEND
-    return (
-        f"Behind a number of ours: = within ±{ours.cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ "
-        f"undecided, ? cannot be judged (too few seeds, not whole or without a difference, or a class is missing). "
-        f"{STAR_LEGEND}"
-    )
+def mark_legends(ours: OurTable, lines: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """What the marks behind our numbers mean, of those that a table's lines have."""
+    texts = {text for line in lines for text in line}
+    if any(text.endswith(tuple(f" {mark}" for mark in VERDICT_MARKS.values())) for text in texts):
+        yield (
+            f"Behind a number of ours: = within ±{ours.cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ "
+            f"undecided, ? cannot be judged (too few seeds, not whole or without a difference)."
+        )
+    yield from star_legends(texts)
+
+
+def star_legends(texts: Iterable[str]) -> Iterator[str]:
+    """What a star means, where a text has one."""
+    if any(text.endswith("*") for text in texts):
+        yield "*: some classes have no run yet; it is not judged."
 
 
 def record(row: PaperRow, line: Mapping[Any, Any] | None) -> dict[str, Any]:
