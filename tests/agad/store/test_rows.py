@@ -530,7 +530,7 @@ SCORED = {
         ("ok", {"auroc": None}, "status is ok, yet it has no auroc"),
         ("ok", {"auroc": True}, "auroc is True, which is no number"),
         ("ok", {"auroc_batch1": False}, "auroc_batch1 is False"),
-        ("ok", {"curve_update": [2, 4], "curve_auroc_eval": [0.5]}, "curve_auroc_eval has 1 values, and curve_update 2"),
+        ("ok", {"curve_update": [2, 4], "curve_auroc_eval": [0.5]}, "_eval has 1 values, and curve_update 2"),
         ("ok", {"curve_loss_g": [0.5]}, "curve_loss_g has 1 values, and curve_update 0"),
         ("ok", {"curve_update": [2], "curve_terms": {"loss_x": [1.0, 2.0]}}, "has 2 values, and curve_update 1"),
         ("ok", {"n_test_normal": 3}, "n_test_normal is not how often test_label is 0"),
