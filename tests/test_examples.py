@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 
 from agad.store.rows import ResultStore
 from tests.conftest import ROOT
+from tests.helpers.holding import NARROW
 
 
 @pytest.mark.slow
 def test_the_python_api(tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "examples" / "python_api.py", tmp_path / "results" / "example", "4"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = os.environ | NARROW
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     header, names, *rows, last = done.stdout.splitlines()

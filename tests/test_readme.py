@@ -19,6 +19,7 @@ from analysis.prose.tables import folders
 from sweeps.cli.arguments import plan_of
 from sweeps.cli.options import build_parser
 from tests.conftest import ROOT
+from tests.helpers.holding import NARROW
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^    (python .*)$", README, re.MULTILINE)
@@ -44,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command(command: str, folder: Path) -> None:
     """Each command works; one that needs downloaded data says in one line what to put where."""
-    environment = {key: value for key, value in os.environ.items() if key != "AGAD_DATA"}
+    environment = {key: value for key, value in os.environ.items() if key != "AGAD_DATA"} | NARROW
     words = shlex.split(command)[1:]
     if "--prepare-data" in words:
         pytest.skip("downloads")
@@ -66,7 +67,7 @@ def test_python_example(folder: Path) -> None:
     block = re.search(r"In Python:\n\n((?:    .*\n|\n)+)", README)
     assert block is not None
     code = "\n".join(line[4:] for line in block[1].splitlines()) + "\nprint(rows.num_rows)"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | NARROW | {"PYTHONPATH": os.pathsep.join((str(ROOT), NARROW["PYTHONPATH"]))}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
