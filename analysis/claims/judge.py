@@ -62,33 +62,36 @@ def judge(claim: Claim, evidence: Evidence) -> list[Finding]:
     measured = list(_beats(claim.test, evidence) if isinstance(claim.test, Beats) else _gains(claim.test, evidence))
     family = max(len(claim.test.places), len(measured))
     for protocol in PROTOCOLS:
-        having = [effects for _, _, effects in measured if protocol in effects]
+        having = [effects for _, _, effects, _ in measured if protocol in effects]
         corrected = stats.holm_of([effects[protocol].p_value for effects in having], family)
         for effects, p in zip(having, corrected, strict=True):
             effects[protocol] = replace(effects[protocol], p_value=p)
     found = [
-        Finding(claim, place, settings, effects, _result(effects, paper.CLASS_COUNTS[place[0]]))
-        for place, settings, effects in measured
+        Finding(claim, place, settings, effects, _result(effects, partly, paper.CLASS_COUNTS[place[0]]))
+        for place, settings, effects, partly in measured
     ]
-    there = {place for place, _, _ in measured}
+    there = {place for place, *_ in measured}
     return found + [Finding(claim, place, (), {}, NOT_TESTED) for place in claim.test.places if place not in there]
 
 
-def _result(effects: Mapping[str, Effect], classes: int) -> str:
+def _result(effects: Mapping[str, Effect], partly: Collection[str], classes: int) -> str:
     """The first of RESULTS that fits the outcomes under each protocol; a part of the paper's classes decides nothing.
 
-    The protocols of ALONE are asked first: an ordered test set only where they leave a claim open.
+    The protocols of ALONE are asked first: an ordered test set only where they leave a claim open. What was scored for
+    a part of the runs leaves it open too: it might have said the opposite.
     """
     outcomes = {protocol: effect.outcome for protocol, effect in effects.items() if _can_decide(effect, classes)}
     if not outcomes:
         return NOT_TESTED
+    outcomes |= dict.fromkeys(partly)
     alone = [outcomes[protocol] for protocol in ALONE if protocol in outcomes]
     if alone and all(outcome is True for outcome in alone):
         return HOLDS
     if False in alone and True not in alone:
         return DOES_NOT
     unordered = [outcome for protocol, outcome in outcomes.items() if protocol not in ORDERED]
-    is_ordered_only = True in (outcomes.get(protocol) for protocol in ORDERED) and True not in unordered
+    is_open = not {*partly} - {*ORDERED} and True not in unordered
+    is_ordered_only = is_open and True in (outcomes.get(protocol) for protocol in ORDERED)
     return ORDERED_ONLY if is_ordered_only else UNDECIDED
 
 
@@ -96,7 +99,8 @@ def _can_decide(effect: Effect, classes: int) -> bool:
     return effect.classes >= classes and (effect.seeds > 1 or effect.classes >= WILCOXON_FROM)
 
 
-_Measured = tuple[Place, tuple[str, ...], dict[str, Effect]]
+_Measured = tuple[Place, tuple[str, ...], dict[str, Effect], set[str]]
+"""Place, settings, effects, and protocols that a part of the runs was scored under: they have no effect."""
 
 
 _SAME_QUESTION = {"protocol": "one_vs_rest", "task": "train", "known_anomaly_classes": []}
@@ -122,7 +126,8 @@ def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
             gains = 100 * runs.to_numpy(float) - np.array(printed, float)[:, None]
             effects[protocol] = effect_of(gains, test, shared=group.shared)
         settings = (f"beside {best.method}", *match.differences, *_changed(group.values, paper.ORDER_FIELDS))
-        yield place, *_unless_pruned((group,), settings, _of_all_runs(effects, place))
+        whole = _of_all_runs(effects, place)
+        yield place, *_unless_pruned((group,), settings, whole), {*effects} - {*whole}
 
 
 def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
@@ -144,7 +149,8 @@ def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
             made = made_with_other(joined(other.runs, group.runs))
             beside = (f"pairs made with other {', '.join(made)}",) if made else ()
             settings = (*_settings(values, (test.name, *test.fields)), *beside)
-            yield place, *_unless_pruned((group, other), settings, _of_all_runs(effects, place))
+            whole = _of_all_runs(effects, place)
+            yield place, *_unless_pruned((group, other), settings, whole), {*effects} - {*whole}
 
 
 def _of_all_runs(effects: Mapping[str, Effect], place: Place) -> dict[str, Effect]:

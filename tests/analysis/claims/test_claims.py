@@ -110,14 +110,25 @@ def test_a_missing_run_is_counted():
     assert (finding.result, n_text(finding)) == (HOLDS, "10/10 × 3: 29 of 30")
 
 
-@pytest.mark.parametrize(("eval_gain", "recal_gain", "result"), [(0.1, 0.1, HOLDS), (-0.1, 0.1, DOES_NOT)])
-def test_a_protocol_that_was_scored_on_a_part_of_the_classes_decides_nothing(eval_gain, recal_gain, result):
-    """The others do, and it has no number beside theirs."""
+@pytest.mark.parametrize(
+    ("eval_gain", "recal_gain", "result"), [(0.1, 0.1, UNDECIDED), (0.1, -0.1, UNDECIDED), (-0.1, 0.1, DOES_NOT)]
+)
+def test_a_protocol_that_was_scored_on_a_part_of_the_classes_leaves_it_open(eval_gain, recal_gain, result):
+    """It has no number beside the others', and nothing holds that it might have contradicted."""
     on, off = group({"auroc": eval_gain, "auroc_eval_recal": recal_gain}, "on"), group({}, "off")
     on.runs.loc[on.runs["class"] > 2, "auroc_eval_recal"] = np.nan
     (finding,) = judged(CONTEXT, on, off)
     assert (finding.result, n_text(finding)) == (result, "10/10 × 1")
     assert "eval_recal" not in finding.effects
+
+
+@pytest.mark.parametrize("protocol", ["auroc", "auroc_eval_recal", "auroc_batch_shuffled"])
+def test_one_missing_score_makes_no_claim_hold_more(protocol):
+    """Under another protocol than the ordered ones: it might have been borne out there too."""
+    on, off = group(ORDERED_GAIN, "on", 3), group({}, "off", 3)
+    assert result_of(CONTEXT, on, off) == ORDERED_ONLY
+    on.runs.loc[on.runs.index[4], protocol] = np.nan
+    assert result_of(CONTEXT, on, off) == UNDECIDED
 
 
 def test_without_the_other_variant_nothing_is_tested():
