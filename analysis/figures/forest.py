@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -46,10 +46,12 @@ class _Line:
 def paper_forest(cells: Cells) -> Drawing | None:
     """Ours minus the paper's mean, a panel per protocol, the margin as a band; None where nothing is compared."""
     lines: dict[str, list[_Line]] = {}
-    fields = fewest_fields(cells)
-    for protocol in scored(cells):
-        found = cells.beside_paper(column(protocol))
-        for index in found.index[found["difference"].notna()]:
+    beside = {protocol: cells.beside_paper(column(protocol)) for protocol in scored(cells)}
+    compared = {protocol: found.index[found["difference"].notna()] for protocol, found in beside.items()}
+    rows = sorted({index for of in compared.values() for index in of})
+    fields = fewest_fields(cells, rows)
+    for protocol, found in beside.items():
+        for index in compared[protocol]:
             half = found["half_width"].iloc[index]
             estimate = float(found["difference"].iloc[index])
             low, high = (None, None) if formats.is_missing(half) else (estimate - half, estimate + half)
@@ -59,18 +61,20 @@ def paper_forest(cells: Cells) -> Drawing | None:
             lines.setdefault(protocol, []).append(_Line(label, estimate, low, high, of_seeds))
     return _drawing(
         "forest-paper",
+        [", ".join(key_texts(fields, cells.rows[index])) for index in rows],
         lines,
         "ours minus the paper's, points",
         f"Mean over classes minus the paper's, by protocol: 95% interval over fresh seeds, the paper's rounding "
         f"included; dots: a seed with all classes each. Band: ±{cells.margin:g} points, within which a mean counts as "
         "the paper's.",
-        cells.margin,
+        margin=cells.margin,
     )
 
 
 def choice_forest(cells: Cells) -> Drawing | None:
     """What one choice changes, a panel per protocol, and the probability that it is better; None without a pair."""
     lines: dict[str, list[_Line]] = {}
+    labels: list[str] = []
     finished = set(cells.ok["row"])
     pairs = [pair for pair in contrast.pairs(cells) if {pair.baseline, pair.variant} <= finished]
     if len(pairs) > _MOST_LINES:  # before all are compared, which is much of a large report's time
@@ -95,8 +99,10 @@ def choice_forest(cells: Cells) -> Drawing | None:
                 _better(compared),
             )
             lines.setdefault(protocol, []).append(line)
+            labels.append(line.label)
     return _drawing(
         "forest-choices",
+        labels,
         lines,
         "gain, points",
         "What one choice gains on the same classes and seeds, by protocol: 95% interval over fresh seeds where both "
@@ -104,7 +110,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
         "choice beats one without on the same class, mean over classes, ties half, with its 95% interval from "
         f"{stats.BOOTSTRAP_FROM} seeds on, or {stats.BOOTSTRAP_FROM_SHARED} that all classes share (stratified "
         "bootstrap of seeds; Agarwal et al. 2021).",
-        None,
+        margin=None,
     )
 
 
@@ -125,8 +131,10 @@ def _seed_means(runs: pd.DataFrame) -> np.ndarray:
     return runs.groupby("seed")["value"].mean().dropna().to_numpy()
 
 
-def _drawing(name: str, lines: dict[str, list[_Line]], axis: str, caption: str, margin: float | None) -> Drawing | None:
-    labels = list(dict.fromkeys(line.label for of in lines.values() for line in of))
+def _drawing(
+    name: str, order: Iterable[str], lines: dict[str, list[_Line]], axis: str, caption: str, *, margin: float | None
+) -> Drawing | None:
+    labels = list(dict.fromkeys(order))  # the same in all panels, of which some lack a line
     if not labels or len(labels) > _MOST_LINES:
         return None
     places = {label: -number for number, label in enumerate(labels)}

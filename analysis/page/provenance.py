@@ -30,7 +30,7 @@ def failures(cells: Cells) -> Section:
     if failed.empty:
         return Section("failures", "Failures", words=("No run has failed.",))
     columns = ("run_id", "attempt", "failure_kind", "failure_update", "failure_message")
-    fields = fewest_fields(cells)
+    fields = fewest_fields(cells, failed["row"])
     lines, data = [], []
     for run in failed.sort_values(["row", "class", "seed"]).to_dict("records"):
         key = key_texts(fields, cells.rows[run["row"]])

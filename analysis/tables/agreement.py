@@ -17,6 +17,7 @@ from .. import stats
 from ..cells import Cells
 from ..paper.match import find_match
 from ..paper.numbers import PaperRow
+from ..summary import whole_rows
 from . import formats
 from .formats import GAP
 from .keys import fewest_fields, heading, key_texts
@@ -66,8 +67,8 @@ def agreement(ours: Sequence[float], printed: Sequence[float]) -> Agreement:
 
 def agreement_table(cells: Cells) -> Sheet | None:
     """A line per row and protocol, for rows whose classes the paper prints; None where there is none."""
-    fields, lines, data = fewest_fields(cells), [], []
     compared = list(_found(cells))
+    fields, lines, data = fewest_fields(cells, [index for index, *_ in compared]), [], []
     closest = closest_protocols(compared)
     for index, protocol, found, row in compared:
         key = key_texts(fields, cells.rows[index])
@@ -92,11 +93,12 @@ def agreement_table(cells: Cells) -> Sheet | None:
         kinds=(KEY,) * len(fields) + (KEY,) + (OURS, OURS, NOTE, OURS, NOTE, OURS),
         lines=tuple(lines),
         notes=(
-            "Over the classes that have a run: means over seeds at the last update beside the paper's number of the "
-            "same class; without the adversarial context beside the paper's with it, as it prints no others. r: "
-            "Pearson's correlation, rank r: Spearman's, with intervals by Fisher's z. distance: mean absolute "
-            "difference in points, which mostly says how high ours are. Rows of other settings than the paper's stand "
-            "here too: which classes are easy and which are hard may survive them.",
+            "Over the classes that have a run, under protocols that all runs of a row were scored under: means over "
+            "seeds at the last update beside the paper's number of the same class; without the adversarial context "
+            "beside the paper's with it, as it prints no others. r: Pearson's correlation, rank r: Spearman's, with "
+            "intervals by Fisher's z. distance: mean absolute difference in points, which mostly says how high ours "
+            "are. Rows of other settings than the paper's stand here too: which classes are easy and which are hard "
+            "may survive them.",
             closest_sentence(compared),
         ),
         data=pd.DataFrame(data),
@@ -139,7 +141,8 @@ def _found(cells: Cells) -> Iterator[tuple[int, str, Agreement, PaperRow]]:
     rows = [None if row in cells.pruned else _printed_like(values) for row, values in enumerate(cells.rows)]
     for protocol in scored(cells):
         means = cells.class_means(column(protocol))
-        for index, of_row in means.groupby("row"):
+        whole = whole_rows(cells.runs, cells.runs[column(protocol)])
+        for index, of_row in means[means["row"].isin(whole)].groupby("row"):
             row = rows[int(str(index))]
             if row is None or not row.classes or len(of_row) < FEWEST_CLASSES:
                 continue

@@ -11,25 +11,32 @@ from agad.spec import datasets
 from agad.spec.fields import LEADING_FIELDS, spec_field
 
 from ..cells import Cells
+from ..table_rows import telling_fields
 from . import formats
 
-_ALWAYS = (*LEADING_FIELDS, "method", "updates")
+_ALWAYS = (*LEADING_FIELDS, "method", "backbone", "updates")
 """Shown wherever they differ: what is trained on what, and for how long."""
 
 
-def fewest_fields(cells: Cells) -> tuple[str, ...]:
-    """Those of `cells.fields` that data set, share of anomalies and method do not decide, and these.
+def fewest_fields(cells: Cells, printed: Iterable[int] | None = None) -> tuple[str, ...]:
+    """Of the fields that tell rows apart, those that data set, share of anomalies and method do not decide, and these.
 
     So a setting that moves numbers is never left out because another one, as where the curve has points, happens to
     tell the same rows apart.
+
+    Args:
+        cells: the rows.
+        printed: which of them have a line in the table; None: all.
     """
+    rows = [cells.rows[row] for row in (range(len(cells.rows)) if printed is None else dict.fromkeys(printed))]
     deciding = (*LEADING_FIELDS, "method")
 
     def decided(name: str) -> bool:
-        texts = {(*key_texts(deciding, values), key_text(name, values[name])) for values in cells.rows}
+        texts = {(*key_texts(deciding, values), key_text(name, values[name])) for values in rows}
         return len(texts) == len({text[:-1] for text in texts})
 
-    return tuple(name for name in cells.fields if name in _ALWAYS or not decided(name))
+    telling = telling_fields(rows) if rows else ()
+    return tuple(name for name in telling if name in _ALWAYS or not decided(name))
 
 
 def heading(name: str) -> str:

@@ -127,10 +127,10 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
     protocols = scored(cells)
     if len(protocols) < 2:
         return None
-    summary, best, fields = cells.summary, oracle(cells, curves), fewest_fields(cells)
+    compared = compared_rows(cells)
+    summary, best, fields = cells.summary, oracle(cells, curves), fewest_fields(cells, compared)
     gained, ordered = gains(cells, "eval"), gains(cells, "batch_shuffled")
     lines, data = [], []
-    compared = compared_rows(cells)
     for index in compared:
         values = cells.rows[index]
         last = [float(summary[_avg(protocol)].iloc[index]) for protocol in protocols]

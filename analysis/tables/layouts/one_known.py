@@ -8,7 +8,7 @@ from agad.spec import catalogue
 
 from ...cells import Cells
 from ...paper import numbers as paper
-from ...summary import class_averages
+from ...summary import class_averages, whole_rows
 from ...table_rows import ONE_KNOWN
 from .. import formats
 from ..keys import heading, key_texts
@@ -30,7 +30,7 @@ def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
         return None
     summary = part.summary
     halves = _split_means(part, split)
-    methods = tuple(dict.fromkeys(row.method for row in paper.rows("table2") if not row.is_own))
+    methods = _printed_methods(part)
     names = tuple(f"{method}, paper" for method in methods)
     lines, data = [], []
     for index, (values, line) in enumerate(zip(part.rows, summary.to_dict("records"), strict=True)):
@@ -65,6 +65,13 @@ def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
     )
 
 
+def _printed_methods(part: Cells) -> tuple[str, ...]:
+    """The methods for which Table 2 prints a number beside one of these rows."""
+    places = {(values["dataset"], values["gamma"]) for values in part.rows}
+    others = [row for row in paper.rows("table2") if not row.is_own and row.avg is not None]
+    return tuple(dict.fromkeys(row.method for row in others if (row.dataset, row.gamma) in places))
+
+
 def _ours(part: Cells) -> str:
     """Whose numbers the runs are; where they are of several methods, each row says its own."""
     names = {values["method"] for values in part.rows}
@@ -80,9 +87,9 @@ def known_part(cells: Cells) -> Cells | None:
 
 
 def _split_means(part: Cells, split: pd.DataFrame | None) -> dict[int, tuple[float, float]]:
-    """Row -> mean over pairs of the means over seeds, against seen and unseen anomalies."""
+    """Row -> mean over pairs of the means over seeds, against seen and unseen anomalies; of rows with all scores."""
     if split is None or split.empty:
         return {}
-    runs = part.runs.merge(split, on="run_id")
-    seen, unseen = (class_averages(runs, half) for half in ("seen", "unseen"))
+    runs = part.runs.merge(split, on="run_id", how="left")
+    seen, unseen = (class_averages(runs[runs["row"].isin(whole_rows(runs, runs[h]))], h) for h in ("seen", "unseen"))
     return {int(row): (seen[row], unseen.get(row, float("nan"))) for row in seen.index}

@@ -26,8 +26,9 @@ def verdict_table(cells: Cells) -> Sheet | None:
         return None
     found = {protocol: cells.beside_paper(column(protocol)) for protocol in protocols}
     compared = found["eval"] if "eval" in found else next(iter(found.values()))
-    fields, lines, data = fewest_fields(cells), [], []
-    for index in compared.index[compared["verdict"].notna()]:
+    judged = compared.index[compared["verdict"].notna()]
+    fields, lines, data = fewest_fields(cells, judged), [], []
+    for index in judged:
         key = key_texts(fields, cells.rows[index])
         texts = [_text(of["difference"].iloc[index], of["verdict"].iloc[index]) for of in found.values()]
         classes = classes_text(cells, index)
@@ -49,7 +50,8 @@ def verdict_table(cells: Cells) -> Sheet | None:
         lines=tuple(lines),
         notes=(
             f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (too "
-            "few seeds, not whole or without a difference), — not enough runs (one of the paper's classes is missing): "
+            "few seeds, not whole or without a difference), — not enough runs (one of the paper's "
+            "classes is missing, or a part of the runs was not scored so): "
             "from the 95% interval over seeds, the paper's rounding included, corrected (Holm) for the rows of the "
             "paper's table under the same protocol. The paper does not say under which protocol its numbers stand; "
             "under by class and normals first the test set is ordered by label.",

@@ -33,6 +33,19 @@ def test_a_choice_is_drawn_with_its_probability_of_being_better(tmp_path):
     assert "P 1.00" in [text.get_text() for text in drawing.figure.axes[0].texts]
 
 
+def test_lines_stand_in_the_order_of_rows_also_where_a_panel_lacks_one(tmp_path):
+    """The second γ was not scored under the protocol of the first panel."""
+    for gamma in (0.0, 0.05, 0.1):
+        for context in ("on", "off"):
+            runs = specs((0, 1), (0, 1), gamma=gamma, adversarial_context=context)
+            values = {"auroc_eval_recal": None if gamma == 0.05 else 0.5}
+            commit_all(
+                ResultStore(tmp_path), runs, lambda spec: 0.9 + 0.01 * (spec.adversarial_context == "on"), values
+            )
+    labels = [text.get_text() for text in choice_forest(read_all(tmp_path)).figure.axes[0].get_yticklabels()]
+    assert [label.partition(":")[0] for label in labels] == ["MNIST, .00", "MNIST, .05", "MNIST, .10"]
+
+
 def test_without_anything_to_compare_there_is_no_figure(tmp_path):
     commit_all(ResultStore(tmp_path), specs(dataset="digits"), drawn)
     cells = read_all(tmp_path)

@@ -97,3 +97,15 @@ def test_a_tie_of_both_ordered_protocols_is_under_an_ordered_test_set(tmp_path):
     sheet = agreement.agreement_table(read_all(tmp_path))
     assert not [line for line in sheet.lines if line[-1].endswith("*")]
     assert "ordered by label in 1 of 1 rows" in " ".join(sheet.notes)
+
+
+def test_a_protocol_that_a_part_of_the_runs_was_scored_under_comes_closest_to_nothing(tmp_path):
+    """Five classes under the ordered one agree to the point, and say nothing of the other five."""
+    store = ResultStore(tmp_path)
+    for spec in specs(seeds=(0,), **UNET):
+        exact = PRINTED[spec.normal_class] / 100
+        ordered = {"auroc_batch_normals_first": exact} if spec.normal_class < 5 else {}
+        store.commit(ok_row(spec, 0.98 * exact, **ordered))
+    sheet = agreement.agreement_table(read_all(tmp_path))
+    assert {line[-7] for line in sheet.lines} == {"eval", "recal"}
+    assert "no row was scored under a test set ordered" in sheet.notes[-1]
