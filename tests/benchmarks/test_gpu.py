@@ -19,6 +19,7 @@ def stage(size: int) -> Stage:
     return Stage("naive-32", "naive", size, 8, 0.0, RunOptions(threads=1), call)
 
 
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.slow
 def test_each_line_is_measured_or_says_why_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -90,7 +90,7 @@ def storm(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_a_sample_of_errors_at_a_sample_of_calls_ends_in_one_line_and_loses_nothing() -> None:
     """Commit of a row, claim, checkpoint, reading: as the disk is full, stale, slow, or answers what nobody expects."""
-    done = storm("seeing", "--errno", "EIO,ENOSPC,ESTALE,EUCLEAN", "--minutes", "1", "--seed", "1")
+    done = storm("seeing", "--errno", "EIO,ENOSPC,ESTALE,EUCLEAN", "--minutes", "0.4", "--seed", "1")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(done.stdout.splitlines()[-1].split("|")[3]) > 0, "no fault was met"
