@@ -35,7 +35,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's packages with the page's files added, and data for its reader."""
     folder = tmp_path_factory.mktemp("copy")
     for package in ("agad", "sweeps", "analysis", "slurm"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, folder / package)
     for name, code in BLOCKS.items():
         assert not (folder / name).exists(), f"{name} is a file of agad already"
         (folder / name).write_text(code)

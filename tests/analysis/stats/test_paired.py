@@ -53,7 +53,7 @@ def test_paired_wilcoxon_over_classes():
 
 @pytest.mark.slow
 @given(st.lists(st.integers(-4, 4), min_size=6, max_size=14).filter(any))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_wilcoxon_is_scipys_exact_one_ties_and_zeros_included(gains):
     """Few different numbers: most examples have ties, many have zeros."""
     values = np.array(gains, float)
