@@ -48,7 +48,7 @@ def find(dataset: str, root: Path) -> Source:
     parts = split_folders(top, folders, notes)
     for folder in (top, *parts.values()):
         tree.pass_over(folder)
-    names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders)
+    names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders, notes)
     if len(names) < 2:
         raise OneClassError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")
     notes += [f"class {one_line(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
@@ -106,14 +106,15 @@ def _split_tree(
             raise kind(f"{folders[part]} has no class folders")
     check_doubled(classes)
     parts = {part: {path.name: tree.images(path) for path in found} for part, found in classes.items()}
-    for found in classes.values():
-        check_nesting(found)
+    notes += dict.fromkeys(note for found in classes.values() for note in check_nesting(found, is_split=True))
     names = sorted(parts["train"].keys() | parts["test"].keys(), key=natural)
     train, test = ([parts[part].get(name, []) for name in names] for part in ("train", "test"))
     return tuple(names), train, test
 
 
-def _one_tree(tree: Tree, folders: list[Path]) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
+def _one_tree(
+    tree: Tree, folders: list[Path], notes: list[str]
+) -> tuple[tuple[str, ...], list[list[ImageFile]], list[list[ImageFile]]]:
     names: list[str] = []
     train: list[list[ImageFile]] = []
     test: list[list[ImageFile]] = []
@@ -125,7 +126,7 @@ def _one_tree(tree: Tree, folders: list[Path]) -> tuple[tuple[str, ...], list[li
         names.append(path.name)
         for part, drawn in zip((train, test), drawn_split(images, path.name), strict=True):
             part.append(drawn)
-    check_nesting(folders)
+    notes += check_nesting(folders)
     return tuple(names), train, test
 
 

@@ -27,7 +27,8 @@ SAME = r"own/.* hold folders of the same names \({}\): if these are the classes,
         (["cam1/images/a", "cam1/images/b", "cam2/images/a", "cam2/images/b"], SAME.format("a, b")),
         (["cam1/x/a", "cam1/x/b", "cam2/x/a", "cam2/x/b"], SAME.format("a, b")),
         (["a/train", "b/train"], SAME.format("train")),
-        (["train/c1/a", "train/c1/b", "train/c2/a", "train/c2/b", "test/c1", "test/c2"], SAME.format("a, b")),
+        (["train/c1/ok", "train/c1/nok", "train/c2/ok", "train/c2/nok", "test/c1", "test/c2"], SAME.format("nok, ok")),
+        (["color/healthy", "color/rust", "grey/healthy", "grey/rust"], SAME.format("healthy, rust")),
         (["a/train", "a/val", "b/train", "b/val"], "own/a has folders train and val; a split comes first"),
         (["a/Tr", "a/Ts", "b/Tr", "b/Ts"], "own/a has folders Tr and Ts; a split comes first"),
         (["w/train/a", "w/train/b", "w/val/a", "w/val/b", "docs"], "own/w has folders train and val; a split"),
@@ -58,3 +59,41 @@ def test_what_are_no_classes_is_refused(folders, said, places):
 def test_what_are_classes_is_taken(folders, classes, places):
     made(places, folders)
     assert open_facts("folder:own", 16, **places).class_names == classes
+
+
+def crossed(outer, inner):
+    return [f"{one}/{other}" for one in outer for other in inner]
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (crossed(["benign", "malignant"], ["40X", "100X", "200X"]), []),
+        (crossed(["ok", "nok"], ["2024-05-01", "2024-05-02"]), []),
+        (crossed(["cataract", "normal"], ["left", "right"]), []),
+        ([*crossed(["train/good", "test/good", "test/bad"], ["cam1", "cam2"])], []),
+        (crossed(["real", "fake"], ["p/000", "p/001"]), ["fake and real hold folders of the same names (000, 001)"]),
+        (
+            crossed(["type1", "type2"], ["left", "right"]),
+            ["type1 and type2 hold folders of the same names (left, right)"],
+        ),
+        (crossed(["0", "1"], ["left", "right"]), ["0 and 1 hold folders of the same names (left, right)"]),
+        (
+            [*crossed(["a", "b"], ["part1", "part2"]), "c", "d"],
+            ["a and b hold folders of the same names (part1, part2)"],
+        ),
+        ([*crossed(["a1", "a2"], ["x", "y"]), "c"], ["a1 and a2 hold folders of the same names (x, y)"]),
+        (
+            crossed(["train/c1", "train/c2", "test/c1", "test/c2"], "ab"),
+            ["c1 and c2 hold folders of the same names (a, b)"],
+        ),
+        (crossed(["normal", "rust"], ["good", "bad"]), ["normal and rust hold folders of the same names (bad, good)"]),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_groups_inside_of_classes_are_taken_and_noted_where_they_may_be_the_classes(folders, said, places):
+    """By magnification, day, eye or video: such folders have the same names in each class."""
+    made(places, folders)
+    notes = open_facts("folder:own", 16, **places).notes
+    nested = "the class folders {}, which are taken together: if these are the classes, move them up"
+    assert list(notes) == [nested.format(names) for names in said]
