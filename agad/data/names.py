@@ -99,17 +99,22 @@ def is_like_split(name: str) -> bool:
     return bool(words) and (words[0] in _ALL_WORDS or words[-1] in _ALL_WORDS)
 
 
-def is_mask_folder(name: str, siblings: Collection[str] = ()) -> bool:
-    """Whether a folder holds masks or other annotations by its name: `masks`, `mask_dir`, `ground_truth`.
+def mask_folders(names: Iterable[str]) -> set[str]:
+    """Of the folders in one folder, those of masks or other annotations by name: `masks`, `mask_dir`, `ground_truth`.
 
     Beside a folder `images` these are also `Lung_Mask`, `label` or `overlay`. `mask` alone is a class where a folder
     beside it is named by masks too, as in `mask` and `no_mask`.
     """
+    listed = list(names)
+    has_images = any(map(is_image_folder, listed))
+    about_masks = [name for name in listed if "mask" in name.lower()]
+    return {name for name in listed if (has_images and is_called_mask(name)) or _is_of_masks(name, about_masks)}
+
+
+def _is_of_masks(name: str, about_masks: Collection[str]) -> bool:
     words = _words(name)
-    if is_called_mask(name) and any(map(is_image_folder, siblings)):
-        return True
     if words == ["mask"]:
-        return not any("mask" in other.lower() for other in siblings if other != name)
+        return all(other == name for other in about_masks)
     of_masks = words[-1:] == ["masks"] and words[0] not in {"with", "without", "no", "incorrect"}
     return of_masks or "".join(words) in _MASK_FOLDERS
 

@@ -16,8 +16,8 @@ from agad.data.names import (
     are_of,
     is_called_mask,
     is_image_folder,
-    is_mask_folder,
     mask_files,
+    mask_folders,
     natural,
     one_line,
     split_parts,
@@ -148,19 +148,16 @@ class Tree:
         masks = mask_files(stems)
         self.masks += sum(stem in masks for stem, _ in images.values())
         yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
-        for folder_entry in inner:
-            yield from self._walk_in(Path(folder_entry.path), folders, stems)
-
-    def _walk_in(self, folder: Path, siblings: list[str], images: set[str]) -> Iterator[ImageFile]:
-        """The images in a folder beside others and beside images, unless they are masks of these."""
-        name = folder.name
-        if is_mask_folder(name, siblings) or (is_called_mask(name) and are_of(_stems(folder), images)):
-            self.leave_out(folder)
-            return
-        beside = next((other for other in siblings if is_image_folder(other)), None)
-        if beside and not is_image_folder(name) and are_of(_stems(folder), _stems(folder.with_name(beside))):
-            self.twins.append(folder.relative_to(self.top).as_posix())
-        yield from self._walk(folder)
+        # Once for all folders here, for a class may have thousands of them.
+        of_masks, beside = mask_folders(folders), next(filter(is_image_folder, folders), None)
+        twin_of = _stems(folder / beside) if beside else set()
+        for path in (Path(entry.path) for entry in inner):
+            if path.name in of_masks or (is_called_mask(path.name) and are_of(_stems(path), stems)):
+                self.leave_out(path)
+                continue
+            if beside and not is_image_folder(path.name) and are_of(_stems(path), twin_of):
+                self.twins.append(path.relative_to(self.top).as_posix())
+            yield from self._walk(path)
 
     def _pass_hidden(self, name: str) -> None:
         self.hidden += not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES

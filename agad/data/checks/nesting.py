@@ -10,7 +10,7 @@ from agad.data.names import (
     is_called_anomalous,
     is_called_normal,
     is_image_folder,
-    is_mask_folder,
+    mask_folders,
     natural,
     one_line,
     split_part,
@@ -117,5 +117,5 @@ def check_doubled(parts: Mapping[str, Sequence[Path]]) -> None:
 
 def _names_in(folder: Path) -> set[str]:
     names = [path.name for path in subfolders(folder)]
-    left = {name for name in names if not is_mask_folder(name, names)}
+    left = {*names} - mask_folders(names)
     return {name for name in left if not is_image_folder(name)} or left

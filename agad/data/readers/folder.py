@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agad.data.checks.nesting import check_doubled, check_nesting
-from agad.data.names import is_like_split, is_mask_folder, look_alikes, natural, one_line, split_part, split_parts
+from agad.data.names import is_like_split, look_alikes, mask_folders, natural, one_line, split_part, split_parts
 from agad.data.source import Source, SourceAbsentError, missing
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
@@ -59,8 +59,8 @@ def find(dataset: str, root: Path) -> Source:
 def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
     """The folders in a folder of the tree, but those of masks."""
     folders = subfolders(folder)
-    names = [path.name for path in folders]
-    masks = [path for path in folders if is_mask_folder(path.name, names)]
+    names = mask_folders(path.name for path in folders)
+    masks = [path for path in folders if path.name in names]
     for path in masks:
         count, name = tree.leave_out(path), one_line(path.relative_to(tree.top).as_posix())
         notes.append(f"the folder {name} ({count} images) is left out: by its name it holds masks")

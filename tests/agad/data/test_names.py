@@ -10,9 +10,9 @@ from agad.data.names import (
     is_called_anomalous,
     is_called_normal,
     is_like_split,
-    is_mask_folder,
     look_alikes,
     mask_files,
+    mask_folders,
     natural,
     split_part,
     split_parts,
@@ -60,18 +60,16 @@ def test_what_only_looks_like_a_part_of_a_split():
 
 def test_folders_of_masks_and_classes_that_are_called_so():
     masks = ["masks", "Masks", "mask_dir", "ground_truth", "GroundTruth", "gt", "lesion_masks", "Segmentation"]
-    assert all(is_mask_folder(name, masks) for name in masks)
-    faces = ["mask", "no_mask", "with_mask", "without_mask", "with_masks"]
-    assert not any(is_mask_folder(name, faces) for name in faces)
-    assert is_mask_folder("mask", ["mask", "good", "bad"])
+    assert mask_folders(masks) == {*masks}
+    assert not mask_folders(["mask", "no_mask", "with_mask", "without_mask", "with_masks"])
+    assert mask_folders(["mask", "good", "bad"]) == {"mask"}
 
 
 def test_beside_a_folder_of_images_more_folders_are_masks():
     """Of `COVID/{images,lung masks}` and `Normal/{images,Lung_Mask}` one was a class of masks."""
-    beside = ["Lung_Mask", "label", "Labels", "seg", "overlay", "heatmaps", "heat maps", "Ground Truth", "mask", "ROI"]
-    assert all(is_mask_folder(name, [*beside, "images"]) for name in beside)
-    assert not any(is_mask_folder(name, ["label", "overlay", "Lung_Mask", "good"]) for name in ("label", "Lung_Mask"))
-    assert not any(is_mask_folder(name, ["images", name]) for name in ("depth", "images", "masked", "2"))
+    beside = ["Lung_Mask", "label", "Labels", "seg", "overlay", "heatmaps", "heat maps", "Ground Truth", "ROI"]
+    assert mask_folders([*beside, "images", "depth", "masked", "2"]) == {*beside}
+    assert mask_folders(["label", "overlay", "Lung_Mask", "good"]) == set()
 
 
 def test_names_of_anomalies_and_their_denials():
