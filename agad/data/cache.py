@@ -18,7 +18,10 @@ from agad.errors import DataError
 from agad.files import sync
 
 PREPARATION_VERSION = 2
-"""Increased when the same raw files would be prepared to other bytes or notes; part of every folder's name."""
+"""Increased when the same raw files would be prepared to other bytes; part of every folder's name, and of detectors."""
+
+CHECKS_VERSION = 1
+"""Increased when the same images would have other notes or classes; part of every folder's name. Older ones have 0."""
 
 RAW_DIGITS = 12
 """Of a folder's name, those that stand for the raw files."""
@@ -49,9 +52,9 @@ def _expanded(path: str) -> Path:
 def folder_of(root: Path, dataset: str, image_size: int, content: str) -> Path:
     """The folder of the data set as prepared from raw files of this content, whether it exists or not.
 
-    Its name ends in RAW_DIGITS hexadecimal digits over PREPARATION_VERSION and `content`, see raw.content_of.
+    Its name ends in RAW_DIGITS hexadecimal digits over both versions and `content`, see raw.content_of.
     """
-    described = json.dumps([PREPARATION_VERSION, content])
+    described = json.dumps([PREPARATION_VERSION, CHECKS_VERSION, content])
     return root / f"{_stem(dataset, image_size)}{hashlib.sha256(described.encode()).hexdigest()[:RAW_DIGITS]}"
 
 
@@ -71,7 +74,12 @@ def current(found: list[Path]) -> list[Path]:
 
 
 def is_older(meta: dict[str, Any]) -> bool:
-    """Whether an older version, which would prepare some raw files otherwise, has made the folder."""
+    """Whether an older version, which would prepare or note some raw files otherwise, has made the folder."""
+    return _is_unsealed(meta) or meta.get("checks_version") != CHECKS_VERSION
+
+
+def _is_unsealed(meta: dict[str, Any]) -> bool:
+    """Whether the folder is of a version whose meta.json may have no checksum."""
     return meta.get("preparation_version") != PREPARATION_VERSION
 
 
@@ -89,7 +97,7 @@ def read_meta(folder: Path) -> dict[str, Any] | None:
     try:
         meta = dict(json.loads((folder / _META).read_bytes()))
         checksum = meta.pop(_CHECKSUM, None)
-        if (checksum is not None or not is_older(meta)) and checksum != _checksum(meta):  # older ones have none
+        if (checksum is not None or not _is_unsealed(meta)) and checksum != _checksum(meta):  # older ones have none
             return None
         if meta.get("folder", folder.name) != folder.name:  # another folder's content under this name
             return None

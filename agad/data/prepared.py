@@ -229,7 +229,7 @@ def _prepare(
         write_prepared(content, temporary, dataset, image_size, cached_as=folder.name, raw_files=raw_files)
         # The folder's name stands for the raw files as they were found, which a running download may have changed.
         now = find_source(dataset, data_root)
-        if (now.stamps, now.notes) != (source.stamps, source.notes):
+        if (now.stamps, now.notes, now.layout) != (source.stamps, source.notes, source.layout):
             raise DataError(f"{dataset}: the raw data changed while they were being read; start again")
 
 

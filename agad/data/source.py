@@ -101,11 +101,14 @@ class Source:
         stamps: those of every file that the content depends on, sorted by name.
         read: reads the content; raises DataError for files that are truncated or not what they should be.
         notes: those of the content that depend on what lies beside these files, such as images that are left out.
+        layout: what stands for the classes and parts that the files are sorted into, where the reader finds these by
+            rules that may change; part of what prepared data are known by.
     """
 
     stamps: tuple[Stamp, ...]
     read: Callable[[], Content]
     notes: tuple[str, ...] = ()
+    layout: str = ""
 
 
 def stamp(path: Path, root: Path) -> Stamp:

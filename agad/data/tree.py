@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -246,7 +248,15 @@ def tree_source(
         seen = Seen()
         return Content(known, class_names, _part(train, seen), _part(test, seen), notes, seen.notes)
 
-    return Source(tuple(sorted(file.stamp for file in files)), read, notes)
+    return Source(tuple(sorted(file.stamp for file in files)), read, notes, _layout(train, test, class_names))
+
+
+def _layout(
+    train: Sequence[Sequence[ImageFile]], test: Sequence[Sequence[ImageFile]], class_names: tuple[str, ...]
+) -> str:
+    """A digest of which file is in which class and part."""
+    parts = [[[file.stamp.name for file in images] for images in part] for part in (train, test)]
+    return hashlib.sha256(json.dumps([class_names, parts]).encode()).hexdigest()
 
 
 def _check_names(class_names: tuple[str, ...]) -> None:

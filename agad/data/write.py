@@ -131,6 +131,7 @@ def _describe(content: Content, written: dict[str, _Written], dataset: str, imag
     duplicates, examples = count_duplicates(*((of.hashes, of.labels, of.names) for of in written.values()))
     return {
         "preparation_version": cache.PREPARATION_VERSION,
+        "checks_version": cache.CHECKS_VERSION,
         "dataset": dataset,
         "image_size": image_size,
         "channels": content.channels,

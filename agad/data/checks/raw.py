@@ -31,8 +31,8 @@ class RawContent(NamedTuple):
 
     Attributes:
         files: SHA-256 over the names and contents of the files.
-        whole: over the source's notes as well, where there are any. Prepared data keep their notes, which may be about
-            other files than these: other notes are other prepared data.
+        whole: over the source's notes and layout as well, where there are any. Prepared data keep their notes, which
+            may be about other files than these, and their classes: other ones are other prepared data.
     """
 
     files: str
@@ -42,8 +42,8 @@ class RawContent(NamedTuple):
 def content_of(source: Source, cache: Path) -> RawContent:
     """The digests of a source; the files are read only where the cache does not know them."""
     digest = _files_digest(source.stamps, cache)
-    named = json.dumps([digest, *source.notes]).encode()
-    return RawContent(digest, hashlib.sha256(named).hexdigest() if source.notes else digest)
+    named = json.dumps([digest, source.layout, *source.notes]).encode()
+    return RawContent(digest, hashlib.sha256(named).hexdigest() if source.notes or source.layout else digest)
 
 
 def _files_digest(stamps: Sequence[Stamp], cache: Path) -> str:

@@ -83,6 +83,9 @@ def _are_others(key: DataKey, digests: set[str], data: Path, root: Path) -> bool
     now = found.get(folders.folder_of(root, dataset, of, raw.whole))
     if now is not None:
         return str(now.get("digest")) not in digests
-    before = [meta for meta in found.values() if str(meta.get("digest")) in digests]
-    # Of the same files there may be other notes since: then what was prepared of them has another name.
-    return bool(before) and all(meta.get("raw_files") != raw.files for meta in before)
+    before = {
+        str(meta["raw_files"]) for meta in found.values() if "raw_files" in meta and meta.get("digest") in digests
+    }
+    # Of the same files there may be other notes since: then what was prepared of them has another name. Older folders
+    # do not say what files they are of: where there are only such, nobody knows.
+    return bool(before) and raw.files not in before

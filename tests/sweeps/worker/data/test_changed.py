@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agad.data.cache import read_meta, write_meta
 from agad.data.features.attach import with_features
 from agad.data.prepared import open_prepared
 from agad.plan.plan import Plan
@@ -76,6 +77,24 @@ def test_what_is_beside_the_images_is_no_change_of_them(is_added_later: bool, tm
 
     fill(tmp_path / "parts" / "test" / "good", 1, 99)
     assert len(notes(tmp_path, plan)) == 1
+
+
+@pytest.mark.parametrize("is_prepared", [False, True], ids=["not prepared yet", "prepared"])
+def test_a_newer_version_is_no_change_of_the_data(is_prepared: bool, tmp_path: Path, plan: Plan) -> None:
+    """Folders of before do not say what files they are of, and have another name than what is prepared now."""
+    (folder,) = (tmp_path / "cache").glob("npz-own-16px-*")
+    meta = {**(read_meta(folder) or {}), "checks_version": 0}
+    older = folder.rename(folder.with_name("npz-own-16px-" + 12 * "0"))
+    for name in ("folder", "raw_files", "file_sizes"):
+        del meta[name]
+    (older / "meta.json").unlink()
+    write_meta(older, meta)
+    if is_prepared:
+        prepared(tmp_path, plan)
+    assert notes(tmp_path, plan) == []
+    if is_prepared:
+        write(tmp_path, 1)
+        assert len(notes(tmp_path, plan)) == 1
 
 
 @pytest.mark.slow
