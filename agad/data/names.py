@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 
 _SPLITS = {
     "train": {"train", "training", "trn", "learn"},
@@ -39,6 +39,8 @@ _MASK_WORDS = {
     *("overlay", "overlays", "heatmap", "heatmaps"),
 }
 """Words that say what belongs to images, where the images themselves are beside it; alone they may be classes."""
+_NO_MASKS = {*_DENIALS, "missing", "with", "wrong", "incorrect"}
+"""Words with which a name is of a class about masks or labels: `no label`, `missing_label`, `with_masks`."""
 _IMAGE_FOLDERS = {"image", "images", "img", "imgs", "original", "originals"}
 _OF_IMAGE = r"mask|masks|gt|ground[ _-]?truth|seg|segmentation|labels?|anno|annot|annotations?|roi|overlay|heatmap"
 _IN_MASK_FILES = ("mask", "gt", "truth", "seg", "label", "anno", "roi", "overlay", "heatmap", "lesion")
@@ -115,14 +117,37 @@ def _is_of_masks(name: str, about_masks: Collection[str]) -> bool:
     words = _words(name)
     if words == ["mask"]:
         return all(other == name for other in about_masks)
-    of_masks = words[-1:] == ["masks"] and words[0] not in {"with", "without", "no", "incorrect"}
+    of_masks = words[-1:] == ["masks"] and _NO_MASKS.isdisjoint(words)
     return of_masks or "".join(words) in _MASK_FOLDERS
 
 
 def is_called_mask(name: str) -> bool:
-    """Whether the last word of a folder's name is one for what belongs to images: `Lung_Mask`, `heat maps`, `label`."""
+    """Whether the last word of a folder's name is one for what belongs to images: `Lung_Mask`, `heat maps`, `label`.
+
+    `no label` and `missing_label` are not called so.
+    """
+    return len(_without_mask(name)) < len(_words(name))
+
+
+def is_bare_mask(name: str) -> bool:
+    """Whether a folder's name says nothing but that: `label`, `heat maps`."""
+    return is_called_mask(name) and not _without_mask(name)
+
+
+def masked_folders(names: Iterable[str]) -> dict[str, str]:
+    """Of the folders in one folder, those that are called like another and a word for masks: `bad_gt` -> `bad`."""
+    listed = list(names)
+    known = {tuple(_words(name)): name for name in listed}
+    owners = {name: known.get(tuple(_without_mask(name))) for name in listed if is_called_mask(name)}
+    return {name: owner for name, owner in owners.items() if owner is not None}
+
+
+def _without_mask(name: str) -> list[str]:
+    """The words of a name before the last ones that are for masks; all where there are no such."""
     words = _words(name)
-    return bool({"".join(words[-1:]), "".join(words[-2:])} & _MASK_WORDS)
+    if not _NO_MASKS.isdisjoint(words):
+        return words
+    return next((words[:-count] for count in (2, 1) if "".join(words[-count:]) in _MASK_WORDS), words)
 
 
 def is_image_folder(name: str) -> bool:
@@ -150,10 +175,9 @@ def mask_files(stems: Iterable[str]) -> set[str]:
     return {stem for stem in likely if known.intersection(_masked(stem))}
 
 
-def are_of(stems: Collection[str], images: Collection[str]) -> bool:
+def are_of(stems: Collection[str], images: Set[str]) -> bool:
     """Whether at least half of some file names, without suffix, are those of images, or of masks of them."""
-    known = set(images)
-    count = sum(stem in known or not known.isdisjoint(_masked(stem)) for stem in stems)
+    count = sum(stem in images or not images.isdisjoint(_masked(stem)) for stem in stems)
     return bool(stems) and 2 * count >= len(stems)
 
 

@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from agad.data.checks.masks import are_masks, stems_in
 from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
 from agad.data.names import (
     are_of,
@@ -20,6 +21,7 @@ from agad.data.names import (
     is_image_folder,
     mask_files,
     mask_folders,
+    masked_folders,
     natural,
     one_line,
     split_parts,
@@ -45,7 +47,9 @@ class Tree:
         others: suffix -> number of files that are not images.
         links: number of links not followed: they lead out of the tree, or to a folder.
         broken: number of links to what is not there.
-        masks: number of images left out as masks: in folders of such a name, or beside the image they belong to.
+        masks: images left out as masks: in folders of such a name, or beside the image they belong to.
+        mask_folders: folders of masks among those of classes.
+        doubles: images whose names are those of others beside them but for the suffix.
         beside: number of images beside the folders of classes, which are of no class.
         twins: folders that are named otherwise, but hold files of the same names as a folder of images beside them.
         hidden: number of images whose names begin with a dot; those that macOS makes beside others (`._`) are none.
@@ -56,7 +60,9 @@ class Tree:
     others: Counter[str] = field(default_factory=Counter)
     links: int = 0
     broken: int = 0
-    masks: int = 0
+    masks: list[str] = field(default_factory=list)
+    mask_folders: list[str] = field(default_factory=list)
+    doubles: list[str] = field(default_factory=list)
     beside: int = 0
     twins: list[str] = field(default_factory=list)
     hidden: int = 0
@@ -73,7 +79,7 @@ class Tree:
         Masks are left out and counted. Raises DataError if there is no image: a class without images is a mistake in
         the tree; and for a class that is itself split into train, test or validation.
         """
-        before = (self.links, self.broken, self.masks, self.others.copy())
+        before = (self.links, self.broken, len(self.masks), self.others.copy())
         found = sorted(self._walk(folder), key=lambda file: file.stamp.name)
         if not found:
             raise DataError(f"{folder} has no images{self._why_empty(*before)}")
@@ -81,10 +87,10 @@ class Tree:
 
     def leave_out(self, folder: Path) -> int:
         """Count the images below a folder of masks; their number."""
-        below = (name for _, _, names in os.walk(folder) for name in names if not name.startswith("."))
-        count = sum(Path(name).suffix.lower() in SUFFIXES for name in below)
-        self.masks += count
-        return count
+        below = (Path(top, name) for top, _, names in os.walk(folder) for name in names if not name.startswith("."))
+        images = [self._name(path) for path in below if path.suffix.lower() in SUFFIXES]
+        self.masks += images
+        return len(images)
 
     def pass_over(self, folder: Path) -> None:
         """Count the images that lie in a folder of folders itself."""
@@ -101,7 +107,15 @@ class Tree:
         if self.hidden:
             notes.append(f"{self.hidden} images whose names begin with a dot are not used")
         if self.masks:
-            notes.append(f"{self.masks} images are left out as masks, by the names of their folders or files")
+            which = f"the first: {one_line(min(self.masks))}"
+            notes.append(
+                f"{len(self.masks)} images are left out as masks, by the names of their folders or files ({which})"
+            )
+        if self.doubles:
+            notes.append(
+                f"{len(self.doubles)} images are named like another beside them but for the suffix, and all are used "
+                f"(the first: {one_line(min(self.doubles))}): if they are masks or copies, move them out"
+            )
         if self.twins:
             notes.append(
                 f"the folder {one_line(min(self.twins))} has files of the same names as a folder of images beside it, "
@@ -118,7 +132,7 @@ class Tree:
         found = {
             "{} links lead out of the tree and are not followed": self.links - links,
             "{} links are broken: what they lead to is not there": self.broken - broken,
-            "{} images are taken for masks, by the names of their folders or files": self.masks - masks,
+            "{} images are taken for masks, by the names of their folders or files": len(self.masks) - masks,
         }
         reasons = [text.format(count) for text, count in found.items() if count]
         if more := self.others - others:
@@ -148,18 +162,25 @@ class Tree:
                 self.others[suffix.lower() or "nameless"] += 1
         stems = {stem for stem, _ in images.values()}
         masks = mask_files(stems)
-        self.masks += sum(stem in masks for stem, _ in images.values())
+        self.masks += [self._name(Path(entry.path)) for stem, entry in images.values() if stem in masks]
+        self.doubles += [
+            self._name(Path(entry.path)) for entry in _doubles(images.values()) if len(stems) < len(images)
+        ]
         yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
         # Once for all folders here, for a class may have thousands of them.
-        of_masks, beside = mask_folders(folders), next(filter(is_image_folder, folders), None)
-        twin_of = _stems(folder / beside) if beside else set()
+        of_masks, owners = mask_folders(folders), masked_folders(folders)
+        beside = next(filter(is_image_folder, folders), None)
+        twin_of = stems_in(folder / beside) if beside else set()
         for path in (Path(entry.path) for entry in inner):
-            if path.name in of_masks or (is_called_mask(path.name) and are_of(_stems(path), stems)):
+            if path.name in of_masks or (is_called_mask(path.name) and are_masks(path, stems, owners.get(path.name))):
                 self.leave_out(path)
                 continue
-            if beside and not is_image_folder(path.name) and are_of(_stems(path), twin_of):
-                self.twins.append(path.relative_to(self.top).as_posix())
+            if beside and not is_image_folder(path.name) and are_of(stems_in(path), twin_of):
+                self.twins.append(self._name(path))
             yield from self._walk(path)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.top).as_posix()
 
     def _pass_hidden(self, name: str) -> None:
         self.hidden += not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
@@ -187,9 +208,13 @@ class Tree:
         return ImageFile(entry.path, Stamp.of(name, entry.path, status))
 
 
-def _stems(folder: Path) -> set[str]:
-    """The names of the images in a folder itself, without suffix."""
-    return {path.stem for path in map(Path, (entry.name for entry in scan(folder))) if path.suffix.lower() in SUFFIXES}
+def _doubles(images: Iterable[tuple[str, os.DirEntry[str]]]) -> Iterator[os.DirEntry[str]]:
+    """Of images in a folder, given with their names without suffix, all but the first of each such name."""
+    known = set[str]()
+    for stem, entry in sorted(images, key=lambda of: of[1].name):
+        if stem in known:
+            yield entry
+        known.add(stem)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from agad.data.checks.masks import sort_out
 from agad.data.checks.nesting import check_doubled, check_nesting
-from agad.data.names import is_like_split, look_alikes, mask_folders, natural, one_line, split_part, split_parts
+from agad.data.names import is_like_split, look_alikes, natural, one_line, split_part, split_parts
 from agad.data.source import Source, SourceAbsentError, missing
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
@@ -50,7 +51,8 @@ def find(dataset: str, root: Path) -> Source:
         tree.pass_over(folder)
     names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders, notes)
     if len(names) < 2:
-        raise OneClassError(f"{top} has {len(names)} class folders; at least two are needed, one of them normal")
+        left = f" ({', '.join(map(one_line, tree.mask_folders))} left out as masks)" if tree.mask_folders else ""
+        raise OneClassError(f"{top} has {len(names)} class folders{left}; at least two are needed, one of them normal")
     notes += [f"class {one_line(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
     notes += [f"classes that look alike, are they one? {', '.join(map(ascii, of))}" for of in look_alikes(names)]
     return tree_source(train, test, names, None, (*tree.notes(), *notes))
@@ -59,11 +61,14 @@ def find(dataset: str, root: Path) -> Source:
 def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
     """The folders in a folder of the tree, but those of masks."""
     folders = subfolders(folder)
-    names = mask_folders(path.name for path in folders)
-    masks = [path for path in folders if path.name in names]
+    masks, doubted = sort_out(folders)
     for path in masks:
         count, name = tree.leave_out(path), one_line(path.relative_to(tree.top).as_posix())
+        tree.mask_folders.append(name)
         notes.append(f"the folder {name} ({count} images) is left out: by its name it holds masks")
+    for path in doubted:
+        name = one_line(path.relative_to(tree.top).as_posix())
+        notes.append(f"the folder {name} is taken for a class, not for masks, by the names of its files")
     return [path for path in folders if path not in masks]
 
 

@@ -270,7 +270,7 @@ def test_masks_are_left_out_with_a_note(places):
     assert prepared.class_names == ("COVID", "Normal")
     assert [a + b for a, b in zip(prepared.train_counts, prepared.test_counts, strict=True)] == [4, 4]
     assert prepared.notes == (
-        "11 images are left out as masks, by the names of their folders or files",
+        "11 images are left out as masks, by the names of their folders or files (the first: COVID/masks/00050.png)",
         "the folder mask_dir (2 images) is left out: by its name it holds masks",
     )
 
@@ -286,7 +286,8 @@ def test_masks_beside_images_are_left_out_whatever_they_are_called(places):
     opened = open_prepared("folder:own", 32, **places)
     assert opened.class_names == ("a", "b", "label")
     assert [a + b for a, b in zip(opened.train_counts, opened.test_counts, strict=True)] == [4, 4, 4]
-    assert opened.notes == ("12 images are left out as masks, by the names of their folders or files",)
+    said = "12 images are left out as masks, by the names of their folders or files (the first: a/Lung_Mask/00110.png)"
+    assert opened.notes == (said,)
 
 
 def test_a_folder_named_otherwise_with_the_names_of_images_beside_it_is_noted(places):

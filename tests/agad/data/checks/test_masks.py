@@ -1,0 +1,86 @@
+"""Folders that hold masks by their names, or are classes in spite of these."""
+
+from __future__ import annotations
+
+import pytest
+
+from agad.data.prepared import open_facts
+from tests.helpers.opening import refuse
+from tests.helpers.raw_data import fill, picture
+
+LEFT = "the folder {} (3 images) is left out: by its name it holds masks"
+TAKEN = "the folder {} is taken for a class, not for masks, by the names of its files"
+
+
+def opened(places, folders):
+    """A tree of `folders`, each with the number that its three files' names begin from; images differ."""
+    for number, (folder, first) in enumerate(folders.items()):
+        path = places["data_root"] / "own" / folder
+        path.mkdir(parents=True)
+        for index in range(3):
+            picture(10 * number + index).save(path / f"{first + index}.png")
+    return open_facts("folder:own", 16, **places)
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "said"),
+    [
+        (
+            {"train/good": 0, "test/good": 0, "test/cut": 0, "test/cut_mask": 0},
+            ("cut", "good"),
+            LEFT.format("test/cut_mask"),
+        ),
+        ({"good": 0, "bad": 0, "bad_gt": 0}, ("bad", "good"), LEFT.format("bad_gt")),
+        ({"good": 0, "bad": 0, "bad_label": 50}, ("bad", "bad_label", "good"), TAKEN.format("bad_label")),
+        ({"good/a": 0, "good/a_mask": 0, "bad": 0}, ("bad", "good"), None),
+        (
+            {"train/original": 0, "test/original": 3, "test/torn_label": 50},
+            ("original", "torn_label"),
+            TAKEN.format("test/torn_label"),
+        ),
+        (
+            {"train/original": 0, "test/original": 0, "test/torn_label": 0, "test/cut": 0},
+            ("cut", "original", "torn_label"),
+            TAKEN.format("test/torn_label"),
+        ),
+        ({"original": 0, "no label": 0}, ("no label", "original"), None),
+        ({"original": 0, "missing_label": 0}, ("missing_label", "original"), None),
+        ({"images": 0, "label": 50, "x": 0}, ("images", "x"), LEFT.format("label")),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_masks_are_told_from_classes_that_are_called_so(folders, classes, said, places):
+    """By another folder's name and files of its names; equal numbers in all folders say nothing."""
+    found = opened(places, folders)
+    assert found.class_names == classes
+    assert said is None or said in found.notes
+    assert sum(found.test_counts) + sum(found.train_counts) == 3 * len(folders) - 3 * sum(
+        "mask" in name or "gt" in name or name == "label" for name in folders
+    )
+
+
+def test_folders_that_leave_one_class_are_named(places):
+    with pytest.raises(Exception, match=r"own has 1 class folders \(torn_label left out as masks\); at least two are"):
+        opened(places, {"original": 0, "torn_label": 0})
+
+
+def test_files_left_out_as_masks_and_two_of_one_name_are_named(places):
+    """In classes of people who wear masks, or of image and mask that differ in their suffixes alone."""
+    own = places["data_root"] / "own"
+    for number, name in enumerate(("with", "without")):
+        fill(own / name, 3, 10 * number)
+    picture(50).save(own / "with" / "mask_00001.png")
+    picture(51).save(own / "without" / "00010.bmp")
+    assert open_facts("folder:own", 16, **places).notes == (
+        "1 images are left out as masks, by the names of their folders or files (the first: with/mask_00001.png)",
+        "1 images are named like another beside them but for the suffix, and all are used (the first: "
+        "without/00010.png): if they are masks or copies, move them out",
+    )
+
+
+def test_texts_beside_images_are_no_class(places):
+    """YOLO's labels."""
+    fill(places["data_root"] / "own" / "images", 3, 0)
+    (places["data_root"] / "own" / "image_labels").mkdir()
+    (places["data_root"] / "own" / "image_labels" / "0.txt").touch()
+    refuse("folder:own", places, r"own has 1 class folders \(image_labels left out as masks\)")
