@@ -93,6 +93,11 @@ def _short_word(name: str) -> str | None:
     return left[0] if len(left) == 1 and left[0] in _SHORT else None
 
 
+def is_short_part(name: str) -> bool:
+    """Whether a folder has a name that may be that of a part or of a class, such as a language: `tr`."""
+    return name.strip().lower() in _SHORT
+
+
 def is_like_split(name: str) -> bool:
     """Whether a name looks like a part of a split, but is none of the usual: `train2`, `test_old`, `2_Train`."""
     if split_part(name):

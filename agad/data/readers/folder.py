@@ -10,7 +10,7 @@ import numpy as np
 
 from agad.data.checks.masks import sort_out
 from agad.data.checks.nesting import check_doubled, check_nesting
-from agad.data.names import is_like_split, look_alikes, natural, one_line, split_part, split_parts
+from agad.data.names import is_like_split, is_short_part, look_alikes, natural, one_line, split_part, split_parts
 from agad.data.source import Source, SourceAbsentError, missing
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
 from agad.errors import DataError
@@ -107,8 +107,11 @@ def _split_tree(
     classes = {part: without_masks(tree, folder, notes) for part, folder in folders.items()}
     for part, found in classes.items():
         if not found:
-            kind = DataError if any(classes.values()) else OneClassError
-            raise kind(f"{folders[part]} has no class folders")
+            may_be_classes = any(map(is_short_part, names := [folder.name for folder in folders.values()]))
+            how = f" ({' and '.join(names)} are taken for train and test)" if {*names} != {"train", "test"} else ""
+            advice = ": call them train and test if they are, or give them longer names if they are classes"
+            kind = DataError if any(classes.values()) or may_be_classes else OneClassError
+            raise kind(f"{folders[part]} has no class folders{how}{advice if may_be_classes else ''}")
     check_doubled(classes)
     parts = {part: {path.name: tree.images(path) for path in found} for part, found in classes.items()}
     notes += dict.fromkeys(note for found in classes.values() for note in check_nesting(found, is_split=True))

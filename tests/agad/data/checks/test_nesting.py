@@ -61,6 +61,19 @@ def test_what_are_classes_is_taken(folders, classes, places):
     assert open_facts("folder:own", 16, **places).class_names == classes
 
 
+def test_languages_that_are_taken_for_a_split_are_named(places):
+    """They may be classes; `imagesTr` may not, and `train` needs no word."""
+    made(places, ["tr", "te"])
+    refuse(
+        "folder:own", places, r"own/tr has no class folders \(tr and te are taken for train and test\): call them tr"
+    )
+    for name, new in (("tr", "imagesTr"), ("te", "imagesTs")):
+        (places["data_root"] / "own" / name).rename(places["data_root"] / "own" / new)
+    refuse(
+        "folder:own", places, r"imagesTr has no class folders \(imagesTr and imagesTs are taken for train and test\)$"
+    )
+
+
 def crossed(outer, inner):
     return [f"{one}/{other}" for one in outer for other in inner]
 
