@@ -144,10 +144,14 @@ _LEAST_LEVELS = 8
 """Different numbers that an image needs for their order to be its own: any two black ones have the same order."""
 
 
-def _patterns(images: Any) -> Iterator[bytes | None]:
+_SAMPLE = 256
+
+
+def _patterns(images: Any, *, of_sample: bool = False) -> Iterator[bytes | None]:
     """Of each image what no scaling changes, of all numbers alike or by channel: the order of its numbers.
 
-    None of an image with few different numbers.
+    None of an image with few different numbers. With `of_sample` it is the order of some numbers in the same places of
+    all images, however few are different: images in which these differ in order do so as a whole.
     """
     for array in _arrays(images):
         last = array.ndim == 3 and array.shape[0] not in _CHANNELS and array.shape[-1] in _CHANNELS
@@ -155,10 +159,13 @@ def _patterns(images: Any) -> Iterator[bytes | None]:
         found = hashlib.sha256(str(array.shape).encode())
         most = 0
         for channel in channels if len(channels) in _CHANNELS else array[None]:
-            levels, ranks = np.unique(channel, return_inverse=True)
+            numbers = channel.reshape(-1)
+            if of_sample:
+                numbers = numbers[np.linspace(0, numbers.size - 1, min(_SAMPLE, numbers.size), dtype=np.intp)]
+            levels, ranks = np.unique(numbers, return_inverse=True)
             found.update(ranks.astype("<i8").tobytes())
             most = max(most, len(levels))
-        yield found.digest() if most >= _LEAST_LEVELS else None
+        yield found.digest() if of_sample or most >= _LEAST_LEVELS else None
 
 
 _NUMBERS = "iufb"
@@ -183,8 +190,14 @@ def leaked(test: Any, train: Any) -> NDArray[np.bool_]:
 
 def _rescaled(test: Any, train: Any) -> NDArray[np.bool_]:
     """(N,) whether each test image is a training image but for its scale."""
-    known = set(_patterns(train)) - {None}
-    return np.fromiter((image in known for image in _patterns(test)), dtype=bool)
+    # Whole images are sorted only where the order of a sample says that they may be the same: sorting is slow.
+    samples = [list(_patterns(images, of_sample=True)) for images in (test, train)]
+    shared = set(samples[0]).intersection(samples[1])
+    of_test, of_train = (np.flatnonzero([image in shared for image in of]) for of in samples)
+    known = set(_patterns(take(train, of_train))) - {None}
+    found = np.zeros(len(samples[0]), dtype=np.bool_)
+    found[of_test] = [image in known for image in _patterns(take(test, of_test))]
+    return found
 
 
 class _Range(NamedTuple):
@@ -195,7 +208,8 @@ class _Range(NamedTuple):
 
     @classmethod
     def of(cls, images: Any) -> _Range:
-        found = [(float(np.fmin.reduce(a, axis=None)), float(np.fmax.reduce(a, axis=None))) for a in _arrays(images)]
+        arrays = (array for array in _arrays(images) if array.size)
+        found = [(float(np.fmin.reduce(a, axis=None)), float(np.fmax.reduce(a, axis=None))) for a in arrays]
         return cls(min(low for low, _ in found), max(high for _, high in found))
 
     def overlap(self, other: _Range) -> float:
@@ -247,6 +261,10 @@ def training_findings(test: TestSet, train: Any) -> tuple[NDArray[np.bool_] | No
     if first[0].dtype != first[1].dtype or first[0].shape != first[1].shape or first[0].dtype.kind not in _NUMBERS:
         return None, Finding(
             kind, UNKNOWN, "Training and test images are not arrays of one kind and cannot be compared."
+        )
+    if not (first[0].size and first[1].size):
+        return None, Finding(
+            kind, UNKNOWN, "Images have no pixels, so test images among those for training were not sought."
         )
     of_test, of_train = _Range.of(test.images), _Range.of(train)
     where = exact = leaked(test.images, train)
