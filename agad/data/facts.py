@@ -51,7 +51,7 @@ class DataFacts:
 
     @property
     def raw_digest(self) -> str | None:
-        """Of the raw files and their notes, whatever the image size; None of data in memory.
+        """Of the raw files, their notes and classes, whatever the image size; None of data in memory.
 
         It is the end of the folder's name, see cache.folder_of.
         """
