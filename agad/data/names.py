@@ -180,6 +180,12 @@ def mask_files(stems: Iterable[str]) -> set[str]:
     return {stem for stem in likely if known.intersection(_masked(stem))}
 
 
+def doubles(names: Iterable[str]) -> list[str]:
+    """The file names that differ from an earlier one, in the order of names, in their suffix alone."""
+    known = dict[str, str]()
+    return [name for name in sorted(names) if known.setdefault(name.rpartition(".")[0], name) != name]
+
+
 def are_of(stems: Collection[str], images: Set[str]) -> bool:
     """Whether at least half of some file names, without suffix, are those of images, or of masks of them."""
     count = sum(stem in images or not images.isdisjoint(_masked(stem)) for stem in stems)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from agad.data.checks.masks import are_masks, stems_in
 from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
 from agad.data.names import (
     are_of,
+    doubles,
     is_called_mask,
     is_image_folder,
     mask_files,
@@ -49,6 +50,7 @@ class Tree:
         broken: number of links to what is not there.
         masks: images left out as masks: in folders of such a name, or beside the image they belong to.
         mask_folders: folders of masks among those of classes.
+        doubted: folders that are called as masks are, but are classes.
         doubles: images whose names are those of others beside them but for the suffix.
         beside: number of images beside the folders of classes, which are of no class.
         twins: folders that are named otherwise, but hold files of the same names as a folder of images beside them.
@@ -62,6 +64,7 @@ class Tree:
     broken: int = 0
     masks: list[str] = field(default_factory=list)
     mask_folders: list[str] = field(default_factory=list)
+    doubted: list[str] = field(default_factory=list)
     doubles: list[str] = field(default_factory=list)
     beside: int = 0
     twins: list[str] = field(default_factory=list)
@@ -111,6 +114,8 @@ class Tree:
             notes.append(
                 f"{len(self.masks)} images are left out as masks, by the names of their folders or files ({which})"
             )
+        said = "the folder {} is taken for a class, not for masks, by the names of its files"
+        notes += map(said.format, self.doubted)
         if self.doubles:
             notes.append(
                 f"{len(self.doubles)} images are named like another beside them but for the suffix, and all are used "
@@ -163,9 +168,8 @@ class Tree:
         stems = {stem for stem, _ in images.values()}
         masks = mask_files(stems)
         self.masks += [self._name(Path(entry.path)) for stem, entry in images.values() if stem in masks]
-        self.doubles += [
-            self._name(Path(entry.path)) for entry in _doubles(images.values()) if len(stems) < len(images)
-        ]
+        used = (name for name, (stem, _) in images.items() if stem not in masks)
+        self.doubles += [self._name(folder / name) for name in doubles(used)]
         yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
         # Once for all folders here, for a class may have thousands of them.
         of_masks, owners = mask_folders(folders), masked_folders(folders)
@@ -206,15 +210,6 @@ class Tree:
         # No Path per file, for speed: every opening lists the tree, and the retinal images are 84,000 files.
         name = entry.path[len(self._prefix) :].replace(os.sep, "/")
         return ImageFile(entry.path, Stamp.of(name, entry.path, status))
-
-
-def _doubles(images: Iterable[tuple[str, os.DirEntry[str]]]) -> Iterator[os.DirEntry[str]]:
-    """Of images in a folder, given with their names without suffix, all but the first of each such name."""
-    known = set[str]()
-    for stem, entry in sorted(images, key=lambda of: of[1].name):
-        if stem in known:
-            yield entry
-        known.add(stem)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

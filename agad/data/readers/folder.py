@@ -66,9 +66,7 @@ def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
         count, name = tree.leave_out(path), one_line(path.relative_to(tree.top).as_posix())
         tree.mask_folders.append(name)
         notes.append(f"the folder {name} ({count} images) is left out: by its name it holds masks")
-    for path in doubted:
-        name = one_line(path.relative_to(tree.top).as_posix())
-        notes.append(f"the folder {name} is taken for a class, not for masks, by the names of its files")
+    tree.doubted += [one_line(path.relative_to(tree.top).as_posix()) for path in doubted]
     return [path for path in folders if path not in masks]
 
 

@@ -32,11 +32,12 @@ def find(dataset: str, root: Path) -> Source:
     folders = without_masks(tree, top, notes)
     parts = split_folders(top, folders, notes)
     if parts:
-        name = _class_name(without_masks(tree, parts["train"], []))
+        name = _class_name(without_masks(Tree(top, root), parts["train"], []))
         train, test = (tree.images(parts[part]) for part in ("train", "test"))
         for part, images in (("train", train), ("test", test)):
             _check_one_place(parts[part], images)
     else:
+        tree = Tree(top, root)  # it lists the folders of masks, too, and counts them once
         name, images = _class_name(folders), tree.images(top)
         _check_one_place(top, images)
         if len(images) < LEAST_IMAGES:

@@ -78,3 +78,13 @@ def test_a_sub_folder_without_images_is_no_other_place(places):
     (places["data_root"] / "only" / "notes" / "a.txt").write_text("x")
 
     assert open_prepared("normals:only", 32, **places).train_counts == (5,)
+
+
+@pytest.mark.parametrize("beside", ["masks", "torn_label"])
+def test_images_in_folders_of_masks_are_counted_once(places, beside):
+    """They were counted for the folder, and again in the listing of all; none is of a class of its own."""
+    for number, name in enumerate(("original", beside)):
+        fill(places["data_root"] / "own" / name, 3, 50 * number)
+    notes = open_prepared("normals:own", 16, **places).notes
+    assert f"3 images are left out as masks, by the names of their folders or files (the first: {beside}/" in notes[0]
+    assert "is taken for a class" not in " ".join(notes)
