@@ -65,6 +65,11 @@ class ResultsFolder:
         return self.path / "claims"
 
     @property
+    def digests(self) -> Path:
+        """Of which data the runs are made."""
+        return self.path / "digests"
+
+    @property
     def checkpoints(self) -> Path:
         """Training states of unfinished runs."""
         return self.path / "checkpoints"
@@ -131,9 +136,9 @@ class ResultsFolder:
                 line = files.error_line(error)
                 raise StoreError(f"nothing can be written into {line}; mend that, or take another folder") from error
 
-    def of_workers(self, plan: str, *, weights: bool) -> list[Path]:
-        """The folders that workers of a plan cannot do without."""
-        folders = [self.claims, self.digests(plan), self.checkpoints, self.inbox]
+    def of_workers(self, *, weights: bool) -> list[Path]:
+        """The folders that workers cannot do without."""
+        folders = [self.claims, self.digests, self.checkpoints, self.inbox]
         return [*folders, self.weights] if weights else folders
 
     def plan(self, name: str) -> Path:
@@ -147,10 +152,6 @@ class ResultsFolder:
     def logs(self, plan: str) -> Path:
         """Folder of the logs of a plan's workers."""
         return self.path / "logs" / plan
-
-    def digests(self, plan: str) -> Path:
-        """Folder that says of which data a plan's runs are made."""
-        return self.path / "digests" / plan
 
     def jobs(self, plan: str) -> Path:
         """Folder of what is known of a plan's Slurm jobs."""

@@ -46,7 +46,7 @@ KINDS = {
     "compacted rows": ("base/rows-*.parquet", ROWS),
     "rows of an older agad": ("base/older.parquet", ROWS),
     "plan": ("plans/*.json", ROWS),
-    "digest of the data": ("digests/*/*.json", (*ROWS, *KILLED)),
+    "digest of the data": ("digests/*.json", (*ROWS, *KILLED)),
     "worker's options": ("logs/*/options-*.json", ("worker", "status", "launch")),
     "claim": ("claims/*", KILLED),
     "checkpoint": ("checkpoints/*.pt", KILLED),

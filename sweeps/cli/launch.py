@@ -129,9 +129,9 @@ def _save(plan: Plan, options: argparse.Namespace) -> Path:
 
 def _check_folders(sweep: Sweep) -> None:
     """Refuse a results folder in which something could not be written once the first run has ended."""
-    folder, plan = ResultsFolder(sweep.results), sweep.plan.name
-    workers = folder.of_workers(plan, weights=sweep.worker.keep_weights)
-    folder.check_writable([*workers, folder.base, folder.logs(plan), folder.tables])
+    folder = ResultsFolder(sweep.results)
+    workers = folder.of_workers(weights=sweep.worker.keep_weights)
+    folder.check_writable([*workers, folder.base, folder.logs(sweep.plan.name), folder.tables])
 
 
 def _list_grids() -> int:

@@ -28,7 +28,7 @@ _COMPACT_ABOVE = 500
 """Files of the inbox above which it is compacted while the sweep goes on."""
 _COMPACT_MOST = 1000
 """Files of the inbox that are compacted at once: what bounds the time that a worker spends on it."""
-_COMPACTOR = "0"
+COMPACTOR = "0"
 """Whoever compacts has this claim among those of runs; none of these is called so."""
 
 log = logging.getLogger("agad.worker")
@@ -198,12 +198,12 @@ class Picker:
         if self.store.attempts.waiting <= _COMPACT_ABOVE:
             return
         try:
-            last = max(self.board.generations().get(_COMPACTOR, [0]))
-            if (last and self.board.is_held(_COMPACTOR, last)) or not self.board.take(_COMPACTOR, last + 1):
+            last = max(self.board.generations().get(COMPACTOR, [0]))
+            if (last and self.board.is_held(COMPACTOR, last)) or not self.board.take(COMPACTOR, last + 1):
                 return
             self.store.compact(_COMPACT_MOST)
             self.store.attempts.poll(0)
-            self.board.clear({_COMPACTOR, *filter(self._is_done, self.board.generations())})
+            self.board.clear({COMPACTOR, *filter(self._is_done, self.board.generations())})
         except Exception as error:  # noqa: BLE001 - a worker goes on whatever became of this
             log.warning("rows were not compacted: %s", error)
 

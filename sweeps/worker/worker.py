@@ -101,7 +101,7 @@ class Worker:
         self.heartbeat.start()
         folder = self.store.folder
         with environment_faults(), collector.loading():
-            folder.check_writable(folder.of_workers(self.plan.name, weights=self.options.keep_weights))
+            folder.check_writable(folder.of_workers(weights=self.options.keep_weights))
             import torch
 
             torch.set_num_threads(self.options.threads)

@@ -1,8 +1,9 @@
-"""AgreedData: the data that all runs of a plan are made of, whichever launch or host makes them.
+"""AgreedData: the data that all runs in a results folder are made of, whichever plan, launch or host makes them.
 
-Rows of different data cannot share a table. So the first that opens a data set of a plan, or a file of vectors, writes
-its digest into a file of the results folder, exclusively; whoever opens one with another digest makes no run. Plans of
-older versions have no such files: there the rows say of which data they are.
+Rows of different data can neither share a table nor be compared, and plans of one folder share runs. So the first that
+opens a data set, or a file of vectors, writes its digest into a file of the results folder, exclusively; whoever opens
+one with another digest makes no run. Folders of older versions have no such files: there the rows say of which data
+they are, and may be of several: a plan whose own rows are all of one goes on with that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
 
+from ..failures import LastingFault
 from ..growing import all_specs
-from ..picking import Picker
-from ..retry import RetryPolicy
+from ..picking import COMPACTOR
 from .changed import digests_of_rows, name_of
 
 _BY_ROWS = "the rows that are there"
@@ -43,7 +44,7 @@ class _Agreed:
 
 
 class AgreedData:
-    """The digests that the runs of one plan have agreed on.
+    """The digests that the runs of a results folder have agreed on, as the workers of one plan see them.
 
     Args:
         plan: the plan.
@@ -57,15 +58,15 @@ class AgreedData:
         self._here = f"{socket.gethostname()}:{Path(data).absolute()}"
 
     def check(self, key: DataKey, digest: str) -> None:
-        """Agree on these data where none were agreed on yet. Raises DataError, one line, where others were."""
+        """Agree on these data where none were agreed on yet. Raises LastingFault, one line, where others were."""
         agreed = self._read(key)
         if agreed is None:
             agreed = self._settle(key, digest)
-        if agreed.digest != digest:
-            raise DataError(
-                f"these runs are made of other {name_of(key)} data: digest {agreed.digest[:12]}, first of {agreed.by}; "
-                f"{self._here} has {digest[:12]}. Rows of both could not share a table: put the same data here, or "
-                "take another --results folder"
+        if agreed.digest != digest and not self._is_of_own_rows(key, digest):
+            raise LastingFault(
+                f"the runs in {self._results.path} are made of other {name_of(key)} data: digest {agreed.digest[:12]}, "
+                f"first of {agreed.by}; {self._here} has {digest[:12]}. Rows of both can neither share a table nor be "
+                "compared: put the same data here, or take another --results folder"
             )
 
     def check_row(self, spec: RunSpec, values: Mapping[str, Any]) -> None:
@@ -77,43 +78,71 @@ class AgreedData:
     def renew(self, digests: Mapping[DataKey, str]) -> None:
         """Agree on a launch's data, which its plan's rows are of, where no row or worker needs those agreed on before.
 
-        Else data that were mended before the first run has ended would be refused for ever. Raises DataError.
+        Else data that were mended before the first run has ended would be refused for ever. Raises DataError, and
+        LastingFault as `check`.
         """
         for key, digest in digests.items():
             agreed = self._read(key)
-            if agreed is not None and agreed.digest != digest:
-                if self._is_held():
-                    raise DataError(
-                        f"workers are making these runs of other {name_of(key)} data (digest {agreed.digest[:12]}, "
-                        f"of {agreed.by}; {self._here} has {digest[:12]}): take another --results folder, or end those "
-                        f"workers first; if there are none, remove {self._path(key)}"
-                    )
+            if agreed is not None and agreed.digest != digest and not self._is_of_own_rows(key, digest):
+                self._check_replaceable(key, digest, agreed)
                 self._write(key, _Agreed(digest, self._here))
             self.check(key, digest)
 
+    def _check_replaceable(self, key: DataKey, digest: str, agreed: _Agreed) -> None:
+        """Raise DataError where a worker may make runs of what was agreed on, or rows are of other data than these."""
+        if self._is_held():  # asked before the rows are read: a worker gives its run back when the row is there
+            raise DataError(
+                f"workers are making runs in {self._results.path}, where other {name_of(key)} data were agreed on "
+                f"(digest {agreed.digest[:12]}, of {agreed.by}; {self._here} has {digest[:12]}): take another "
+                f"--results folder, or end those workers first; if there are none, remove {self._path(key)}"
+            )
+        others = _of(key, self._digests_of_rows())
+        del others[digest]
+        if others:
+            ((other, count), *_) = others.most_common()
+            raise DataError(
+                f"other plans' rows in {self._results.path} are of other {name_of(key)} data (digest {other[:12]}, "
+                f"{count} runs; {self._here} has {digest[:12]}): a results folder holds one version of each data set. "
+                "Put those data back, or take another --results folder"
+            )
+
     def _settle(self, key: DataKey, digest: str) -> _Agreed:
         """What the rows or, without any, these data say; what another process has written first, where one has."""
-        found = digests_of_rows([spec.run_id for spec in self._specs], ResultStore(self._results.path))
-        of_rows = Counter(known for of, known in found if of == key).most_common(1)
-        wanted = _Agreed(of_rows[0][0], _BY_ROWS) if of_rows else _Agreed(digest, self._here)
+        of_rows = _of(key, self._of_own_rows) or _of(key, self._digests_of_rows())
+        wanted = _Agreed(of_rows.most_common(1)[0][0], _BY_ROWS) if of_rows else _Agreed(digest, self._here)
         self._write(key, wanted, replace=False)
         agreed = self._read(key)
         if agreed is None:  # there is a damaged one
             self._write(key, wanted)
         return agreed or wanted
 
+    def _is_of_own_rows(self, key: DataKey, digest: str) -> bool:
+        """Whether the plan's rows are all of these data, though other plans' rows have settled on others.
+
+        Only in a folder of an older version, or a merged one. The rows are read once, not at each pick.
+        """
+        return set(_of(key, self._of_own_rows)) == {digest}
+
     @functools.cached_property
-    def _specs(self) -> list[RunSpec]:
-        return all_specs(self._plan, self._results)
+    def _of_own_rows(self) -> list[tuple[DataKey, str]]:
+        return self._digests_of_rows([spec.run_id for spec in all_specs(self._plan, self._results)])
+
+    def _digests_of_rows(self, run_ids: Collection[str] | None = None) -> list[tuple[DataKey, str]]:
+        return digests_of_rows(run_ids, ResultStore(self._results.path))
 
     def _is_held(self) -> bool:
-        """Whether a worker is at a run of the plan, as far as this host can know."""
+        """Whether a worker is at a run of the folder, whatever its plan, as far as this host can know."""
         board = ClaimBoard(self._results.path, Owner.this_process("launcher"))
-        return bool(Picker(self._plan, ResultStore(self._results.path), board, RetryPolicy()).census().held)
+        tries = ResultStore(self._results.path).tries()
+        return any(
+            board.is_held(run_id, of_run[-1])
+            for run_id, of_run in board.generations().items()
+            if run_id != COMPACTOR and all(one.attempt < of_run[-1] for one in tries.get(run_id, ()))
+        )
 
     def _path(self, key: DataKey) -> Path:
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
-        return self._results.digests(self._plan.name) / f"{name}.json"
+        return self._results.digests / f"{name}.json"
 
     def _read(self, key: DataKey) -> _Agreed | None:
         """None where nothing was agreed on, or where the file is damaged. Raises OSError."""
@@ -129,3 +158,8 @@ class AgreedData:
         content = {"data": name_of(key), "of": key[1], "digest": agreed.digest, "by": agreed.by}
         put = files.replace_text if replace else files.create_text
         put(path, json_file.dumps(content, indent=1))
+
+
+def _of(key: DataKey, found: Collection[tuple[DataKey, str]]) -> Counter[str]:
+    """The digests that rows have of this data set, counted."""
+    return Counter(digest for of, digest in found if of == key)

@@ -17,8 +17,11 @@ from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
 
 
-def digests_of_rows(run_ids: Collection[str], store: ResultStore) -> list[tuple[DataKey, str]]:
-    """Of each of these runs' rows with scores: the digest of its images, and of its vectors where it has some."""
+def digests_of_rows(run_ids: Collection[str] | None, store: ResultStore) -> list[tuple[DataKey, str]]:
+    """Of each of these runs' rows with scores: the digest of its images, and of its vectors where it has some.
+
+    Of all rows where run_ids is None.
+    """
     columns = ("dataset", "status", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values())
     rows = store.read(columns, run_ids=run_ids).to_pylist()
     return [

@@ -1,4 +1,4 @@
-"""All runs of a plan are of the same data, whichever launches and hosts make them."""
+"""All runs in a results folder are of the same data, whichever plans, launches and hosts make them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.worker.data.agreed import AgreedData
 from sweeps.worker.data.opened import OpenedData
-from sweeps.worker.failures import EnvironmentFault
+from sweeps.worker.failures import LastingFault
 from sweeps.worker.options import WorkerOptions
+from sweeps.worker.picking import COMPACTOR
 from sweeps.worker.prepare import prepare_here
 from sweeps.worker.worker import EXIT_NOTHING_LEFT, Worker
 from tests.sweeps.worker.test_prepare import specs, write
@@ -40,32 +41,62 @@ def agreed(plan: Plan, results: Path, data: str = "data") -> AgreedData:
     return AgreedData(plan, results, data)
 
 
-def row(plan: Plan, results: Path, digest: str) -> None:
+def row(plan: Plan, results: Path, digest: str, number: int = 0) -> None:
     values = {"data_digest": digest, "auroc": 0.5}
-    ResultStore(results).commit(RunRecord(spec=plan.specs[0], attempt=1, status="ok", values=values))
+    ResultStore(results).commit(RunRecord(spec=plan.specs[number], attempt=1, status="ok", values=values))
+
+
+def parts(plan: Plan) -> tuple[Plan, Plan]:
+    """Two plans of a run each."""
+    first, second = (Plan(f"g{number}", (), (), (spec,)) for number, spec in enumerate(plan.specs))
+    return first, second
 
 
 def test_the_first_data_are_those_of_all(plan: Plan, results: Path) -> None:
+    """Whichever plan a run is of: plans share runs, and tables take rows of several."""
     agreed(plan, results, "/first").check(KEY, OLD)
     agreed(plan, results).check(KEY, OLD)
     agreed(plan, results).check(("npz:own", 32), NEW)  # another preparation has another digest
-    agreed(Plan("other", (), (), specs("npz:own")), results).check(KEY, NEW)
 
-    with pytest.raises(DataError, match=r"other npz:own data: digest a{12}, first of \S+:/first; \S+ has b{12}\. Rows"):
-        agreed(plan, results).check(KEY, NEW)
+    for one in (plan, *parts(plan)):
+        with pytest.raises(LastingFault, match=r"npz:own data: digest a{12}, first of \S+:/first; \S+ has b{12}\. Row"):
+            agreed(one, results).check(KEY, NEW)
 
 
 def test_where_nothing_is_written_the_rows_say_it(plan: Plan, results: Path) -> None:
-    """A results folder of an older version, or one that was merged."""
-    row(plan, results, OLD)
-    with pytest.raises(DataError, match="first of the rows that are there"):
-        agreed(plan, results).check(KEY, NEW)
-    agreed(plan, results).check(KEY, OLD)
+    """A results folder of an older version, or one that was merged: any plan's rows, and first the plan's own."""
+    first, second = parts(plan)
+    row(first, results, OLD)
+    with pytest.raises(LastingFault, match="first of the rows that are there"):
+        agreed(second, results).check(KEY, NEW)
+    agreed(second, results).check(KEY, OLD)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_plans_of_an_older_folder_go_on_with_the_data_of_their_own_rows(
+    is_first: bool, plan: Plan, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of two plans may be of different data there; neither plan is to be refused, nor is one to be mixed."""
+    first, second = parts(plan)
+    row(first, results, OLD)
+    row(second, results, NEW)
+    made = [(first, OLD), (second, NEW)]
+    for one, own in made if is_first else made[::-1]:
+        agreed(one, results).renew({KEY: own})
+        here = agreed(one, results)
+        here.check(KEY, own)
+        with monkeypatch.context() as patch:  # a scan of all rows for each run would be too slow
+            patch.setattr(ResultStore, "read", lambda *_, **__: pytest.fail("the rows are read again"))
+            here.check(KEY, own)
+    with pytest.raises(LastingFault, match="other npz:own data"):
+        agreed(second if is_first else first, results).check(KEY, "c" * 64)
+    with pytest.raises(LastingFault, match="other npz:own data"):
+        agreed(plan, results).check(KEY, NEW if is_first else OLD)  # its rows are of both: nothing more of the second
 
 
 def test_a_damaged_file_is_written_again(plan: Plan, results: Path) -> None:
     agreed(plan, results).check(KEY, OLD)
-    (path,) = ResultsFolder(results).digests(plan.name).iterdir()
+    (path,) = ResultsFolder(results).digests.iterdir()
     path.write_text(path.read_text().replace(OLD, NEW))
     row(plan, results, OLD)
 
@@ -74,17 +105,40 @@ def test_a_damaged_file_is_written_again(plan: Plan, results: Path) -> None:
 
 
 def test_data_may_be_mended_before_the_first_row(plan: Plan, results: Path) -> None:
-    """Though not below the hands of those who make runs of them; a worker that has died needs none."""
-    agreed(plan, results).check(KEY, OLD)
-    claim = ClaimBoard(results, Owner.this_process("w")).take(plan.run_ids[1], 1)
+    """Though not below the hands of those who make runs of them, of any plan; a worker that has died needs none."""
+    first, second = parts(plan)
+    agreed(first, results).check(KEY, OLD)
+    claim = ClaimBoard(results, Owner.this_process("w")).take(second.run_ids[0], 1)
     assert claim is not None
-    with pytest.raises(DataError, match=r"workers are making these runs of other npz:own data \(digest a{12}, of .*"):
-        agreed(plan, results).renew({KEY: NEW})
-    agreed(plan, results).renew({KEY: OLD})
+    with pytest.raises(DataError, match=r"workers are making runs in \S+, where other npz:own data were agreed on"):
+        agreed(first, results).renew({KEY: NEW})
+    agreed(first, results).renew({KEY: OLD})
     claim.release()
 
-    agreed(plan, results).renew({KEY: NEW})
-    agreed(plan, results).check(KEY, NEW)
+    agreed(first, results).renew({KEY: NEW})
+    agreed(first, results).check(KEY, NEW)
+
+
+def test_rows_of_another_plan_keep_what_was_agreed_on(plan: Plan, results: Path) -> None:
+    """A launch of some of a sweep's runs, with other data: its plan would be of both, or not be its own."""
+    first, second = parts(plan)
+    agreed(first, results).check(KEY, OLD)
+    row(first, results, OLD)
+    with pytest.raises(DataError, match=r"rows in \S+ are of other npz:own data \(digest a{12}, 1 runs; "):
+        agreed(second, results).renew({KEY: NEW})
+    agreed(second, results).check(KEY, OLD)
+
+
+def test_claims_of_finished_runs_and_of_a_compactor_hold_no_data(plan: Plan, results: Path) -> None:
+    """Claims stay beside rows for a while, and are of a worker that is alive."""
+    first, second = parts(plan)
+    agreed(first, results).check(KEY, OLD)
+    board = ClaimBoard(results, Owner.this_process("w"))
+    row(second, results, NEW)
+    assert board.take(second.run_ids[0], 1)
+    assert board.take(COMPACTOR, 1)
+    agreed(first, results).renew({KEY: NEW})
+    agreed(first, results).check(KEY, NEW)
 
 
 def worker(plan: Plan, results: Path, data: Path) -> Worker:
@@ -112,7 +166,7 @@ def test_two_launches_with_different_data_do_not_fill_one_plan(
     one, other = worker(plan, results, first), worker(plan, results, second)
     one.open()
     assert one.make(plan.run_ids[0]) is not None
-    with pytest.raises(EnvironmentFault, match="other npz:own data: digest"):
+    with pytest.raises(LastingFault, match="other npz:own data: digest"):
         other.work()
     one.close()
 
@@ -138,6 +192,6 @@ def test_a_run_whose_data_were_agreed_on_anew_has_no_row(
         return found
 
     monkeypatch.setattr(OpenedData, "open", open_and_renew)
-    with pytest.raises(EnvironmentFault, match=r"other npz:own data: digest b{12}"):
+    with pytest.raises(LastingFault, match=r"other npz:own data: digest b{12}"):
         made.work()
     assert ResultStore(results).read(["run_id"]).num_rows == 0
