@@ -96,7 +96,7 @@ def _main(options: argparse.Namespace) -> int:
             for line in (*known_of_data(options, sweep, path), *_notes(options, sweep.worker.device, plan.specs)):
                 say(line)
             outcome = execute(sweep)
-        else:
+        if not _is_open(sweep):  # also after this launch: workers with other data may have made its runs
             for line in notes_of_changed(plan, options.results, sweep.worker.data_folder, sweep.worker.cache):
                 say(line)
     if outcome.left_to:

@@ -64,8 +64,8 @@ def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) ->
     for key, digest in digests_of_rows(plan.run_ids, ResultStore(results)):
         made.setdefault(key, set()).add(digest)
     return [
-        f"note: the data of {name_of(key)} below {data} have changed since these rows were made: the table is of "
-        f"those of before (digest {', '.join(sorted(digest[:12] for digest in digests))})"
+        f"note: the data of {name_of(key)} below {data} have changed since these rows were made, or are others: "
+        f"the table is of those with digest {', '.join(sorted(digest[:12] for digest in digests))}"
         for key, digests in made.items()
         if _are_others(key, digests, Path(data), root)
     ]

@@ -13,10 +13,12 @@ from agad.data.prepared import open_prepared
 from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
+from sweeps.executors.sweep import Outcome, Sweep
 from sweeps.worker.data.changed import notes_of_changed
 from tests.helpers.cli import launch_here
 from tests.helpers.features import write_features
 from tests.helpers.raw_data import fill
+from tests.helpers.rows import record
 from tests.sweeps.worker.test_prepare import prepared, specs, write
 
 
@@ -97,8 +99,8 @@ def test_a_newer_version_is_no_change_of_the_data(is_prepared: bool, tmp_path: P
         assert len(notes(tmp_path, plan)) == 1
 
 
-@pytest.mark.slow
-def test_a_complete_launch_says_it_beside_its_table(tmp_path: Path) -> None:
+def command_of(tmp_path: Path) -> list[str]:
+    """A launch of one short run of npz:own."""
     settings = [
         "dataset=npz:own",
         "image_size=16",
@@ -110,7 +112,12 @@ def test_a_complete_launch_says_it_beside_its_table(tmp_path: Path) -> None:
     ]
     command = ["--grid", "demo", "--seeds", "1", "--select", "normal_class=0"]
     command += [part for setting in settings for part in ("--set", setting)]
-    command += ["--results", str(tmp_path / "r"), "--data", str(tmp_path), "--cache", str(tmp_path / "cache")]
+    return [*command, "--results", str(tmp_path / "r"), "--data", str(tmp_path), "--cache", str(tmp_path / "cache")]
+
+
+@pytest.mark.slow
+def test_a_complete_launch_says_it_beside_its_table(tmp_path: Path) -> None:
+    command = command_of(tmp_path)
     write(tmp_path, 0)
     first = launch_here(*command)
     write(tmp_path, 1)
@@ -119,6 +126,21 @@ def test_a_complete_launch_says_it_beside_its_table(tmp_path: Path) -> None:
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     assert "have changed since" not in first.stderr
     assert "have changed since" in again.stderr
+
+
+def test_a_launch_whose_runs_others_made_of_other_data_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has printed the digest of its own data, and ends with a table of the others'."""
+
+    def made_elsewhere(sweep: Sweep) -> Outcome:
+        for spec in sweep.plan.specs:
+            ResultStore(sweep.results).commit(record(spec, data_digest="e" * 64))
+        return Outcome()
+
+    write(tmp_path, 0)
+    monkeypatch.setattr("sweeps.cli.launch.load_executor", lambda _: made_elsewhere)
+    done = launch_here(*command_of(tmp_path))
+    (said,) = [line for line in done.stderr.splitlines() if "have changed since these rows were made" in line]
+    assert said.endswith("the table is of those with digest eeeeeeeeeeee")
 
 
 def test_vectors_that_have_changed_are_said(tmp_path: Path) -> None:
