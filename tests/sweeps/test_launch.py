@@ -67,7 +67,7 @@ def test_a_grid_becomes_rows_and_a_table(uninterrupted: Path) -> None:
 def test_a_finished_sweep_leaves_nothing_behind_per_run(uninterrupted: Path) -> None:
     left = {path.relative_to(uninterrupted).parts[0] for path in uninterrupted.rglob("*") if path.is_file()}
 
-    assert left == {"base", "logs", "plans", "tables"}
+    assert left == {"base", "digests", "logs", "plans", "tables"}
     (shared,) = (uninterrupted / "logs").glob("*/*")
     assert shared.name.startswith("options-"), "both workers have read the same file"
 

@@ -80,7 +80,7 @@ def test_the_demo_on_two_nodes_gives_the_rows_of_the_local_executor(tmp_path: Pa
     rows = ResultStore(tmp_path / "ray").read(["executor", "threads", "worker"]).to_pylist()
     assert {(row["executor"], row["threads"]) for row in rows} == {("ray", 1)}
     folders = {path.relative_to(tmp_path / "ray").parts[0] for path in files(tmp_path / "ray")}
-    assert folders == {"base", "logs", "plans", "ray", "tables"}
+    assert folders == {"base", "digests", "logs", "plans", "ray", "tables"}
     assert [path.name[:8] for path in files(tmp_path / "ray" / "logs")] == ["options-"], "all actors have read one file"
     assert {path.parent.name for path in files(tmp_path / "ray" / "ray")} == {
         row["run_id"] for row in numbers(tmp_path / "ray")

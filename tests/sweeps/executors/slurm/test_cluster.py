@@ -141,7 +141,7 @@ def test_both_ways_give_the_rows_of_the_local_executor(alone: Path, tmp_path: Pa
     for results in (by_script, by_launch):
         assert numbers(results) == numbers(alone)
         left = {path.parent.relative_to(results).parts[0] for path in results.rglob("*") if path.is_file()}
-        assert left <= {"base", "plans", "tables", "logs", "slurm"}
+        assert left <= {"base", "digests", "plans", "tables", "logs", "slurm"}
         (logs,) = (results / "logs").iterdir()
         assert len(list(logs.glob("task-*.log"))) == 2
     assert {path.name for path in (by_script / "logs").glob("*/task-*")} == {f"task-{job}_{i}.log" for i in (0, 1)}
