@@ -32,6 +32,7 @@ def test_without_passes_the_collector_is_off_and_then_as_it_was(switched: bool) 
         assert gc.isenabled() is switched
 
 
+@pytest.mark.slow
 def test_what_was_loaded_is_looked_at_no_more() -> None:
     code = """
 import gc

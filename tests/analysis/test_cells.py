@@ -181,6 +181,7 @@ def test_runs_that_do_not_say_of_which_images_they_are_are_said(without, said, t
     assert f"MNIST: {said} not say of which images" in text or not said
 
 
+@pytest.mark.slow
 def test_a_seed_that_has_begun_with_one_pair_turns_no_gain(tmp_path):
     """What is gained is what the printed means differ by, though pairs differ by more than all that."""
     rng = np.random.default_rng(1)
@@ -217,6 +218,7 @@ def test_a_protocol_that_some_runs_lack_has_no_mean(tmp_path):
     assert line["avg_oracle"] == pytest.approx(0.8)
 
 
+@pytest.mark.slow
 def test_the_family_of_a_verdict_is_the_papers_table_whatever_the_plan_has(tmp_path):
     """One row of Table 2's fifteen: planned alone, it is corrected as it would be beside all the others."""
     runs = specs(dataset="mnist", backbone="naive", gamma=0.05)

@@ -25,6 +25,7 @@ def fill(results: Path, *digests: str) -> None:
         ResultStore(results).commit(record(spec, data_digest=digests[number % len(digests)]))
 
 
+@pytest.mark.slow
 def test_a_complete_plan_has_its_table(tmp_path: Path) -> None:
     fill(tmp_path, "a" * 64)
     done = launch_here(*SELECT, "--results", str(tmp_path))
@@ -44,6 +45,7 @@ def test_rows_of_different_data_are_no_success(tmp_path: Path, capsys: pytest.Ca
     assert "aaaaaaaaaaaa (2 runs), bbbbbbbbbbbb (1 runs); make all runs of one data folder" in lines[0]
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_written_is_no_success(tmp_path: Path) -> None:
     fill(tmp_path, "a" * 64)
     ResultsFolder(tmp_path).tables.write_text("a file in place of the folder")

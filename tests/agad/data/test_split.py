@@ -141,6 +141,7 @@ def test_another_process_draws_the_same():
     assert json.loads(there.stdout) == split(RunSpec(normal_class=3, gamma=0.2, known_anomaly_draw=2)).anomaly.tolist()
 
 
+@pytest.mark.slow
 def test_every_image_of_the_pool_is_equally_likely():
     """Uniform over images, not over classes: a class nine times as large gives nine times as many anomalies."""
     prepared = labelled([1000, 100, 900])

@@ -31,6 +31,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_file_states_where_it_comes_from(written: Path) -> None:
     content = load_content(written)
 

@@ -96,6 +96,7 @@ def test_what_a_method_of_one_s_own_takes_from_elsewhere_counts(
     assert digest_of(package) != before
 
 
+@pytest.mark.slow
 def test_what_is_installed_or_only_named_in_words_does_not_count(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

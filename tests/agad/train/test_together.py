@@ -246,6 +246,7 @@ class Waiting:
         return self._lap
 
 
+@pytest.mark.slow
 def test_runs_at_once_share_the_time_of_training(data: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever of them waits for the device: what it waits for is the work of all. Scoring is each run's own."""
     monkeypatch.setattr(session, "Clock", Waiting)

@@ -33,6 +33,7 @@ def test_a_choice_is_drawn_with_its_probability_of_being_better(tmp_path):
     assert "P 1.00" in [text.get_text() for text in drawing.figure.axes[0].texts]
 
 
+@pytest.mark.slow
 def test_lines_stand_in_the_order_of_rows_also_where_a_panel_lacks_one(tmp_path):
     """The second γ was not scored under the protocol of the first panel."""
     for gamma in (0.0, 0.05, 0.1):
@@ -88,6 +89,7 @@ def test_profiles_of_other_questions_have_panels_of_their_own(tmp_path):
     assert {text.get_text() for text in drawing.figure.axes[0].get_legend().get_texts()} == {"UNet++", "naive"}
 
 
+@pytest.mark.slow
 def test_a_profile_prefers_values_that_no_study_has_found(tmp_path):
     """And says in what else its lines differ."""
     plain = [run for backbone in ("naive", "unet") for run in specs(range(4), (0,), backbone=backbone)]
@@ -111,6 +113,7 @@ def test_a_dot_beside_the_papers_mean_is_a_seed_with_all_classes(tmp_path):
     assert sorted(len(line.get_xdata()) for line in dots)[-1] == 2
 
 
+@pytest.mark.slow
 def test_panels_of_one_data_set_say_what_they_differ_in(tmp_path):
     """Four classes, two of them trained for shorter, which are left out, and four that know one anomaly class."""
     for classes, changes in ((range(4), {}), (range(2), {"updates": 7}), (range(4), {"known_anomaly_classes": (9,)})):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
@@ -14,6 +16,7 @@ def numbers(folder, cells):
     return " ".join(f"{number.value} {number.words}" for number in first_screen(open_store(folder), cells).numbers)
 
 
+@pytest.mark.slow
 def test_a_mean_over_some_classes_stands_beside_no_mean_of_the_paper(tmp_path):
     """Three of ten classes are there, then all."""
     runs = specs(seeds=(0,))
@@ -28,6 +31,7 @@ def test_a_mean_over_some_classes_stands_beside_no_mean_of_the_paper(tmp_path):
     assert "the paper prints 99.1" in whole
 
 
+@pytest.mark.slow
 def test_without_a_plan_three_classes_are_three(tmp_path):
     commit_all(ResultStore(tmp_path), specs(range(3), seeds=(0,)), nearly(0.9))
     assert "the paper prints" not in numbers(tmp_path, read_all(tmp_path))

@@ -151,6 +151,7 @@ def test_folders_may_be_named_by_one_option_or_by_several(between, tmp_path, mon
     assert [str(path) for path in found.call_args[0][0]] == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_every_id_of_the_page_is_there_once(page):
     assert len(page.ids) == len(set(page.ids))
 
@@ -482,6 +483,7 @@ def test_a_page_of_somebody_else_s_is_not_written_over(out, demo, tmp_path, caps
     assert page.read_text() == "my own page"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named(demo, tmp_path, capsys, monkeypatch):
     """The system names no file where writing has failed."""
 

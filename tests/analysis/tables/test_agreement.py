@@ -75,6 +75,7 @@ def test_rows_that_no_ordered_test_set_scored_count_as_none(tmp_path):
     assert "in 1 of 1 rows that were scored under one." in agreement.agreement_table(read_all(tmp_path)).notes[-1]
 
 
+@pytest.mark.slow
 def test_protocols_that_are_equally_near_have_no_star(tmp_path):
     """As of a net without batch norm, whose scores no order changes."""
     store = ResultStore(tmp_path)
@@ -87,6 +88,7 @@ def test_protocols_that_are_equally_near_have_no_star(tmp_path):
     assert "ordered by label in 0 of 1 rows" in " ".join(sheet.notes)
 
 
+@pytest.mark.slow
 def test_a_tie_of_both_ordered_protocols_is_under_an_ordered_test_set(tmp_path):
     store = ResultStore(tmp_path)
     for spec in specs(seeds=(0,), **UNET):
@@ -99,6 +101,7 @@ def test_a_tie_of_both_ordered_protocols_is_under_an_ordered_test_set(tmp_path):
     assert "ordered by label in 1 of 1 rows" in " ".join(sheet.notes)
 
 
+@pytest.mark.slow
 def test_a_protocol_that_a_part_of_the_runs_was_scored_under_comes_closest_to_nothing(tmp_path):
     """Five classes under the ordered one agree to the point, and say nothing of the other five."""
     store = ResultStore(tmp_path)

@@ -160,6 +160,7 @@ def test_each_of_several_baselines_is_named(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_batches_of_another_size_are_a_difference_of_their_own(tmp_path):
     """AUROCs in batches depend on it: it is told in the table, and no other choice gets what it gains."""
     rows = [*specs((0, 1), seeds=(0,)), *specs((0, 1), seeds=(0,), lambda_con=5.0, eval_batch_size=16)]
@@ -181,6 +182,7 @@ def scored_twice(store, eval_of_two):
         store.commit(ok_row(spec.replace(eval_batch_size=16), eval_, auroc_eval_recal=None, **batches))
 
 
+@pytest.mark.slow
 def test_another_batch_size_is_credited_with_nothing_that_it_cannot_change(tmp_path):
     """Of class 1 eval differs by 20 points: those are other weights, and the pair is left out under every protocol."""
     scored_twice(ResultStore(tmp_path), (0.5, 0.3))
@@ -193,6 +195,7 @@ def test_another_batch_size_is_credited_with_nothing_that_it_cannot_change(tmp_p
     assert "shuffled: MNIST, .00: eval_batch_size 16 over 256 +10.0" in choice_forest(cells).alt
 
 
+@pytest.mark.slow
 def test_where_all_weights_are_others_nothing_is_left(tmp_path):
     scored_twice(ResultStore(tmp_path), (0.7, 0.3))
     cells = read_all(tmp_path)
@@ -243,6 +246,7 @@ def test_pairs_with_one_known_class_are_as_many_as_the_classes(tmp_path):
     assert line["eval"] == f"+3.0 ({formats.interval(0.03 - half, 0.03 + half)})"
 
 
+@pytest.mark.slow
 def test_in_the_middle_of_a_further_seed_there_is_no_interval(tmp_path):
     """Three whole seeds, of a fourth one class: the classes are not asked instead."""
     for context in ("on", "off"):

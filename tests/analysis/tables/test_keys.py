@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agad.store.rows import ResultStore
 from analysis.cells import read_all
 from analysis.tables.agreement import agreement_table
@@ -9,6 +11,7 @@ from analysis.tables.keys import fewest_fields
 from tests.helpers.analysis_rows import commit_all, drawn, specs
 
 
+@pytest.mark.slow
 def test_a_setting_that_moves_numbers_is_shown_though_another_tells_the_rows_apart(tmp_path):
     """Of two rows of 400 updates one has a curve; the longer one has another curve, and could be told by that."""
     rows = [{"updates": 400, "curve": (200,)}, {"updates": 400, "curve": ()}, {"updates": 800, "curve": (100, 400)}]

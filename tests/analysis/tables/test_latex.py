@@ -60,6 +60,7 @@ def test_a_table_of_any_size_and_any_text_fits(tmp_path):
     assert faults([sheet.to_latex() for sheet in (failures, wide, odd, empty)], tmp_path) == []
 
 
+@pytest.mark.slow
 @given(st.text())
 @settings(max_examples=300, deadline=None)
 def test_what_is_set_is_ascii_and_closes_each_brace(text):

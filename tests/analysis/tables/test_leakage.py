@@ -16,6 +16,7 @@ from analysis.tables.leakage import leakage_table
 from tests.helpers.analysis_rows import commit_all, drawn, nearly, ok_row, specs
 
 
+@pytest.mark.slow
 def test_of_several_orders_the_table_says_how_far_one_is_off(tmp_path):
     """Two runs with orders one point and three points apart: SDs 1/sqrt(2) and 3/sqrt(2), pooled sqrt(2.5)."""
     store = ResultStore(tmp_path)
@@ -62,6 +63,7 @@ def test_leakage_table_by_hand(tmp_path):
     assert (record["order_classes_low"], record["order_classes_high"]) == pytest.approx((0.04 - half, 0.04 + half))
 
 
+@pytest.mark.slow
 def test_leakage_shows_no_panel_without_a_run(tmp_path):
     there, missing = specs((0,), seeds=(0,)), specs((0,), seeds=(0,), dataset="fashion_mnist")
     commit_all(ResultStore(tmp_path), there, drawn)
@@ -69,6 +71,7 @@ def test_leakage_shows_no_panel_without_a_run(tmp_path):
     assert [panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison] == ["MNIST, naive"]
 
 
+@pytest.mark.slow
 def test_means_over_other_classes_are_told_apart(tmp_path):
     """One class beside three beside a sweep that is not over: the table, its numbers and the figure say how many."""
     ends = {"auroc_batch_normals_first": 0.9}
@@ -89,6 +92,7 @@ def test_means_over_other_classes_are_told_apart(tmp_path):
     assert "naive, classes: 1:" in drawing.alt
 
 
+@pytest.mark.slow
 def test_a_protocol_of_a_part_of_the_runs_has_neither_mean_nor_gain_nor_verdict(tmp_path):
     """Half of the classes were scored with normals first; what they gain is no gain of the line's ten."""
     store = ResultStore(tmp_path)

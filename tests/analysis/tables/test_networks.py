@@ -44,6 +44,7 @@ def view(runs: list[RunSpec]) -> Plan:
     return Plan("table8", (), (), tuple(runs))
 
 
+@pytest.mark.slow
 def test_times_stand_beside_the_papers_with_their_device(tmp_path):
     commit(tmp_path, timed(NAIVE, 8.617, 1.134), timed(UNET, 17.3, 5.99, 32, parameters_g=7_762_465))
     table = plan_table(tmp_path, view(TABLE8))
@@ -60,6 +61,7 @@ def test_times_stand_beside_the_papers_with_their_device(tmp_path):
     assert "2 of 3 runs are ok; 1 missing" in table.notes[0]
 
 
+@pytest.mark.slow
 def test_machines_are_never_averaged_and_runs_are(tmp_path):
     again = [NAIVE.replace(seed=seed) for seed in (1, 2, 3)]
     commit(

@@ -126,6 +126,7 @@ def test_gamma_is_written_as_in_the_paper(value, text):
     assert formats.gamma(value) == text
 
 
+@pytest.mark.slow
 def test_numbers_equal_an_independent_computation(tmp_path):
     """Against the standard library, from the specs: no pandas, no code of the analysis."""
     runs = specs() + specs(gamma=0.05)
@@ -264,6 +265,7 @@ def test_the_opening_names_both_protocols_where_a_plan_has_both(tmp_path):
 # -- the paper beside ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_override_of_what_the_paper_leaves_open_shows_its_number_but_compares_nothing(tmp_path):
     runs = specs(updates=200)
     commit_all(ResultStore(tmp_path), runs, drawn)
@@ -280,6 +282,7 @@ def test_an_override_of_what_the_paper_states_leaves_no_number_beside(tmp_path):
     assert "paper" not in table.sheets[0].columns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "printed"), [((8, 9), "(97.5)"), ((8,), "(95.8)"), (range(9), "(98.8)")])
 def test_a_part_of_the_papers_classes_is_not_judged(tmp_path, classes, printed):
     """Whether or not a plan wants the others: the paper's mean is over all of them, and is misprinted only there."""
@@ -297,6 +300,7 @@ def test_a_part_of_the_papers_classes_is_not_judged(tmp_path, classes, printed):
     assert beside == [printed, "—", "—"]
 
 
+@pytest.mark.slow
 def test_a_setting_of_ours_that_the_paper_states_otherwise_is_named(tmp_path):
     runs = specs((0,), dataset="alzheimer", backbone="unetpp", image_size=128, batch_size=64)
     commit_all(ResultStore(tmp_path), runs, drawn)
@@ -309,6 +313,7 @@ def test_a_setting_of_ours_that_the_paper_states_otherwise_is_named(tmp_path):
     assert "Table 3 has runs with batch_size=64; the paper states 256." in table.notes
 
 
+@pytest.mark.slow
 def test_numbers_of_another_table_of_the_paper_are_named_as_such(tmp_path):
     runs = [*specs(), *specs(dataset="fashion_mnist")]  # the naive generator: only Table 9 has it on Fashion-MNIST
     commit_all(ResultStore(tmp_path), runs, drawn)
@@ -317,6 +322,7 @@ def test_numbers_of_another_table_of_the_paper_are_named_as_such(tmp_path):
     assert "The paper's numbers are from Table 2 and Table 9." in table.sheets[0].notes
 
 
+@pytest.mark.slow
 def test_a_misprinted_average_is_named(tmp_path):
     runs = specs()
     commit_all(ResultStore(tmp_path), runs, drawn)
@@ -335,6 +341,7 @@ def test_rows_are_told_apart_by_what_differs_and_by_nothing_else(tmp_path):
     assert columns[:5] == ("dataset", "γ", "context", "updates", "avg±SD")
 
 
+@pytest.mark.slow
 def test_many_classes_are_continued_in_a_second_sheet(tmp_path):
     runs = specs(range(20), seeds=(0,), dataset="cifar100", backbone="unetpp")
     commit_all(ResultStore(tmp_path), runs, lambda spec: 0.9)
@@ -382,6 +389,7 @@ def test_each_data_set_has_its_own_data(tmp_path):
     assert plan_table(tmp_path, view(runs)).complete
 
 
+@pytest.mark.slow
 def test_mixtures_are_counted_and_named(tmp_path):
     runs = specs((0,))
     store = ResultStore(tmp_path)
@@ -395,6 +403,7 @@ def test_mixtures_are_counted_and_named(tmp_path):
     assert "Made with: torch 2.12.1; device cpu." in text
 
 
+@pytest.mark.slow
 def test_versions_of_libraries_that_differ_are_said(tmp_path):
     """Of rows from before, which do not say, too."""
     for spec, library in zip(
@@ -420,6 +429,7 @@ def test_a_torn_file_is_named_and_passed_over(tmp_path):
     assert any(note.startswith(f"Not readable and passed over: {whole.name}") for note in table.notes)
 
 
+@pytest.mark.slow
 def test_what_compaction_has_set_aside_is_still_said(tmp_path):
     """The file that held the rows is gone from where it was, and the table has a gap."""
     runs = specs((0,))

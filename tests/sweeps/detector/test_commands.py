@@ -114,6 +114,7 @@ def test_an_auroc_that_is_not_the_row_s_makes_no_detector(
     assert (by_other_code / "x.agad").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_score_says_that_other_code_made_a_detector(by_other_code: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On the terminal, before the rows; it is a note, and no obstacle."""
     file, note = (

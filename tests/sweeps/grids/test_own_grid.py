@@ -57,11 +57,13 @@ def test_status_finds_it_by_name(
     assert "2 done, 0 failed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_status_takes_no_plan_with_other_changes_for_it(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status.main(["--grid", "backbones", "--set", "updates=3", "--results", str(results)]) == 2
     assert "or give a file of your own" in one_line(capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_what_goes_on_with_it_names_its_plan(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = find_plan(results)
     (tmp_path / "plans").mkdir()
@@ -78,6 +80,7 @@ def test_tables_and_report_find_it_by_name(results: Path, tmp_path: Path, capsys
     assert report.main(["--results", str(results), "--grid", "backbones", "--out", str(tmp_path)]) == 0
 
 
+@pytest.mark.slow
 def test_a_study_takes_its_cells_from_the_plan(results: Path) -> None:
     _, specs = study_cells(
         "backbones",

@@ -19,6 +19,7 @@ def digits(tmp_path_factory):
     return open_prepared("digits", 32, cache=tmp_path_factory.mktemp("digits"))
 
 
+@pytest.mark.slow
 def test_digits_have_the_counts_that_plans_rely_on(digits):
     assert digits.train_counts == DATASETS["digits"].train_counts
     assert sum(digits.train_counts) + sum(digits.test_counts) == 1797

@@ -109,6 +109,7 @@ def test_the_search_helps_ticks_at_each_step_and_leaves_no_gradient() -> None:
     assert all(one.grad is None and one.requires_grad for net in method.nets.values() for one in net.parameters())
 
 
+@pytest.mark.slow
 def test_the_start_is_the_image_s_own_and_the_seed_s() -> None:
     """The same pixels at another place of the test set, or with another seed, begin elsewhere."""
     x = torch.zeros(1, 1, 32, 32).repeat(3, 1, 1, 1)

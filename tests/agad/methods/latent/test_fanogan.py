@@ -113,6 +113,7 @@ def test_g_moves_in_every_fifth_update_of_d_and_the_encoder_after_them() -> None
     assert moved == [*fifth, *fifth, {"encoder"}, {"encoder"}]
 
 
+@pytest.mark.slow
 def test_noise_depends_on_the_seed_and_the_update() -> None:
     """And on nothing else: the same update has the same noise again."""
     found = []

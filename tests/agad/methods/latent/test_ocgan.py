@@ -89,6 +89,7 @@ def test_the_score_is_the_squared_error_without_noise() -> None:
     torch.testing.assert_close(method.scores(x, None, torch.arange(3)), ((x - x_hat) ** 2).mean((1, 2, 3)))
 
 
+@pytest.mark.slow
 def test_codes_are_bounded_and_generated_images_move_no_statistics() -> None:
     """The decoder's come from De(z), the discriminator's from x, though both see other images too."""
     training, method = doubled()

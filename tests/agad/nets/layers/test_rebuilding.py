@@ -181,6 +181,7 @@ def test_an_activation_is_rebuilt_once_for_all_its_uses_and_then_freed() -> None
     assert len(made) == 2
 
 
+@pytest.mark.slow
 def test_shapes_are_found_without_numbers() -> None:
     x = torch.empty(2, 1, 16, 16, device="meta")
     assert net_of("unetpp").to("meta")(x).shape == x.shape

@@ -105,6 +105,7 @@ def test_runs_of_a_default_of_before_have_a_table_of_their_own_beside_those_of_n
     assert [of.summary["verdict"].notna().item() for of in (own, other, alone)] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_of_runs_trained_otherwise_none_is_hidden_and_those_with_more_runs_are_compared(tmp_path):
     """Both count as the paper's own; the default breaks a tie."""
 
@@ -121,6 +122,7 @@ def test_of_runs_trained_otherwise_none_is_hidden_and_those_with_more_runs_are_c
     assert tables("more", ("fp32", 2), ("tf32", 3)) == [((), False, 0.6), (("precision=fp32",), True, 0.9)]
 
 
+@pytest.mark.slow
 def test_one_way_of_training_stands_for_all_rows_that_were_trained_in_several(tmp_path):
     """Else one table would mix them, by which run of which row happens to be missing."""
     store = ResultStore(tmp_path)
@@ -164,6 +166,7 @@ def test_coverage_counts_against_the_paper(paper_cells):
 CIFAR_U = {"dataset": "cifar10", "backbone": "unet"}
 
 
+@pytest.mark.slow
 def test_gains_are_over_the_same_runs(tmp_path):
     runs, without = specs(**CIFAR_U), specs(**CIFAR_U, adversarial_context="off")
     store = ResultStore(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from analysis import curves
@@ -18,6 +20,7 @@ def notes_of(folder, table):
     return " ".join(note for sheet in paper_sheets(ours) for note in sheet.notes)
 
 
+@pytest.mark.slow
 def test_stars_and_marks_are_explained_where_there_are_such(tmp_path):
     """One class of ten has a star, all classes of three seeds a mark; and neither where no run is there."""
     commit_all(ResultStore(tmp_path / "part"), specs((0,)), nearly(0.9))
@@ -33,6 +36,7 @@ def test_a_table_without_a_run_explains_no_star(tmp_path):
     assert not any(note.startswith("*") for note in table.sheets[0].notes)
 
 
+@pytest.mark.slow
 def test_borrowed_lines_are_spoken_of_where_there_are_such(tmp_path):
     commit_all(ResultStore(tmp_path), specs(), drawn)
     borrowed = "the other borrowed ones"

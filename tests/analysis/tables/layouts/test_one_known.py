@@ -29,6 +29,7 @@ def test_the_paper_s_columns_are_those_that_it_prints_for_these_data(tmp_path):
     assert not [name for name in one_known(read_all(tmp_path)).columns if name.endswith(", paper")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scored", "seen"), [(2, "80.0"), (1, "—")])
 def test_seen_and_unseen_are_of_all_runs_of_the_row(tmp_path, scored, seen):
     """The mean of some pairs could be above both ends of the whole."""

@@ -129,6 +129,7 @@ def test_what_stands_in_the_papers_tables_is_not_listed_as_outside_of_it(results
     assert page.count("nearest neighbours (gcn)") == 1
 
 
+@pytest.mark.slow
 def test_a_method_on_other_images_than_the_papers_is_no_rival(tmp_path):
     """Of another size, or with anomalies of few classes; normals that were held out are told."""
     classes, seeds = range(10), (0,)

@@ -491,6 +491,7 @@ def test_requeues_are_capped_only_where_nothing_is_kept(
     assert requeued.read_text().splitlines().count("requeue") == 5 + REQUEUES_WITHOUT_PROGRESS
 
 
+@pytest.mark.slow
 def test_a_task_that_was_cancelled_or_is_done_is_not_requeued(command: Callable[..., Path], tmp_path: Path) -> None:
     requeued = command("scontrol")
     picker = a_picker(tmp_path / "results")

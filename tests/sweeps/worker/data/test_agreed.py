@@ -156,6 +156,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return first, second
 
 
+@pytest.mark.slow
 def test_two_launches_with_different_data_do_not_fill_one_plan(
     plan: Plan, results: Path, folders: tuple[Path, Path]
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_complete_launch_says_it_beside_its_table(tmp_path: Path) -> None:
     assert "have changed since" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_launch_whose_runs_others_made_of_other_data_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has printed the digest of its own data, and ends with a table of the others'."""
 
