@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: no pass of the garbage collector need look at it again."""
+    """What is loaded stays: no pass of the garbage collector need look at it again."""
     gc.freeze()
 
 

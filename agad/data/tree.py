@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agad.data.checks.masks import are_masks, stems_in
+from agad.data.checks.masks import are_masks, images_below, stems_in
 from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
 from agad.data.names import (
     are_of,
@@ -90,8 +90,7 @@ class Tree:
 
     def leave_out(self, folder: Path) -> int:
         """Count the images below a folder of masks; their number."""
-        below = (Path(top, name) for top, _, names in os.walk(folder) for name in names if not name.startswith("."))
-        images = [self._name(path) for path in below if path.suffix.lower() in SUFFIXES]
+        images = [self._name(path) for path in images_below(folder)]
         self.masks += images
         return len(images)
 

@@ -12,7 +12,7 @@ import logging
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +21,10 @@ from agad.errors import AgadError, DataError
 from agad.plan.plan import Plan
 from agad.spec.counts import batch_sizes
 from agad.spec.run import RunSpec
-from agad.store.folder import ResultsFolder
-from agad.store.rows import ResultStore
 
 from ..machine import processes, program
 from .data.agreed import AgreedData
-from .data.changed import digests_of_rows, name_of
-from .growing import all_specs
+from .data.changed import name_of
 from .options import data_folder
 from .stopping import Stopping
 
@@ -108,8 +105,9 @@ def prepare_here(
             digests[spec.dataset, spec.features] = vectors.digest
             lines += vectors.summary(spec.dataset)
     if results is not None:
-        _check_rows(plan, results, digests)
-        AgreedData(plan, results, data_folder(data)).renew(digests)
+        agreed = AgreedData(plan, results, data_folder(data))
+        _check_rows(agreed.of_own_rows, results, digests)
+        agreed.renew(digests)
     for spec in {_drawing(spec) for spec in plan.specs}:
         split = one_class_split(opened[spec.dataset, spec.image_size], spec)
         batch_sizes(spec, len(split.normal))
@@ -126,10 +124,8 @@ def _vectors(spec: RunSpec, data: str | None, cache: str | None) -> Vectors:
     return vectors
 
 
-def _check_rows(plan: Plan, results: Path, digests: Mapping[DataKey, str]) -> None:
+def _check_rows(known: Sequence[tuple[DataKey, str]], results: Path, digests: Mapping[DataKey, str]) -> None:
     """Raise DataError where runs of the plan have rows of other data, beside which new ones would be of no use."""
-    run_ids = [spec.run_id for spec in all_specs(plan, ResultsFolder(results))]
-    known = digests_of_rows(run_ids, ResultStore(results))
     others = Counter((key, digest) for key, digest in known if digest != digests.get(key, digest))
     if others:
         ((key, digest), count), *_ = others.most_common()

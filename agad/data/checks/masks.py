@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,10 +44,15 @@ def sort_out(folders: Sequence[Path]) -> Sorted:
     return found
 
 
+def images_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder that are called as images are; without hidden ones."""
+    below = (Path(top, name) for top, _, names in os.walk(folder) for name in names if not name.startswith("."))
+    return (path for path in below if path.suffix.lower() in SUFFIXES)
+
+
 def stems_in(folder: Path) -> set[str]:
     """The names of the images below a folder, without suffix."""
-    paths = (Path(name) for _, _, names in os.walk(folder) for name in names if not name.startswith("."))
-    return {path.stem for path in paths if path.suffix.lower() in SUFFIXES}
+    return {path.stem for path in images_below(folder)}
 
 
 def are_masks(folder: Path, images: Set[str], owner: str | None) -> bool:

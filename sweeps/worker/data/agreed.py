@@ -70,7 +70,7 @@ class AgreedData:
             )
 
     def check_row(self, spec: RunSpec, values: Mapping[str, Any]) -> None:
-        """As `check`, of the data that a finished run states: they may have been agreed on anew while it trained."""
+        """As `check`, of the data that a finished run states: others may have been agreed on while it trained."""
         for column, of in DIGEST_COLUMNS.items():
             if digest := values.get(column):
                 self.check((spec.dataset, getattr(spec, of)), digest)
@@ -108,7 +108,7 @@ class AgreedData:
 
     def _settle(self, key: DataKey, digest: str) -> _Agreed:
         """What the rows or, without any, these data say; what another process has written first, where one has."""
-        of_rows = _of(key, self._of_own_rows) or _of(key, self._digests_of_rows())
+        of_rows = _of(key, self.of_own_rows) or _of(key, self._digests_of_rows())
         wanted = _Agreed(of_rows.most_common(1)[0][0], _BY_ROWS) if of_rows else _Agreed(digest, self._here)
         self._write(key, wanted, replace=False)
         agreed = self._read(key)
@@ -121,10 +121,11 @@ class AgreedData:
 
         Only in a folder of an older version, or a merged one. The rows are read once, not at each pick.
         """
-        return set(_of(key, self._of_own_rows)) == {digest}
+        return set(_of(key, self.of_own_rows)) == {digest}
 
     @functools.cached_property
-    def _of_own_rows(self) -> list[tuple[DataKey, str]]:
+    def of_own_rows(self) -> list[tuple[DataKey, str]]:
+        """Of the plan's rows with scores, those of runs that its study has added among them: see `digests_of_rows`."""
         return self._digests_of_rows([spec.run_id for spec in all_specs(self._plan, self._results)])
 
     def _digests_of_rows(self, run_ids: Collection[str] | None = None) -> list[tuple[DataKey, str]]:
