@@ -156,7 +156,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + len(_GAIN_COLUMNS)) + (PAPER, OURS, OURS),
         lines=tuple(lines),
         notes=(
-            "recal, eval: batch norm with running statistics (recal: estimated anew on training normals); an image's "
+            "recal, eval: batch norm with running statistics (recal: estimated again on training normals); an image's "
             "score owes nothing to the other test images. shuffled, by class, normals first: statistics of each test "
             "batch, the test set in that order. single: statistics of each image alone.",
             *_partly_scored(cells, compared),

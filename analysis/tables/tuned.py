@@ -57,7 +57,7 @@ def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
         notes=(
             "Mean over classes of the means over seeds, of runs that both have; gain: points on the same class, known "
             "anomaly class and seed, with its interval over fresh seeds (from two seeds on). Both train on all "
-            "normals. recal: batch norm statistics estimated anew from training normals.",
+            "normals. recal: batch norm statistics estimated again from training normals.",
             *_notes_of_seen(data),
             *_notes_of_pairs(pairs, whole),
             tuned_sentence(tuning),

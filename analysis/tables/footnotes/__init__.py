@@ -88,7 +88,7 @@ def legend(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
         "interval (chi-square). n: runs that are ok of those wanted."
     )
     yield (
-        "recal: batch norm statistics estimated anew from training normals (eval_recal). oracle: best of the curve's "
+        "recal: batch norm statistics estimated again from training normals (eval_recal). oracle: best of the curve's "
         f"{curve_points(cells)} under eval, chosen on the test set."
     )
     if (summary["classes_wanted"] == 1).any():
