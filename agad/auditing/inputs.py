@@ -113,7 +113,7 @@ def _is_pandas(images: Any) -> bool:
 def _whole_numbers(values: Any, count: int, what: str) -> NDArray[np.int64]:
     if np.ma.is_masked(values):
         raise AuditError(f"some {what} are masked; leave those images out")
-    found = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    found = np.asarray(_array(values))
     found = found.reshape(-1) if found.ndim == 2 and found.shape[1] == 1 else found
     if found.ndim != 1 or len(found) != count:
         raise AuditError(f"there are {count} images, but {what} of shape {found.shape}; give one for each image")
@@ -129,9 +129,17 @@ def is_ordered(labels: NDArray[np.int64]) -> bool:
     return bool(expected >= 10 and np.count_nonzero(np.diff(labels)) < expected / 10)
 
 
+def _array(image: Any) -> Any:
+    """An image as numpy takes it, which has no bfloat16: float32 holds the same numbers."""
+    if not isinstance(image, torch.Tensor):
+        return image
+    image = image.detach().cpu()
+    return image.float() if image.dtype == torch.bfloat16 else image
+
+
 def _arrays(images: Any) -> Iterator[NDArray[Any]]:
     for image in images:
-        yield np.ascontiguousarray(image.detach().cpu() if isinstance(image, torch.Tensor) else image)
+        yield np.ascontiguousarray(_array(image))
 
 
 def _hashes(images: Any) -> Iterator[bytes]:
@@ -175,7 +183,7 @@ _NUMBERS = "iufb"
 def _first(images: Any) -> NDArray[Any]:
     """The first image as an array, of whatever it is."""
     image = take(images, np.zeros(1, np.int64))[0]
-    return np.asarray(image.detach().cpu() if isinstance(image, torch.Tensor) else image)
+    return np.asarray(_array(image))
 
 
 _MOST_COPIES = 0.01

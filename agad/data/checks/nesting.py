@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from agad.data.names import (
@@ -45,9 +47,11 @@ def check_nesting(classes: Sequence[Path], *, is_split: bool = False) -> list[st
     inner = [folder for folder in classes if _names_in(folder)]
     shared = _shared_in(inner)
     if len(shared) < 2 and not any(split_part(name) or is_called(name) for name in shared):
+        shared = set() if is_split else _repeated_in_parts(inner)
+    if not shared:
         return []
     names = ", ".join(map(one_line, sorted(shared, key=natural)[:_NAMED])) + (", …" if len(shared) > _NAMED else "")
-    first, second, *_ = inner
+    first, second, *_ = [folder for folder in inner if shared & _names_in(folder)] + inner
     if _are_nested(classes, inner, shared, is_split=is_split):
         raise DataError(
             f"{first} and {second.name} hold folders of the same names ({names}): if these are the classes, call the "
@@ -84,6 +88,20 @@ def _shared_in(folders: Sequence[Path]) -> set[str]:
         if not (split_part(name) or is_called(name)):
             return _shared_in([inner for folder in folders if _names_in(inner := folder / name)])
     return shared
+
+
+def _repeated_in_parts(folders: Sequence[Path]) -> set[str]:
+    """Names of folders in several of these, where these are parts of a set by a known word.
+
+    A part may lack a class, as in `fold1/{a,b}` and `fold2/{a,c}`; but one name alone may be of anything, as in
+    `site1/2020` and `site2/2020`.
+    """
+    if not _are_parts([folder.name for folder in folders], of_all=False):
+        return set()
+    found = [_names_in(folder) for folder in folders]
+    if any(len(names) < 2 for names in found):
+        return set()
+    return {name for name, count in Counter(chain.from_iterable(found)).items() if count > 1}
 
 
 def _are_parts(names: Sequence[str], *, of_all: bool) -> bool:

@@ -204,3 +204,12 @@ def test_scores_that_numpy_would_silently_change_are_refused(scores, message):
     """A masked score would count as the number below the mask, a complex one as its real part."""
     with pytest.raises(AuditError, match=message):
         audit(lambda _: scores, np.zeros(4), [0, 1, 0, 1], batch_size=None)
+
+
+@pytest.mark.slow
+def test_images_and_labels_in_bfloat16_are_compared_though_numpy_has_no_such_type():
+    test = images(200).to(torch.bfloat16)
+    labels = torch.from_numpy(np.repeat([0, 1], 100)).to(torch.bfloat16)
+    found = audit(brightness, test, labels, train_images=test[:1], shuffles=1)
+
+    assert "1 of 200 test images are training images" in found.finding("test_in_training").sentence
