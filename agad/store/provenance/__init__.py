@@ -64,8 +64,12 @@ def _digest(sources: Mapping[str, bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
+@functools.cache
 def _without_texts(source: bytes) -> str:
-    """The code, laid out as Python prints its syntax tree, without statements that are only a text."""
+    """The code, laid out as Python prints its syntax tree, without statements that are only a text.
+
+    Made once a process for each source: where one file has changed, the others are not read again.
+    """
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -157,8 +157,8 @@ from agad.train.state import Training
 from agad.train.update import update
 from tests.helpers.science import CPU, made_up, small
 recomputation.SAVED_AT_MOST = {limit}
-data = made_up(size=32, train=600)
-spec = small(backbone="unet", image_size=32, batch_size=96)
+data = made_up(size=32, train=200)
+spec = small(backbone="unet", image_size=32, batch_size=48)
 with settings(CPU, 1):
     training = Training(spec, data, one_class_split(data, spec), CPU)
     reset_peak_memory(CPU)
@@ -169,7 +169,7 @@ print(peak_memory_bytes(CPU))
 
 @pytest.mark.slow
 def test_it_takes_less_memory() -> None:
-    """A pass of U-Net over 96 images saves 225 MiB in float32; 95 to 125 less were measured."""
+    """A pass of U-Net over 48 images saves 113 MiB in float32; 38 to 43 less were measured."""
 
     def peak(limit: int) -> int:
         code = PEAK.format(limit=limit)
@@ -177,7 +177,7 @@ def test_it_takes_less_memory() -> None:
         command = [sys.executable, "-c", code]
         return int(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
-    assert peak(2**40) - peak(-1) > 50 * 2**20
+    assert peak(2**40) - peak(-1) > 20 * 2**20
 
 
 def test_nested_hooks_all_take_effect() -> None:
