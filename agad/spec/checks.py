@@ -137,17 +137,17 @@ def unused_by(method: str) -> tuple[str, ...]:
 @functools.cache
 def unused(method: str, task: str) -> frozenset[str]:
     """The fields that mean nothing to runs of a method and a task. SpecError as in `unused_by`."""
-    return frozenset(unused_by(method)) | (_untimed() if task == "inference" else frozenset())
+    return frozenset(unused_by(method)).union(_untimed() if task == "inference" else ())
 
 
 @functools.cache
-def _untimed() -> frozenset[str]:
-    return frozenset(names_where(lambda known: not known.timed))
+def _untimed() -> tuple[str, ...]:
+    return names_where(lambda known: not known.timed)
 
 
 def _require_defaults(spec: SpecFields, names: Collection[str], where: str) -> None:
     """Refuse values that would change nothing but the run_id."""
-    changed = [name for name in known_fields() if name in names and getattr(spec, name) != _default(spec, name)]
+    changed = [name for name in names if getattr(spec, name) != _default(spec, name)]
     if changed:
         raise SpecError(f"{', '.join(changed)} mean nothing with {where}; leave them at their defaults")
 
