@@ -47,6 +47,11 @@ class Outputs:
                 path.unlink()
 
 
+def recorded(folder: Path) -> set[Path] | None:
+    """The files in a folder that the last writing recorded, whatever has become of them; None of one without record."""
+    return {folder / name for name in _read(folder)} if (folder / RECORD).is_file() else None
+
+
 def _state(path: Path) -> list[int] | None:
     try:
         state = path.stat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Collection, Iterable
 
 _SPLITS = {
     "train": {"train", "training", "trn", "learn"},
@@ -39,20 +39,11 @@ _MASK_WORDS = {
     *("overlay", "overlays", "heatmap", "heatmaps"),
 }
 """Words that say what belongs to images, where the images themselves are beside it; alone they may be classes."""
-_NO_MASKS = {*_DENIALS, "missing", "with", "wrong", "incorrect"}
+_TARGETS = {"target", "targets"}
+"""Words that say so only where the files are named like the images, too."""
+NO_MASKS = {*_DENIALS, "missing", "with", "wrong", "incorrect"}
 """Words with which a name is of a class about masks or labels: `no label`, `missing_label`, `with_masks`."""
 _IMAGE_FOLDERS = {"image", "images", "img", "imgs", "original", "originals"}
-_OF_IMAGE = r"mask|masks|gt|ground[ _-]?truth|seg|segmentation|labels?|anno|annot|annotations?|roi|overlay|heatmap"
-_IN_MASK_FILES = ("mask", "gt", "truth", "seg", "label", "anno", "roi", "overlay", "heatmap", "lesion")
-"""One of these is in each name that a pattern below fits."""
-_MASK_FILES = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"(?P<image>.+?)[ _.-]+({_OF_IMAGE}|lesion)([ _-]?\d+)?",
-        r"(?P<image>.+?)(masks?|groundtruth|segmentation)([ _-]?\d+)?",
-        rf"({_OF_IMAGE})[ _.-]+(?P<image>.+)",
-    )
-)
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
@@ -109,20 +100,25 @@ def is_like_split(name: str) -> bool:
 def mask_folders(names: Iterable[str]) -> set[str]:
     """Of the folders in one folder, those of masks or other annotations by name: `masks`, `mask_dir`, `ground_truth`.
 
-    Beside a folder `images` these are also `Lung_Mask`, `label` or `overlay`. `mask` alone is a class where a folder
-    beside it is named by masks too, as in `mask` and `no_mask`.
+    Beside a folder `images` these are also `Lung_Mask`, `label` or `overlay`, but not `targets`. `mask` alone is a
+    class where a folder beside it is named by masks too, as in `mask` and `no_mask`.
     """
     listed = list(names)
     has_images = any(map(is_image_folder, listed))
     about_masks = [name for name in listed if "mask" in name.lower()]
-    return {name for name in listed if (has_images and is_called_mask(name)) or _is_of_masks(name, about_masks)}
+    beside = {name for name in listed if has_images and is_called_mask(name) and not _is_target(name)}
+    return beside | {name for name in listed if _is_of_masks(name, about_masks)}
+
+
+def _is_target(name: str) -> bool:
+    return _words(name)[-1:] in [[word] for word in _TARGETS]
 
 
 def _is_of_masks(name: str, about_masks: Collection[str]) -> bool:
     words = _words(name)
     if words == ["mask"]:
         return all(other == name for other in about_masks)
-    of_masks = words[-1:] == ["masks"] and _NO_MASKS.isdisjoint(words)
+    of_masks = words[-1:] == ["masks"] and NO_MASKS.isdisjoint(words)
     return of_masks or "".join(words) in _MASK_FOLDERS
 
 
@@ -135,24 +131,45 @@ def is_called_mask(name: str) -> bool:
 
 
 def is_bare_mask(name: str) -> bool:
-    """Whether a folder's name says nothing but that: `label`, `heat maps`."""
-    return is_called_mask(name) and not _without_mask(name)
+    """Whether a folder's name says nothing but that: `label`, `heat maps`; `targets` may be other things."""
+    return is_called_mask(name) and not _without_mask(name) and not _is_target(name)
 
 
 def masked_folders(names: Iterable[str]) -> dict[str, str]:
-    """Of the folders in one folder, those that are called like another and a word for masks: `bad_gt` -> `bad`."""
+    """Of the folders in one folder, those that are called like another and a word for masks: `bad_gt` -> `bad`.
+
+    The word may stand before or behind, and the other may say that it holds images: `masks_bad` -> `bad_images`.
+    """
     listed = list(names)
-    known = {tuple(_words(name)): name for name in listed}
-    owners = {name: known.get(tuple(_without_mask(name))) for name in listed if is_called_mask(name)}
-    return {name: owner for name, owner in owners.items() if owner is not None}
+    known = {tuple(words): name for name in listed if (words := _without_image(name))}
+    known |= {tuple(_words(name)): name for name in listed}
+    owners = dict[str, str]()
+    for name in listed:
+        for left in (_without_mask(name), _without_mask(name, at_end=False)):
+            owner = known.get(tuple(left), name)
+            if owner != name:
+                owners.setdefault(name, owner)
+    return owners
 
 
-def _without_mask(name: str) -> list[str]:
-    """The words of a name before the last ones that are for masks; all where there are no such."""
+def _without_mask(name: str, *, at_end: bool = True) -> list[str]:
+    """The words of a name without the last ones, or the first, that are for masks; all where there are no such."""
     words = _words(name)
-    if not _NO_MASKS.isdisjoint(words):
+    if not NO_MASKS.isdisjoint(words):
         return words
-    return next((words[:-count] for count in (2, 1) if "".join(words[-count:]) in _MASK_WORDS), words)
+    for count in (2, 1):
+        ends, left = (words[-count:], words[:-count]) if at_end else (words[:count], words[count:])
+        if "".join(ends) in _MASK_WORDS | _TARGETS:
+            return left
+    return words
+
+
+def _without_image(name: str) -> list[str]:
+    """The words of a name without one for images at its beginning or end."""
+    words = _words(name)
+    if words and words[0] in _IMAGE_FOLDERS:
+        return words[1:]
+    return words[:-1] if words and words[-1] in _IMAGE_FOLDERS else words
 
 
 def is_image_folder(name: str) -> bool:
@@ -171,30 +188,10 @@ def is_called_anomalous(name: str) -> bool:
     return bool(words & (_NORMAL_NAMES if words & _DENIALS else _ANOMALOUS_WORDS))
 
 
-def mask_files(stems: Iterable[str]) -> set[str]:
-    """Those of a folder's file names, without suffix, that are masks of an image beside them: `a_mask` beside `a`."""
-    known = set(stems)
-    whole = "\n".join(known).lower()
-    words = [word for word in _IN_MASK_FILES if word in whole]  # for speed: mostly none
-    likely = {stem for stem in known for word in words if word in stem.lower()}
-    return {stem for stem in likely if known.intersection(_masked(stem))}
-
-
 def doubles(names: Iterable[str]) -> list[str]:
     """The file names that differ from an earlier one, in the order of names, in their suffix alone."""
     known = dict[str, str]()
     return [name for name in sorted(names) if known.setdefault(name.rpartition(".")[0], name) != name]
-
-
-def are_of(stems: Collection[str], images: Set[str]) -> bool:
-    """Whether at least half of some file names, without suffix, are those of images, or of masks of them."""
-    count = sum(stem in images or not images.isdisjoint(_masked(stem)) for stem in stems)
-    return bool(stems) and 2 * count >= len(stems)
-
-
-def _masked(stem: str) -> list[str]:
-    """What the image of a mask may be called."""
-    return [match["image"].rstrip() for pattern in _MASK_FILES if (match := pattern.fullmatch(stem))]
 
 
 def _words(name: str) -> list[str]:
@@ -203,11 +200,16 @@ def _words(name: str) -> list[str]:
     return [word for word in re.split(r"[\s_.()\[\]-]+", apart.lower()) if word]
 
 
+def alike(name: str) -> str:
+    """What names have in common that differ only in case, in blanks or in how their letters are encoded."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def look_alikes(names: Iterable[str]) -> list[list[str]]:
     """Names that differ only in case, in blanks or in how their letters are encoded: a composed and a combining é."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault("".join(unicodedata.normalize("NFKC", name).casefold().split()), []).append(name)
+        groups.setdefault(alike(name), []).append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 

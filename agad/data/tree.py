@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agad.data.checks.left_out import LeftOut
+from agad.data.checks.mask_files import Images, are_of, mask_files
 from agad.data.checks.masks import are_masks, images_below, stems_in
 from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
 from agad.data.names import (
-    are_of,
     doubles,
     is_called_mask,
     is_image_folder,
-    mask_files,
     mask_folders,
     masked_folders,
     natural,
@@ -29,6 +28,7 @@ from agad.data.names import (
 )
 from agad.data.source import Content, Part, Source, Stamp
 from agad.errors import DataError
+from agad.outputs import recorded
 
 
 class ImageFile(NamedTuple):
@@ -40,35 +40,18 @@ class ImageFile(NamedTuple):
 
 @dataclass(slots=True)
 class Tree:
-    """The folder of a data set, and counts of what was ignored in it.
+    """The folder of a data set, and what was left out of it.
 
     Attributes:
         top: the data set's folder; it may itself be a link.
         root: the data root. Links are followed where they stay below `top` or `root`.
-        others: suffix -> number of files that are not images.
-        links: number of links not followed: they lead out of the tree, or to a folder.
-        broken: number of links to what is not there.
-        masks: images left out as masks: in folders of such a name, or beside the image they belong to.
-        mask_folders: folders of masks among those of classes.
-        doubted: folders that are called as masks are, but are classes.
-        doubles: images whose names are those of others beside them but for the suffix.
-        beside: number of images beside the folders of classes, which are of no class.
-        twins: folders that are named otherwise, but hold files of the same names as a folder of images beside them.
-        hidden: number of images whose names begin with a dot; those that macOS makes beside others (`._`) are none.
+        left_out: what was passed over so far.
     """
 
     top: Path
     root: Path
-    others: Counter[str] = field(default_factory=Counter)
-    links: int = 0
-    broken: int = 0
-    masks: list[str] = field(default_factory=list)
-    mask_folders: list[str] = field(default_factory=list)
-    doubted: list[str] = field(default_factory=list)
-    doubles: list[str] = field(default_factory=list)
-    beside: int = 0
-    twins: list[str] = field(default_factory=list)
-    hidden: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+    _written: set[str] = field(default_factory=set)
     _inside: tuple[Path, ...] = field(init=False)
     _prefix: str = field(init=False)
 
@@ -79,69 +62,38 @@ class Tree:
     def images(self, folder: Path) -> list[ImageFile]:
         """The image files below `folder`, at any depth, sorted by name (by code points, whatever the locale).
 
-        Masks are left out and counted. Raises DataError if there is no image: a class without images is a mistake in
-        the tree; and for a class that is itself split into train, test or validation.
+        Masks, and images that agad itself wrote, are left out and counted. Raises DataError if there is no image: a
+        class without images is a mistake in the tree; and for a class that is itself split into train, test or
+        validation.
         """
-        before = (self.links, self.broken, len(self.masks), self.others.copy())
+        before = self.left_out.counts()
         found = sorted(self._walk(folder), key=lambda file: file.stamp.name)
         if not found:
-            raise DataError(f"{folder} has no images{self._why_empty(*before)}")
+            raise DataError(f"{folder} has no images{self.left_out.why_empty(before)}")
         return found
 
     def leave_out(self, folder: Path) -> int:
         """Count the images below a folder of masks; their number."""
         images = [self._name(path) for path in images_below(folder)]
-        self.masks += images
+        self.left_out.masks += images
         return len(images)
+
+    def leave_out_written(self, folder: Path) -> bool:
+        """Whether agad itself wrote all images in a folder, such as one of heat maps, which are counted then."""
+        written = recorded(folder)
+        if written is None or not written.issuperset(images := list(images_below(folder))):
+            return False
+        self.left_out.written += map(self._name, images)
+        return True
 
     def pass_over(self, folder: Path) -> None:
         """Count the images that lie in a folder of folders itself."""
-        self.beside += sum(Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file() for entry in scan(folder))
+        images = (Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file() for entry in scan(folder))
+        self.left_out.beside += sum(images)
 
     def notes(self) -> tuple[str, ...]:
-        """What was ignored, one sentence each."""
-        notes = []
-        if self.beside:
-            notes.append(f"{self.beside} images beside the folders of classes are of no class, and not used")
-        if self.others:
-            which = _listed(self.others)
-            notes.append(f"{self.others.total()} files that are no images are ignored ({which})")
-        if self.hidden:
-            notes.append(f"{self.hidden} images whose names begin with a dot are not used")
-        if self.masks:
-            which = f"the first: {one_line(min(self.masks))}"
-            notes.append(
-                f"{len(self.masks)} images are left out as masks, by the names of their folders or files ({which})"
-            )
-        said = "the folder {} is taken for a class, not for masks, by the names of its files"
-        notes += map(said.format, self.doubted)
-        if self.doubles:
-            notes.append(
-                f"{len(self.doubles)} images are named like another beside them but for the suffix, and all are used "
-                f"(the first: {one_line(min(self.doubles))}): if they are masks or copies, move them out"
-            )
-        if self.twins:
-            notes.append(
-                f"the folder {one_line(min(self.twins))} has files of the same names as a folder of images beside it, "
-                f"and its images are used{f' (so are {len(self.twins) - 1} others)' if len(self.twins) > 1 else ''}: "
-                "if they are masks or other versions of these, move them out of the data set"
-            )
-        if self.links:
-            notes.append(f"{self.links} links that lead out of the tree are not followed")
-        if self.broken:
-            notes.append(f"{self.broken} links are broken: what they lead to is not there")
-        return tuple(notes)
-
-    def _why_empty(self, links: int, broken: int, masks: int, others: Counter[str]) -> str:
-        found = {
-            "{} links lead out of the tree and are not followed": self.links - links,
-            "{} links are broken: what they lead to is not there": self.broken - broken,
-            "{} images are taken for masks, by the names of their folders or files": len(self.masks) - masks,
-        }
-        reasons = [text.format(count) for text, count in found.items() if count]
-        if more := self.others - others:
-            reasons.append(f"it has {_listed(more)} files; convert them to one of {', '.join(sorted(SUFFIXES))}")
-        return f" ({'; '.join(reasons)})" if reasons else ""
+        """What was left out, one sentence each."""
+        return self.left_out.notes()
 
     def _walk(self, folder: Path) -> Iterator[ImageFile]:
         entries = scan(folder, self._pass_hidden)
@@ -150,54 +102,75 @@ class Tree:
             raise DataError(
                 f"{folder} has folders {' and '.join(sorted(parts))}; a split comes first: train/CLASS/ and test/CLASS/"
             )
-        images, inner = {}, []
+        self._written.update(map(str, recorded(folder) or ()))
+        images = dict(self._images_of(entries))
+        stems = {stem for stem, _ in images.values()}
+        masks, doubted = mask_files(stems)
+        self.left_out.masks += [self._name(Path(entry.path)) for stem, entry in images.values() if stem in masks]
+        self.left_out.doubted_files += [self._name(folder / name) for name, of in images.items() if of[0] in doubted]
+        used = (name for name, (stem, _) in images.items() if stem not in masks)
+        self.left_out.doubles += [self._name(folder / name) for name in doubles(used)]
+        yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
+        for path in self._inner(folder, folders, Images(stems)):
+            yield from self._walk(path)
+
+    def _images_of(self, entries: Sequence[os.DirEntry[str]]) -> Iterator[tuple[str, tuple[str, os.DirEntry[str]]]]:
+        """Name, and name without suffix with the entry, of the images among a folder's entries; others are counted."""
         for entry in entries:
             if entry.is_symlink() and not self._may_follow(entry):
                 continue
             if entry.is_dir():
-                inner.append(entry)
                 continue
             stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - see _file
             if not _is_file(entry):
-                self.others["pipe, socket or device"] += 1
-            elif suffix.lower() in SUFFIXES:
-                images[entry.name] = (stem, entry)
+                self.left_out.others["pipe, socket or device"] += 1
+            elif suffix.lower() not in SUFFIXES:
+                self.left_out.others[suffix.lower() or "nameless"] += 1
+            elif entry.path in self._written:
+                self.left_out.written.append(self._name(Path(entry.path)))
             else:
-                self.others[suffix.lower() or "nameless"] += 1
-        stems = {stem for stem, _ in images.values()}
-        masks = mask_files(stems)
-        self.masks += [self._name(Path(entry.path)) for stem, entry in images.values() if stem in masks]
-        used = (name for name, (stem, _) in images.items() if stem not in masks)
-        self.doubles += [self._name(folder / name) for name in doubles(used)]
-        yield from (self._file(entry) for stem, entry in images.values() if stem not in masks)
+                yield entry.name, (stem, entry)
+
+    def _inner(self, folder: Path, folders: Sequence[str], images: Images) -> Iterator[Path]:
+        """Those of the folders in one that are no masks, nor agad's own.
+
+        Args:
+            folder: the folder.
+            folders: the names of those in it.
+            images: the names of the images in it, beside these.
+        """
         # Once for all folders here, for a class may have thousands of them.
         of_masks, owners = mask_folders(folders), masked_folders(folders)
         beside = next(filter(is_image_folder, folders), None)
-        twin_of = stems_in(folder / beside) if beside else set()
-        for path in (Path(entry.path) for entry in inner):
-            if path.name in of_masks or (is_called_mask(path.name) and are_masks(path, stems, owners.get(path.name))):
+        twin_of = Images(stems_in(folder / beside) if beside else set())
+        for name in folders:
+            path = folder / name
+            if path.is_symlink() or self.leave_out_written(path):
+                continue
+            owner = [Images(stems_in(folder / owners[name]))] if name in owners else []
+            if name in of_masks or ((owner or is_called_mask(name)) and are_masks(path, images, twin_of, *owner)):
                 self.leave_out(path)
                 continue
-            if beside and not is_image_folder(path.name) and are_of(stems_in(path), twin_of):
-                self.twins.append(self._name(path))
-            yield from self._walk(path)
+            if beside and not is_image_folder(name) and are_of(stems_in(path), twin_of):
+                self.left_out.twins.append(self._name(path))
+            yield path
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.top).as_posix()
 
     def _pass_hidden(self, name: str) -> None:
-        self.hidden += not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
+        self.left_out.hidden += not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
 
     def _may_follow(self, entry: os.DirEntry[str]) -> bool:
         """Whether a link is followed; it is counted where it is not."""
         # A link to a folder may close a circle, or list the same images twice.
         path = Path(entry.path)
         if not path.exists():
-            self.broken += 1
+            self.left_out.broken += 1
             return False
         target = path.resolve()
         if target.is_dir() or not any(target.is_relative_to(top) for top in self._inside):
-            self.links += 1
+            self.left_out.links += 1
             return False
         return True
 
@@ -217,12 +190,6 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:
         return True  # its reading says what is wrong
-
-
-def _listed(suffixes: Counter[str]) -> str:
-    return ", ".join(
-        f"{count} {one_line(suffix)}" for suffix, count in sorted(suffixes.items(), key=lambda of: (-of[1], of[0]))[:4]
-    )
 
 
 def scan(folder: Path, on_hidden: Callable[[str], None] = lambda _: None) -> list[os.DirEntry[str]]:

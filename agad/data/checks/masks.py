@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from agad.data.checks.mask_files import Images, are_of
 from agad.data.image import SUFFIXES
-from agad.data.names import are_of, is_bare_mask, is_called_mask, is_image_folder, mask_folders, masked_folders
+from agad.data.names import is_bare_mask, is_called_mask, is_image_folder, mask_folders, masked_folders
 
 
 class Sorted(NamedTuple):
@@ -27,7 +28,8 @@ def sort_out(folders: Sequence[Path]) -> Sorted:
     """Find the masks among folders beside each other that may all be classes.
 
     `scratch_mask` beside `scratch`, or `torn_label` beside `original`, holds masks where its files are named like those
-    in the other. Where those of a further class are named so too, as by numbers, they say nothing about `original`.
+    in the other; so does `targets` beside `images`. Where those of a further class are named so too, as by numbers,
+    they say nothing about `original`.
     """
     names = [path.name for path in folders]
     of_masks, owners = mask_folders(names), masked_folders(names)
@@ -35,8 +37,10 @@ def sort_out(folders: Sequence[Path]) -> Sorted:
     found = Sorted([], [])
     for path in folders:
         owner = path.with_name(owners[path.name]) if path.name in owners else None
-        if owner is None and (path.name not in of_masks or images is None or is_bare_mask(path.name)):
-            if path.name in of_masks:
+        is_masks = path.name in of_masks
+        may_be = is_masks or is_called_mask(path.name)
+        if owner is None and (not may_be or images is None or is_bare_mask(path.name)):
+            if is_masks:
                 found.masks.append(path)
             continue
         rivals = [] if owner else [other for other in folders if other not in (path, images) and _is_plain(other)]
@@ -55,10 +59,10 @@ def stems_in(folder: Path) -> set[str]:
     return {path.stem for path in images_below(folder)}
 
 
-def are_masks(folder: Path, images: Set[str], owner: str | None) -> bool:
-    """Whether a folder's files are named like images beside it, or like those in the folder that it is named after."""
+def are_masks(folder: Path, *images: Images) -> bool:
+    """Whether a folder's files are named like one of these sets of images, or like masks of them."""
     stems = stems_in(folder)
-    return are_of(stems, images) or (owner is not None and are_of(stems, stems_in(folder.with_name(owner))))
+    return any(are_of(stems, of) for of in images)
 
 
 def _is_plain(folder: Path) -> bool:
@@ -70,5 +74,5 @@ def _are_masks(folder: Path, images: Path, rivals: Sequence[Path]) -> bool:
     stems = stems_in(folder)
     if not stems:
         return True
-    known = stems_in(images)
+    known = Images(stems_in(images))
     return are_of(stems, known) and not any(are_of(stems_in(rival), known) for rival in rivals)

@@ -51,7 +51,11 @@ def find(dataset: str, root: Path) -> Source:
         tree.pass_over(folder)
     names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders, notes)
     if len(names) < 2:
-        left = f" ({', '.join(map(one_line, tree.mask_folders))} left out as masks)" if tree.mask_folders else ""
+        left = (
+            f" ({', '.join(map(one_line, tree.left_out.mask_folders))} left out as masks)"
+            if tree.left_out.mask_folders
+            else ""
+        )
         raise OneClassError(f"{top} has {len(names)} class folders{left}; at least two are needed, one of them normal")
     notes += [f"class {one_line(name)} has no test images" for name, of in zip(names, test, strict=True) if not of]
     notes += [f"classes that look alike, are they one? {', '.join(map(ascii, of))}" for of in look_alikes(names)]
@@ -59,14 +63,14 @@ def find(dataset: str, root: Path) -> Source:
 
 
 def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
-    """The folders in a folder of the tree, but those of masks."""
-    folders = subfolders(folder)
+    """The folders in a folder of the tree, but those of masks, and of what agad itself wrote."""
+    folders = [path for path in subfolders(folder) if not tree.leave_out_written(path)]
     masks, doubted = sort_out(folders)
     for path in masks:
         count, name = tree.leave_out(path), one_line(path.relative_to(tree.top).as_posix())
-        tree.mask_folders.append(name)
+        tree.left_out.mask_folders.append(name)
         notes.append(f"the folder {name} ({count} images) is left out: by its name it holds masks")
-    tree.doubted += [one_line(path.relative_to(tree.top).as_posix()) for path in doubted]
+    tree.left_out.doubted += [one_line(path.relative_to(tree.top).as_posix()) for path in doubted]
     return [path for path in folders if path not in masks]
 
 

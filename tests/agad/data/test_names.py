@@ -11,7 +11,6 @@ from agad.data.names import (
     is_called_normal,
     is_like_split,
     look_alikes,
-    mask_files,
     mask_folders,
     natural,
     split_part,
@@ -101,31 +100,6 @@ def test_names_of_anomalies_and_their_denials():
     ]
     assert not any(map(is_called_anomalous, fine))
     assert not any(map(is_called_normal, bad))
-
-
-def test_files_of_masks_need_their_image_beside_them():
-    beside = ["benign (1)", "benign (1)_mask", "benign (1)_mask_1", "a", "a-gt", "b_mask", "label", "c_label"]
-    assert mask_files(beside) == {"benign (1)_mask", "benign (1)_mask_1", "a-gt"}
-
-
-@pytest.mark.parametrize(
-    "mask",
-    [
-        "t1_anno",
-        "mask_t1",
-        "t1mask",
-        "t1_ROI",
-        "t1.mask",
-        "t1-overlay",
-        "t1_Mask_2",
-        "GT t1",
-        "t1 heatmap",
-        "t1_labels",
-    ],
-)
-def test_files_of_masks_may_have_their_word_before_or_behind(mask):
-    assert mask_files(["t1", mask, "t2", "t11"]) == {mask}
-    assert mask_files(["t2", mask, "t11"]) == set()
 
 
 def test_numbers_in_names_are_in_the_order_of_their_values():

@@ -46,6 +46,13 @@ def opened(places, folders):
         ({"original": 0, "no label": 0}, ("no label", "original"), None),
         ({"original": 0, "missing_label": 0}, ("missing_label", "original"), None),
         ({"images": 0, "label": 50, "x": 0}, ("images", "x"), LEFT.format("label")),
+        ({"good": 0, "bad": 0, "mask_bad": 0}, ("bad", "good"), LEFT.format("mask_bad")),
+        ({"good": 0, "bad": 0, "gt-bad": 0}, ("bad", "good"), LEFT.format("gt-bad")),
+        ({"good": 0, "bad": 0, "Ground_Truth_Bad": 0, "gt": 0}, ("bad", "good"), LEFT.format("Ground_Truth_Bad")),
+        ({"good": 0, "bad": 0, "mask_bad": 50}, ("bad", "good", "mask_bad"), TAKEN.format("mask_bad")),
+        ({"images_good": 0, "images_bad": 0, "masks_bad": 0}, ("images_bad", "images_good"), LEFT.format("masks_bad")),
+        ({"good_img": 0, "bad_img": 0, "bad_gt": 0}, ("bad_img", "good_img"), LEFT.format("bad_gt")),
+        ({"good/a": 0, "good/gt_a": 0, "bad": 0}, ("bad", "good"), None),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )
@@ -54,9 +61,34 @@ def test_masks_are_told_from_classes_that_are_called_so(folders, classes, said, 
     found = opened(places, folders)
     assert found.class_names == classes
     assert said is None or said in found.notes
+    masks = ("mask", "gt", "Truth")
     assert sum(found.test_counts) + sum(found.train_counts) == 3 * len(folders) - 3 * sum(
-        "mask" in name or "gt" in name or name == "label" for name in folders
+        name == "label" or (any(word in name for word in masks) and name not in classes) for name in folders
     )
+
+
+@pytest.mark.parametrize(
+    ("classes", "masks"), [(["x/images", "y"], "x/targets"), (["images", "y"], "targets"), (["bad", "y"], "gt_bad")]
+)
+@pytest.mark.parametrize("word", ["target", "mask", ""])
+def test_files_of_folders_of_masks_may_have_other_words_than_the_images(classes, masks, word, places):
+    """`targets/target_0` beside `images/img_0` was a class, or doubled the images of one."""
+    for number, (folder, own) in enumerate(((classes[0], "img"), (masks, word), (classes[1], "a"))):
+        path = places["data_root"] / "own" / folder
+        path.mkdir(parents=True)
+        for index in range(3):
+            picture(10 * number + index).save(path / f"{own}_{index}.png")
+    found = open_facts("folder:own", 16, **places)
+    assert found.class_names == tuple(name.split("/")[0] for name in classes)
+    assert sum(found.test_counts) + sum(found.train_counts) == 6
+    assert f"{masks} (3 images)" in str(found.notes) or "3 images are left out as masks" in str(found.notes)
+
+
+def test_targets_that_are_no_masks_are_classes(places):
+    """By the names of their files: a shooting range has both."""
+    found = opened(places, {"images": 0, "targets": 50})
+    assert found.class_names == ("images", "targets")
+    assert TAKEN.format("targets") in found.notes
 
 
 def test_folders_that_leave_one_class_are_named(places):
