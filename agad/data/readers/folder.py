@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agad.data.checks.masks import sort_out
-from agad.data.checks.nesting import check_doubled, check_nesting
+from agad.data.checks.nesting import check_doubled, check_nesting, check_parts
 from agad.data.names import is_like_split, is_short_part, look_alikes, natural, one_line, split_part, split_parts
 from agad.data.source import Source, SourceAbsentError, missing
 from agad.data.tree import ImageFile, Tree, subfolders, tree_source
@@ -38,7 +38,8 @@ def find(dataset: str, root: Path) -> Source:
     grey otherwise.
 
     Raises DataError for a tree of another kind, for an empty class, for a folder that looks like a part of a split and
-    is none that is known, and for class folders that look like something else than classes.
+    is none that is known, for class folders that look like something else than classes, and for a split whose parts
+    have no class in common.
     """
     top = root / dataset.removeprefix("folder:")
     if not top.is_dir():
@@ -117,6 +118,7 @@ def _split_tree(
     check_doubled(classes)
     parts = {part: {path.name: tree.images(path) for path in found} for part, found in classes.items()}
     notes += dict.fromkeys(note for found in classes.values() for note in check_nesting(found, is_split=True))
+    check_parts(parts["train"].keys(), parts["test"].keys())
     names = sorted(parts["train"].keys() | parts["test"].keys(), key=natural)
     train, test = ([parts[part].get(name, []) for name in names] for part in ("train", "test"))
     return tuple(names), train, test

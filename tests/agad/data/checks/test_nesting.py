@@ -63,6 +63,86 @@ def test_what_are_classes_is_taken(folders, classes, places):
     assert open_facts("folder:own", 16, **places).class_names == classes
 
 
+CALLED = r"own/.* hold folders that are called as classes are \({}\): if these are the classes, call the folders above"
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (["cam1/Good", "cam1/Bad", "cam2/good", "cam2/bad"], SAME.format("Bad, Good")),
+        (["nut/OK", "nut/NG", "bolt/ok", "bolt/ng"], SAME.format("ng, ok")),
+        (["split1/Caf\u00e9", "split1/B", "split2/cafe\u0301", "split2/b"], SAME.format("B, Caf\u00e9")),
+        (["fold1/A", "fold1/b", "fold2/a", "fold2/c"], SAME.format("A")),
+        (["cam1/x/Good", "cam1/x/bad", "cam2/X/good", "cam2/X/bad"], SAME.format("Good, bad")),
+        (["nut/ok", "nut/ng", "bolt/good", "bolt/bad"], CALLED.format("bad, good; ng, ok")),
+        (["nut/ok", "nut/NotOk", "bolt/good", "bolt/bad", "screw"], CALLED.format("bad, good; NotOk, ok")),
+        (["nut/ok", "nut/dent", "bolt/Good", "bolt/hole"], CALLED.format("Good, hole; dent, ok")),
+        (["nut/all/ok", "nut/all/ng", "bolt/x/good", "bolt/x/bad"], CALLED.format("bad, good; ng, ok")),
+        (
+            ["train/nut/ok", "train/nut/ng", "train/bolt/good", "train/bolt/bad", "test/nut", "test/bolt"],
+            CALLED.format("bad, good; ng, ok"),
+        ),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_classes_inside_of_others_are_refused_however_they_are_spelled(folders, said, places):
+    """`cam1` and `cam2` were compared as classes where one has `Good` and the other `good`, or `ok`."""
+    made(places, folders)
+    refuse("folder:own", places, said)
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (["cam1/good", "cam2/bad"], "cam1 holds folders that are called as classes are (good), and so do 1 others; "),
+        (["nut/OK", "nut/NG", "screw"], "nut holds folders that are called as classes are (NG, OK); "),
+        (["a", "b/dent", "b/broken"], "b holds folders that are called as classes are (broken, dent); "),
+        (["ok/good", "ok/bad", "nok/Normal", "nok/broken"], None),
+        (["test/good", "test/cut/ok", "test/cut/ng", "train/good"], None),
+        (["a/monday", "b/Tuesday"], None),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_folders_that_are_called_as_classes_are_inside_of_some_are_noted(folders, said, places):
+    """Where those above are called so, or one alone has such, nobody knows: they are taken."""
+    made(places, folders)
+    notes = open_facts("folder:own", 16, **places).notes
+    assert list(notes) == (
+        [f"the class folder {said}they are taken together: if these are the classes, move them up"] if said else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        (["Good", "Bad"], ["good", "bad"], "train has Bad, Good, test has bad, good; call the folders of a class by"),
+        (["ok", "nok"], ["good", "bad"], "train has nok, ok, test has bad, good; "),
+        (["normal"], ["good", "bad"], "train has normal, test has bad, good; "),
+        (["Good"], ["good", "bad"], "train has Good, test has bad, good; "),
+        (["bottle"], ["bottle ", "cut"], "train has bottle, test has bottle , cut; "),
+        (["a", "b"], ["c", "d"], "train has a, b, test has c, d; "),
+    ],
+)
+def test_parts_whose_classes_have_other_names_are_refused(train, test, said, places):
+    """They were classes without test images, and others without training images."""
+    made(places, [f"{part}/{name}" for part, names in (("train", train), ("test", test)) for name in names])
+    refuse("folder:own", places, f"no class of train has test images: {said}")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (["good"], ["good", "bad"]),
+        (["good"], ["cut", "hole"]),
+        (["good", "bad"], ["good"]),
+        (["good", "Bad"], ["good", "bad"]),
+    ],
+)
+def test_parts_with_a_class_in_common_or_with_anomalies_alone_to_test_are_taken(train, test, places):
+    made(places, [f"{part}/{name}" for part, names in (("train", train), ("test", test)) for name in names])
+    assert {*open_facts("folder:own", 16, **places).class_names} == {*train, *test}
+
+
 def test_languages_that_are_taken_for_a_split_are_named(places):
     """They may be classes; `imagesTr` may not, and `train` needs no word."""
     made(places, ["tr", "te"])
