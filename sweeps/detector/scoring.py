@@ -61,6 +61,8 @@ def _main(options: argparse.Namespace) -> int:
 
     if options.csv is not None:
         console.check_target("--csv", options.csv, ",".join(COLUMNS).encode())  # now, and not when all is scored
+    if options.heatmaps is not None:
+        _check_apart(options.heatmaps, options.images)
     detector = opened(options.detector, resolve_device(options.device))
     value, words = _threshold(detector, options.threshold)
     if options.heatmaps is not None:
@@ -92,6 +94,18 @@ def _main(options: argparse.Namespace) -> int:
         of_code = (f"note: {note}" for note in detector.notes)
         _write_page(maps, rows, options, [*facts, *of_code, *_found(maps), *of_masks])
     return _conclude(rows, options.csv)
+
+
+def _check_apart(heatmaps: Path, images: list[Path]) -> None:
+    """Refuse heat maps in a folder that is scored: they would lie among its images. Raises AgadError."""
+    for folder in filter(Path.is_dir, images):
+        top = folder.resolve()  # links, and `..`
+        if heatmaps.resolve().is_relative_to(top):
+            beside = top.with_name(f"{top.name}-maps")
+            raise AgadError(
+                f"--heatmaps {heatmaps} lies in {folder}, whose images are scored: heat maps would lie among them; "
+                f"name a folder outside of it, such as {beside}"
+            )
 
 
 def _part(csv: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agad import files, json_file
-from agad.outputs import RECORD, Outputs
+from agad.outputs import RECORD, Outputs, recorded
 
 
 def write(folder: Path, *names: str, text: str = "ours") -> Outputs:
@@ -88,3 +88,12 @@ def test_only_names_of_our_own_are_left_over(tmp_path: Path) -> None:
     """What is half-written is removed at a launch's end, whatever else lies in the folder begins with the mark."""
     assert files.is_temporary(files.temporary_beside(tmp_path / "a.pt").name)
     assert not files.is_temporary("_quarto.yml")
+
+
+def test_what_was_recorded_is_known_whatever_has_become_of_it(tmp_path: Path) -> None:
+    assert recorded(tmp_path) is None
+    write(tmp_path, "a", "tables/b")
+    (tmp_path / "a").write_text("edited by hand")
+    assert recorded(tmp_path) == {tmp_path / "a", tmp_path / "tables" / "b"}
+    (tmp_path / RECORD).write_text("damaged")
+    assert recorded(tmp_path) == set()

@@ -15,6 +15,7 @@ from agad.data.image import Seen
 from agad.detector.detector import Detector
 from agad.detector.files import ANOMALOUS, COLUMNS, DAMAGED, files_at, notes_on, scored, to_csv
 from agad.errors import DataError
+from agad.outputs import Outputs
 from tests.helpers.own_detectors import detector, noise, with_values
 from tests.helpers.raw_data import fill, picture
 
@@ -103,6 +104,21 @@ def test_masks_are_left_out_with_a_note(tmp_path: Path) -> None:
 
     assert len(files_at([tmp_path])[0]) == 2
     assert "masks" in files_at([tmp_path])[1][0]
+
+
+def test_heat_maps_below_a_folder_are_not_scored(tmp_path: Path) -> None:
+    """With grey detectors 160 images became 320, then 480."""
+    fill(tmp_path / "a", 2, 0)
+    before, _ = files_at([tmp_path])
+    for _ in range(2):
+        outputs = Outputs(tmp_path / "a" / "maps")
+        fill(tmp_path / "a" / "maps", 2, 10)
+        for path in (tmp_path / "a" / "maps").glob("*.png"):
+            outputs.add(path)
+        outputs.close()
+        found, notes = files_at([tmp_path])
+        assert found == before
+        assert notes == ("2 images that agad itself wrote are left out (the first: a/maps/00010.png)",)
 
 
 @pytest.mark.parametrize(
