@@ -144,7 +144,7 @@ def _paired(called: dict[str, _Said], others: Sequence[_Said]) -> tuple[set[str]
             sure.add(stem)
         elif not every.isdisjoint(said.keys):
             doubted.add(stem)
-    left = {stem: said for stem, said in called.items() if stem not in sure | doubted}
+    left = {stem: called[stem] for stem in called.keys() - sure - doubted}
     gaps = {gap for said in others for gap in _gaps(said, range(len(said.words)))} if left else set()
     return sure, doubted | {stem for stem, said in left.items() if not gaps.isdisjoint(_gaps(said, said.at))}
 
