@@ -41,9 +41,13 @@ _FORMS = {
     *("watershed", "instance", "instances", "semantic", "panoptic"),
 }
 """Words for the form of a mask: `a_color_mask`, `a_gt_instances`."""
+_OF_MASK = _IMAGE | _WORDS | _FORMS
 _DENIALS = {*NO_MASKS, "wearing"}
 _HINTS = ("mask", "gt", "truth", "seg", "label", "anno", "roi", "overlay", "heatmap", "lesion", "target", "superpix")
 """One of these is in each name of a mask."""
+
+_JOINT, _TRUTH = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"ground[\W_]*truth")
+_PARTS = re.compile(r"[^\W\d_]+|\d+")
 
 _Key = tuple[str, ...]
 
@@ -180,9 +184,8 @@ def _without(words: _Key, dropped: Set[str]) -> _Key:
 
 
 def _said(stem: str) -> _Said:
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).lower()
-    words = tuple(re.findall(r"[^\W\d_]+|\d+", re.sub(r"ground[\W_]*truth", "groundtruth", apart)))
+    words = tuple(_PARTS.findall(_TRUTH.sub("groundtruth", _JOINT.sub(" ", stem).lower())))
     at = () if not _DENIALS.isdisjoint(words) else tuple(i for i, word in enumerate(words) if word in _WORDS)
-    key = _without(words, _IMAGE | _WORDS | _FORMS if at else _IMAGE)
+    key = _without(words, _OF_MASK if at else _IMAGE)
     has_number = at and len(words) == at[-1] + 2 and words[-1].isdigit()
     return _Said(words, at, (key, key[:-1]) if has_number else (key,))
