@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from agad.spec.fields import CELL_FIELDS, json_defaults
 
@@ -67,7 +68,13 @@ def judge(claim: Claim, evidence: Evidence) -> list[Finding]:
         for effects, p in zip(having, corrected, strict=True):
             effects[protocol] = replace(effects[protocol], p_value=p)
     found = [
-        Finding(claim, place, settings, effects, _result(effects, partly, paper.CLASS_COUNTS[place[0]]))
+        Finding(
+            claim,
+            place,
+            settings,
+            {protocol: effect for protocol, effect in effects.items() if protocol not in partly},
+            _result(effects, partly, paper.CLASS_COUNTS[place[0]]),
+        )
         for place, settings, effects, partly in measured
     ]
     there = {place for place, *_ in measured}
@@ -78,16 +85,15 @@ def _result(effects: Mapping[str, Effect], partly: Collection[str], classes: int
     """The first of RESULTS that fits the outcomes under each protocol; a part of the paper's classes decides nothing.
 
     The protocols of ALONE are asked first: an ordered test set only where they leave a claim open. What was scored for
-    a part of the runs leaves it open too: it might have said the opposite.
+    a part of the runs has no outcome, and what it might have said against a result keeps that from being one.
     """
-    outcomes = {protocol: effect.outcome for protocol, effect in effects.items() if _can_decide(effect, classes)}
-    if not outcomes:
+    if not any(_can_decide(effect, classes) for effect in effects.values()):
         return NOT_TESTED
-    outcomes |= dict.fromkeys(partly)
+    outcomes = {**dict.fromkeys(partly), **{name: effect.outcome for name, effect in effects.items()}}
     alone = [outcomes[protocol] for protocol in ALONE if protocol in outcomes]
     if alone and all(outcome is True for outcome in alone):
         return HOLDS
-    if False in alone and True not in alone:
+    if False in alone and True not in alone and not {*partly} & {*ALONE}:
         return DOES_NOT
     unordered = [outcome for protocol, outcome in outcomes.items() if protocol not in ORDERED]
     is_open = not {*partly} - {*ORDERED} and True not in unordered
@@ -100,7 +106,7 @@ def _can_decide(effect: Effect, classes: int) -> bool:
 
 
 _Measured = tuple[Place, tuple[str, ...], dict[str, Effect], set[str]]
-"""Place, settings, effects, and protocols that a part of the runs was scored under: they have no effect."""
+"""Place, settings, effects, and protocols that a part of the runs was scored under: what they have is not shown."""
 
 
 _SAME_QUESTION = {"protocol": "one_vs_rest", "task": "train", "known_anomaly_classes": []}
@@ -117,17 +123,19 @@ def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
             continue
         others = [row for row in paper.rows(test.table) if not row.is_own and (row.dataset, row.gamma) == place]
         best = max((row for row in others if row.avg is not None), key=lambda row: row.avg or 0.0)
-        effects = {}
+        effects, scored = {}, {}
         for protocol in PROTOCOLS:
             runs = _by_class(group.runs, column(protocol))
             if runs is None:
                 continue
+            scored[protocol] = _there(group.aligned(column(protocol)))
             printed = [best.classes[c] if best.classes else best.avg for c in runs.index]
             gains = 100 * runs.to_numpy(float) - np.array(printed, float)[:, None]
             effects[protocol] = effect_of(gains, test, shared=group.shared)
         settings = (f"beside {best.method}", *match.differences, *_changed(group.values, paper.ORDER_FIELDS))
-        whole = _of_all_runs(effects, place)
-        yield place, *_unless_pruned((group,), settings, whole), {*effects} - {*whole}
+        partly = _partly(scored)
+        deciding = _deciding(effects, partly, place)
+        yield place, *_unless_pruned((group,), settings, deciding), partly
 
 
 def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
@@ -140,26 +148,42 @@ def _gains(test: Gains, evidence: Evidence) -> Iterator[_Measured]:
         other = evidence.get(key_of(values, **{test.name: test.baseline}))
         if other is None:
             continue
-        effects = {
-            protocol: effect
+        gains = {
+            protocol: of_pairs
             for protocol, name in _columns(test.measure).items()
-            if (effect := _gain(group, other, name, test)) is not None
+            if (of_pairs := _gains_of_pairs(group, other, name, test)) is not None
+        }
+        effects = {
+            protocol: effect_of(whole, test, shared=group.shared or other.shared)
+            for protocol, of_pairs in gains.items()
+            if (whole := stats.trimmed(of_pairs)) is not None
         }
         if effects:
             made = made_with_other(joined(other.runs, group.runs))
             beside = (f"pairs made with other {', '.join(made)}",) if made else ()
             settings = (*_settings(values, (test.name, *test.fields)), *beside)
-            whole = _of_all_runs(effects, place)
-            yield place, *_unless_pruned((group, other), settings, whole), {*effects} - {*whole}
+            partly = _partly({protocol: _there(of_pairs) for protocol, of_pairs in gains.items()})
+            deciding = _deciding(effects, partly, place)
+            yield place, *_unless_pruned((group, other), settings, deciding), partly
 
 
-def _of_all_runs(effects: Mapping[str, Effect], place: Place) -> dict[str, Effect]:
-    """Without those that fewer runs were scored for; where these are of a part of the paper's classes, without p."""
-    most, classes = max((effect.runs for effect in effects.values()), default=0), paper.CLASS_COUNTS[place[0]]
+def _there(numbers: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+    assert numbers is not None  # every run has the columns of all protocols
+    return ~np.isnan(numbers)
+
+
+def _partly(scored: Mapping[str, NDArray[np.bool_]]) -> set[str]:
+    """The protocols that lack a run, or a pair of runs, which another has. Equal counts may be of other runs."""
+    every = np.any([*scored.values()], axis=0)
+    return {protocol for protocol, there in scored.items() if (there != every).any()}
+
+
+def _deciding(effects: Mapping[str, Effect], partly: Collection[str], place: Place) -> dict[str, Effect]:
+    """Without p under those protocols, and of a part of the paper's classes."""
+    classes = paper.CLASS_COUNTS[place[0]]
     return {
-        protocol: effect if _can_decide(effect, classes) else replace(effect, p_value=None)
+        protocol: effect if protocol not in partly and _can_decide(effect, classes) else replace(effect, p_value=None)
         for protocol, effect in effects.items()
-        if effect.runs == most
     }
 
 
@@ -179,17 +203,14 @@ def _columns(measure: str) -> dict[str, str]:
     return {protocol: column(protocol) if measure == "auroc" else f"rough_{protocol}" for protocol in PROTOCOLS}
 
 
-def _gain(group: Group, other: Group, name: str, test: Gains) -> Effect | None:
+def _gains_of_pairs(group: Group, other: Group, name: str, test: Gains) -> NDArray[np.float64] | None:
+    """By cell and seed, NaN of all where one variant alone was scored; None where neither was."""
     a, b = other.aligned(name), group.aligned(name)
-    if a is None or b is None:
+    if a is None or b is None or np.isnan([a, b]).all():
         return None
     if test.measure == "rough":
         b = np.where(group.aligned("same_points") == other.aligned("same_points"), b, np.nan)
-    gains = stats.trimmed(b - a)
-    if gains is None:
-        return None
-    scale = 1.0 if test.measure == "apart" else 100.0
-    return effect_of(scale * gains, test, shared=group.shared or other.shared)
+    return (1.0 if test.measure == "apart" else 100.0) * (b - a)
 
 
 def _by_class(runs: pd.DataFrame, value: str) -> pd.DataFrame | None:

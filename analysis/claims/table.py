@@ -129,7 +129,8 @@ def _notes(found: Sequence[Finding]) -> tuple[str, ...]:
     return (
         f"Findings, of one place and setting each: {', '.join(counts)}.",
         "holds: borne out (✓) under eval and recal, where an image's score depends on no other test image. does not: "
-        "the opposite (✗) is, under one of them, and neither bears it out. only under ordered protocols: these two "
+        "the opposite (✗) is, under one of them, and neither bears it out; undecided where one was scored for a part "
+        "of the runs, and might. only under ordered protocols: these two "
         "leave it open, and it is borne out where the test set is ordered by label and nowhere else. undecided: "
         "nothing of this, or the two say different things. ✓, ✗: p ≤ .05, corrected (Holm) for the claim's places "
         "under the same protocol.",

@@ -111,7 +111,7 @@ def test_a_missing_run_is_counted():
 
 
 @pytest.mark.parametrize(
-    ("eval_gain", "recal_gain", "result"), [(0.1, 0.1, UNDECIDED), (0.1, -0.1, UNDECIDED), (-0.1, 0.1, DOES_NOT)]
+    ("eval_gain", "recal_gain", "result"), [(0.1, 0.1, UNDECIDED), (0.1, -0.1, UNDECIDED), (-0.1, 0.1, UNDECIDED)]
 )
 def test_a_protocol_that_was_scored_on_a_part_of_the_classes_leaves_it_open(eval_gain, recal_gain, result):
     """It has no number beside the others', and nothing holds that it might have contradicted."""
