@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agad import files
-from agad.data.checks.clock import tell_changes
+from agad.data.checks.clock import tell_changes, write_back
 from agad.data.source import Source, Stamp
 from agad.errors import DataError
 
@@ -63,12 +63,18 @@ def _files_digest(stamps: Sequence[Stamp], cache: Path) -> str:
         if re.fullmatch("[0-9a-f]{64}", known) and seal == _seal(record.name, known):
             return known
     started = time.time_ns()
+    settled = all(file.ctime_ns < started - _SETTLED_SECONDS * 1e9 for file in stamps) and _write_back(stamps)
     found = _read_digest(stamps)
-    if all(file.ctime_ns < started - _SETTLED_SECONDS * 1e9 for file in stamps):
+    if settled:
         with contextlib.suppress(OSError):
             record.parent.mkdir(parents=True, exist_ok=True)
             files.replace_text(record, f"{found} {_seal(record.name, found)}\n")
     return found
+
+
+def _write_back(stamps: Sequence[Stamp]) -> bool:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return all(pool.map(write_back, (file.path for file in stamps)))
 
 
 def _read_digest(stamps: Sequence[Stamp]) -> str:
