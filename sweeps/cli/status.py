@@ -29,7 +29,7 @@ from ..executors.slurm.queue import slurm_lines
 from ..machine import program
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.watch import Running, Watch, describe, duration
-from ..worker.data.changed import digests_of_rows, notes_of_different
+from ..worker.data.changed import notes_of_different, versions_of_rows
 from ..worker.picking import Census, Picker
 from ..worker.retry import RetryPolicy
 from .arguments import (
@@ -63,7 +63,7 @@ def _main(options: argparse.Namespace) -> int:
     snapshot = Watch(picker).read()
     tries = store.tries()
     damaged, unchecked = store.damaged, store.unchecked
-    different = notes_of_different(digests_of_rows(picker.specs, store))
+    different = notes_of_different(versions_of_rows(picker.specs, store))
     for line in _report(picker, snapshot.census, snapshot.running, tries):
         print(line)
     for line in slurm_lines(store.folder.jobs(plan.name)):

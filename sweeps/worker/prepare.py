@@ -24,7 +24,7 @@ from agad.spec.run import RunSpec
 
 from ..machine import processes, program
 from .data.agreed import AgreedData
-from .data.changed import name_of
+from .data.versions import Version, apart, back, classes_version, other
 from .options import data_folder
 from .stopping import Stopping
 
@@ -98,16 +98,17 @@ def prepare_here(
     wanted = dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs)
     lines = prepare_all(wanted, data_root=data, cache=cache, download=download)
     opened = {key: open_facts(*key, data_root=data, cache=cache) for key in wanted}
-    digests: dict[DataKey, str] = {key: facts.digest for key, facts in opened.items()}
+    versions: dict[DataKey, Version] = {key: facts.digest for key, facts in opened.items()}
     for spec in {(spec.dataset, spec.image_size, spec.features): spec for spec in plan.specs}.values():
         if spec.features_file:
             vectors = _vectors(spec, data, cache)
-            digests[spec.dataset, spec.features] = vectors.digest
+            versions[spec.dataset, spec.features] = vectors.digest
             lines += vectors.summary(spec.dataset)
     if results is not None:
+        versions |= dict(classes_version(dataset, facts.class_names) for (dataset, _), facts in opened.items())
         agreed = AgreedData(plan, results, data_folder(data))
-        _check_rows(agreed.of_own_rows, results, digests)
-        agreed.renew(digests)
+        _check_rows(agreed.of_own_rows, results, versions)
+        agreed.renew(versions)
     for spec in {_drawing(spec) for spec in plan.specs}:
         split = one_class_split(opened[spec.dataset, spec.image_size], spec)
         batch_sizes(spec, len(split.normal))
@@ -124,15 +125,16 @@ def _vectors(spec: RunSpec, data: str | None, cache: str | None) -> Vectors:
     return vectors
 
 
-def _check_rows(known: Sequence[tuple[DataKey, str]], results: Path, digests: Mapping[DataKey, str]) -> None:
+def _check_rows(known: Sequence[tuple[DataKey, Version]], results: Path, versions: Mapping[DataKey, Version]) -> None:
     """Raise DataError where runs of the plan have rows of other data, beside which new ones would be of no use."""
-    others = Counter((key, digest) for key, digest in known if digest != digests.get(key, digest))
+    others = Counter((key, version) for key, version in known if version != versions.get(key, version))
     if others:
-        ((key, digest), count), *_ = others.most_common()
+        ((key, version), count), *_ = others.most_common()
+        what, (made, now) = apart(key, version, versions[key])
         raise DataError(
-            f"{results} has rows of {count} of these runs of other {name_of(key)} data (digest {digest[:12]}, now "
-            f"{digests[key][:12]}): rows of different data can neither share a table nor be compared. Put those data "
-            "back, or take another --results folder"
+            f"{results} has rows of {count} of these runs of {other(key)} ({what} {made}, now {now}): rows of "
+            f"different data can neither share a table nor be compared. Either {back(key)}, or take another --results "
+            "folder"
         )
 
 

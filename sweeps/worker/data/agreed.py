@@ -1,9 +1,10 @@
 """AgreedData: the data that all runs in a results folder are made of, whichever plan, launch or host makes them.
 
 Rows of different data can neither share a table nor be compared, and plans of one folder share runs. So the first that
-opens a data set, or a file of vectors, writes its digest into a file of the results folder, exclusively; whoever opens
-one with another digest makes no run. Folders of older versions have no such files: there the rows say of which data
-they are, and may be of several: a plan whose own rows are all of one goes on with that.
+opens a data set, or a file of vectors, writes its version (the digest; class names in a file of all image sizes) into
+the results folder, exclusively; whoever opens one of another version makes no run. Folders of older versions have
+no such files: there the rows say of which data they are, and may be of several: a plan whose own rows are all of one
+goes on with that.
 """
 
 from __future__ import annotations
@@ -30,21 +31,22 @@ from agad.store.schema import DIGEST_COLUMNS, DataKey
 from ..failures import LastingFault
 from ..growing import all_specs
 from ..picking import COMPACTOR
-from .changed import digests_of_rows, name_of
+from .changed import versions_of_rows
+from .versions import Version, apart, back, name_of, other, versions_of
 
 _BY_ROWS = "the rows that are there"
 
 
 @dataclass(frozen=True, slots=True)
 class _Agreed:
-    """What was agreed on: the digest, and who had these data first."""
+    """What was agreed on: the version, and who had these data first."""
 
-    digest: str
+    version: Version
     by: str
 
 
 class AgreedData:
-    """The digests that the runs of a results folder have agreed on, as the workers of one plan see them.
+    """The versions that the runs of a results folder have agreed on, as the workers of one plan see them.
 
     Args:
         plan: the plan.
@@ -57,79 +59,82 @@ class AgreedData:
         self._results = ResultsFolder(results)
         self._here = f"{socket.gethostname()}:{Path(data).absolute()}"
 
-    def check(self, key: DataKey, digest: str) -> None:
+    def check(self, key: DataKey, version: Version) -> None:
         """Agree on these data where none were agreed on yet. Raises LastingFault, one line, where others were."""
         agreed = self._read(key)
         if agreed is None:
-            agreed = self._settle(key, digest)
-        if agreed.digest != digest and not self._is_of_own_rows(key, digest):
+            agreed = self._settle(key, version)
+        if agreed.version != version and not self._is_of_own_rows(key, version):
+            what, (first, here) = apart(key, agreed.version, version)
             raise LastingFault(
-                f"the runs in {self._results.path} are made of other {name_of(key)} data: digest {agreed.digest[:12]}, "
-                f"first of {agreed.by}; {self._here} has {digest[:12]}. Rows of both can neither share a table nor be "
-                "compared: put the same data here, or take another --results folder"
+                f"the runs in {self._results.path} are made of {other(key)}: {what} {first}, first of {agreed.by}; "
+                f"{self._here} has {here}. Rows of both can neither share a table nor be compared: {back(key)}, or "
+                "take another --results folder"
             )
 
     def check_row(self, spec: RunSpec, values: Mapping[str, Any]) -> None:
         """As `check`, of the data that a finished run states: others may have been agreed on while it trained."""
-        for column, of in DIGEST_COLUMNS.items():
-            if digest := values.get(column):
-                self.check((spec.dataset, getattr(spec, of)), digest)
+        known = {"dataset": spec.dataset, **{of: getattr(spec, of) for of in DIGEST_COLUMNS.values()}}
+        for key, version in versions_of({**dict.fromkeys(DIGEST_COLUMNS), **values, **known}):
+            self.check(key, version)
 
-    def renew(self, digests: Mapping[DataKey, str]) -> None:
+    def renew(self, versions: Mapping[DataKey, Version]) -> None:
         """Agree on a launch's data, which its plan's rows are of, where no row or worker needs those agreed on before.
 
         Else data that were mended before the first run has ended would be refused for ever. Raises DataError, and
         LastingFault as `check`.
         """
-        for key, digest in digests.items():
+        for key, version in versions.items():
             agreed = self._read(key)
-            if agreed is not None and agreed.digest != digest and not self._is_of_own_rows(key, digest):
-                self._check_replaceable(key, digest, agreed)
-                self._write(key, _Agreed(digest, self._here))
-            self.check(key, digest)
+            if agreed is not None and agreed.version != version and not self._is_of_own_rows(key, version):
+                self._check_replaceable(key, version, agreed)
+                self._write(key, _Agreed(version, self._here))
+            self.check(key, version)
 
-    def _check_replaceable(self, key: DataKey, digest: str, agreed: _Agreed) -> None:
+    def _check_replaceable(self, key: DataKey, version: Version, agreed: _Agreed) -> None:
         """Raise DataError where a worker may make runs of what was agreed on, or rows are of other data than these."""
         if self._is_held():  # asked before the rows are read: a worker gives its run back when the row is there
+            what, (first, here) = apart(key, agreed.version, version)
             raise DataError(
-                f"workers are making runs in {self._results.path}, where other {name_of(key)} data were agreed on "
-                f"(digest {agreed.digest[:12]}, of {agreed.by}; {self._here} has {digest[:12]}): take another "
-                f"--results folder, or end those workers first; if there are none, remove {self._path(key)}"
+                f"workers are making runs in {self._results.path}, where {other(key)} were agreed on "
+                f"({what} {first}, of {agreed.by}; {self._here} has {here}): take another --results folder, or end "
+                f"those workers first; if there are none, remove {self._path(key)}"
             )
-        others = _of(key, self._digests_of_rows())
-        del others[digest]
+        others = _of(key, self._versions_of_rows())
+        del others[version]
         if others:
-            ((other, count), *_) = others.most_common()
+            ((made, count), *_) = others.most_common()
+            what, (theirs, here) = apart(key, made, version)
             raise DataError(
-                f"other plans' rows in {self._results.path} are of other {name_of(key)} data (digest {other[:12]}, "
-                f"{count} runs; {self._here} has {digest[:12]}): a results folder holds one version of each data set. "
-                "Put those data back, or take another --results folder"
+                f"other plans' rows in {self._results.path} are of {other(key)} ({what} {theirs}, {count} runs; "
+                f"{self._here} has {here}): a results folder holds one version of each data set. Either {back(key)}, "
+                "or take another --results folder"
             )
 
-    def _settle(self, key: DataKey, digest: str) -> _Agreed:
+    def _settle(self, key: DataKey, version: Version) -> _Agreed:
         """What the rows or, without any, these data say; what another process has written first, where one has."""
-        of_rows = _of(key, self.of_own_rows) or _of(key, self._digests_of_rows())
-        wanted = _Agreed(of_rows.most_common(1)[0][0], _BY_ROWS) if of_rows else _Agreed(digest, self._here)
+        of_rows = _of(key, self.of_own_rows) or _of(key, self._versions_of_rows())
+        wanted = _Agreed(of_rows.most_common(1)[0][0], _BY_ROWS) if of_rows else _Agreed(version, self._here)
         self._write(key, wanted, replace=False)
         agreed = self._read(key)
         if agreed is None:  # there is a damaged one
             self._write(key, wanted)
         return agreed or wanted
 
-    def _is_of_own_rows(self, key: DataKey, digest: str) -> bool:
+    def _is_of_own_rows(self, key: DataKey, version: Version) -> bool:
         """Whether the plan's rows are all of these data, though other plans' rows have settled on others.
 
         Only in a folder of an older version, or a merged one. The rows are read once, not at each pick.
         """
-        return set(_of(key, self.of_own_rows)) == {digest}
+        return set(_of(key, self.of_own_rows)) == {version}
 
     @functools.cached_property
-    def of_own_rows(self) -> list[tuple[DataKey, str]]:
-        """Of the plan's rows with scores, those of runs that its study has added among them: see `digests_of_rows`."""
-        return self._digests_of_rows([spec.run_id for spec in all_specs(self._plan, self._results)])
+    def of_own_rows(self) -> list[tuple[DataKey, Version]]:
+        """Of the plan's rows with scores, those of runs that its study has added among them: see `versions_of_rows`."""
+        return self._versions_of_rows([spec.run_id for spec in all_specs(self._plan, self._results)])
 
-    def _digests_of_rows(self, run_ids: Collection[str] | None = None) -> list[tuple[DataKey, str]]:
-        return digests_of_rows(run_ids, ResultStore(self._results.path))
+    def _versions_of_rows(self, run_ids: Collection[str] | None = None) -> list[tuple[DataKey, Version]]:
+        return versions_of_rows(run_ids, ResultStore(self._results.path))
 
     def _is_held(self) -> bool:
         """Whether a worker is at a run of the folder, whatever its plan, as far as this host can know."""
@@ -156,11 +161,11 @@ class AgreedData:
     def _write(self, key: DataKey, agreed: _Agreed, *, replace: bool = True) -> None:
         path = self._path(key)
         self._results.make(path.parent)
-        content = {"data": name_of(key), "of": key[1], "digest": agreed.digest, "by": agreed.by}
+        content = {"data": name_of(key), "of": key[1], "digest": agreed.version, "by": agreed.by}
         put = files.replace_text if replace else files.create_text
         put(path, json_file.dumps(content, indent=1))
 
 
-def _of(key: DataKey, found: Collection[tuple[DataKey, str]]) -> Counter[str]:
-    """The digests that rows have of this data set, counted."""
-    return Counter(digest for of, digest in found if of == key)
+def _of(key: DataKey, found: Collection[tuple[DataKey, Version]]) -> Counter[Version]:
+    """The versions that rows have of this data set, counted."""
+    return Counter(version for of, version in found if of == key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from agad.data import cache as folders
@@ -16,40 +16,32 @@ from agad.spec.datasets import facts_of
 from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
 
+from .versions import Version, apart, classes_version, is_of_classes, name_of, versions_of
 
-def digests_of_rows(run_ids: Collection[str] | None, store: ResultStore) -> list[tuple[DataKey, str]]:
-    """Of each of these runs' rows with scores: the digest of its images, and of its vectors where it has some.
 
-    Of all rows where run_ids is None.
-    """
-    columns = ("dataset", "status", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values())
+def versions_of_rows(run_ids: Collection[str] | None, store: ResultStore) -> list[tuple[DataKey, Version]]:
+    """Of each of these runs' rows with scores, see `versions_of`. Of all rows where run_ids is None."""
+    columns = ("dataset", "status", "class_names", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values())
     rows = store.read(columns, run_ids=run_ids).to_pylist()
-    return [
-        ((row["dataset"], row[of]), row[column])
-        for row in rows
-        if row["status"] != "failed"
-        for column, of in DIGEST_COLUMNS.items()
-        if row[column]
-    ]
+    return [found for row in rows if row["status"] != "failed" for found in versions_of(row)]
 
 
-def name_of(key: DataKey) -> str:
-    """For messages: `cifar10`, or `cifar10 file:NAME`."""
-    return " ".join(part for part in key if isinstance(part, str))
+def notes_of_different(versions: Iterable[tuple[DataKey, Version]]) -> list[str]:
+    """A line about each data set of which rows are of several versions: there will be no table of these rows."""
+    made: dict[DataKey, Counter[Version]] = {}
+    for key, version in versions:
+        made.setdefault(key, Counter())[version] += 1
+    return [_different(key, found) for key, found in made.items() if len(found) > 1]
 
 
-def notes_of_different(digests: Iterable[tuple[DataKey, str]]) -> list[str]:
-    """A line about each data set of which `digests_of_rows` names several: there will be no table of these rows."""
-    made: dict[DataKey, Counter[str]] = {}
-    for key, digest in digests:
-        made.setdefault(key, Counter())[digest] += 1
-    return [
-        f"rows of different {name_of(key)} data, which cannot share a table: digests "
-        f"{', '.join(f'{digest[:12]} ({count} runs)' for digest, count in found.most_common())}; make all runs of one "
-        "data folder, in another --results folder"
-        for key, found in made.items()
-        if len(found) > 1
-    ]
+def _different(key: DataKey, found: Counter[Version]) -> str:
+    what, texts = apart(key, *(version for version, _ in found.most_common()))
+    counted = ", ".join(f"{text} ({count} runs)" for text, (_, count) in zip(texts, found.most_common(), strict=True))
+    data = f"{name_of(key)} data with different class names" if is_of_classes(key) else f"different {name_of(key)} data"
+    return (
+        f"rows of {data}, which cannot share a table: {what} {counted}; make all runs of one data folder, in another "
+        "--results folder"
+    )
 
 
 def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) -> list[str]:
@@ -60,19 +52,19 @@ def notes_of_changed(plan: Plan, results: Path, data: str, cache: str | None) ->
     either, nothing is said.
     """
     root = folders.cache_root(cache)
-    made: dict[DataKey, set[str]] = {}
-    for key, digest in digests_of_rows(plan.run_ids, ResultStore(results)):
-        made.setdefault(key, set()).add(digest)
+    made: dict[DataKey, set[Version]] = {}
+    for key, version in versions_of_rows(plan.run_ids, ResultStore(results)):
+        made.setdefault(key, set()).add(version)
     return [
         f"note: the data of {name_of(key)} below {data} have changed since these rows were made, or are others: "
         f"the table is of those with digest {', '.join(sorted(digest[:12] for digest in digests))}"
         for key, digests in made.items()
-        if _are_others(key, digests, Path(data), root)
+        if not is_of_classes(key) and _are_others(key, made, Path(data), root)
     ]
 
 
-def _are_others(key: DataKey, digests: set[str], data: Path, root: Path) -> bool:
-    dataset, of = key
+def _are_others(key: DataKey, made: Mapping[DataKey, set[Version]], data: Path, root: Path) -> bool:
+    (dataset, of), digests = key, made[key]
     try:
         if isinstance(of, str):
             return digest_at(path_of(data, dataset, of)) not in digests
@@ -85,7 +77,8 @@ def _are_others(key: DataKey, digests: set[str], data: Path, root: Path) -> bool
     found = {folder: folders.read_meta(folder) or {} for folder in folders.prepared_folders(root, dataset, of)}
     now = found.get(folders.folder_of(root, dataset, of, raw.whole))
     if now is not None:
-        return str(now.get("digest")) not in digests
+        of_classes, named = classes_version(dataset, now.get("class_names") or ())
+        return str(now.get("digest")) not in digests or named not in made.get(of_classes, {named})
     before = {
         str(meta["raw_files"]) for meta in found.values() if "raw_files" in meta and meta.get("digest") in digests
     }

@@ -9,6 +9,7 @@ from agad.store.schema import DataKey
 
 from ..options import WorkerOptions
 from .agreed import AgreedData
+from .versions import Version, classes_version
 
 if TYPE_CHECKING:
     from agad.data.prepared import Prepared
@@ -38,11 +39,14 @@ class OpenedData:
             )
         if wanted not in self._opened:
             self._opened[wanted] = with_features(self._opened[bare], spec, options.data_folder)
-        for key, digest in _digests(spec, self._opened[wanted]):
-            self._agreed.check(key, digest)
+        for key, version in _versions(spec, self._opened[wanted]):
+            self._agreed.check(key, version)
         return self._opened[wanted]
 
 
-def _digests(spec: RunSpec, data: Prepared) -> list[tuple[DataKey, str]]:
-    images: list[tuple[DataKey, str]] = [((spec.dataset, spec.image_size), data.digest)]
-    return images if data.vectors is None else [*images, ((spec.dataset, spec.features), data.vectors.digest)]
+def _versions(spec: RunSpec, data: Prepared) -> list[tuple[DataKey, Version]]:
+    found: list[tuple[DataKey, Version]] = [
+        ((spec.dataset, spec.image_size), data.digest),
+        classes_version(spec.dataset, data.class_names),
+    ]
+    return found if data.vectors is None else [*found, ((spec.dataset, spec.features), data.vectors.digest)]

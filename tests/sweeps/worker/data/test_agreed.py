@@ -15,6 +15,7 @@ from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from sweeps.worker.data.agreed import AgreedData
 from sweeps.worker.data.opened import OpenedData
+from sweeps.worker.data.versions import classes_version
 from sweeps.worker.failures import LastingFault
 from sweeps.worker.options import WorkerOptions
 from sweeps.worker.picking import COMPACTOR
@@ -43,6 +44,11 @@ def agreed(plan: Plan, results: Path, data: str = "data") -> AgreedData:
 
 def row(plan: Plan, results: Path, digest: str, number: int = 0) -> None:
     values = {"data_digest": digest, "auroc": 0.5}
+    ResultStore(results).commit(RunRecord(spec=plan.specs[number], attempt=1, status="ok", values=values))
+
+
+def named_row(plan: Plan, results: Path, names: list[str], number: int = 0) -> None:
+    values = {"data_digest": OLD, "class_names": names, "auroc": 0.5}
     ResultStore(results).commit(RunRecord(spec=plan.specs[number], attempt=1, status="ok", values=values))
 
 
@@ -139,6 +145,61 @@ def test_claims_of_finished_runs_and_of_a_compactor_hold_no_data(plan: Plan, res
     assert board.take(COMPACTOR, 1)
     agreed(first, results).renew({KEY: NEW})
     agreed(first, results).check(KEY, NEW)
+
+
+CLASSES, GOOD = classes_version("npz:own", ("bad", "good"))
+_, OK = classes_version("npz:own", ("bad", "ok"))
+
+
+def test_class_names_are_agreed_on_as_digests_are(plan: Plan, results: Path) -> None:
+    """Of whichever plan, and at whichever size; and a table would refuse rows of both."""
+    agreed(plan, results, "/first").renew({KEY: OLD, CLASSES: GOOD})
+    agreed(plan, results).check(CLASSES, GOOD)
+    for one in (plan, *parts(plan)):
+        with pytest.raises(
+            LastingFault, match=r"names: class 1 is good, first of \S+:/first; \S+ has ok\. .* names back"
+        ):
+            agreed(one, results).check(CLASSES, OK)
+    agreed(plan, results).renew({KEY: OLD, CLASSES: OK})  # renamed before the first run has ended
+    agreed(plan, results).check(CLASSES, OK)
+
+
+@pytest.mark.parametrize("is_of_another_plan", [True, False])
+def test_where_nothing_is_written_the_rows_say_the_class_names(
+    is_of_another_plan: bool, plan: Plan, results: Path
+) -> None:
+    """A folder of before has files of digests alone; rows of before may have no names, which go with any."""
+    first, second = parts(plan)
+    agreed(first, results).check(KEY, OLD)
+    row(plan, results, OLD, number=1)
+    named_row(plan, results, ["bad", "good"])
+    launched = second if is_of_another_plan else plan
+    with pytest.raises(LastingFault, match="class 1 is good, first of the rows that are there; "):
+        agreed(launched, results).renew({KEY: OLD, CLASSES: OK})
+    agreed(launched, results).renew({KEY: OLD, CLASSES: GOOD})
+
+
+def test_rows_and_workers_keep_the_class_names(plan: Plan, results: Path) -> None:
+    first, second = parts(plan)
+    agreed(first, results).check(CLASSES, GOOD)
+    claim = ClaimBoard(results, Owner.this_process("w")).take(second.run_ids[0], 1)
+    assert claim is not None
+    with pytest.raises(
+        DataError, match=r"with other class names were agreed on \(class 1 is good, of \S+; \S+ has ok\)"
+    ):
+        agreed(second, results).renew({CLASSES: OK})
+    claim.release()
+    named_row(first, results, ["bad", "good"])
+    with pytest.raises(DataError, match=r"with other class names \(class 1 is good, 1 runs; \S+ has ok\)"):
+        agreed(second, results).renew({CLASSES: OK})
+
+
+def test_a_finished_run_s_class_names_are_compared_before_its_row(plan: Plan, results: Path) -> None:
+    """Others may have been agreed on while it trained."""
+    agreed(plan, results).check(CLASSES, GOOD)
+    agreed(plan, results).check_row(plan.specs[0], {"data_digest": OLD, "class_names": ["bad", "good"]})
+    with pytest.raises(LastingFault, match="class 1 is good, "):
+        agreed(plan, results).check_row(plan.specs[0], {"data_digest": OLD, "class_names": ["bad", "ok"]})
 
 
 def worker(plan: Plan, results: Path, data: Path) -> Worker:

@@ -26,6 +26,18 @@ def notes(tmp_path: Path, plan: Plan) -> list[str]:
     return notes_of_changed(plan, tmp_path / "r", str(tmp_path), str(tmp_path / "cache"))
 
 
+def classes_of(folder: Path, *names: str) -> None:
+    """Images of these classes, split into parts: where nothing is, the draw of a split depends on their names."""
+    for part in ("train", "test"):
+        for index, name in enumerate(names):
+            fill(folder / part / name, 8, 50 * index + 10 * len(part))
+
+
+def rename(folder: Path, name: str, new: str) -> None:
+    for part in ("train", "test"):
+        (folder / part / name).rename(folder / part / new)
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     """Both its runs have rows of npz:own as it is in the folder."""
@@ -78,6 +90,22 @@ def test_what_is_beside_the_images_is_no_change_of_them(is_added_later: bool, tm
     assert notes(tmp_path, plan) == []
 
     fill(tmp_path / "parts" / "test" / "good", 1, 99)
+    assert len(notes(tmp_path, plan)) == 1
+
+
+@pytest.mark.parametrize("is_prepared", [False, True], ids=["not prepared yet", "prepared"])
+def test_a_renamed_class_is_said(is_prepared: bool, tmp_path: Path) -> None:
+    """The digest of images and labels is as it was."""
+    classes_of(tmp_path / "parts", "bad", "good")
+    plan = Plan("g", (), (), specs("folder:parts"))
+    data = open_prepared("folder:parts", 16, data_root=tmp_path, cache=tmp_path / "cache")
+    values = {"data_digest": data.digest, "class_names": list(data.class_names), "auroc": 0.5}
+    ResultStore(tmp_path / "r").commit(RunRecord(spec=plan.specs[0], attempt=1, status="ok", values=values))
+    assert notes(tmp_path, plan) == []
+    rename(tmp_path / "parts", "good", "ok")
+    if is_prepared:
+        renamed = open_prepared("folder:parts", 16, data_root=tmp_path, cache=tmp_path / "cache")
+        assert (renamed.digest, renamed.class_names) == (data.digest, ("bad", "ok"))
     assert len(notes(tmp_path, plan)) == 1
 
 
@@ -163,3 +191,24 @@ def test_vectors_that_have_changed_are_said(tmp_path: Path) -> None:
     assert vectors.digest[:12] in note
     path.unlink()
     assert notes(tmp_path, plan) == []
+
+
+@pytest.mark.slow
+def test_a_launch_after_a_class_was_renamed_trains_nothing(tmp_path: Path) -> None:
+    """Its table would be refused when all is trained; by its old name, or in another folder, it goes on."""
+    classes_of(tmp_path / "own", "bad", "good")
+    command = ["--grid", "floor", "--seeds", "1", "--data", str(tmp_path), "--cache", str(tmp_path / "cache")]
+    settings = ("dataset=folder:own", "image_size=16", "features=pixels", "normal_class=1")
+    command += [part for setting in settings for part in ("--set", setting)]
+    more, results = ["--set", "method=knn,pca"], ["--results", str(tmp_path / "r")]
+    assert launch_here(*command, "--set", "method=knn", *results).returncode == 0
+    made = ResultStore(tmp_path / "r").read(["run_id"]).num_rows
+    rename(tmp_path / "own", "good", "ok")
+
+    done = launch_here(*command, *more, *results)
+    assert done.returncode == 2
+    assert "folder:own data with other class names (class 1 is good, now ok)" in done.stderr
+    assert "give the classes their names back, or take another --results folder" in done.stderr
+    assert ResultStore(tmp_path / "r").read(["run_id"]).num_rows == made
+    rename(tmp_path / "own", "ok", "good")
+    assert launch_here(*command, *more, *results).returncode == 0
