@@ -131,10 +131,8 @@ def is_ordered(labels: NDArray[np.int64]) -> bool:
 
 def _array(image: Any) -> Any:
     """An image as numpy takes it, which has no bfloat16: float32 holds the same numbers."""
-    if not isinstance(image, torch.Tensor):
-        return image
-    image = image.detach().cpu()
-    return image.float() if image.dtype == torch.bfloat16 else image
+    found = image.detach().cpu() if isinstance(image, torch.Tensor) else image
+    return found.float() if getattr(found, "dtype", None) is torch.bfloat16 else found
 
 
 def _arrays(images: Any) -> Iterator[NDArray[Any]]:
@@ -150,8 +148,6 @@ def _hashes(images: Any) -> Iterator[bytes]:
 _CHANNELS = {1, 3, 4}
 _LEAST_LEVELS = 8
 """Different numbers that an image needs for their order to be its own: any two black ones have the same order."""
-
-
 _SAMPLE = 256
 
 
