@@ -164,9 +164,13 @@ def error_line(error: OSError, about: object = None) -> str:
 
 def _free(path: Path, number: int) -> str:
     """What is free where a file has found no room; empty for other errors, and where that cannot be known."""
-    if number not in _NO_ROOM:
-        return ""
+    free = free_bytes(path) if number in _NO_ROOM else None
+    return "" if free is None else f" ({free:,} bytes are free there)"
+
+
+def free_bytes(path: Path) -> int | None:
+    """What is free on the file system of `path`, which need not exist; None where that cannot be known."""
     for folder in (path, *path.parents):
         with contextlib.suppress(OSError):
-            return f" ({shutil.disk_usage(folder).free:,} bytes are free there)"
-    return ""
+            return shutil.disk_usage(folder).free
+    return None

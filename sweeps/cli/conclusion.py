@@ -38,10 +38,10 @@ def conclude(sweep: Sweep, path: Path, outcome: Outcome) -> bool:
         lacking = _print_table(sweep, path)
     if sweep.worker.keep_weights:
         _print_without_weights(sweep.results, picker, set(census.done))
-    if outcome.error:
+    if outcome.error is not None:
         say(f"{program.title('launch')}: error: {outcome.error}")
     if lacking:  # one error a launch
-        say(f"{program.title('launch')}: {'' if outcome.error else 'error: '}no table: {lacking}")
+        say(f"{program.title('launch')}: {'error: ' if outcome.error is None else ''}no table: {lacking}")
     if census.failed:
         _print_failures(picker, set(census.failed))
     runs = len(census.done) + len(census.failed) + len(census.open) + len(census.pruned)

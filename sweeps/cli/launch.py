@@ -261,7 +261,7 @@ def _begin(task: Task, options: argparse.Namespace, plan: Plan) -> None:
 
 def _end_task(task: Task, sweep: Sweep, outcome: Outcome) -> int:
     """Leave the sweep to other tasks, or to this one after a requeue; the exit status of a job that did its part."""
-    if outcome.error:
+    if outcome.error is not None:
         say(f"{program.title('launch')}: error: {outcome.error}")
         return EXIT_INCOMPLETE
     say("Other workers hold the runs that are left." if outcome.stopped is None else f"Stopped: {outcome.stopped}.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import time
+from pathlib import Path
 
 from agad import files
 from agad.errors import AgadError, StoreError
@@ -17,6 +19,8 @@ from ...worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT
 from ..sweep import Outcome, Sweep
 from .processes import Exit, LocalWorkers
 
+_ROOM_FOR_A_LINE = 65536
+"""Bytes; file systems give room in blocks, all of them smaller than this, and some keep the last few back."""
 _READ_EVERY = 1.0
 """Seconds between two readings of the sweep's files."""
 _POLL_EVERY = 0.05
@@ -96,7 +100,7 @@ class _Supervisor:
                 took = time.monotonic() - started
                 reading_due = time.monotonic() + max(_READ_EVERY, _READ_SHARE * took)
                 is_over = not snapshot.census.open and not self._watch.is_growing
-                if not self._workers.running and (is_over or self._error or leaves):
+                if not self._workers.running and (is_over or self._error is not None or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
                 self._check_fruit(ended, snapshot.census.free)
                 self._start_missing(snapshot.census.free)
@@ -145,7 +149,8 @@ class _Supervisor:
 
     def _note(self, ended: Exit) -> None:
         if ended.code in (EXIT_ENVIRONMENT, EXIT_LASTING):
-            self._note_fault(ended.name, ended.message.rpartition(" ERROR ")[2], lasts=ended.code == EXIT_LASTING)
+            fault = ended.message.rpartition(" ERROR ")[2] or _why_silent(self._sweep.logs)
+            self._note_fault(ended.name, fault, lasts=ended.code == EXIT_LASTING)
         elif ended.code == -signal.SIGBUS:
             self._note_fault(
                 ended.name, "a file that it reads became shorter or unreadable (SIGBUS); see the data's disk"
@@ -188,3 +193,11 @@ class _Supervisor:
         """Runs that end show that workers can work here: earlier faults are forgotten."""
         if ended_runs > self._ended_runs:
             self._ended_runs, self._faults = ended_runs, 0
+
+
+def _why_silent(logs: Path) -> str:
+    """What may be wrong where a worker met a fault and could not even write it into its log."""
+    free = files.free_bytes(logs)
+    if free is not None and free < _ROOM_FOR_A_LINE:
+        return files.error_line(OSError(errno.ENOSPC, "", str(logs)))
+    return f"a fault of the environment, of which it could write nothing into its log in {logs}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agad import files
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.provenance import code_digest
@@ -14,7 +15,7 @@ from sweeps.executors.local.processes import Exit
 from sweeps.executors.sweep import Sweep
 from sweeps.progress.display import Display
 from sweeps.worker.options import WorkerOptions
-from sweeps.worker.worker import EXIT_LASTING, EXIT_NOTHING_LEFT
+from sweeps.worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT
 
 
 class Fruitless:
@@ -66,6 +67,21 @@ def test_a_fault_that_comes_again_ends_the_sweep_at_once(tmp_path: Path, monkeyp
 
     assert sweep_of(workers, tmp_path, monkeypatch) == "the row of run 01 cannot be written: ArrowInvalid: no"
     assert workers.started == 1
+
+
+@pytest.mark.parametrize("free", [0, 10**9, None])
+def test_workers_that_cannot_even_write_a_log_end_the_sweep(
+    free: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk with not one byte left a launch waited for ever: its error was an empty text."""
+    monkeypatch.setattr(executor, "_FAULT_PAUSES", (0.01,))
+    monkeypatch.setattr(files, "free_bytes", lambda _: free)
+    workers = Fruitless(EXIT_ENVIRONMENT)
+    error = sweep_of(workers, tmp_path, monkeypatch)
+
+    assert str(tmp_path) in error
+    assert ("No space left on device (0 bytes are free there)" in error) == (free == 0)
+    assert workers.started == 2
 
 
 def test_a_results_folder_that_goes_away_ends_the_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
