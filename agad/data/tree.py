@@ -70,6 +70,7 @@ class Tree:
         found = sorted(self._walk(folder), key=lambda file: file.stamp.name)
         if not found:
             raise DataError(f"{folder} has no images{self.left_out.why_empty(before)}")
+        self._doubt_apart([file.stamp.name for file in found])
         return found
 
     def leave_out(self, folder: Path) -> int:
@@ -94,6 +95,18 @@ class Tree:
     def notes(self) -> tuple[str, ...]:
         """What was left out, one sentence each."""
         return self.left_out.notes()
+
+    def _doubt_apart(self, names: Sequence[str]) -> None:
+        """Note those of a class's files that are named like masks of images in its other folders."""
+        places = {name: name.rpartition("/") for name in names}
+        if len({top for top, _, _ in places.values()}) == 1:
+            return
+        stems = {name: file.rpartition(".")[0] for name, (_, _, file) in places.items()}
+        found = mask_files(stems.values())
+        noted = set(self.left_out.doubted_files)
+        self.left_out.doubted_files += [
+            name for name, stem in stems.items() if stem in found.masks | found.doubted and name not in noted
+        ]
 
     def _walk(self, folder: Path) -> Iterator[ImageFile]:
         entries = scan(folder, self._pass_hidden)

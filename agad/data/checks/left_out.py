@@ -22,7 +22,7 @@ class LeftOut:
         mask_folders: folders of masks among those of classes.
         written: images left out because agad itself wrote them: heat maps and figures.
         doubted: folders that are called as masks are, but are classes.
-        doubted_files: images that may be masks of others beside them by their names, and are used.
+        doubted_files: images that may be masks of others by their names, and are used.
         doubles: images whose names are those of others beside them but for the suffix.
         beside: number of images beside the folders of classes, which are of no class.
         twins: folders that are named otherwise, but hold files of the same names as a folder of images beside them.
@@ -65,7 +65,7 @@ class LeftOut:
         )
         if self.doubted_files:
             yield (
-                f"{len(self.doubted_files)} images may be masks of others beside them, by their names, and all are "
+                f"{len(self.doubted_files)} images may be masks of others, by their names, and all are "
                 f"used {_first(self.doubted_files)}: if they are, move them out of the data set"
             )
         if self.doubles:

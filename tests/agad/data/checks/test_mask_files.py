@@ -144,6 +144,38 @@ def test_masks_of_images_with_words_of_their_own_are_left_out_and_doubted_ones_n
     assert [sum(of) for of in zip(found.train_counts, found.test_counts, strict=True)] == [4, 12]
     assert found.notes == (
         "4 images are left out as masks, by the names of their folders or files (the first: bad/mask_0.png)",
-        "4 images may be masks of others beside them, by their names, and all are used (the first: good/0_seg.png): if "
+        "4 images may be masks of others, by their names, and all are used (the first: good/0_seg.png): if "
         "they are, move them out of the data set",
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("{}.png", "m/{}_mask.png"),
+        ("{}.png", "day1/mask_{}.png"),
+        ("rgb/{}.png", "{}_mask.png"),
+        ("day1/image_{}.png", "drawn/gt_{}.png"),
+        ("c1/{}_flair.png", "c2/{}_seg.png"),
+    ],
+)
+def test_masks_in_another_folder_than_their_images_are_noted(image, mask, places):
+    """Nothing was said of them: they were images of their class."""
+    own = places["data_root"] / "own"
+    fill(own / "good", 4, 0)
+    for number in range(4):
+        for seed, pattern in ((50, image), (60, mask)):
+            path = own / "bad" / pattern.format(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture(seed + number).save(path)
+    (note,) = open_facts("folder:own", 16, **places).notes
+    assert note.startswith("4 images may be masks of others, by their names, and all are used (the first: bad/")
+    assert f"bad/{mask.format(0)}" in note
+
+
+def test_numbered_images_in_several_folders_are_no_masks(places):
+    own = places["data_root"] / "own"
+    for day in ("day1", "day2"):
+        fill(own / "good" / day, 4, 0 if day == "day1" else 10)
+    fill(own / "bad", 4, 20)
+    assert not [note for note in open_facts("folder:own", 16, **places).notes if "masks" in note]
