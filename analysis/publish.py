@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,7 +42,7 @@ def publish(results: Sequence[Path], plans: Sequence[Path], out: Path) -> int:
     folder = ResultsFolder(out)
     file = plans[0].name if len(plans) == 1 else folder.plan(plan.name).name
     _check_free(folder, file)
-    _check_kept(folder, rows["run_id"].to_pylist())
+    _check_kept(folder, _finished(rows))
     folder.base.mkdir(parents=True, exist_ok=True)
     folder.plans.mkdir(exist_ok=True)
     files.replace_atomically(folder.base / _ROWS, lambda path: row_file.write(path, [rows], rows.column_names))
@@ -105,14 +105,17 @@ def _check_free(folder: ResultsFolder, plan: str) -> None:
         )
 
 
-def _check_kept(folder: ResultsFolder, run_ids: Collection[str]) -> None:
-    """Raise AnalysisError where a finished run that was published before would be lost."""
-    before = ResultStore(folder.path).read(["run_id", "status"]).to_pylist()
-    if lost := {row["run_id"] for row in before if row["status"] == "ok"}.difference(run_ids):
+def _check_kept(folder: ResultsFolder, finished: Set[str]) -> None:
+    """Raise AnalysisError where a finished run that was published before would be lost, or replaced by a failed one."""
+    if lost := _finished(ResultStore(folder.path).read(["run_id", "status"])) - finished:
         raise AnalysisError(
-            f"{len(lost)} runs in {folder.path} are not among these rows, and would be lost (the first is "
-            f"{min(lost)}): publish all of them, or take that folder away first"
+            f"{len(lost)} finished runs in {folder.path} are not among these rows, or not finished here, and would be "
+            f"lost (the first is {min(lost)}): publish all of them, or take that folder away first"
         )
+
+
+def _finished(rows: pa.Table) -> set[str]:
+    return {row["run_id"] for row in rows.select(["run_id", "status"]).to_pylist() if row["status"] == "ok"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -146,7 +146,9 @@ def test_what_was_published_before_is_not_lost(
     fewer.commit(ok_row(SPECS[0], 0.5))
 
     assert publish(fewer.path, plan, tmp_path / "out") == 2
-    assert f"{len(SPECS) - 1} runs in {tmp_path / 'out'} are not among these rows, and would be lost" in (
-        capsys.readouterr().err
-    )
-    assert ResultStore(tmp_path / "out").read(["run_id"]).num_rows == len(SPECS)
+    message = f"{len(SPECS) - 1} finished runs in {tmp_path / 'out'} are not among these rows, or not finished here"
+    assert message in capsys.readouterr().err
+    fewer.commit(record(SPECS[1], status="failed", failure_kind="RuntimeError", failure_message="killed"))
+    assert publish(fewer.path, plan, tmp_path / "out") == 2
+    assert message in capsys.readouterr().err
+    assert ResultStore(tmp_path / "out").read(["status"])["status"].to_pylist() == ["ok"] * len(SPECS)
