@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from agad import files
+from agad import files, targets
 from agad.errors import AgadError
 
 _HEAD_BYTES = 2000
@@ -139,7 +139,7 @@ def path(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text!r}: no home folder is known for it; write the path in full") from None
 
 
-def check_target(option: str, target: Path, begins: bytes) -> None:
+def check_target(option: str, target: Path, begins: bytes, takes_streams: bool = False) -> None:
     """Refuse a file to be written that is there already and is none of the command's own, before work is done for it.
 
     A slip such as `--csv *.png` names somebody's file. Raises AgadError, one line.
@@ -148,20 +148,31 @@ def check_target(option: str, target: Path, begins: bytes) -> None:
         option: that names the file.
         target: the file.
         begins: the bytes with which a file of that kind begins.
+        takes_streams: whether the command writes it by `write_target`, and so to pipes and devices too.
     """
     if target.is_dir() or not target.absolute().parent.is_dir():
         raise AgadError(f"{option} {target}: give the name of a file in a folder that exists")
+    _check_kind(option, target, takes_streams)
     _check_start(option, target, len(begins), lambda start: start == begins)
 
 
 def check_page(option: str, target: Path, title: str) -> None:
     """As check_target, of an HTML page whose title begins so; its folder need not exist."""
+    above = next((folder for folder in target.absolute().parents if os.path.lexists(folder)), target)
+    if not above.is_dir():
+        raise AgadError(f"{option} {target}: {above} is there, and is no folder; give another name")
+    _check_kind(option, target)
     _check_start(option, target, _HEAD_BYTES, lambda start: f"<title>{title}".encode() in start)
+
+
+def _check_kind(option: str, target: Path, takes_streams: bool = False) -> None:
+    if refusal := targets.refusal(target, takes_streams):
+        raise AgadError(f"{option} {target}: {refusal}")
 
 
 def _check_start(option: str, target: Path, length: int, is_own: Callable[[bytes], bool]) -> None:
     """Raise AgadError where a file is there that is not empty, and whose first bytes are none of the command's."""
-    if not target.is_file():
+    if targets.is_stream(target) or not target.is_file():
         return
     with target.open("rb") as file:
         start = file.read(length)
@@ -169,6 +180,23 @@ def _check_start(option: str, target: Path, length: int, is_own: Callable[[bytes
         raise AgadError(
             f"{option} {target}: what is there is none of this command's; give another name, or move that file away"
         )
+
+
+def write_target(target: Path, text: str) -> None:
+    """Write a text, in UTF-8, to a file that a user has named: all of it or nothing, or to a pipe or device.
+
+    Raises OSError where the disk is full, or whoever reads the pipe has gone.
+    """
+    if targets.is_stream(target):
+        with stream(target) as opened:
+            opened.write(text)
+    else:
+        targets.replace_text(target, text)
+
+
+def stream(target: Path) -> targets.Stream:
+    """A pipe or device that a user has named, to be opened by `with`; a terminal gets what is printable."""
+    return targets.Stream(target, printable)
 
 
 def _leave_closed_outputs() -> bool:

@@ -7,9 +7,12 @@ import errno
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
+
+from agad.errors import AgadError
 
 TEMPORARY_PREFIX = "_"
 """Names that begin so are half-written or left behind by a crash: every reader passes over them."""
@@ -26,9 +29,22 @@ def temporary_beside(target: Path) -> Path:
 def replace_atomically(target: Path, write: Callable[[Path], object]) -> None:
     """Write a file by `write(path)` and put it at `target`, over what was there.
 
-    Raises OSError, and leaves target as it was, where the disk is full or the folder not writable.
+    A link is replaced itself, and not what it leads to: `targets.replace` follows links, for files that a user names.
+    Raises OSError, and leaves target as it was, where the disk is full or the folder not writable; AgadError, one line,
+    where the target is a pipe, a socket or a device.
     """
+    _check_replaceable(target)
     _publish(target, write, lambda temporary: temporary.replace(target))
+
+
+def _check_replaceable(target: Path) -> None:
+    """A pipe that was renamed over has a reader that waits for ever, and /dev/stdout is everybody's."""
+    try:
+        mode = target.lstat().st_mode
+    except OSError:  # it is not there, or its folder says what is wrong
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+        raise AgadError(f"{target} is a pipe, a socket or a device, and is not replaced by a file; give another name")
 
 
 def create_atomically(target: Path, write: Callable[[Path], object]) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from agad import console, files
+from agad import console, files, targets
 from agad.errors import AnalysisError
 from agad.plan.plan import Plan
 from agad.spec.datasets import is_plain_name
@@ -45,11 +45,11 @@ def publish(results: Sequence[Path], plans: Sequence[Path], out: Path) -> int:
     _check_kept(folder, _finished(rows))
     folder.base.mkdir(parents=True, exist_ok=True)
     folder.plans.mkdir(exist_ok=True)
-    files.replace_atomically(folder.base / _ROWS, lambda path: row_file.write(path, [rows], rows.column_names))
+    targets.replace(folder.base / _ROWS, lambda path: row_file.write(path, [rows], rows.column_names))
     if len(plans) == 1:
-        files.replace_atomically(folder.plans / file, lambda path: shutil.copyfile(plans[0], path))
+        targets.replace(folder.plans / file, lambda path: shutil.copyfile(plans[0], path))
     else:
-        files.replace_text(folder.plans / file, plan.to_json())
+        targets.replace_text(folder.plans / file, plan.to_json())
     return int(rows.num_rows)
 
 
@@ -103,6 +103,9 @@ def _check_free(folder: ResultsFolder, plan: str) -> None:
             f"{folder.path} is the results folder of something else (it holds {other[0]}): give --out a folder of "
             "the plan's own"
         )
+    for target, begins in ((folder.base / _ROWS, b"PAR1"), (folder.plans / plan, b"{")):
+        if target.exists() or target.is_symlink():
+            console.check_target("--out", target, begins)
 
 
 def _check_kept(folder: ResultsFolder, finished: Set[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agad import console
+from agad import console, targets
 from agad.data.cache import PREPARATION_VERSION
 from agad.errors import DataError, SpecError
 from agad.spec.run import SEMANTICS_VERSION, RunSpec
@@ -79,12 +79,12 @@ def preparation_of(spec: RunSpec, channels: int, aspects: tuple[float, float] | 
 
 
 def save_content(path: Path, content: Content) -> None:
-    """Write the file atomically. Raises OSError where the disk is full or the folder not writable."""
+    """Write the file atomically; a link stays. Raises OSError where the disk is full or the folder not writable."""
     values = {one.name: getattr(content, one.name) for one in fields(content)}
     values["spec"] = {"semantics_version": SEMANTICS_VERSION, **content.spec.to_dict()}
     for name in ("class_names", "notes"):
         values[name] = list(values[name])
-    save_tensors(path, {"kind": KIND, "version": VERSION, **values})
+    save_tensors(targets.followed(path), {"kind": KIND, "version": VERSION, **values})
 
 
 def check_detector(option: str, path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agad import files
+from agad import targets
 from agad.data.image import as_pixels
 from agad.detector.detector import Detector
 from agad.detector.threshold import highest_quantile
@@ -77,7 +77,7 @@ def export_onnx(detector: Detector, target: Path) -> float:
         raise SpecError(
             f"ONNX gives other scores than torch (relative difference {difference:.1e}): nothing is written"
         )
-    files.replace_atomically(target, lambda path: path.write_bytes(model))
+    targets.replace(target, lambda path: path.write_bytes(model))
     return difference
 
 

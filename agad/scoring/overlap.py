@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from agad import console, files
+from agad import console
 from agad.data.image import as_pixels
 from agad.data.prepared import Prepared, open_prepared
 from agad.errors import DataError
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(options: argparse.Namespace) -> int:
     lines: list[tuple[object, ...]] = [("dataset", "image_size", "data_digest", *ClassFacts._fields)]
-    console.check_target("--out", options.out, ",".join(map(str, lines[0])).encode())
+    console.check_target("--out", options.out, ",".join(map(str, lines[0])).encode(), takes_streams=True)
     for name in options.dataset:
         data = open_prepared(name, options.image_size, data_root=options.data, cache=options.cache)
         for facts in overlap(data):
@@ -118,7 +118,7 @@ def _write(options: argparse.Namespace) -> int:
             lines.append((name, data.image_size, data.digest, *rounded))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
-    files.replace_text(options.out, text.getvalue())
+    console.write_target(options.out, text.getvalue())
     return 0
 
 

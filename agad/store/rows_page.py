@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from agad import files
+from agad import targets
 from agad.store.column import Column
 from agad.store.columns import GROUPS
 
@@ -52,4 +52,4 @@ if __name__ == "__main__":
     else:
         target = Path(sys.argv[1])
         page = updated(target.read_text(encoding="utf-8"))
-        files.replace_atomically(target, lambda path: path.write_text(page, encoding="utf-8"))
+        targets.replace_text(target, page)

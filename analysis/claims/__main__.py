@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agad import console, files
+from agad import console
 
 from ..tables.footnotes import cautions
 from .short import short_claims
@@ -32,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print(options: argparse.Namespace) -> int:
     if options.out:
-        console.check_target("--out", options.out, CSV_BEGINS)
+        console.check_target("--out", options.out, CSV_BEGINS, takes_streams=True)
     found, cells = findings_and_cells(options.folders)
     sheet = short_claims(found) if options.short else claims_table(found)
     sheet = replace(sheet, notes=(*sheet.notes, *cautions(cells)))
     if options.out:
-        files.replace_text(options.out, sheet.to_csv())
+        console.write_target(options.out, sheet.to_csv())
     print(sheet.to_markdown())
     return 0
 

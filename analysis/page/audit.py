@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from agad import files
+from agad import targets
 from agad.auditing.result import LABELS, Audit, Line, interval, points
 
 from ..figures.audit import audit_figure
@@ -33,7 +33,7 @@ def write_audit(found: Audit, model: str, target: Path) -> Path:
     ]
     page = target / "index.html"
     text = render(TITLE, _lead(found, model), sections, files=False, paper=False)
-    files.replace_atomically(page, lambda path: path.write_text(text, encoding="utf-8", errors="replace"))
+    targets.replace_text(page, text)
     return page
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agad import console, files
+from agad import console, targets
 from agad.errors import AnalysisError
 
 from .facts import Facts
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
         stale += 1
         print(f"{path}: {'says something else than its rows' if options.check else 'written'}")
         if not options.check:
-            files.replace_text(path, after)
+            targets.replace_text(path, after)
     return 1 if options.check and stale else 0
 
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from agad import console, files
+from agad import console, targets
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 _DEFAULT = "../../results/demo"
@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{target}: {'says something else than its rows' if options.check else 'written'}")
         if not options.check:
             options.out.mkdir(parents=True, exist_ok=True)
-            files.replace_text(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+            targets.replace_text(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     return 1 if options.check and stale else 0
 
 

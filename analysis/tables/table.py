@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from agad import console, files
+from agad import console
 from agad.plan.plan import Plan, find_plan
 
 from .. import stats
@@ -225,8 +225,8 @@ def _print(options: argparse.Namespace) -> int:
     plan = Plan.load(options.plan or find_plan(options.results, options.grid))
     made = plan_table(options.results, plan, options.margin)
     if options.out:
-        console.check_target("--out", options.out, made.heading.encode())
-        files.replace_text(options.out, made.to_markdown())
+        console.check_target("--out", options.out, made.heading.encode(), takes_streams=True)
+        console.write_target(options.out, made.to_markdown())
     print(made.to_markdown())
     return 0 if made.complete else 1
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agad import console, files
+from agad import console, targets
 from agad.auditing.result import FINE, LABELS, UNKNOWN, Audit, Finding, points
 from agad.errors import AuditError
 
@@ -81,7 +81,7 @@ def _audit(options: argparse.Namespace) -> int:
     found = found.with_facts(normal=data.normal)
     for line in _lines(found):
         print(line)
-    files.replace_text(options.out / _NUMBERS, json.dumps(found.to_dict(), indent=1))
+    targets.replace_text(options.out / _NUMBERS, json.dumps(found.to_dict(), indent=1))
     print(f"\n{page.write_audit(found, options.model, options.out)}")
     return 0
 
@@ -89,7 +89,7 @@ def _audit(options: argparse.Namespace) -> int:
 def _check_out(folder: Path, title: str) -> None:
     """Raise AgadError, one line, where one of the files to be written is somebody else's."""
     console.check_page("--out", folder / "index.html", title)
-    if (folder / _NUMBERS).exists():
+    if folder.is_dir():
         console.check_target("--out", folder / _NUMBERS, _NUMBERS_BEGIN)
 
 

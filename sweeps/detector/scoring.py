@@ -60,7 +60,7 @@ def _main(options: argparse.Namespace) -> int:
     from agad.detector.pictures.sheet import HeatmapFolder
 
     if options.csv is not None:
-        console.check_target("--csv", options.csv, ",".join(COLUMNS).encode())  # now, and not when all is scored
+        console.check_target("--csv", options.csv, ",".join(COLUMNS).encode(), takes_streams=True)
     if options.heatmaps is not None:
         _check_apart(options.heatmaps, options.images)
     detector = opened(options.detector, resolve_device(options.device))
@@ -82,7 +82,7 @@ def _main(options: argparse.Namespace) -> int:
                 files.replace_text(_part(options.csv), to_csv(rows))
     finally:  # what was scored before an error or Ctrl-C is not lost
         if options.csv is not None:
-            files.replace_text(options.csv, to_csv(rows))
+            console.write_target(options.csv, to_csv(rows))
             _part(options.csv).unlink(missing_ok=True)
     unread = [] if maps is None else [f"left out of the pixel AUROC: {line}" for line in maps.unread]
     of_masks = () if maps is None else maps.masks.notes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,31 @@ def test_nothing_to_publish_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert publish(tmp_path, plan, tmp_path / "out") == 2
     assert "holds no row of demo-" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["base/rows.parquet", "plan"])
+def test_links_to_what_was_published_stay_and_a_pipe_is_refused(
+    name: str, results: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe was waited for, without end."""
+    out = tmp_path / "out"
+    target = out / (f"plans/{results[1].name}" if name == "plan" else name)
+    assert publish(*results, out) == 0
+    target.rename(tmp_path / "real")
+    target.symlink_to(tmp_path / "real")
+    (tmp_path / "real").chmod(0o600)
+    before = (tmp_path / "real").stat().st_ino
+    assert publish(*results, out) == 0
+    assert target.is_symlink()
+    assert (tmp_path / "real").stat().st_ino != before
+
+    target.unlink()
+    os.mkfifo(target)
+    capsys.readouterr()
+    assert publish(*results, out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a pipe, a socket or a device" in line
+    assert target.is_fifo()
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agad.data.cache import PREPARATION_VERSION
-from agad.detector.content import KIND, VERSION, load_content, save_content
+from agad.detector.content import KIND, VERSION, check_detector, load_content, save_content
 from agad.detector.detector import MakerWarning, load_detector
 from agad.errors import AgadError, DataError
 from agad.tensors.file import load_tensors, save_tensors
@@ -206,3 +206,12 @@ def test_held_out_scores_are_sorted_on_reading(tmp_path: Path) -> None:
     save_content(tmp_path / "one.agad", content)
 
     assert load_content(tmp_path / "one.agad").held_out.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_link_to_a_detector_stays(tmp_path: Path) -> None:
+    (tmp_path / "link.agad").symlink_to("real.agad")
+    check_detector("--out", tmp_path / "link.agad")
+    save_content(tmp_path / "link.agad", detector("knn").content)
+    assert (tmp_path / "link.agad").is_symlink()
+    assert not (tmp_path / "real.agad").is_symlink()
+    assert load_content(tmp_path / "real.agad").spec.method == "knn"
