@@ -131,11 +131,15 @@ def _decoded(path: str) -> tuple[Pixels | Damaged, Seen]:
         return Damaged(path, str(error).removeprefix(f"{path}: ")), seen
 
 
-def to_csv(rows: Iterable[Scored]) -> str:
-    """COLUMNS of each file; score and percentile of a damaged one are empty, its reason stands behind the verdict."""
+def to_csv(rows: Iterable[Scored], header: bool = True) -> str:
+    """COLUMNS of each file, below their names.
+
+    Score and percentile of a damaged one are empty, its reason stands behind the verdict.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    if header:
+        writer.writerow(COLUMNS)
     for row in rows:
         verdict = f"{row.verdict}: {row.reason}" if row.reason else row.verdict
         writer.writerow(

@@ -4,22 +4,25 @@
     agad score bottle.agad bottle/test --heatmaps maps --threshold q=0.99
     agad score bottle.agad a.png b.png --threshold 3.2
 
-Damaged files are named and stop nothing. Exit status: 0 done, 2 an error that you can mend, or no readable image.
+Damaged files are named and stop nothing. After an error or Ctrl-C the rows so far are in OUT.part, OUT is as it was.
+Exit status: 0 done, 2 an error that you can mend, or no readable image.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agad import console, files
+from agad import console
 from agad.console import EXIT_ERROR, EXIT_OK
 from agad.errors import AgadError
 
 from ..cli.arguments import Parser, say
 from ..machine.devices import resolve_device
+from .csv_file import CsvFile
 from .opening import opened
 
 if TYPE_CHECKING:
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 
 _NAMED = 10
 """Damaged files that are named; of more the number is said. The CSV has all."""
-_SAVE_EVERY = 2000
-"""Rows between two savings of what a kill would lose: minutes of work."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,11 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(options: argparse.Namespace) -> int:
     from agad.data.image import Seen
-    from agad.detector.files import COLUMNS, files_at, notes_on, scored, to_csv
+    from agad.detector.files import files_at, notes_on, scored
     from agad.detector.pictures.sheet import HeatmapFolder
 
-    if options.csv is not None:
-        console.check_target("--csv", options.csv, ",".join(COLUMNS).encode(), takes_streams=True)
+    sheet = None if options.csv is None else CsvFile(options.csv)  # checked now, and not when all is scored
     if options.heatmaps is not None:
         _check_apart(options.heatmaps, options.images)
     detector = opened(options.detector, resolve_device(options.device))
@@ -73,17 +73,13 @@ def _main(options: argparse.Namespace) -> int:
         say(line)
     maps = None if options.heatmaps is None else HeatmapFolder(detector, options.heatmaps)
     rows, seen = [], Seen()
-    try:
+    with contextlib.nullcontext() if sheet is None else sheet.opened():
         for row in scored(detector, paths, value, None if maps is None else maps.add, seen):
             rows.append(row)
-            if options.csv is None:
+            if sheet is None:
                 print(_line(row))
-            elif len(rows) % _SAVE_EVERY == 0:
-                files.replace_text(_part(options.csv), to_csv(rows))
-    finally:  # what was scored before an error or Ctrl-C is not lost
-        if options.csv is not None:
-            console.write_target(options.csv, to_csv(rows))
-            _part(options.csv).unlink(missing_ok=True)
+            else:
+                sheet.add(row)
     unread = [] if maps is None else [f"left out of the pixel AUROC: {line}" for line in maps.unread]
     of_masks = () if maps is None else maps.masks.notes()
     for note in (*notes, *seen.notes(), *notes_on(detector, rows), *of_masks, *unread[:_NAMED]):
@@ -106,11 +102,6 @@ def _check_apart(heatmaps: Path, images: list[Path]) -> None:
                 f"--heatmaps {heatmaps} lies in {folder}, whose images are scored: heat maps would lie among them; "
                 f"name a folder outside of it, such as {beside}"
             )
-
-
-def _part(csv: Path) -> Path:
-    """Where a scoring that was killed has left its rows: under the CSV's own name they would look like all."""
-    return csv.with_name(f"{csv.name}.part")
 
 
 def _threshold(detector: Detector, wanted: str | None) -> tuple[float, str]:

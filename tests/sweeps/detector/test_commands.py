@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
+import itertools
 import re
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +19,12 @@ from PIL import Image
 
 import agad
 from agad.detector.content import load_content, save_content
+from agad.detector.files import Scored, scored
 from agad.methods.floor.knn import Knn
 from agad.store import provenance
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from sweeps.cli.main import main
-from sweeps.detector import scoring
 from tests.helpers.raw_data import fill
 
 LEAN = ["--image-size", "16", "--updates", "2", "--set", "batch_size=8", "--device", "cpu"]
@@ -277,20 +280,32 @@ def test_a_mask_that_cannot_be_read_is_named_and_left_out(place: Path, capsys: p
 
 
 @pytest.mark.slow
-def test_a_scoring_that_is_killed_leaves_the_rows_that_it_has(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under another name than that of a finished one, which takes it away."""
-    seen: list[list[str]] = []
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full", "maps/1.png")])
+def test_a_scoring_that_ends_early_leaves_what_was_there(
+    error: BaseException,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And names the file of the rows that it has."""
+    target = tmp_path / "kept.csv"
+    arguments = ["score", str(place / "bottle.agad"), str(place / "bottle" / "test" / "good"), "--csv", str(target)]
+    assert main(arguments) == 0
+    before = target.read_text()
 
-    def replace_text(target: Path, text: str) -> None:
-        target.write_text(text, encoding="utf-8")
-        seen.append(sorted(path.name for path in place.glob("kept.csv*")))
+    def failing(*arguments: Any) -> Iterator[Scored]:
+        yield from itertools.islice(scored(*arguments), 3)
+        raise error
 
-    monkeypatch.setattr(scoring, "_SAVE_EVERY", 4)
-    monkeypatch.setattr(scoring.files, "replace_text", replace_text)
-    arguments = ["score", str(place / "bottle.agad"), str(place / "bottle" / "test" / "good"), "--device", "cpu"]
-    assert main([*arguments, "--csv", str(place / "kept.csv")]) == 0
-    assert seen == [["kept.csv.part"], ["kept.csv", "kept.csv.part"]]
-    assert [path.name for path in place.glob("kept.csv*")] == ["kept.csv"]
+    monkeypatch.setattr("agad.detector.files.scored", failing)
+    capsys.readouterr()
+    assert main(arguments) == (1 if isinstance(error, KeyboardInterrupt) else 2)
+    assert target.read_text() == before
+    assert (tmp_path / "kept.csv.part").read_text() == "".join(before.splitlines(keepends=True)[:4])
+    said, ended = capsys.readouterr().err.splitlines()[-2:]
+    assert said == f"{target} is not written: the rows so far, 3, are in {target}.part"
+    assert ended.startswith(("Interrupted.", "agad score: error: maps/1.png: No space left"))
 
 
 @pytest.mark.slow
