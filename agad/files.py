@@ -26,15 +26,23 @@ def temporary_beside(target: Path) -> Path:
     return target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.tmp")
 
 
-def replace_atomically(target: Path, write: Callable[[Path], object]) -> None:
-    """Write a file by `write(path)` and put it at `target`, over what was there.
+def replace_atomically(
+    target: Path, write: Callable[[Path], object], note: Callable[[Path], object] | None = None
+) -> None:
+    """Write a file by `write(path)` and put it at `target`, over what was there; before that, `note(path)` is called.
 
     A link is replaced itself, and not what it leads to: `targets.replace` follows links, for files that a user names.
     Raises OSError, and leaves target as it was, where the disk is full or the folder not writable; AgadError, one line,
     where the target is a pipe, a socket or a device.
     """
     _check_replaceable(target)
-    _publish(target, write, lambda temporary: temporary.replace(target))
+
+    def place(temporary: Path) -> None:
+        if note is not None:
+            note(temporary)
+        temporary.replace(target)
+
+    _publish(target, write, place)
 
 
 def _check_replaceable(target: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,11 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from agad import files
+
+Replace = Callable[[Path, Callable[[Path], object]], object]
+"""Puts a file that the given function writes at a path: files.replace_atomically, or one that records it too."""
 
 INK = "#26282c"
 PAPER_COLOUR = "#b07a2a"
@@ -71,12 +76,13 @@ class Drawing:
     alt: str
     figure: Figure
 
-    def save(self, folder: Path) -> tuple[Path, Path]:
-        """Write `name`.png and `name`.pdf, on white; their paths."""
+    def save(self, folder: Path, replace: Replace = files.replace_atomically) -> tuple[Path, Path]:
+        """Write `name`.png and `name`.pdf, on white, by `replace(path, write)`; their paths."""
         png, pdf = (folder / f"{self.name}.{suffix}" for suffix in ("png", "pdf"))
+        less = {"compress_level": 3}  # half the time
         with mpl.rc_context(STYLE):
-            self.figure.savefig(png, pil_kwargs={"compress_level": 3})  # half the time
-            self.figure.savefig(pdf, metadata={"CreationDate": None})
+            replace(png, lambda path: self.figure.savefig(path, format="png", pil_kwargs=less))
+            replace(pdf, lambda path: self.figure.savefig(path, format="pdf", metadata={"CreationDate": None}))
         return png, pdf
 
     def to_svg(self) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agad import collector, console
+from agad import collector, console, targets
 from agad.errors import AnalysisError, EmptyResultsError
 from agad.outputs import Outputs
 from agad.plan.plan import Plan, find_plan
@@ -50,6 +50,9 @@ def write_report(
 
 
 def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margin: float) -> Path:
+    alone = target.suffix == ".html"
+    page = target if alone else target / "index.html"
+    console.check_page("--out", page, _TITLE)
     plan = None if plan_file is None else Plan.load(plan_file)
     studies, damaged = read_studies(store.paths)
     if plan is not None:  # of the studies then only the one that the plan takes values from
@@ -61,9 +64,6 @@ def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margi
         if not studies:
             raise EmptyResultsError("; ".join((str(error), *damaged))) from None
         cells = None
-    alone = target.suffix == ".html"
-    page = target if alone else target / "index.html"
-    console.check_page("--out", page, _TITLE)
     sections = [] if cells is None else sections_of_cells(store, replace(cells, margin=margin))
     sections = named_apart([*sections, *map(section_of_study, studies)])
     if not alone:
@@ -71,9 +71,10 @@ def _write_report(store: Rows, target: Path, plan_file: str | Path | None, margi
         _write_files(sections, outputs)
     page.parent.mkdir(parents=True, exist_ok=True)
     text = render(_TITLE, _lead(cells, damaged), sections, files=not alone)
-    page.write_text(text, encoding="utf-8")
-    if not alone:
-        outputs.add(page)
+    if alone:
+        targets.replace_text(page, text)
+    else:
+        outputs.replace_page(page, text)
         outputs.close()
     return page
 
@@ -85,10 +86,9 @@ def _write_files(sections: Sequence[Section], outputs: Outputs) -> None:
     for section in sections:
         for sheet in (*section.sheets, *section.folded):
             for suffix, text in (("md", sheet.to_markdown()), ("tex", sheet.to_latex()), ("csv", sheet.to_csv())):
-                outputs.add(target / "tables" / f"{sheet.name}.{suffix}").write_text(text, encoding="utf-8")
+                outputs.replace_text(target / "tables" / f"{sheet.name}.{suffix}", text)
         for drawing in section.figures:
-            for path in drawing.save(target / "figures"):
-                outputs.add(path)
+            drawing.save(target / "figures", outputs.replace)
 
 
 def _lead(cells: Cells | None, damaged: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agad import console, files
+from agad import console
 from agad.data.source import Pixels
 from agad.detector.detector import Detector
 from agad.detector.files import Scored, writable
@@ -77,8 +77,8 @@ class HeatmapFolder:
             self._count += 1
             name = f"{self._count:05d}-{_plain(Path(path).stem)}"
             laid = overlay(pixels, heat, scale)
-            files.replace_atomically(self._outputs.add(self.folder / f"{name}.png"), partial(_save_image, laid))
-            files.replace_atomically(self._outputs.add(self.folder / f"{name}.npy"), partial(_save_map, heat))
+            self._outputs.replace(self.folder / f"{name}.png", partial(_save_image, laid))
+            self._outputs.replace(self.folder / f"{name}.npy", partial(_save_map, heat))
             self._keep(path, score, pixels, laid)
             try:
                 mask = self.masks.of(path)
@@ -122,8 +122,8 @@ class HeatmapFolder:
             f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
         )
         self.folder.mkdir(parents=True, exist_ok=True)
-        target = self._outputs.add(self.folder / _PAGE)
-        files.replace_atomically(target, lambda path: path.write_text(page, encoding="utf-8", errors="replace"))
+        target = self.folder / _PAGE
+        self._outputs.replace_page(target, page)
         self._outputs.close()
         return target
 

@@ -40,7 +40,7 @@ def write(folder, *names):
     outputs = Outputs(folder)
     for number, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        picture(900 + number).save(outputs.add(folder / name))
+        outputs.replace(folder / name, lambda path, number=number: picture(900 + number).save(path, "PNG"))
     outputs.close()
 
 

@@ -493,4 +493,57 @@ def test_a_full_disk_is_named(demo, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(Path, "write_text", full)
 
     assert main(["--results", str(demo), "--out", str(tmp_path / "out")]) == 2
-    assert f"error: {tmp_path / 'out'}: No space left on device (" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert re.match(rf"error: {tmp_path / 'out'}/tables/[^/:]+: No space left on device \(", said)
+    assert not (tmp_path / "out" / "index.html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", ["site", "page.html"])
+def test_a_report_that_ends_early_leaves_no_torn_file_and_none_for_good(out, demo, tmp_path, monkeypatch):
+    """The earlier page stays whole; files that were written before the end are removed by the next report."""
+    both = tmp_path / "both"
+    for change in ({"gamma": 0.05}, {}):
+        commit_all(ResultStore(both), specs(range(2), **change), nearly(0.7))
+    place = tmp_path / out
+    page = write_report(demo, place)
+    before = page.read_text()
+    writing = Path.write_text
+
+    def torn(path, text, *args, **named):
+        writing(path, text[: len(text) // 2], *args, **named)
+        if "<html" in text:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return writing(path, text, *args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", torn)
+        with pytest.raises(OSError, match="No space left"):
+            write_report(both, place)
+    assert page.read_text() == before
+    write_report(demo, place)
+    write_report(demo, tmp_path / "fresh" / out)
+    names = [{str(path.relative_to(top)) for path in top.rglob("*")} for top in (place, tmp_path / "fresh" / out)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", ["pipe.html", "site/index.html"])
+def test_a_pipe_is_refused_before_anything_is_read(out, demo, tmp_path, capsys, monkeypatch):
+    """It was waited for, without end, when all was computed."""
+    target = tmp_path / out
+    target.parent.mkdir(exist_ok=True)
+    os.mkfifo(target)
+    monkeypatch.setattr("analysis.page.report.read_all", Mock(side_effect=AssertionError))
+    given = target if out == "pipe.html" else target.parent
+    assert main(["--results", str(demo), "--out", str(given)]) == 2
+    assert "a pipe, a socket or a device" in capsys.readouterr().err
+    assert target.is_fifo()
+
+
+@pytest.mark.slow
+def test_a_page_that_is_a_link_stays_one(demo, tmp_path):
+    (tmp_path / "link.html").symlink_to("real.html")
+    write_report(demo, tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert "<title>AGAD beside its paper" in (tmp_path / "real.html").read_text()
