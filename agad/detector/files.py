@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agad.data.checks.left_out import LeftOut
 from agad.data.image import Seen, decode
 from agad.data.names import split_parts
 from agad.data.source import Damaged, Pixels
 from agad.data.tree import Tree, scan
 from agad.detector.detector import Detector
 from agad.errors import DataError
+from agad.outputs import recorded
 
 _CHUNK = 64
 """Images decoded at once: what bounds the memory."""
@@ -63,10 +67,12 @@ OnImages = Callable[[Sequence[str], Sequence[Pixels], Sequence[float], NDArray[n
 def files_at(paths: Iterable[Path]) -> tuple[list[str], tuple[str, ...]]:
     """The image files at some paths, a folder's in the order of their names, and notes on what was passed over.
 
-    Raises DataError for a path that is not there, and for a folder without images.
+    Raises DataError for a path that is not there, for a folder without images, and where nothing is left to score.
     """
     found: list[str] = []
     notes: list[str] = []
+    left_out = LeftOut()  # of the files that are named themselves, as `maps/*.png` names heat maps
+    written = cache(recorded)
     for path in paths:
         if path.is_dir():
             parts = split_parts(entry.name for entry in scan(path) if entry.is_dir())
@@ -75,11 +81,15 @@ def files_at(paths: Iterable[Path]) -> tuple[list[str], tuple[str, ...]]:
             tree = Tree(path, path)
             found += [file.path for file in tree.images(path)]
             notes += tree.notes()
-        elif path.exists() or path.is_symlink():
-            found.append(str(path))
-        else:
+        elif not (path.exists() or path.is_symlink()):
             raise DataError(f"{path}: there is no such file or folder")
-    return list(dict.fromkeys(found)), tuple(notes)
+        elif path in (written(path.parent) or ()):
+            left_out.written.append(str(path))
+        else:
+            found.append(str(path))
+    if not found:
+        raise DataError(f"there is nothing to score{left_out.why_empty(Counter())}; name other images")
+    return list(dict.fromkeys(found)), (*notes, *left_out.notes())
 
 
 def scored(

@@ -93,10 +93,16 @@ def _main(options: argparse.Namespace) -> int:
 
 
 def _check_apart(heatmaps: Path, images: list[Path]) -> None:
-    """Refuse heat maps in a folder that is scored: they would lie among its images. Raises AgadError."""
-    for folder in filter(Path.is_dir, images):
-        top = folder.resolve()  # links, and `..`
-        if heatmaps.resolve().is_relative_to(top):
+    """Refuse heat maps in a folder that is scored, or beside files that are: they would lie among these images.
+
+    Raises AgadError.
+    """
+    place = heatmaps.resolve()  # links, and `..`
+    folders = dict.fromkeys(path if path.is_dir() else path.parent for path in images)
+    whole = set(filter(Path.is_dir, images))  # with the folders in them
+    for folder in folders:
+        top = folder.resolve()
+        if place == top or (folder in whole and place.is_relative_to(top)):
             beside = top.with_name(f"{top.name}-maps")
             raise AgadError(
                 f"--heatmaps {heatmaps} lies in {folder}, whose images are scored: heat maps would lie among them; "

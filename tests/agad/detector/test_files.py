@@ -123,6 +123,24 @@ def test_heat_maps_below_a_folder_are_not_scored(tmp_path: Path) -> None:
         assert notes == ("2 images that agad itself wrote are left out (the first: a/maps/00010.png)",)
 
 
+def test_named_files_that_agad_itself_wrote_are_not_scored(tmp_path: Path) -> None:
+    """`imgs/*.png` named the heat maps beside the images, the next time: six files became twelve."""
+    fill(tmp_path, 2, 0)
+    images = [str(path) for path in sorted(tmp_path.glob("*.png"))]
+    outputs = Outputs(tmp_path)
+    for name in ("00001-a.png", "00002-b.png"):
+        outputs.replace(tmp_path / name, partial(shutil.copy, images[0]))
+    outputs.close()
+    found, notes = files_at(sorted(tmp_path.glob("*.png")))
+
+    assert found == images
+    assert notes == (f"2 images that agad itself wrote are left out (the first: {tmp_path / '00001-a.png'})",)
+    with pytest.raises(
+        DataError, match=r"nothing to score \(1 images were written by agad itself\); name other images"
+    ):
+        files_at([tmp_path / "00001-a.png"])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -199,6 +199,10 @@ def test_masks_with_noise_are_said(place: Path, tmp_path: Path, capsys: pytest.C
         (["{top}/bottle/test", "--threshold", "high"], "no number"),
         (["{top}/bottle/test", "--heatmaps", "{top}/bottle/test/maps"], "bottle/test, whose images are scored: heat"),
         (["{top}/bottle/test", "--heatmaps", "{top}/bottle/test"], "name a folder outside of it, such as "),
+        (
+            ["{top}/bottle/test/cut/00200.png", "--heatmaps", "{top}/bottle/test/cut/../cut"],
+            "bottle/test/cut, whose images are scored: heat",
+        ),
         (["{top}/bottle/test/cut/..", "--heatmaps", "{top}/bottle/test/a/b"], "bottle/test-maps"),
         (["{top}/bottle/test", "--threshold", "nan"], "no number"),
         (["{top}/bottle/test", "--csv", "{top}/no/where.csv"], "give the name of a file in a folder that exists"),
