@@ -153,8 +153,9 @@ def _save_image(image: Image.Image, target: Path) -> None:
 
 
 def _save_map(heat: NDArray[np.float32], target: Path) -> None:
-    with target.open("wb") as file:
-        np.save(file, heat)
+    content = io.BytesIO()  # straight into a file, NumPy reports a full disk without saying that it is one
+    np.save(content, heat)
+    target.write_bytes(content.getbuffer())
 
 
 def _thumbnail(image: Image.Image) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 from agad.data.tree import Tree
 from agad.detector.files import files_at, scored
+from agad.detector.pictures import sheet
 from agad.detector.pictures.sheet import HeatmapFolder
 from tests.helpers.own_detectors import detector
 from tests.helpers.raw_data import fill
@@ -24,6 +28,18 @@ def score(images: list[str], maps: Path, *, is_interrupted: bool = False) -> Non
 def kinds(maps: Path) -> dict[str, int]:
     names = [path.suffix for path in maps.iterdir() if not path.name.startswith(".")]
     return {suffix: names.count(suffix) for suffix in sorted(set(names))}
+
+
+@pytest.mark.parametrize("room", [100, 2000])
+def test_a_full_disk_is_said_to_be_one(room: int, tmp_path: Path) -> None:
+    """NumPy says `1024 requested and 992 written`. A limit of a file's size stands for the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            sheet._save_map(np.zeros((32, 32), np.float32), tmp_path / "x.npy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture
