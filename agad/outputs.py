@@ -40,13 +40,13 @@ class Outputs:
 
     def replace_text(self, path: Path, text: str) -> None:
         """As replace, with a text, in UTF-8."""
-        self.replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"))
+        self.replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="replace"))
 
     def replace_page(self, page: Path, text: str) -> None:
         """As replace_text, of a page that console.check_page has let pass: a link to it stays."""
         files.replace_atomically(
             targets.followed(page),
-            lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"),
+            lambda temporary: temporary.write_text(text, encoding="utf-8", errors="replace"),
             lambda temporary: self._note(page, temporary),
         )
 

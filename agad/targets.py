@@ -23,8 +23,8 @@ def replace(target: Path, write: Callable[[Path], object]) -> None:
 
 
 def replace_text(target: Path, text: str) -> None:
-    """As replace, with a text, in UTF-8 whatever the locale; what UTF-8 lacks is written by its number."""
-    replace(target, lambda path: path.write_text(text, encoding="utf-8", errors="backslashreplace"))
+    """As replace, with a text, in UTF-8 whatever the locale; what UTF-8 lacks becomes a question mark."""
+    replace(target, lambda path: path.write_text(text, encoding="utf-8", errors="replace"))
 
 
 def followed(target: Path) -> Path:
@@ -65,7 +65,7 @@ class Stream:
     def write(self, text: str) -> None:
         """Write all of a text. Raises OSError where whoever reads it has gone."""
         text = self._shown(text) if os.isatty(self._descriptor) else text
-        left = text.encode(errors="backslashreplace")
+        left = text.encode(errors="replace")
         with files.naming(self._target):
             while left:
                 left = left[os.write(self._descriptor, left) :]
