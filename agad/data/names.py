@@ -147,7 +147,7 @@ def masked_folders(names: Iterable[str]) -> dict[str, str]:
     for name in listed:
         for left in (_without_mask(name), _without_mask(name, at_end=False)):
             owner = known.get(tuple(left), name)
-            if owner != name:
+            if owner != name and len(left) < len(_words(name)):
                 owners.setdefault(name, owner)
     return owners
 
@@ -196,8 +196,13 @@ def doubles(names: Iterable[str]) -> list[str]:
 
 def _words(name: str) -> list[str]:
     """The words of a name in small letters; an inner capital begins one: `TrainImages` has two."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.strip())
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one_form(name).strip())
     return [word for word in re.split(r"[\s_.()\[\]-]+", apart.lower()) if word]
+
+
+def one_form(name: str) -> str:
+    """A name with its letters encoded in one way: systems write é as one sign or as two."""
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
 
 
 def alike(name: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from agad.data.names import NO_MASKS
+from agad.data.checks.affixes import doubted_by_form
+from agad.data.names import NO_MASKS, one_form
 
 _OF_IMAGE = r"mask|masks|gt|ground[ _-]?truth|seg|segmentation|labels?|anno|annot|annotations?|roi|overlay|heatmap"
 _PATTERNS = tuple(
@@ -22,6 +24,7 @@ _PATTERNS = tuple(
 _SURE = {
     *("mask", "masks", "gt", "groundtruth", "seg", "segs", "segmentation", "segmentations", "superpixels"),
     *("anno", "annot", "annotation", "annotations", "roi", "rois", "overlay", "overlays", "heatmap", "heatmaps"),
+    *("msk", "msks", "gtmask", "gtmasks", "maskgt", "segmask", "segmasks", "binmask", "labelids", "instanceids"),
 }
 """Words for what belongs to an image of the same name."""
 _LABELS = {"label", "labels"}
@@ -38,15 +41,29 @@ _PHOTOS = {"photo", "picture", "pic"}
 """Those that say little of what else the set holds: `label_1` beside `photo_1` may be a photograph of a label."""
 _FORMS = {
     *("color", "colors", "colour", "colours", "colored", "coloured", "rgb", "grey", "gray", "binary", "vis", "viz"),
-    *("watershed", "instance", "instances", "semantic", "panoptic"),
+    *("watershed", "instance", "instances", "semantic", "panoptic", "fine", "coarse"),
 }
 """Words for the form of a mask: `a_color_mask`, `a_gt_instances`."""
+_VERSIONS = {
+    *("version", "ver", "rev", "final", "old", "new", "fixed", "corrected", "edit", "edited", "copy", "kopie"),
+    *("png", "jpg", "tif", "bmp"),
+}
+"""Words that may follow that for a mask, as single letters do: `a_mask_final`, `a_mask_v2`, `a_maskB`."""
 _OF_MASK = _IMAGE | _WORDS | _FORMS
 _DENIALS = {*NO_MASKS, "wearing"}
-_HINTS = ("mask", "gt", "truth", "seg", "label", "anno", "roi", "overlay", "heatmap", "lesion", "target", "superpix")
+_HINTS = (
+    *("mask", "msk", "gt", "truth", "seg", "label", "ids", "anno", "roi", "overlay", "heatmap", "lesion", "target"),
+    "superpix",
+)
 """One of these is in each name of a mask."""
 
-_JOINT, _TRUTH = re.compile(r"(?<=[a-z])(?=[A-Z])"), re.compile(r"ground[\W_]*truth")
+_JOINT = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_ONE_WORD = (
+    (re.compile(r"ground[\W_]*truth"), "groundtruth"),
+    (re.compile(r"(label|instance)[\W_]*(?:train[\W_]*)?ids?(?![a-z])"), r"\1ids"),
+    (re.compile(r"left[\W_]*img8bit"), "img"),
+)
+"""What is read as one word; the last two are as Cityscapes has them."""
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 
 _Key = tuple[str, ...]
@@ -70,7 +87,8 @@ class _Said(NamedTuple):
     Attributes:
         words: its words and numbers, in small letters.
         at: where the words for masks are.
-        keys: what is left without these and those for images: a number behind a mask may be that of the mask.
+        keys: what is left without these and those for images: a number behind a mask may be that of the mask, and
+        so may words for its version.
     """
 
     words: _Key
@@ -89,6 +107,11 @@ class Images:
     stems: Set[str]
 
     @cached_property
+    def forms(self) -> set[str]:
+        """These, with their letters encoded in one way."""
+        return {*map(one_form, self.stems)}
+
+    @cached_property
     def keys(self) -> set[_Key]:
         """What is left of them without words for images; computed once, for a folder may have thousands beside it."""
         return {key for stem in self.stems for key in _said(stem).keys if key}
@@ -103,6 +126,20 @@ def mask_files(stems: Iterable[str]) -> Found:
     where most files with such words have no image.
     """
     known = set(stems)
+    if all(map(str.isascii, known)):
+        return _found(known)
+    forms = defaultdict[str, set[str]](set)
+    for stem in known:
+        forms[one_form(stem)].add(stem)
+    return Found(*({stem for form in found for stem in forms[form]} for found in _found(set(forms))))
+
+
+def _found(known: set[str]) -> Found:
+    masks, doubted = _by_words(known)
+    return Found(masks, doubted | doubted_by_form(known - masks, _IMAGE))
+
+
+def _by_words(known: set[str]) -> Found:
     whole = "\n".join(known).lower()
     hints = [word for word in _HINTS if word in whole]  # for speed: mostly none
     likely = {stem for stem in known for word in hints if word in stem.lower()}
@@ -122,10 +159,10 @@ def are_of(stems: Collection[str], images: Images) -> bool:
     """Whether at least half of some file names, without suffix, are those of images, or of masks of them."""
 
     def is_of(stem: str) -> bool:
-        known = stem in images.stems or not images.stems.isdisjoint(_masked(stem))
+        known = stem in images.forms or not images.forms.isdisjoint(_masked(stem))
         return known or not images.keys.isdisjoint(_said(stem).keys)
 
-    return bool(stems) and 2 * sum(map(is_of, stems)) >= len(stems)
+    return bool(stems) and 2 * sum(map(is_of, map(one_form, stems))) >= len(stems)
 
 
 def _masked(stem: str) -> list[str]:
@@ -184,8 +221,19 @@ def _without(words: _Key, dropped: Set[str]) -> _Key:
 
 
 def _said(stem: str) -> _Said:
-    words = tuple(_PARTS.findall(_TRUTH.sub("groundtruth", _JOINT.sub(" ", stem).lower())))
+    apart = _JOINT.sub(" ", one_form(stem)).lower()
+    for pattern, word in _ONE_WORD:
+        apart = pattern.sub(word, apart)
+    words = tuple(_PARTS.findall(apart))
     at = () if not _DENIALS.isdisjoint(words) else tuple(i for i, word in enumerate(words) if word in _WORDS)
     key = _without(words, _OF_MASK if at else _IMAGE)
-    has_number = at and len(words) == at[-1] + 2 and words[-1].isdigit()
-    return _Said(words, at, (key, key[:-1]) if has_number else (key,))
+    is_of_mask = at and _are_of_mask(words[at[-1] + 1 :])
+    return _Said(words, at, (key, _without(words[: at[-1]], _OF_MASK)) if is_of_mask else (key,))
+
+
+def _are_of_mask(behind: _Key) -> bool:
+    """Whether what stands behind the word for a mask may belong to it: a number, or words for a version."""
+    if len(behind) == 1 and behind[0].isdigit():
+        return True
+    versions = [word for word in behind if not word.isdigit()]
+    return bool(versions) and all(len(word) == 1 or word in _VERSIONS for word in versions)
