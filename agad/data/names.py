@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 
 _SPLITS = {
     "train": {"train", "training", "trn", "learn"},
@@ -31,14 +32,29 @@ _DENIALS = {"no", "not", "non", "without", "free"}
 
 _MASK_FOLDERS = {
     *("maskdir", "maskimage", "maskimages", "segmask", "groundtruth", "groundtruths", "gt", "gts"),
-    *("segmentation", "segmentations", "annotation", "annotations"),
+    *("segmentation", "segmentations", "annotation", "annotations", "gtmask", "gtmasks", "segmasks"),
 }
+_MASKS = {"masks", "msk", "msks"}
+"""Words of which one at the end says so."""
 _MASK_WORDS = {
-    *("mask", "masks", "label", "labels", "seg", "segs", "segmentation", "segmentations", "gt", "gts"),
+    *("mask", *_MASKS, "label", "labels", "seg", "segs", "segmentation", "segmentations", "gt", "gts"),
     *("groundtruth", "groundtruths", "anno", "annot", "annotation", "annotations", "roi", "rois"),
     *("overlay", "overlays", "heatmap", "heatmaps"),
 }
 """Words that say what belongs to images, where the images themselves are beside it; alone they may be classes."""
+_DERIVED = {
+    *("prediction", "predictions", "pred", "preds", "preview", "previews", "thumb", "thumbs", "thumbnail"),
+    *("thumbnails", "anomalymap", "anomalymaps", "scoremap", "scoremaps", "saliencymap", "saliencymaps", "vis", "viz"),
+    *("visualization", "visualizations", "contour", "contours", "trimap", "trimaps", "matte", "mattes"),
+}
+"""Words for what else is made of images: it may be a class."""
+_COUNTED = {"label", "seg", "anno", "annot", "roi"}
+"""Words that are numbered where they are classes: `label_1`."""
+_VERSIONS = {
+    *("copy", "kopie", "copie", "old", "new", "final", "backup", "bak", "version", "png", "jpg", "jpeg", "bmp"),
+    *("tif", "tiff", "gif", "binary", "bin", "bw", "color", "colour", "grey", "gray", "rgb"),
+}
+"""Words that may follow the name of a folder, as numbers do: `masks_old`, `masks (1)`, `segmentation_png`."""
 _TARGETS = {"target", "targets"}
 """Words that say so only where the files are named like the images, too."""
 NO_MASKS = {*_DENIALS, "missing", "with", "wrong", "incorrect"}
@@ -115,10 +131,10 @@ def _is_target(name: str) -> bool:
 
 
 def _is_of_masks(name: str, about_masks: Collection[str]) -> bool:
-    words = _words(name)
+    words = _without_version(name)
     if words == ["mask"]:
         return all(other == name for other in about_masks)
-    of_masks = words[-1:] == ["masks"] and NO_MASKS.isdisjoint(words)
+    of_masks = not _MASKS.isdisjoint(words[-1:]) and NO_MASKS.isdisjoint(_words(name))
     return of_masks or "".join(words) in _MASK_FOLDERS
 
 
@@ -152,16 +168,63 @@ def masked_folders(names: Iterable[str]) -> dict[str, str]:
     return owners
 
 
+def called_like_masks(names: Iterable[str], *, has_images: bool = False) -> list[str]:
+    """Of the folders in one folder that are no masks for certain, those whose names have a word for such.
+
+    None where all have and no images are beside them, for something must have the masks; nor those of words that a name
+    beside them denies: of `no_mask` and `mask` both are classes. Numbered kinds (`label_1`) are none.
+
+    Args:
+        names: of the folders.
+        has_images: whether images are beside them.
+    """
+    said = {name: _said_of_masks(name) for name in names}
+    if all(said.values()) and not has_images:
+        return []
+    denied = set[str]().union(*(of for name, of in said.items() if _denies_masks(name)))
+    return [name for name, of in said.items() if not of <= denied]
+
+
+def _said_of_masks(name: str) -> set[str]:
+    """The words of a name that are for masks and the like, in the singular."""
+    words = [*_words(name), ""]
+    found = set[str]()
+    for word, behind in pairwise(words):
+        bare = re.sub(r"^(no|non|un)(?=mask|label)|\d+$", "", word)
+        is_counted = bare in _COUNTED and (word[-1].isdigit() or behind.isdigit())
+        found |= {said for said in (bare, bare + behind) if said in _MASK_WORDS | _DERIVED and not is_counted}
+    return {said.removesuffix("s") for said in found}
+
+
+def _denies_masks(name: str) -> bool:
+    return not NO_MASKS.isdisjoint(_words(name)) or bool(re.search(r"(no|un)[\W_]*(mask|label)", name.lower()))
+
+
 def _without_mask(name: str, *, at_end: bool = True) -> list[str]:
     """The words of a name without the last ones, or the first, that are for masks; all where there are no such."""
     words = _words(name)
     if not NO_MASKS.isdisjoint(words):
         return words
+    bare = _without_version(name) if at_end else words
     for count in (2, 1):
-        ends, left = (words[-count:], words[:-count]) if at_end else (words[:count], words[count:])
+        ends, left = (bare[-count:], bare[:-count]) if at_end else (bare[:count], bare[count:])
         if "".join(ends) in _MASK_WORDS | _TARGETS:
             return left
     return words
+
+
+def _without_version(name: str) -> list[str]:
+    """The words of a name without numbers and words for a copy or a format behind them: `masks` of `masks2 (1)`.
+
+    All of them where the word is one that is numbered where it is a class.
+    """
+    words = _words(name)
+    bare = [*words]
+    while len(bare) > 1 and (bare[-1] in _VERSIONS or re.fullmatch(r"v?\d+", bare[-1])):
+        bare.pop()
+    if bare:
+        bare[-1] = re.sub(r"(?<=[a-z])\d+$", "", bare[-1])
+    return bare if _COUNTED.isdisjoint(bare[-1:]) else words
 
 
 def _without_image(name: str) -> list[str]:

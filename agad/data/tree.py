@@ -17,6 +17,7 @@ from agad.data.checks.mask_files import Images, are_of, mask_files
 from agad.data.checks.masks import are_masks, images_below, stems_in
 from agad.data.image import SUFFIXES, Seen, decode_all, is_grey
 from agad.data.names import (
+    called_like_masks,
     doubles,
     is_called_mask,
     is_image_folder,
@@ -102,6 +103,7 @@ class Tree:
         if len({top for top, _, _ in places.values()}) == 1:
             return
         stems = {name: file.rpartition(".")[0] for name, (_, _, file) in places.items()}
+        self.left_out.note_twins((top, stems[name]) for name, (top, _, _) in places.items())
         found = mask_files(stems.values())
         noted = set(self.left_out.doubted_files)
         self.left_out.doubted_files += [
@@ -156,6 +158,7 @@ class Tree:
         of_masks, owners = mask_folders(folders), masked_folders(folders)
         beside = next(filter(is_image_folder, folders), None)
         twin_of = Images(stems_in(folder / beside) if beside else set())
+        used = list[str]()
         for name in folders:
             path = folder / name
             if path.is_symlink() or self.leave_out_written(path):
@@ -166,7 +169,10 @@ class Tree:
                 continue
             if beside and not is_image_folder(name) and are_of(stems_in(path), twin_of):
                 self.left_out.twins.append(self._name(path))
+            used.append(name)
             yield path
+        called = called_like_masks(used, has_images=bool(images.stems))
+        self.left_out.doubted += [self._name(folder / name) for name in called]
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.top).as_posix()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from agad.data.image import SUFFIXES
-from agad.data.names import one_line
+from agad.data.names import one_form, one_line
 
 
 @dataclass(slots=True)
@@ -21,11 +22,11 @@ class LeftOut:
         masks: images left out as masks: in folders of such a name, or beside the image they belong to.
         mask_folders: folders of masks among those of classes.
         written: images left out because agad itself wrote them: heat maps and figures.
-        doubted: folders that are called as masks are, but are classes.
+        doubted: folders that are called as masks are, and whose images are used.
         doubted_files: images that may be masks of others by their names, and are used.
         doubles: images whose names are those of others beside them but for the suffix.
         beside: number of images beside the folders of classes, which are of no class.
-        twins: folders that are named otherwise, but hold files of the same names as a folder of images beside them.
+        twins: folders that are named otherwise, but hold files of the same names as images beside them.
         hidden: number of images whose names begin with a dot; those that macOS makes beside others (`._`) are none.
     """
 
@@ -41,6 +42,20 @@ class LeftOut:
     beside: int = 0
     twins: list[str] = field(default_factory=list)
     hidden: int = 0
+
+    def note_twins(self, files: Iterable[tuple[str, str]]) -> None:
+        """Note the folders of a class whose files mostly have the names of those in a folder above them.
+
+        Args:
+            files: of each file the folder, and the name without suffix.
+        """
+        stems = defaultdict[str, set[str]](set)
+        for folder, stem in files:
+            stems[folder].add(one_form(stem))
+        for folder, own in stems.items():
+            above = (stems[top.as_posix()] for top in PurePosixPath(folder).parents if top.as_posix() in stems)
+            if folder not in self.twins + self.doubted and any(2 * len(own & of) >= len(own) for of in above):
+                self.twins.append(folder)
 
     def notes(self) -> tuple[str, ...]:
         """A sentence for each kind."""
@@ -60,9 +75,11 @@ class LeftOut:
             yield f"{len(self.masks)} images are left out as masks, {named} {_first(self.masks)}"
 
     def _in_doubt(self) -> Iterator[str]:
-        yield from map(
-            "the folder {} is taken for a class, not for masks, by the names of its files".format, self.doubted
-        )
+        if self.doubted:
+            yield (
+                f"the folder {one_line(min(self.doubted))} is called as masks are, and its images are used"
+                f"{_others(self.doubted)}: if they are masks, or made of other images, move them out of the data set"
+            )
         if self.doubted_files:
             yield (
                 f"{len(self.doubted_files)} images may be masks of others, by their names, and all are "
@@ -75,8 +92,8 @@ class LeftOut:
             )
         if self.twins:
             yield (
-                f"the folder {one_line(min(self.twins))} has files of the same names as a folder of images beside it, "
-                f"and its images are used{f' (so are {len(self.twins) - 1} others)' if len(self.twins) > 1 else ''}: "
+                f"the folder {one_line(min(self.twins))} has files of the same names as images beside it, "
+                f"and its images are used{_others(self.twins)}: "
                 "if they are masks or other versions of these, move them out of the data set"
             )
 
@@ -109,6 +126,11 @@ class LeftOut:
 
 def _first(names: list[str]) -> str:
     return f"(the first: {one_line(min(names))})"
+
+
+def _others(names: list[str]) -> str:
+    """That those of other folders are used too, where there are some."""
+    return f" (so are those of {len(names) - 1} others)" if len(names) > 1 else ""
 
 
 def _listed(suffixes: Counter[str]) -> str:

@@ -9,7 +9,14 @@ from typing import NamedTuple
 
 from agad.data.checks.mask_files import Images, are_of
 from agad.data.image import SUFFIXES
-from agad.data.names import is_bare_mask, is_called_mask, is_image_folder, mask_folders, masked_folders
+from agad.data.names import (
+    called_like_masks,
+    is_bare_mask,
+    is_called_mask,
+    is_image_folder,
+    mask_folders,
+    masked_folders,
+)
 
 
 class Sorted(NamedTuple):
@@ -17,7 +24,7 @@ class Sorted(NamedTuple):
 
     Attributes:
         masks: those of masks, which are no classes.
-        doubted: classes that are called as masks are, but whose files are not named like those of images beside them.
+        doubted: classes that are called as masks are, but are none for certain.
     """
 
     masks: list[Path]
@@ -45,7 +52,9 @@ def sort_out(folders: Sequence[Path]) -> Sorted:
             continue
         rivals = [] if owner else [other for other in folders if other not in (path, images) and _is_plain(other)]
         (found.masks if _are_masks(path, owner or images or path, rivals) else found.doubted).append(path)
-    return found
+    left = [path.name for path in folders if path not in found.masks]
+    doubted = {path.name for path in found.doubted}.union(called_like_masks(left))
+    return Sorted(found.masks, [path for path in folders if path.name in doubted])
 
 
 def images_below(folder: Path) -> Iterator[Path]:

@@ -71,7 +71,8 @@ def without_masks(tree: Tree, folder: Path, notes: list[str]) -> list[Path]:
         count, name = tree.leave_out(path), one_line(path.relative_to(tree.top).as_posix())
         tree.left_out.mask_folders.append(name)
         notes.append(f"the folder {name} ({count} images) is left out: by its name it holds masks")
-    tree.left_out.doubted += [one_line(path.relative_to(tree.top).as_posix()) for path in doubted]
+    if not split_parts(path.name for path in folders):  # what is beside train and test is not used
+        tree.left_out.doubted += [path.relative_to(tree.top).as_posix() for path in doubted]
     return [path for path in folders if path not in masks]
 
 

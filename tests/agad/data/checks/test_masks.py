@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agad.data.names import called_like_masks, mask_folders
 from agad.data.prepared import open_facts
 from tests.helpers.opening import refuse
 from tests.helpers.raw_data import fill, picture
 
 LEFT = "the folder {} (3 images) is left out: by its name it holds masks"
-TAKEN = "the folder {} is taken for a class, not for masks, by the names of its files"
+TAKEN = (
+    "the folder {} is called as masks are, and its images are used: if they are masks, or made of other images, move "
+    "them out of the data set"
+)
 
 
 def opened(places, folders):
@@ -116,3 +122,71 @@ def test_texts_beside_images_are_no_class(places):
     (places["data_root"] / "own" / "image_labels").mkdir()
     (places["data_root"] / "own" / "image_labels" / "0.txt").touch()
     refuse("folder:own", places, r"own has 1 class folders \(image_labels left out as masks\)")
+
+
+@pytest.mark.parametrize("part", ["", "test/"])
+@pytest.mark.parametrize(
+    "masks",
+    [
+        *("masks2", "masks (1)", "masks copy", "masks_old", "masks_binary", "mask_1", "mask_png", "segmentation_png"),
+        *("ground_truth_2", "Ground Truth (1)", "msk", "bad_msk", "bad_masks_2", "bad mask copy", "gt_v2"),
+    ],
+)
+def test_folders_of_masks_may_have_a_version_behind_their_name(part, masks, places):
+    """They were classes, in silence."""
+    trained = {"train/good": 50} if part else {}
+    found = opened(places, {**trained, f"{part}good": 0, f"{part}bad": 0, f"{part}{masks}": 0})
+    assert found.class_names == ("bad", "good")
+    assert LEFT.format(part + masks) in found.notes
+
+
+@pytest.mark.parametrize(
+    ("folders", "noted"),
+    [
+        (["good", "bad", "labels"], "labels"),
+        (["good", "bad", "heatmaps"], "heatmaps"),
+        (["good", "bad", "predictions"], "predictions"),
+        (["good", "bad", "anomaly_maps"], "anomaly_maps"),
+        (["good", "bad", "preview"], "preview"),
+        (["good", "bad", "mask_old_man"], "mask_old_man"),
+        (["good", "bad", "mask_1", "mask_2"], "mask_1"),
+        (["mask", "no_mask"], None),
+        (["mask", "nomask", "helmet"], None),
+        (["with_mask", "without_mask", "incorrect_mask"], None),
+        (["good_label", "bad_label"], None),
+        (["label_1", "label_2", "label_3", "other"], None),
+        (["cat", "dog", "seagull", "maskray", "Labrador", "gtr"], None),
+        (["mask1", "mask2", "mask3"], None),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_classes_that_are_called_as_masks_are_noted(folders, noted, places):
+    """But for classes about masks or labels, and numbered ones."""
+    found = opened(places, {name: 20 * number for number, name in enumerate(folders)})
+    assert {*found.class_names} == {*folders}
+    called = [note for note in found.notes if "called as masks are" in note]
+    assert len(called) == (noted is not None)
+    assert all(f"the folder {noted} is called" in note for note in called)
+
+
+@pytest.mark.parametrize("inner", ["defects", "crop", "thumbs", "x/y"])
+def test_folders_with_the_names_of_images_above_them_are_noted(inner, places):
+    """`bad/crop/0.png` beside `bad/0.png` doubled the class, in silence; other names there say nothing."""
+    found = opened(places, {"good": 0, "good/monday": 50, "bad": 0, f"bad/{inner}": 0})
+    (note,) = found.notes
+    assert note.startswith(f"the folder bad/{inner} ")
+    assert sum(found.train_counts) + sum(found.test_counts) == 12
+
+
+@given(
+    st.sampled_from(["masks", "ground_truth", "GroundTruth", "segmentation", "bad masks", "annotations", "msk"]),
+    st.lists(st.sampled_from(["_2", " (1)", " copy", "_old", "_png", "_binary", "-v2", " - Kopie"]), max_size=3),
+)
+def test_any_versions_of_folders_of_masks_are_known(name, versions):
+    assert mask_folders(["good", "bad", called := name + "".join(versions)]) == {called}
+
+
+@given(st.lists(st.sampled_from(["no", "mask", "masks", "label", "1", "2", "good", "preview", "copy"]), max_size=4))
+def test_any_folders_called_like_masks_are_some_of_those_given(words):
+    names = [*{"_".join(words[: end + 1]) for end in range(len(words))}, "é", ""]
+    assert {*called_like_masks(names)} <= {*names} - {"é", ""}

@@ -287,7 +287,9 @@ def test_masks_beside_images_are_left_out_whatever_they_are_called(places):
     assert opened.class_names == ("a", "b", "label")
     assert [a + b for a, b in zip(opened.train_counts, opened.test_counts, strict=True)] == [4, 4, 4]
     said = "12 images are left out as masks, by the names of their folders or files (the first: a/Lung_Mask/00110.png)"
-    assert opened.notes == (said,)
+    assert opened.notes[0] == said
+    (doubted,) = opened.notes[1:]
+    assert doubted.startswith("the folder label is called as masks are, and its images are used: ")
 
 
 def test_a_folder_named_otherwise_with_the_names_of_images_beside_it_is_noted(places):
@@ -301,7 +303,7 @@ def test_a_folder_named_otherwise_with_the_names_of_images_beside_it_is_noted(pl
         (top / "a" / "depth").mkdir(exist_ok=True)
         picture(int(path.stem) + 500).save(top / "a" / "depth" / path.name)
     (note,) = open_prepared("folder:own", 32, **places).notes
-    assert note.startswith("the folder a/depth has files of the same names as a folder of images beside it")
+    assert note.startswith("the folder a/depth has files of the same names as images beside it, and its")
 
 
 def test_one_image_under_two_labels_is_a_strong_note(places, screws):

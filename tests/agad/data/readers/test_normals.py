@@ -87,4 +87,4 @@ def test_images_in_folders_of_masks_are_counted_once(places, beside):
         fill(places["data_root"] / "own" / name, 3, 50 * number)
     notes = open_prepared("normals:own", 16, **places).notes
     assert f"3 images are left out as masks, by the names of their folders or files (the first: {beside}/" in notes[0]
-    assert "is taken for a class" not in " ".join(notes)
+    assert "is called as masks are" not in " ".join(notes)
