@@ -14,6 +14,7 @@ from agad.data.class_names import named_class, notes_on_normal
 from agad.data.names import one_line, split_parts
 from agad.data.prepared import Prepared, open_prepared
 from agad.data.readers.npz import open_npz
+from agad.data.tree import subfolders
 from agad.errors import AuditError
 
 Arguments = dict[str, Any]
@@ -58,7 +59,7 @@ def read_data(text: str, normal: str | None, image_size: int | None, data_root: 
         raise AuditError(f"--data {text}: give --image-size, the size that your model takes")
     if not path.is_dir():
         return _of_prepared(text, normal, image_size, data_root, is_split=True)
-    is_split = bool(split_parts(part.name for part in path.iterdir() if part.is_dir()))
+    is_split = bool(split_parts(part.name for part in subfolders(path)))
     return _of_prepared(f"folder:{path.resolve().name}", normal, image_size, path.resolve().parent, is_split=is_split)
 
 

@@ -83,15 +83,18 @@ class Tree:
     def leave_out_written(self, folder: Path) -> bool:
         """Whether agad itself wrote all images in a folder, such as one of heat maps, which are counted then."""
         written = recorded(folder)
-        if written is None or not written.issuperset(images := list(images_below(folder))):
+        images = [] if written is None else list(images_below(folder))
+        if not images or not (written or set()).issuperset(images):
             return False
         self.left_out.written += map(self._name, images)
         return True
 
     def pass_over(self, folder: Path) -> None:
-        """Count the images that lie in a folder of folders itself."""
-        images = (Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file() for entry in scan(folder))
-        self.left_out.beside += sum(images)
+        """Count the images that lie in a folder of folders itself, and the hidden ones there."""
+        entries = scan(folder, self._pass_hidden)
+        self.left_out.beside += sum(
+            Path(entry.name).suffix.lower() in SUFFIXES and _is_file(entry) for entry in entries
+        )
 
     def notes(self) -> tuple[str, ...]:
         """What was left out, one sentence each."""
@@ -112,7 +115,7 @@ class Tree:
 
     def _walk(self, folder: Path) -> Iterator[ImageFile]:
         entries = scan(folder, self._pass_hidden)
-        folders = [entry.name for entry in entries if entry.is_dir()]
+        folders = [entry.name for entry in entries if _is_folder(entry)]
         if len(set((parts := split_parts(folders)).values())) > 1:
             raise DataError(
                 f"{folder} has folders {' and '.join(sorted(parts))}; a split comes first: train/CLASS/ and test/CLASS/"
@@ -134,7 +137,7 @@ class Tree:
         for entry in entries:
             if entry.is_symlink() and not self._may_follow(entry):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 continue
             stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - see _file
             if not _is_file(entry):
@@ -177,8 +180,11 @@ class Tree:
     def _name(self, path: Path) -> str:
         return path.relative_to(self.top).as_posix()
 
-    def _pass_hidden(self, name: str) -> None:
-        self.left_out.hidden += not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
+    def _pass_hidden(self, entry: os.DirEntry[str]) -> None:
+        if entry.is_dir(follow_symlinks=False):
+            self.left_out.hidden += sum(1 for _ in images_below(Path(entry.path)))
+        else:
+            self.left_out.hidden += not entry.name.startswith("._") and Path(entry.name).suffix.lower() in SUFFIXES
 
     def _may_follow(self, entry: os.DirEntry[str]) -> bool:
         """Whether a link is followed; it is counted where it is not."""
@@ -211,10 +217,18 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return True  # its reading says what is wrong
 
 
-def scan(folder: Path, on_hidden: Callable[[str], None] = lambda _: None) -> list[os.DirEntry[str]]:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def scan(folder: Path, on_hidden: Callable[[os.DirEntry[str]], None] = lambda _: None) -> list[os.DirEntry[str]]:
     """The entries of a folder except hidden ones and those that macOS archivers add; DataError if unreadable.
 
-    `on_hidden` is called with the names of hidden ones.
+    `on_hidden` is called with the hidden ones.
     """
     try:
         with os.scandir(folder) as entries:
@@ -223,13 +237,14 @@ def scan(folder: Path, on_hidden: Callable[[str], None] = lambda _: None) -> lis
         raise DataError(f"{folder}: {error.strerror}") from None
     for entry in found:
         if entry.name.startswith("."):
-            on_hidden(entry.name)
+            on_hidden(entry)
     return [entry for entry in found if not entry.name.startswith(".") and entry.name != "__MACOSX"]
 
 
 def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name as people count: 2 before 10."""
-    return sorted((Path(entry.path) for entry in scan(folder) if entry.is_dir()), key=lambda path: natural(path.name))
+    found = (Path(entry.path) for entry in scan(folder) if _is_folder(entry))
+    return sorted(found, key=lambda path: natural(path.name))
 
 
 def tree_source(

@@ -27,7 +27,8 @@ class LeftOut:
         doubles: images whose names are those of others beside them but for the suffix.
         beside: number of images beside the folders of classes, which are of no class.
         twins: folders that are named otherwise, but hold files of the same names as images beside them.
-        hidden: number of images whose names begin with a dot; those that macOS makes beside others (`._`) are none.
+        hidden: number of images whose names, or those of their folders, begin with a dot; those that macOS makes beside
+            others (`._`) are none.
     """
 
     others: Counter[str] = field(default_factory=Counter)
@@ -67,7 +68,7 @@ class LeftOut:
         if self.others:
             yield f"{self.others.total()} files that are no images are ignored ({_listed(self.others)})"
         if self.hidden:
-            yield f"{self.hidden} images whose names begin with a dot are not used"
+            yield f"{self.hidden} images whose names, or those of their folders, begin with a dot are not used"
         if self.written:
             yield f"{len(self.written)} images that agad itself wrote are left out {_first(self.written)}"
         if self.masks:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
 
 from agad.data.checks.masks import sort_out
 from agad.data.checks.nesting import check_doubled, check_nesting, check_parts
-from agad.data.names import is_like_split, is_short_part, look_alikes, natural, one_line, split_part, split_parts
+from agad.data.names import (
+    is_called_mask,
+    is_like_split,
+    is_short_part,
+    look_alikes,
+    mask_folders,
+    natural,
+    one_line,
+    split_part,
+    split_parts,
+)
 from agad.data.source import Source, SourceAbsentError, missing
-from agad.data.tree import ImageFile, Tree, subfolders, tree_source
+from agad.data.tree import ImageFile, Tree, scan, subfolders, tree_source
 from agad.errors import DataError
 
 PREFIXES = {
@@ -38,18 +49,21 @@ def find(dataset: str, root: Path) -> Source:
     grey otherwise.
 
     Raises DataError for a tree of another kind, for an empty class, for a folder that looks like a part of a split and
-    is none that is known, for class folders that look like something else than classes, and for a split whose parts
-    have no class in common.
+    is none that is known, for class folders that look like something else than classes, for a broken link in the place
+    of one, and for a split whose parts have no class in common.
     """
     top = root / dataset.removeprefix("folder:")
     if not top.is_dir():
         raise SourceAbsentError(missing(top, NotADirectoryError(errno.ENOTDIR, "there is no such folder")))
     tree = Tree(top, root)
     notes: list[str] = []
+    _check_links(tree, top)
     folders = without_masks(tree, tree.top, notes)
     parts = split_folders(top, folders, notes)
     for folder in (top, *parts.values()):
         tree.pass_over(folder)
+    for folder in parts.values():
+        _check_links(tree, folder)
     names, train, test = _split_tree(tree, parts, notes) if parts else _one_tree(tree, folders, notes)
     if len(names) < 2:
         left = (
@@ -151,6 +165,25 @@ def drawn_split(images: list[ImageFile], class_name: str) -> tuple[list[ImageFil
     chosen = set(order[: max(1, len(images) // TEST_SHARE)].tolist())
     train = [image for index, image in enumerate(images) if index not in chosen]
     return train, [image for index, image in enumerate(images) if index in chosen]
+
+
+def _check_links(tree: Tree, folder: Path) -> None:
+    """Refuse a broken link in the place of a class or part, which would be missing in silence; others are counted.
+
+    Others are called as files or masks are, or lie beside train and test.
+    """
+    links = (Path(entry.path) for entry in scan(folder) if entry.is_symlink())
+    broken = sorted(path for path in links if not path.exists())
+    known = split_parts(path.name for path in (*subfolders(folder), *broken)) if broken else {}
+    for path in broken:
+        is_file = re.fullmatch(r"\.[A-Za-z]\w{0,4}", path.suffix)
+        is_beside = folder == tree.top and known and path.name not in known
+        if not (is_file or is_beside or is_called_mask(path.name) or mask_folders([path.name])):
+            raise DataError(
+                f"{folder / one_line(path.name)} is a link to {one_line(str(path.readlink()))}, which is not there: "
+                "mend the link, or remove it"
+            )
+        tree.left_out.broken += 1
 
 
 def _check_wrapped(top: Path, folders: list[Path]) -> None:

@@ -32,6 +32,7 @@ def find(dataset: str, root: Path) -> Source:
     folders = without_masks(tree, top, notes)
     parts = split_folders(top, folders, notes)
     if parts:
+        tree.pass_over(top)
         name = _class_name(without_masks(Tree(top, root), parts["train"], []))
         train, test = (tree.images(parts[part]) for part in ("train", "test"))
         for part, images in (("train", train), ("test", test)):

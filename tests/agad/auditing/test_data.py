@@ -184,3 +184,11 @@ def test_what_is_not_there_is_one_line(tmp_path: Path, monkeypatch, asked, messa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(AgadError, match=message):
         read(*asked)
+
+
+def test_hidden_folders_are_no_parts_of_a_split(tmp_path: Path):
+    """Beside `.train` and `.test` a set that nobody split was audited as if somebody had: a fifth of its images."""
+    tree(tmp_path / "own", "good", "bad", ".train/good", ".test/good")
+    found = read(str(tmp_path / "own"), normal="good", size=8)
+    assert len(found["images"]) == 12
+    assert "train_images" not in found

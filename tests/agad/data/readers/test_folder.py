@@ -362,7 +362,7 @@ def test_hidden_images_are_said(places, screws):
     (screws / "train" / "good" / ".DS_Store").touch()
     opened = open_prepared("folder:screws", 32, **places)
 
-    assert "1 images whose names begin with a dot are not used" in opened.notes
+    assert "1 images whose names, or those of their folders, begin with a dot are not used" in opened.notes
 
 
 def test_classes_that_look_alike_are_said(places):

@@ -88,3 +88,14 @@ def test_images_in_folders_of_masks_are_counted_once(places, beside):
     notes = open_prepared("normals:own", 16, **places).notes
     assert f"3 images are left out as masks, by the names of their folders or files (the first: {beside}/" in notes[0]
     assert "is called as masks are" not in " ".join(notes)
+
+
+def test_images_beside_train_and_test_are_counted(places):
+    """They were left out in silence."""
+    top = places["data_root"] / "own"
+    for number, folder in enumerate((top / "train", top / "test", top, top / ".hid")):
+        fill(folder, 3, 10 * number)
+    assert open_prepared("normals:own", 16, **places).notes[:2] == (
+        "3 images beside the folders of classes are of no class, and not used",
+        "3 images whose names, or those of their folders, begin with a dot are not used",
+    )
