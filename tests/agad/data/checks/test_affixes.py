@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agad.data.checks.affixes import doubted_by_form
@@ -25,6 +25,7 @@ KEYS = st.one_of(
 @given(KEYS, st.sampled_from(WORDS), st.sampled_from(["_", "-", " ", ""]), st.booleans(), st.integers(0, 20))
 def test_an_unknown_affix_that_makes_files_of_others_is_doubted(keys, word, separator, is_before, more):
     """Images without such a file may be there too; nothing is left out, for nobody knows."""
+    assume(separator or word.isalpha())  # else nobody sees where the number ends
     made = {f"{word}{separator}{key}" if is_before else f"{key}{separator}{word}" for key in keys}
     others = {f"{5000 + number}" for number in range(more)}
     assert mask_files({*keys, *made, *others}) == (set(), made)
