@@ -19,7 +19,7 @@ from agad.data.checks.left_out import LeftOut
 from agad.data.image import Seen, decode
 from agad.data.names import split_parts
 from agad.data.source import Damaged, Pixels
-from agad.data.tree import Tree, scan
+from agad.data.tree import Tree, subfolders
 from agad.detector.detector import Detector
 from agad.errors import DataError
 from agad.outputs import recorded
@@ -75,7 +75,7 @@ def files_at(paths: Iterable[Path]) -> tuple[list[str], tuple[str, ...]]:
     written = cache(recorded)
     for path in paths:
         if path.is_dir():
-            parts = split_parts(entry.name for entry in scan(path) if entry.is_dir())
+            parts = split_parts(folder.name for folder in subfolders(path))
             if len(parts) > 1:
                 raise DataError(f"{path} is split into {' and '.join(sorted(parts))}; name one of them")
             tree = Tree(path, path)

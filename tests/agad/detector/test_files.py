@@ -215,3 +215,12 @@ def test_a_pipe_among_images_is_passed_over_with_a_note(folder: Path) -> None:
     assert "1 pipe, socket or device" in " ".join(notes)
     (row,) = scored(detector(), files_at([folder / "pipe.png"])[0], 0.5)
     assert (row.verdict, row.reason) == (DAMAGED, "a pipe, a socket or a device, and no file")
+
+
+def test_a_link_to_itself_in_a_scored_folder_is_passed_over(tmp_path: Path) -> None:
+    """The operating system refuses to follow it: that was a traceback."""
+    picture(0).save(tmp_path / "a.png")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    found, notes = files_at([tmp_path])
+    assert found == [str(tmp_path / "a.png")]
+    assert notes == ("1 links are broken: what they lead to is not there",)
