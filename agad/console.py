@@ -11,7 +11,7 @@ import re
 import select
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -49,6 +49,7 @@ def run(command: Callable[[], int], name: str = "", about: object = None, again:
         about: the file or folder that errors of the operating system concern where they name none; None: unknown.
         again: the command line that goes on where Ctrl-C has ended this one; empty: there is nothing to go on with.
     """
+    _fill_missing_outputs()
     replace_unprintable()
     with contextlib.redirect_stdout(_plain(sys.stdout)), contextlib.redirect_stderr(_plain(sys.stderr)):
         return _run(command, name, about, again)
@@ -70,6 +71,27 @@ def _run(command: Callable[[], int], name: str, about: object, again: str) -> in
         print(f"{name + ': ' if name else ''}error: {line}", file=sys.stderr)
         return EXIT_ERROR
     return status
+
+
+def _fill_missing_outputs() -> None:
+    """Let what is printed go nowhere where a program was started with its output or its errors closed (`>&-`).
+
+    Their numbers are taken as well: the next file to be opened would get them, and what a library prints with it.
+    """
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            if not _is_open(number):
+                os.dup2(null, number)
+            setattr(sys, name, os.fdopen(null, "w", encoding="utf-8", errors="replace"))
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def _check_folder() -> None:
@@ -109,7 +131,24 @@ class _Plain:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        return self.stream.write(printable(text))
+        with self._naming():
+            return self.stream.write(printable(text))
+
+    def flush(self) -> None:
+        with self._naming():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """An error of the output itself names no file; of a disk that is full under it, a folder would be blamed."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # its reader has gone, which is no error
+                raise
+            with contextlib.suppress(OSError, ValueError):  # what is left for it goes nowhere, at the very end too
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+            raise AgadError(f"what is printed cannot be written: {error.strerror}") from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)

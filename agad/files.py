@@ -21,6 +21,19 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises OSError, also for what is no file: reading a pipe would wait for a writer."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(f"{path} is a pipe, a socket or a device, and no file")
+    with naming(path), os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
 def temporary_beside(target: Path) -> Path:
     """A fresh name in target's folder that no reader looks at and no other writer uses."""
     return target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.tmp")

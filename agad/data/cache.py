@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from agad import files
 from agad.errors import DataError
 from agad.files import sync
 
@@ -95,7 +96,7 @@ def served_without(folder: Path, data_root: Path | None) -> tuple[str, ...]:
 def read_meta(folder: Path) -> dict[str, Any] | None:
     """The folder's meta.json; None where the folder is absent, incomplete, or meta.json is damaged. Reads no array."""
     try:
-        meta = dict(json.loads((folder / _META).read_bytes()))
+        meta = dict(json.loads(files.read_file(folder / _META)))
         checksum = meta.pop(_CHECKSUM, None)
         if (checksum is not None or not _is_unsealed(meta)) and checksum != _checksum(meta):  # older ones have none
             return None

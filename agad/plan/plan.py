@@ -115,7 +115,7 @@ class Plan:
         Damaged is also one whose content is not that which its digest or its name stands for.
         """
         try:
-            content = json_file.loads(Path(path).read_bytes())
+            content = json_file.loads(files.read_file(Path(path)))
             plan = cls(
                 grid=str(content["grid"]),
                 overrides=tuple(map(str, content["overrides"])),

@@ -107,7 +107,7 @@ def read_study(folder: StudyFolder) -> Study:
     """The study in a folder. Raises StoreError, one line."""
     path = folder.summary
     try:
-        content = json_file.loads(path.read_bytes())
+        content = json_file.loads(files.read_file(path))
         version = content["study_version"]
         if version != STUDY_VERSION:
             raise StoreError(f"{path}: a study of schema {version}; this agad has {STUDY_VERSION}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from agad.files import replace_atomically
+from agad import files
 
 # What torch.load raises for zips that are not torch's, or hold more than plain values.
 _FOREIGN = (
@@ -39,7 +39,7 @@ def save_tensors(target: Path, content: dict[str, Any]) -> None:
     # Through memory: when torch writes to a path, it reports a full disk as a RuntimeError about its own format.
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    replace_atomically(target, lambda path: path.write_bytes(buffer.getbuffer()))
+    files.replace_atomically(target, lambda path: path.write_bytes(buffer.getbuffer()))
 
 
 def load_tensors(path: str | Path) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def load_tensors(path: str | Path) -> dict[str, Any]:
     Raises OSError where the file cannot be read: it may be whole, and what it holds must not be made anew for that.
     """
     try:
-        file = io.BytesIO(Path(path).read_bytes())
+        file = io.BytesIO(files.read_file(Path(path)))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise TensorFileError(error.strerror or "there is no such file") from error
     try:

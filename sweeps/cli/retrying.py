@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from agad import json_file
+from agad import files, json_file
 from agad.errors import StoreError
 from agad.store.rows import ResultStore
 
@@ -25,7 +25,7 @@ def runs_to_retry(options: argparse.Namespace, task: Task | None) -> Mapping[str
         return failed
     path = task.once("retry.json", json_file.dumps(failed))  # settled by an array's first task, not again at a requeue
     try:
-        settled: dict[str, int] = json_file.loads(path.read_bytes())
+        settled: dict[str, int] = json_file.loads(files.read_file(path))
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read which failed runs get another attempt: {path}: {error}") from error
     return settled

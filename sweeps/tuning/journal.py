@@ -70,7 +70,7 @@ def repair(path: Path) -> tuple[int, int]:
     The caller holds the lease. Raises StoreError, one line, where another line is damaged.
     """
     try:
-        content = path.read_bytes()
+        content = files.read_file(path)
     except FileNotFoundError:
         return 0, 0
     whole = content[: content.rfind(b"\n") + 1]

@@ -100,7 +100,7 @@ def load_settings(folder: StudyFolder) -> StudySettings:
     """The settings of the study in a folder. Raises StoreError, one line."""
     path = folder.settings
     try:
-        content = json_file.loads(path.read_bytes())
+        content = json_file.loads(files.read_file(path))
         versions = content["study_version"], content["semantics_version"]
         if versions[0] != STUDY_VERSION:
             raise StoreError(

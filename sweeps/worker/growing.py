@@ -98,7 +98,7 @@ class Feed:
     def points(self, run_id: str) -> dict[int, float]:
         """Update -> validation score of an unfinished run; empty where none was reported."""
         try:
-            content = json_file.loads((self.folder.points / f"{run_id}.json").read_bytes())
+            content = json_file.loads(files.read_file(self.folder.points / f"{run_id}.json"))
             return {int(update): float(score) for update, score in content.items()}
         except OSError:  # not there yet, or moved while it was read: the next poll finds it
             return {}
@@ -139,7 +139,7 @@ class Feed:
     def verdicts(self) -> Verdicts:
         """The newest verdicts; by a fresh open, which sees new bytes on network file systems too."""
         try:
-            text = self.folder.verdicts.read_bytes()
+            text = files.read_file(self.folder.verdicts)
         except OSError:
             return self._verdicts
         if text != self._verdicts_text:
@@ -160,7 +160,7 @@ class Feed:
     @staticmethod
     def _specs(path: Path) -> list[RunSpec]:
         try:
-            specs = [_spec(values) for values in json_file.parse(path.read_bytes())]
+            specs = [_spec(values) for values in json_file.parse(files.read_file(path))]
             if path.stem.rpartition("-")[2] != digest_of(specs):
                 raise SpecError("it holds other runs than its name stands for")
             return specs

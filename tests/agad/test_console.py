@@ -122,6 +122,46 @@ def test_only_the_own_output_s_reader_can_leave(number: int, capsys: pytest.Capt
     assert capsys.readouterr().err == f"error: results/claims: {os.strerror(number)}\n"
 
 
+PRINTS = """
+import os, sys
+from pathlib import Path
+from agad import console
+
+def command():
+    print("out")
+    print("err", file=sys.stderr)
+    Path(sys.argv[1]).write_text("done")
+    os.write(1, b"a library's")
+    return 0
+
+sys.exit(console.run(command))
+"""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_command_works_without_outputs(closed: str, tmp_path: Path) -> None:
+    """As some daemons start it: it ended with a traceback, or by status 1 without a word and without any work."""
+    line = f'"$1" -c "$2" "$3" {closed}'
+    words = ["bash", "-c", line, "", sys.executable, PRINTS, str(tmp_path / "file")]
+    done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr.strip()) == (0, "" if "2>&-" in closed else "err")
+    assert (tmp_path / "file").read_text() == "done"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_under_what_is_printed_is_not_blamed_on_another_folder(tmp_path: Path) -> None:
+    """A results folder with room was said to be full."""
+    program = (
+        f"import sys; from agad import console; sys.exit(console.run(lambda: print('x') or 0, about={str(tmp_path)!r}))"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], check=False, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: what is printed cannot be written: No space left on device\n"
+
+
 def test_a_full_disk_is_named_with_what_is_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Although the error of a write names no file."""
 
@@ -234,3 +274,13 @@ def test_commands_start_where_python_leaves_docstrings_out(module):
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=lambda make: make.__name__)
+def test_what_is_no_file_is_not_waited_for(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """Reading a pipe in a results folder waited for a writer, for ever."""
+    make(tmp_path / "x")
+    with pytest.raises(OSError, match="x"):
+        files.read_file(tmp_path / "x")
+    (tmp_path / "y").write_bytes(b"1")
+    assert files.read_file(tmp_path / "y") == b"1"

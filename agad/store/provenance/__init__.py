@@ -11,7 +11,7 @@ import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from agad.store.provenance.sources import sources_of
 log = logging.getLogger("agad.store")
 
 _PACKAGE = Path(__file__).parents[2]
+_OF_NUMBERS = ("agad", "sweeps")
+"""Folders of which a commit says that they are as committed."""
 _ARITHMETIC_VARIABLES = (
     *(f"{library}_{name}" for library in ("ONEDNN", "DNNL") for name in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
     *("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS"),
@@ -98,8 +100,28 @@ def git_state() -> tuple[str | None, bool | None]:
     commit = _git("rev-parse", "HEAD")
     if commit is None or _git("ls-files", "--error-unmatch", "--", "agad/__init__.py") is None:
         return None, None
-    changes = _git("status", "--porcelain", "--", "agad", "sweeps")
-    return commit, None if changes is None else changes == ""
+    changes = _git("status", "--porcelain", "--untracked-files=all", "--", *_OF_NUMBERS)
+    committed = _committed()
+    return commit, None if changes is None or committed is None else changes == "" and _hashes(committed) == committed
+
+
+def _committed() -> dict[str, str] | None:
+    """Name -> hash of the commit's files."""
+    listed = _git("ls-tree", "-r", "-z", "--full-tree", "HEAD", "--", *_OF_NUMBERS) or ""
+    entries = (entry.partition("\t") for entry in listed.split("\0") if entry)
+    return {name: facts.split()[2] for facts, _, name in entries} or None
+
+
+def _hashes(committed: Collection[str]) -> dict[str, str]:
+    """Of the files that there are, of those that are committed, and of all code.
+
+    A user's settings hide new and changed files from `git status`: an ignore file of theirs, an index entry that is
+    assumed to be unchanged.
+    """
+    top = _PACKAGE.parent
+    code = (path.relative_to(top).as_posix() for folder in _OF_NUMBERS for path in (top / folder).rglob("*.py"))
+    there = sorted({name for name in {*committed, *code} if (top / name).is_file()})
+    return dict(zip(there, (_git("hash-object", "--", *there) or "").split(), strict=False))
 
 
 def collect() -> dict[str, Any]:

@@ -144,7 +144,7 @@ class Ledger:
 
 
 def _submission(path: Path) -> Submission:
-    values = json_file.loads(path.read_bytes())
+    values = json_file.loads(files.read_file(path))
     found = Submission(**{**values, "command": tuple(map(str, values["command"]))})
     if f"{found.token}.json" != path.name or not (found.job is None or str(found.job).isdigit()):
         raise ValueError("it is no submission of this name")
@@ -157,7 +157,7 @@ def _job(path: Path) -> tuple[str, str]:
     if path.suffix != ".json":
         values = {"job": job, "name": path.read_text(encoding="utf-8")}
     else:
-        values = json_file.loads(path.read_bytes())
+        values = json_file.loads(files.read_file(path))
     if values["job"] != job or not job.isdigit():
         raise ValueError("it is no job of this name")
     return job, str(values["name"])

@@ -97,7 +97,7 @@ def read_seldom(folder: Path) -> tuple[list[Queued], float]:
 def _saved(path: Path) -> dict[str, Any] | None:
     """The last answer, if it is young enough. Its age is by this machine's clock, or another's that is close to it."""
     try:
-        saved = json_file.loads(path.read_bytes())
+        saved = json_file.loads(files.read_file(path))
         saved["error"]
         young = abs(time.time() - saved["time"]) < SQUEUE_EVERY
         [Queued(**entry) for entry in saved["tasks"]]

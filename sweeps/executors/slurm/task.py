@@ -175,7 +175,7 @@ class Task:
         path = self._folder / f"requeues-{self.job.name}.json"
         now = list(progress(picker))
         try:
-            saved = json_file.loads(path.read_bytes())
+            saved = json_file.loads(files.read_file(path))
             before, without = list(map(int, saved["progress"])), int(saved["without"])
         except (OSError, ValueError, KeyError, TypeError):  # the first requeue, or one whose record is damaged
             before, without = [-1, -1], 0

@@ -153,7 +153,7 @@ class AgreedData:
     def _read(self, key: DataKey) -> _Agreed | None:
         """None where nothing was agreed on, or where the file is damaged. Raises OSError."""
         try:
-            content = json_file.loads(self._path(key).read_bytes())
+            content = json_file.loads(files.read_file(self._path(key)))
             return _Agreed(str(content["digest"]), str(content["by"]))
         except (FileNotFoundError, ValueError, KeyError):
             return None

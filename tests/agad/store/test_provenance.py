@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -186,6 +187,36 @@ def test_the_commit_is_agads_whatever_repository_the_environment_names(
 def test_a_change_that_is_not_committed_is_seen(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (repository / "agad" / "__init__.py").write_text("A = 1\n")
 
+    assert _state(repository, monkeypatch)[1] is False
+
+
+def _hide_new_files(repository: Path) -> None:
+    _git(repository, "config", "status.showUntrackedFiles", "no")
+    (repository / "agad" / "method.py").touch()
+
+
+def _ignore_new_files(repository: Path) -> None:
+    (repository / ".git" / "info" / "exclude").write_text("method.py\n")
+    (repository / "agad" / "method.py").touch()
+
+
+def _assume_unchanged(repository: Path) -> None:
+    _git(repository, "update-index", "--assume-unchanged", "agad/__init__.py")
+    (repository / "agad" / "__init__.py").write_text("A = 1\n")
+
+
+def _skip_and_remove(repository: Path) -> None:
+    _git(repository, "update-index", "--skip-worktree", "agad/__init__.py")
+    (repository / "agad" / "__init__.py").unlink()
+
+
+@pytest.mark.parametrize("change", [_hide_new_files, _ignore_new_files, _assume_unchanged, _skip_and_remove])
+def test_a_change_that_git_s_settings_hide_is_seen(
+    change: Callable[[Path], None], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row said that its code was that of a commit which did not hold it."""
+    assert _state(repository, monkeypatch)[1] is True
+    change(repository)
     assert _state(repository, monkeypatch)[1] is False
 
 
