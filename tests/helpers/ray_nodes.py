@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from tests.conftest import ROOT
+from tests.helpers.doors import family
 from tests.helpers.holding import HELD
 
 TOKEN = "a-token-of-the-tests-alone-0123456789"  # noqa: S105 - a secret of nobody
@@ -65,6 +67,14 @@ def ray_nodes(*nodes: dict[str, float]) -> Iterator[Nodes]:
         process.stdout.close()
 
 
+def _cut_off(node: Any) -> None:
+    """Kill a node's processes together: a worker would outlive its raylet for long enough to end its run."""
+    (raylet,) = node.all_processes["raylet"]
+    for pid in family(raylet.process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rn-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # GPUs are declared, none is there
@@ -78,6 +88,7 @@ def main() -> None:
         started = [cluster.add_node(**common, **node) for node in json.loads(sys.argv[1])]
         print(cluster.address, flush=True)  # noqa: T201 - its caller reads it
         for line in sys.stdin:
+            _cut_off(started[int(line.split()[1])])
             cluster.remove_node(started[int(line.split()[1])], allow_graceful=False)
             print("killed", flush=True)  # noqa: T201
         cluster.shutdown()

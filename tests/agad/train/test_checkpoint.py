@@ -162,9 +162,9 @@ def test_a_checkpoint_that_cannot_be_read_is_not_passed_over(tmp_path: Path, mon
     """The disk's error may pass; a run that began anew for it would lose its work."""
     save_checkpoint(tmp_path, small(), 1, "digest", Checkpoint(5, {}))
 
-    def broken(_: Path) -> bytes:
+    def broken(_: object) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(Path, "read_bytes", broken)
+    monkeypatch.setattr(files, "read_file", broken)
     with pytest.raises(OSError, match="Input/output error"):
         find_checkpoint(tmp_path, small(), "digest")

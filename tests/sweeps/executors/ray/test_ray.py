@@ -101,7 +101,7 @@ def test_shares_of_a_gpu_that_is_declared_bound_how_many_train_at_once(tmp_path:
     options = ["--resources", "cpu=1,gpu=0.5", "--device", "cpu", *EVERY_UPDATE]
     hold(tmp_path)  # or one actor could have made all runs before the other is there
     launcher = start(
-        *SHORT, *options, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN
+        *SHORT, *options, *RAY, "--address", nodes.address, "--results", str(tmp_path), RAY_AUTH_TOKEN=TOKEN, **HELD
     )
     wait_until_held(tmp_path, 2, launcher)
     release(tmp_path)
@@ -137,7 +137,7 @@ def test_a_node_killed_in_the_middle(tmp_path: Path, uninterrupted: Path) -> Non
     with ray_nodes({"num_cpus": 1}, {"num_cpus": 1}) as nodes:
         hold(tmp_path)
         arguments = [*TWO, *RAY, "--address", nodes.address, "--results", str(tmp_path)]
-        launcher = start(*arguments, RAY_AUTH_TOKEN=TOKEN)
+        launcher = start(*arguments, RAY_AUTH_TOKEN=TOKEN, **HELD)
         wait_until_held(tmp_path, 2, launcher)
         nodes.kill(1)
         release(tmp_path)
