@@ -109,7 +109,7 @@ def _read(folder: Path) -> dict[Path, set[_State]]:
 def _recorded_in(record: Path) -> list[tuple[Path, _State]]:
     """What a finished writing recorded; nothing where that is missing or damaged."""
     try:
-        content = json_file.loads(record.read_bytes() if record.is_file() else b"{}")
+        content = json_file.loads(files.read_file(record))
         content.pop(json_file.KEY, None)
         return [_entry(name, *state) for name, state in content.items()]
     except (OSError, ValueError, TypeError, AttributeError, OverflowError):
@@ -119,7 +119,7 @@ def _recorded_in(record: Path) -> list[tuple[Path, _State]]:
 def _noted_in(journal: Path) -> Iterator[tuple[Path, _State]]:
     """What an interrupted writing recorded; lines that a crash has cut off are passed over."""
     try:
-        lines = journal.read_bytes().splitlines() if journal.is_file() else []
+        lines = files.read_file(journal).splitlines()
     except OSError:
         return
     for line in lines:

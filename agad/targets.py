@@ -79,7 +79,7 @@ def _opened(target: Path) -> int:
     if own is None:
         return os.open(target, os.O_WRONLY | os.O_NOCTTY)
     sys.stdout.flush()  # what was printed before comes before
-    return os.dup(own)  # a file that was opened anew would be written over from its start
+    return os.dup(own)  # opened by its name, a file would be written over from its start
 
 
 def refusal(target: Path, takes_streams: bool = False) -> str:

@@ -270,7 +270,7 @@ def one_form(name: str) -> str:
 
 def alike(name: str) -> str:
     """What names have in common that differ only in case, in blanks or in how their letters are encoded."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return "".join(one_form(name).casefold().split())
 
 
 def look_alikes(names: Iterable[str]) -> list[list[str]]:

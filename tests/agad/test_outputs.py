@@ -142,7 +142,7 @@ def test_a_link_at_a_name_of_agad_s_choice_is_replaced_and_one_to_a_page_stays(t
 
 
 def test_each_file_costs_a_line_of_the_journal(tmp_path: Path) -> None:
-    """Of thousands, a record that was written anew for each would take longer than they do."""
+    """Of thousands, a record that was written again for each would take longer than they do."""
     outputs, sizes = Outputs(tmp_path), []
     for number in range(100):
         outputs.replace_text(tmp_path / str(number), "")
