@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,9 +93,16 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
         end = _write_header(file, (len(written), *shape[1:]))
         assert end == header
     labels = part.labels[np.array(written, dtype=np.intp)]
-    np.save(folder / f"{name}_labels.npy", labels)
+    _save(folder / f"{name}_labels.npy", labels)
     names = [part.names[index] if part.names else f"{name} image {index}" for index in written]
     return _Written(labels, hashes, names, finish(running, (len(written), *shape[1:]), labels), damaged, shapes, levels)
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    """As np.save does, which on a full disk says how many items it could write, and not that the disk is full."""
+    content = io.BytesIO()
+    np.save(content, array)
+    path.write_bytes(content.getvalue())
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_THREADS = 1024
+"""Of a worker. Far above it the system gives no more of them, and a process that asks for one is killed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -24,7 +27,7 @@ class RunOptions:
         eager: whether a GPU's updates and scoring are launched operation by operation, and not captured as CUDA
             graphs; the numbers are the same.
 
-    Raises ValueError for another number of threads than 1, 2, ..., and for seconds below 0.
+    Raises ValueError for another number of threads than 1, 2, ... 1024, and for seconds below 0.
     """
 
     device: str = "cpu"
@@ -39,8 +42,8 @@ class RunOptions:
     eager: bool = False
 
     def __post_init__(self) -> None:
-        if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
-            raise ValueError(f"threads={self.threads!r}: give 1 or more, or None for torch's own number")
+        if self.threads is not None and (type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS):
+            raise ValueError(f"threads={self.threads!r}: give 1 to {MOST_THREADS}, or None for torch's own number")
         for name in ("checkpoint_every", "first_checkpoint"):
             seconds = getattr(self, name)
             if seconds is not None and not seconds >= 0:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
-from collections.abc import Callable
 from dataclasses import Field, replace
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,9 @@ def _add(group: argparse._ArgumentGroup, *options: Field[Any]) -> None:
     for option in options:
         keywords = dict(option.metadata["argument"])
         if "least" in keywords:
-            keywords["type"] = _number(keywords.pop("least"), whole=str(option.type).startswith("int"))
+            keywords["type"] = functools.partial(_seconds, least=keywords.pop("least"))
         flag = f"--{option.name.replace('_', '-')}"
         group.add_argument(flag, default=option.default, help=option.metadata["help"], **keywords)
-
-
-def _number(least: float, *, whole: bool) -> Callable[[str], float]:
-    return positive if whole else lambda text: _seconds(text, least)
 
 
 def _add_hidden(parser: argparse.ArgumentParser) -> None:

@@ -30,10 +30,10 @@ from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 
-from ..cli.arguments import Parser, add_results_argument, positive, say
+from ..cli.arguments import Parser, add_results_argument, say
 from ..machine.devices import resolve_device
 from ..progress.watch import duration
-from ..worker.options import WorkerOptions
+from ..worker.options import WorkerOptions, thread_count
 from .code import check_auroc, check_checkpoint, check_row
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _parser() -> Parser:
     how.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: CUDA where there is a GPU"
     )
-    how.add_argument("--threads", metavar="N", type=positive, default=1, help="torch threads (1)")
+    how.add_argument("--threads", metavar="N", type=thread_count, default=1, help="torch threads (1)")
     how.add_argument(
         "--allow-code-change", action="store_true", help="use what was trained before agad/ changed, or go on from it"
     )

@@ -19,6 +19,7 @@ from typing import Any
 
 from agad import console, files
 from agad.errors import StoreError
+from agad.spec.options import MOST_THREADS
 from agad.spec.run import RunOptions
 from agad.store.claims import DEFAULT_LEASE, Claim
 from agad.store.folder import ResultsFolder
@@ -29,7 +30,7 @@ from .retry import RetryPolicy, first_checkpoint
 def _option(default: Any = dataclasses.MISSING, text: str = "", *, own: bool = False, **argument: Any) -> Any:
     """A field: its default, its help, and whether it differs between the workers of a sweep.
 
-    `argument` makes it an option of launch.py: argparse's keywords, and `least`, the smallest number that is taken.
+    `argument` makes it an option of launch.py: argparse's keywords, and `least`, the fewest seconds that are taken.
     """
     return dataclasses.field(default=default, metadata={"help": text, "own": own, "argument": argument})
 
@@ -43,6 +44,13 @@ def _together(text: str) -> int:
         return AUTO
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number of 1 or more nor auto")
+    return int(text)
+
+
+def thread_count(text: str) -> int:
+    """An argument that is a number of threads."""
+    if not text.isdigit() or not 1 <= int(text) <= MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of threads: give 1 to {MOST_THREADS}")
     return int(text)
 
 
@@ -61,7 +69,7 @@ class WorkerOptions:
     executor: str = _option("local", "which executor started it, for the row")
     device: str = _option("cpu", "what runs are trained on (auto: CUDA where there is a GPU, else the CPU)", own=True,
                           choices=("auto", "cpu", "cuda"))  # fmt: skip
-    threads: int = _option(1, "torch threads per worker (1)", metavar="N", least=1)
+    threads: int = _option(1, "torch threads per worker (1)", metavar="N", type=thread_count)
     together: int = _option(
         1, "runs that advance at once in a worker on a GPU; auto: as many as are fastest there, measured (1)",
         metavar="N|auto", type=_together,

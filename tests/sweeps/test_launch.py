@@ -394,6 +394,15 @@ def test_several_runs_together_on_the_cpu_are_refused(tmp_path: Path) -> None:
     assert "start more processes by --workers" in one_line(done.stderr)
 
 
+@pytest.mark.parametrize("threads", ["0", "999999", "two"])
+def test_a_number_of_threads_that_no_machine_has_is_refused(threads: str, tmp_path: Path) -> None:
+    """Workers died of it one after another, for minutes."""
+    done = launch_here("--grid", "demo", "--results", str(tmp_path), "--threads", threads)
+
+    assert done.returncode == 2
+    assert f"'{threads}' is no number of threads: give 1 to 1024" in one_line(done.stderr)
+
+
 OPTIONS = {
     "--grid", "--plan", "--list-grids", "--seeds", "--select", "--set", "--retry-failed", "--dry-run",
     "--prepare-data", "--results", "--data", "--cache", "--executor", "--workers", "--threads", "--together",

@@ -102,7 +102,8 @@ def git_state() -> tuple[str | None, bool | None]:
         return None, None
     changes = _git("status", "--porcelain", "--untracked-files=all", "--", *_OF_NUMBERS)
     committed = _committed()
-    return commit, None if changes is None or committed is None else changes == "" and _hashes(committed) == committed
+    hashes = None if committed is None else _hashes(committed)
+    return commit, None if changes is None or hashes is None else changes == "" and hashes == committed
 
 
 def _committed() -> dict[str, str] | None:
@@ -112,8 +113,8 @@ def _committed() -> dict[str, str] | None:
     return {name: facts.split()[2] for facts, _, name in entries} or None
 
 
-def _hashes(committed: Collection[str]) -> dict[str, str]:
-    """Of the files that there are, of those that are committed, and of all code.
+def _hashes(committed: Collection[str]) -> dict[str, str] | None:
+    """Of the files that there are, of those that are committed, and of all code; None where git does not say.
 
     A user's settings hide new and changed files from `git status`: an ignore file of theirs, an index entry that is
     assumed to be unchanged.
@@ -121,7 +122,8 @@ def _hashes(committed: Collection[str]) -> dict[str, str]:
     top = _PACKAGE.parent
     code = (path.relative_to(top).as_posix() for folder in _OF_NUMBERS for path in (top / folder).rglob("*.py"))
     there = sorted({name for name in {*committed, *code} if (top / name).is_file()})
-    return dict(zip(there, (_git("hash-object", "--", *there) or "").split(), strict=False))
+    hashes = _git("hash-object", "--", *there)
+    return None if hashes is None else dict(zip(there, hashes.split(), strict=False))
 
 
 def collect() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,15 @@ def test_float_images_are_refused(tmp_path: Path) -> None:
 def test_labels_beyond_the_classes_are_refused(labels: list[int], tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"train labels go from {labels[0]} to {labels[1]}; with 2 classes"):
         write(tmp_path, np.zeros((2, 16, 16), np.uint8), labels)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that stands for a full disk")
+def test_labels_that_find_the_disk_full_say_so(tmp_path: Path) -> None:
+    """Numpy itself says how many items it could write, without an errno."""
+    (tmp_path / "train_labels.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        write(tmp_path, np.zeros((2, 16, 16), np.uint8), [0, 1])
+    assert caught.value.errno == errno.ENOSPC
 
 
 @pytest.mark.slow

@@ -220,6 +220,20 @@ def test_a_change_that_git_s_settings_hide_is_seen(
     assert _state(repository, monkeypatch)[1] is False
 
 
+def test_where_git_hashes_no_file_it_is_unknown_whether_the_code_is_clean(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = provenance._git
+
+    def broken(*arguments: str) -> str | None:
+        return None if arguments[0] == "hash-object" else real(*arguments)
+
+    monkeypatch.setattr(provenance, "_git", broken)
+    commit, clean = _state(repository, monkeypatch)
+    assert commit is not None
+    assert clean is None
+
+
 def test_a_copy_inside_another_repository_has_no_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither where the other repository tracks the copy, nor where it ignores it as it does an environment."""
     assert _state(repository / "vendored", monkeypatch) == (None, None)
