@@ -27,7 +27,7 @@ from agad.store.schema import DIGEST_COLUMNS, MEASURED_COLUMNS, SPEC_COLUMNS
 from . import same_data, stats, table_rows
 from .load import Results, Rows, open_store
 from .paper import numbers as paper
-from .paper.match import PRUNED, Match, find_match
+from .paper.match import PRUNED, Match, find_match, other_classes
 from .summary import AUROC_COLUMNS, CELL, HEADLINE, aligned_runs, beside_paper, class_means, summarise, whole_rows
 
 if TYPE_CHECKING:
@@ -104,12 +104,22 @@ class Cells:
         return self.matches_in(self.tables)
 
     def matches_in(self, tables: tuple[str, ...]) -> tuple[Match | None, ...]:
-        """The same of some tables; a row of which runs were pruned is not compared with the paper's."""
+        """The same of some tables; a row with pruned runs, or other classes, is not compared with the paper's."""
         found = (find_match(values, tables) for values in self.rows)
         return tuple(
-            replace(match, differences=(*match.differences, PRUNED)) if match and row in self.pruned else match
+            match and replace(match, differences=(*match.differences, *self._beyond(row)))
             for row, match in enumerate(found)
         )
+
+    def _beyond(self, row: int) -> tuple[str, ...]:
+        """What keeps the runs of a row from being the paper's, beside its settings."""
+        pruned = (PRUNED,) if row in self.pruned else ()
+        return (*other_classes(self.rows[row]["dataset"], self._classes[row]), *pruned)
+
+    @cached_property
+    def _classes(self) -> dict[int, tuple[int, ...]]:
+        wanted = self.runs.groupby("row")["class"].unique()
+        return {int(str(row)): tuple(map(int, classes)) for row, classes in wanted.items()}
 
     @cached_property
     def pruned(self) -> frozenset[int]:

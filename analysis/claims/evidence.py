@@ -18,6 +18,7 @@ from .. import cells as cells_of
 from .. import curves, stats
 from ..cells import RUN_COLUMNS, Cells
 from ..load import Results, Rows, open_store
+from ..paper.match import other_classes
 from ..paper.numbers import QUIET_FIELDS
 from ..summary import CELL
 from ..table_rows import seeds_shared
@@ -83,9 +84,10 @@ def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evid
     if not rows.num_rows:
         raise EmptyResultsError(f"{store}: no row with a test score")
     cells = cells_of.with_store(cells_of.of_rows(rows, "claims"), store)
-    runs = cells.ok.merge(_measures(store, cells), left_on="run_id", right_index=True, how="left")
+    runs = _of_its_classes(cells).merge(_measures(store, cells), left_on="run_id", right_index=True, how="left")
     groups: dict[str, list[int]] = {}
-    for index, values in enumerate(cells.rows):
+    for index in sorted(set(runs["row"])):
+        values = cells.rows[index]
         groups.setdefault(key_of(values), []).append(index)
     places = stats.numbered(runs, CELL)
     shape, found = places.max(axis=1, initial=-1) + 1, {}
@@ -93,6 +95,13 @@ def read(results: Results, run_ids: Collection[str] | None = None) -> tuple[Evid
         own = runs["row"].isin(of).to_numpy()
         found[key] = Group(cells.rows[of[0]], runs[own], places[:, own], shape, not cells.pruned.isdisjoint(of))
     return found, cells
+
+
+def _of_its_classes(cells: Cells) -> pd.DataFrame:
+    """The runs that are ok of classes that the paper has: of a medical set class 0 alone."""
+    datasets = cells.ok["row"].map(dict(enumerate(values["dataset"] for values in cells.rows)))
+    own = [not other_classes(*of) for of in zip(datasets, cells.ok[["class"]].to_numpy(), strict=True)]
+    return cells.ok[np.array(own, dtype=bool)]
 
 
 def _measures(store: Rows, cells: Cells) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from ..claims.table import claims_table, findings
 from ..figures.leakage import leakage_figure
 from ..figures.rows import full_title, plain_rows
 from ..load import Rows
+from ..paper.match import other_classes
 from ..paper.numbers import CLASS_COUNTS
 from ..tables import formats
 from ..tables.footnotes import classes_text
@@ -68,7 +69,9 @@ def _leading_row(cells: Cells) -> int | None:
 def _of_row(cells: Cells, row: int) -> Iterator[Number]:
     line, title = cells.summary.iloc[row], full_title(cells, row)
     count = classes_text(cells, row)
-    whole = not formats.is_missing(line["paper_avg"]) and count == str(CLASS_COUNTS.get(cells.rows[row]["dataset"]))
+    classes = cells.rows[row]["dataset"], cells.runs.loc[cells.runs["row"] == row, "class"]
+    is_all = count == str(CLASS_COUNTS.get(classes[0])) and not other_classes(*classes)
+    whole = is_all and not formats.is_missing(line["paper_avg"])
     beside = f"; the paper prints {line['paper_avg']:.1f}" if whole else f"; classes: {count}"
     words = f"mean AUROC in % where each image is scored alone (eval), {title}{beside}"
     yield Number(formats.auroc(line["avg"]), words)

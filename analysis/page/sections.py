@@ -19,7 +19,7 @@ from ..figures.profiles import profile_figure
 from ..figures.studies import study_figures
 from ..load import Rows
 from ..paper import numbers as paper
-from ..paper.match import PRUNED
+from ..paper.match import OTHER_CLASS, PRUNED
 from ..studies import study_text, trials_table
 from ..table_rows import ONE_KNOWN
 from ..tables.agreement import agreement_table
@@ -122,6 +122,8 @@ def _reason(ours: OurTable) -> str:
         return "as their scores decided which runs were ended"
     if ours.is_second:
         return "as runs that were trained otherwise stand for the same rows of it (the table of verdicts has both)"
+    if all(text.startswith(OTHER_CLASS) for text in ours.settings):
+        return "as its average has not these classes"
     return "as they leave this project's settings where the paper is silent"
 
 

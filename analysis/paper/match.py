@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agad.spec.fields import CELL_FIELDS, former_values, json_defaults
 
-from .numbers import OWN_CHOICES, SCORING_FIELDS, STATED_DEFAULTS, STATED_EXCEPTIONS, PaperRow, rows
+from .numbers import CLASS_COUNTS, OWN_CHOICES, SCORING_FIELDS, STATED_DEFAULTS, STATED_EXCEPTIONS, PaperRow, rows
 
+OTHER_CLASS = "normal_class="
+"""How a difference begins that is no setting: the paper's average has not that class."""
 PRUNED = "pruned runs"
 """A difference that is no setting: a scheduler ended some of the runs for their scores."""
 
@@ -41,6 +43,15 @@ def find_match(values: Mapping[str, Any], tables: tuple[str, ...]) -> Match | No
             if row.is_own and row.avg is not None and _has_stated_values(row, values):
                 return Match(row, _silent_differences(row, values))
     return None
+
+
+def other_classes(dataset: str, classes: Iterable[int]) -> tuple[str, ...]:
+    """`normal_class=3` where the paper's average over a data set has not that class: of a medical set class 0 alone.
+
+    Empty where there is none, and of data sets that the paper does not have.
+    """
+    count = CLASS_COUNTS.get(dataset)
+    return tuple(f"{OTHER_CLASS}{known}" for known in sorted(set(classes)) if count is not None and known >= count)
 
 
 def _has_stated_values(row: PaperRow, values: Mapping[str, Any]) -> bool:

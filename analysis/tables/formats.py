@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..paper.match import PRUNED
+from ..paper.match import OTHER_CLASS, PRUNED
 
 GAP = "—"
 """Printed where a number is missing."""
@@ -121,4 +121,6 @@ def text(value: object) -> str:
 
 def uncompared(differences: str) -> str:
     """Why a row is not compared with the paper's, in a word or two; `differences`: see summary.summarise."""
+    if all(difference.startswith(OTHER_CLASS) for difference in differences.split(", ")):
+        return "another class"
     return "pruned" if differences == PRUNED else "other settings"

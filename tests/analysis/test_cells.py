@@ -15,10 +15,14 @@ from agad.store.rows import ResultStore
 from agad.store.schema import LIGHT_COLUMNS
 from analysis import stats
 from analysis.cells import of_rows, read, read_all
+from analysis.claims.claim import CLAIMS
+from analysis.claims.evidence import read as evidence_of
+from analysis.claims.judge import NOT_TESTED, judge
 from analysis.table_rows import ONE_KNOWN
 from analysis.tables.footnotes import cautions, notes
 from analysis.tables.layouts.comparisons import uncertainty
 from analysis.tables.layouts.one_known import one_known
+from analysis.tables.layouts.ours import our_tables
 from tests.helpers.analysis_rows import commit_all, drawn, ok_row, specs
 
 
@@ -230,6 +234,25 @@ def test_the_family_of_a_verdict_is_the_papers_table_whatever_the_plan_has(tmp_p
 
     assert found["alone"] == found["beside"]
     assert found["alone"] > 0
+
+
+@pytest.mark.parametrize("classes", [(3,), (0, 3)])
+def test_a_class_that_the_paper_s_average_lacks_is_not_compared_with_it(classes, tmp_path):
+    """Runs with another normal class of a medical set had its number, a verdict, and decided a claim."""
+    medical = {"dataset": "alzheimer", "backbone": "unetpp", "image_size": 128, "batch_size": 64}
+    runs = [run for context in ("on", "off") for run in specs(classes, adversarial_context=context, **medical)]
+    commit_all(ResultStore(tmp_path), runs, lambda spec: 0.991 if spec.adversarial_context == "on" else 0.94)
+    cells = read(tmp_path, Plan("table3", (), (), tuple(runs)))
+
+    assert cells.summary["verdict"].isna().all()
+    assert set(cells.summary["paper_differences"]) == {"normal_class=3"}
+    (ours,) = our_tables(cells, "table3")
+    assert ours.settings == ("normal_class=3",)
+    evidence, _ = evidence_of(tmp_path)
+    assert {int(known) for group in evidence.values() for known in group.runs["class"]} == set(classes) - {3}
+    about = [finding for claim in CLAIMS for finding in judge(claim, evidence) if finding.place == ("alzheimer", 0.0)]
+    assert about
+    assert {finding.result for finding in about} == {NOT_TESTED} or 0 in classes
 
 
 def test_shared_seeds_have_no_interval_of_an_iqm(tmp_path):
