@@ -15,7 +15,7 @@ from ...paper.remarks import remarks, standing
 from .. import formats
 from ..sheet import KEY, OURS, PAPER, Sheet
 from .ours import OurTable
-from .rivals import Rival
+from .rivals import Rival, settings_note
 from .texts import avg_sd_n, datasets_of, has_all, mark_legends, method_name
 
 
@@ -82,6 +82,7 @@ def _by_class_notes(ours: OurTable, rows: Sequence[PaperRow], lines: Sequence[tu
     yield from mark_legends(ours, lines)
     if any(of.dataset == rows[0].dataset for of in ours.rivals):
         yield "here: run by this project, under eval; AGAD's own line above the others."
+    yield from settings_note(of for of in ours.rivals if of.dataset == rows[0].dataset)
     for row in rows:
         if row.is_own and row.avg is not None:
             yield from _standings(ours, row)

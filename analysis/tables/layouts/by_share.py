@@ -16,6 +16,7 @@ from .. import formats
 from ..formats import GAMMA, GAP
 from ..sheet import KEY, NOTE, OURS, PAPER, Sheet
 from .ours import OurTable
+from .rivals import settings_note
 from .texts import (
     count_text,
     datasets_of,
@@ -88,6 +89,7 @@ def by_method(ours: OurTable) -> Iterator[Sheet]:
             *star_legends(text for line in lines for text in line),
             _OTHER_PROTOCOL,
             *((_RUN_HERE,) if names else ()),
+            *settings_note(ours.rivals),
             *_standings(ours),
             *_remarks(ours),
         ),

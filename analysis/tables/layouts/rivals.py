@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agad.spec import catalogue
-from agad.spec.fields import LEADING_FIELDS, names_in
+from agad.spec.checks import unused
+from agad.spec.fields import CELL_FIELDS, LEADING_FIELDS, json_defaults, names_in
 
 from ...cells import Cells
 from ...paper import numbers as paper
@@ -34,6 +35,7 @@ class Rival:
         gamma: share of anomalies in training.
         line: its numbers (see summary.summarise).
         means: class -> mean over seeds in [0, 1].
+        settings: `field=value` where its runs leave the defaults, which are AGAD's; without what is in its name.
     """
 
     title: str
@@ -43,6 +45,7 @@ class Rival:
     gamma: float
     line: Mapping[str, Any]
     means: Mapping[int, float]
+    settings: tuple[str, ...]
 
 
 def rivals(cells: Cells, table: str) -> tuple[Rival, ...]:
@@ -73,26 +76,49 @@ def rivals(cells: Cells, table: str) -> tuple[Rival, ...]:
 def _rival(cells: Cells, index: int, rows: list[int]) -> Rival:
     values, means = cells.rows[index], cells.class_means()
     means = means[means["row"] == index]
-    title = _title(values[_METHOD])
+    title, told = _title(values[_METHOD]), _told(cells, index, rows)
     return Rival(
         title,
-        " ".join((title, *_settings(cells, index, rows))),
+        " ".join((title, *_settings(values, told))),
         index,
         values["dataset"],
         values["gamma"],
         {**{str(name): of for name, of in cells.summary.iloc[index].items()}, "verdict": None},
         {int(c): float(mean) for c, mean in zip(means["class"], means["mean"], strict=True)},
+        tuple(_changed(values, told)),
     )
 
 
-def _settings(cells: Cells, index: int, rows: list[int]) -> Iterator[str]:
-    """In what a row differs from others of its method, `(gcn)`, and what of its normals was held out."""
+def settings_note(found: Iterable[Rival]) -> Iterator[str]:
+    """What the methods of a table were run with, as a line under it; none where all have the defaults."""
+    of_name = {rival.name: rival.settings for rival in found if rival.settings}
+    if of_name:
+        lists = (f"{name}: {', '.join(settings)}" for name, settings in of_name.items())
+        yield f"Settings of methods run here, where they are not AGAD's defaults. {'; '.join(lists)}."
+
+
+def _changed(values: Mapping[str, Any], told: Collection[str]) -> Iterator[str]:
+    """The fields that mean something to the method and are not at their default; it may train without updates."""
+    method = values[_METHOD]
+    meaningless = unused(method, values["task"]) if method in catalogue.methods() else ()
+    hidden = {*told, *LEADING_FIELDS, _METHOD, *CELL_FIELDS, *paper.SCORING_FIELDS, *meaningless}
+    for name, default in json_defaults().items():
+        if name not in hidden and values[name] != default and (name, values[name]) != ("updates", 0):
+            yield f"{name}={key_text(name, values[name])}"
+
+
+def _told(cells: Cells, index: int, rows: list[int]) -> list[str]:
+    """The fields in which a row differs from others of its method."""
     same = [cells.rows[row] for row in rows if cells.rows[row][_METHOD] == cells.rows[index][_METHOD]]
     names = [name for name in cells.fields if name not in (*LEADING_FIELDS, _METHOD)]
-    told = [name for name in names if len({key_text(name, values[name]) for values in same}) > 1]
-    texts = [key_text(name, cells.rows[index][name]) for name in told if name != "validation"]
-    if cells.rows[index]["validation"]:
-        texts.append(f"{cells.rows[index]['validation']:.0%} held out")
+    return [name for name in names if len({key_text(name, values[name]) for values in same}) > 1]
+
+
+def _settings(values: Mapping[str, Any], told: Collection[str]) -> Iterator[str]:
+    """Their values, `(gcn)`, and what of its normals was held out."""
+    texts = [key_text(name, values[name]) for name in told if name != "validation"]
+    if values["validation"]:
+        texts.append(f"{values['validation']:.0%} held out")
     if texts:
         yield f"({', '.join(texts)})"
 

@@ -43,6 +43,18 @@ def test_table_1_has_a_line_for_each_method_run_here(results):
     assert "gcn" in sheet.to_csv()
 
 
+@pytest.mark.slow
+def test_what_a_method_was_run_with_is_said_under_the_table(tmp_path):
+    """Seven updates stood beside AGAD's 1,200 without a word."""
+    commit_all(ResultStore(tmp_path), specs(), nearly(0.9))
+    short = {"method": "geotrans", "encoder": "wrn_10_1", "updates": 7}
+    commit_all(ResultStore(tmp_path), specs(seeds=(0,), **short), lambda spec: 0.9)
+    (table,) = our_tables(read_all(tmp_path), "table1")
+    (sheet,) = paper_sheets(table)
+    (note,) = [note for note in sheet.notes if note.startswith("Settings of methods run here")]
+    assert note.endswith(" GeoTrans: updates=7, encoder=wrn_10_1.")
+
+
 def test_methods_that_the_paper_prints_have_its_names():
     """So what was run here reads as the method whose printed line is above it."""
     printed = {row.method for row in paper.rows("table1")}
