@@ -116,7 +116,7 @@ def data_columns(data: Prepared, spec: RunSpec) -> dict[str, Any]:
         "images_across_classes": known.get("across_classes"),
         "class_names": list(names),
         "class_name": names[target] if target < len(names) else None,  # task=inference splits no data
-        "data_notes": list(data.notes) if known or data.vectors else None,
+        "data_notes": list(data.notes) if known or data.vectors or data.notes else None,
         "features_digest": data.vectors.digest if data.vectors else None,
     }
 

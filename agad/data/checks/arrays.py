@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agad.data.prepared import Prepared
 
 _AXES = 4
+SAMPLED = 64
+"""Images of a part that are read again each time: little beside a run, and enough for a change of the whole part."""
 
 
 def check_arrays(data: Prepared) -> None:
@@ -46,13 +48,16 @@ def check_arrays(data: Prepared) -> None:
 def marks(data: Prepared) -> tuple[int, ...]:
     """Numbers that change where somebody writes to the arrays: torch counts that, labels are few enough to be read.
 
-    What is written through numpy to the memory of a tensor is not seen.
+    What is written to the memory of a tensor otherwise (through numpy, through `.data`) is seen where it changes one of
+    SAMPLED images of a part.
     """
-    return tuple(
-        number
-        for _, images, labels in _parts(data)
-        for number in (0 if images.is_inference() else images._version, zlib.crc32(np.asarray(labels).tobytes()))
-    )
+    return tuple(number for _, images, labels in _parts(data) for number in _marks(images, labels))
+
+
+def _marks(images: torch.Tensor, labels: NDArray[Any]) -> tuple[int, int, int]:
+    sample = images[:: max(1, len(images) // SAMPLED)].cpu().numpy()
+    version = 0 if images.is_inference() else images._version
+    return version, zlib.crc32(np.asarray(labels).tobytes()), zlib.crc32(np.ascontiguousarray(sample))
 
 
 def digest_of(*arrays: torch.Tensor | NDArray[np.generic]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,10 +18,11 @@ from agad.data import prepared as prepared_module
 from agad.data.cache import prepared_folders
 from agad.data.checks import clock, raw
 from agad.data.checks.verify import matches_digest
-from agad.data.prepared import open_prepared, prepare_all
+from agad.data.prepared import in_memory, open_prepared, prepare_all
 from agad.errors import DataError
 from agad.spec.run import RunOptions, RunSpec
 from agad.train.control import Member
+from agad.train.row import data_columns
 from tests.helpers.opening import write_npz
 from tests.helpers.raw_data import fill
 
@@ -72,6 +74,25 @@ def test_data_that_were_written_to_have_another_digest_in_a_run(places, name):
     getattr(data, name)[:] = 1 - getattr(data, name)
     assert member.open_data().digest not in ("", first)
     assert open_prepared("npz:some", 16, **places).digest == first
+
+
+@pytest.mark.parametrize("write", [lambda images: images.data.fill_(7), lambda images: images.numpy().fill(7)])
+def test_what_torch_does_not_count_is_seen_in_a_sample_of_the_images(places, write):
+    """A run of the new images had the old digest."""
+    data = open_prepared("npz:some", 16, **places)
+    first = data.digest
+    write(data.test_images)
+    assert dataclasses.replace(data).digest not in ("", first)
+
+
+def test_arrays_under_the_name_of_a_known_data_set_are_told_apart_from_it():
+    """Any images given as MNIST stood beside the paper's number for it, without a word."""
+    images, labels = torch.zeros(4, 1, 16, 16, dtype=torch.uint8), np.array([0, 0, 1, 1])
+    of_own, known = (in_memory(name, (images, labels), (images, labels), ("0", "1")) for name in ("npz:own", "mnist"))
+    assert of_own.notes == ()
+    assert known.notes == ("these arrays were given in memory under the name of MNIST; its files were not read",)
+    spec = RunSpec(dataset="mnist", normal_class=0, image_size=16)
+    assert data_columns(known, spec)["data_notes"] == list(known.notes)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from agad.data.source import Content, array_part
 from agad.data.write import write_prepared
 from agad.errors import DataError
+from agad.spec import datasets
 from tests.conftest import ROOT
 from tests.helpers.raw_data import fill
 
@@ -27,6 +29,16 @@ def test_float_images_are_refused(tmp_path: Path) -> None:
     """Values from 0 to 1 would all become black."""
     with pytest.raises(DataError, match="train images are float32; a reader must give uint8"):
         write(tmp_path, np.full((2, 16, 16), 0.5, np.float32), [0, 1])
+
+
+def test_classes_in_another_order_than_they_are_declared_in_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--select normal_class=a` trained the class b, and the table called it a."""
+    declared = dataclasses.replace(datasets.DATASETS["digits"], class_names=("b", "a"))
+    monkeypatch.setattr("agad.data.write.DATASETS", {"own": declared})
+    with pytest.raises(DataError, match="own: its reader gives the classes a, b, its DATASETS has b, a; both must"):
+        write(tmp_path, np.zeros((2, 16, 16), np.uint8), [0, 1])
 
 
 @pytest.mark.parametrize("labels", [[1, 2], [-1, 0]])
