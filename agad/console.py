@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from agad import files, targets
-from agad.errors import AgadError
+from agad.errors import NO_THREADS, AgadError, lacks_threads
 
 _HEAD_BYTES = 2000
 """Of a page, in which its title is."""
@@ -68,9 +68,17 @@ def _run(command: Callable[[], int], name: str, about: object, again: str) -> in
         if isinstance(error, BrokenPipeError) and error.errno == errno.EPIPE and _leave_closed_outputs():
             return EXIT_INCOMPLETE
         line = files.error_line(error, about) if isinstance(error, OSError) else " ".join(str(error).split())
-        print(f"{name + ': ' if name else ''}error: {line}", file=sys.stderr)
-        return EXIT_ERROR
+        return _fail(name, line)
+    except Exception as error:
+        if not lacks_threads(error):
+            raise
+        return _fail(name, NO_THREADS)
     return status
+
+
+def _fail(name: str, line: str) -> int:
+    print(f"{name + ': ' if name else ''}error: {line}", file=sys.stderr)
+    return EXIT_ERROR
 
 
 def _fill_missing_outputs() -> None:

@@ -53,6 +53,8 @@ class NonFiniteLoss(AgadError):
 FAULTS = (Exception, SystemExit)
 """What code of somebody else's may raise, `sys.exit` included; Ctrl-C is the user's own."""
 
+NO_THREADS = "the system gives no more threads or processes (ulimit -u, or a limit of the job or container)"
+_THREAD_WORDS = ("can't start new thread", "Failed to launch worker thread", "pthread_create", "Thread creation failed")
 _MEMORY_WORDS = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
 
 
@@ -61,6 +63,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _MEMORY_WORDS)
+
+
+def lacks_threads(error: BaseException) -> bool:
+    """Whether the system has refused a thread. By words: Python and Arrow have no error of its own for it."""
+    return isinstance(error, Exception) and any(word in str(error) for word in _THREAD_WORDS)
 
 
 def suggestion(name: str, names: Collection[str], what: str) -> str:

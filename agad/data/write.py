@@ -54,8 +54,8 @@ def write_prepared(
     `cached_as` is the name that the folder will have in the cache: under another one it is not read. Empty: any.
     `raw_files` is the digest of the raw files, see raw.RawContent.
 
-    Raises DataError for classes that are not those of DATASETS, labels beyond them, images that are not uint8, a class or part without an undamaged
-    image, OSError where the disk is full.
+    Raises DataError for classes that are not those of DATASETS, labels beyond them, images that are not uint8, a class
+    or part without an undamaged image, OSError where the disk is full.
     """
     _check_names(dataset, content.class_names)
     parts = {"train": content.train, "test": content.test}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agad import files
-from agad.errors import AgadError, NonFiniteLoss, SpecError, is_out_of_memory
+from agad.errors import NO_THREADS, AgadError, NonFiniteLoss, SpecError, is_out_of_memory, lacks_threads
 from agad.store.provenance import collect
 
 _ENVIRONMENT = (AgadError, OSError, ImportError)
@@ -54,7 +54,7 @@ def is_environmental(error: BaseException) -> bool:
     """
     if isinstance(error, _OWN) or is_out_of_memory(error):
         return False
-    if isinstance(error, _ENVIRONMENT):
+    if isinstance(error, _ENVIRONMENT) or lacks_threads(error):
         return True
     if isinstance(error, RuntimeError) and (_names_device(error) or _names_system_error(error)):
         return True
@@ -91,5 +91,7 @@ def failure_kind(error: Exception) -> str:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError):
         return files.error_line(error)
+    if lacks_threads(error):
+        return NO_THREADS
     text = " ".join(str(error).split()) or type(error).__name__
     return text if isinstance(error, AgadError) else f"{type(error).__name__}: {text}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agad import collector
-from agad.errors import AgadError, is_out_of_memory
+from agad.errors import AgadError, is_out_of_memory, lacks_threads
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.claims import Claim, ClaimBoard, Owner
@@ -98,9 +98,9 @@ class Worker:
 
     def open(self) -> None:
         """Start the heartbeat; before a run is claimed, try the disk and load torch. Raises EnvironmentFault."""
-        self.heartbeat.start()
         folder = self.store.folder
         with environment_faults(), collector.loading():
+            self.heartbeat.start()
             folder.check_writable(folder.of_workers(weights=self.options.keep_weights))
             import torch
 
@@ -284,7 +284,8 @@ class Worker:
         except Exception as error:  # the run is done: made again, it would end here again
             log.exception("the row of run %s cannot be written", record.run_id)
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            kind = EnvironmentFault if is_out_of_memory(error) else LastingFault
+            passes = is_out_of_memory(error) or lacks_threads(error)
+            kind = EnvironmentFault if passes else LastingFault
             raise kind(f"the row of run {record.run_id} cannot be written: {reason}") from error
         if not written:
             log.error("run %s: attempt %s has a row already; its checkpoints stay", record.run_id, record.attempt)

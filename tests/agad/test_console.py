@@ -96,6 +96,14 @@ def test_a_fault_of_the_program_keeps_its_traceback() -> None:
         console.run(lambda: 1 // 0)
 
 
+def test_a_system_that_gives_no_threads_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> int:
+        raise RuntimeError("can't start new thread")
+
+    assert console.run(command, "x") == 2
+    assert capsys.readouterr().err.startswith("x: error: the system gives no more threads or processes (ulimit -u")
+
+
 @pytest.mark.slow
 def test_a_reader_that_has_gone_is_no_error() -> None:
     """The output is larger than a pipe holds, and its reader closes the pipe without reading."""

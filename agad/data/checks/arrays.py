@@ -57,7 +57,7 @@ def marks(data: Prepared) -> tuple[int, ...]:
 def _marks(images: torch.Tensor, labels: NDArray[Any]) -> tuple[int, int, int]:
     sample = images[:: max(1, len(images) // SAMPLED)].cpu().numpy()
     version = 0 if images.is_inference() else images._version
-    return version, zlib.crc32(np.asarray(labels).tobytes()), zlib.crc32(np.ascontiguousarray(sample))
+    return version, zlib.crc32(np.asarray(labels).tobytes()), zlib.crc32(sample.tobytes())
 
 
 def digest_of(*arrays: torch.Tensor | NDArray[np.generic]) -> str:

@@ -17,6 +17,7 @@ from ...worker.picking import Census
 from ...worker.retry import Crashes
 from ...worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT
 from ..sweep import Outcome, Sweep
+from .hung import Hung
 from .processes import Exit, LocalWorkers
 
 _ROOM_FOR_A_LINE = 65536
@@ -78,6 +79,7 @@ class _Supervisor:
         self._fruitless = 0
         self._has_started = False
         self._idle_since: float | None = None
+        self._hung = Hung(sweep.worker.lease + 2 * sweep.worker.heartbeat)
         self._failed_readings = 0
 
     def run(self) -> Outcome:
@@ -100,6 +102,7 @@ class _Supervisor:
                 took = time.monotonic() - started
                 reading_due = time.monotonic() + max(_READ_EVERY, _READ_SHARE * took)
                 is_over = not snapshot.census.open and not self._watch.is_growing
+                self._abandon_hung(snapshot, over=is_over)
                 if not self._workers.running and (is_over or self._error is not None or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
                 self._check_fruit(ended, snapshot.census.free)
@@ -176,6 +179,17 @@ class _Supervisor:
         else:
             self._start_due = time.monotonic() + _FAULT_PAUSES[self._faults]
             self._faults += 1
+
+    def _abandon_hung(self, snapshot: Snapshot, *, over: bool) -> None:
+        """Free the places of workers that hang: a sweep that is done must end, and others make what they held."""
+        if len(snapshot.running) < len(snapshot.census.held):
+            return  # some claims could not be read: nothing is known of who holds them
+        holding = {one.record.owner.worker for one in snapshot.running}
+        free, now = snapshot.census.free, time.monotonic()
+        for name in self._hung.find(self._workers.names, holding, free=free, over=over, now=now):
+            why = "though no run is left" if over else "and holds no run, though some are free"
+            self._sweep.display.say(f"Worker {name} hangs: its process lives, {why}. It is killed.")
+            self._workers.abandon(name)
 
     def _check_fruit(self, ended: list[Exit], free: int) -> None:
         """Stop where workers find nothing to do though there is something: they would be started for ever."""

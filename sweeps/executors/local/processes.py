@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from ...machine import allocator, processes, program
 from ...worker.options import WorkerOptions
+
+_KILLED_WITHIN = 10.0
+"""Seconds that killed workers are waited for: one that waits for a dead file server never ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class LocalWorkers:
     def running(self) -> int:
         """How many are running."""
         return len(self._running)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that are running."""
+        return tuple(name for name, _ in self._running.values())
 
     def start(self, count: int) -> None:
         """Start `count` more workers."""
@@ -108,11 +117,20 @@ class LocalWorkers:
         self.kill()
 
     def kill(self) -> None:
-        """Kill them at once; their claims are dead with them."""
+        """Kill them at once; their claims are dead with them. One that hangs in the system is left to it."""
         self._signal(signal.SIGKILL)
+        ends = time.monotonic() + _KILLED_WITHIN
         for process in self._running:
-            process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, ends - time.monotonic()))
         self.poll()
+
+    def abandon(self, name: str) -> None:
+        """Kill this one, and wait for it no more: it may hang where no signal reaches it, and its place is free."""
+        for process, (known, _) in list(self._running.items()):
+            if known == name:
+                process.kill()
+                del self._running[process]
 
     def _signal(self, number: int) -> None:
         for process in self._running:

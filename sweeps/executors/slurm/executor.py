@@ -207,7 +207,7 @@ def _executed(entry: Submission) -> list[tuple[str, list[str]]]:
 def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
     """Show progress until nothing is open, or no task is left in the queue to do it."""
     watch = Watch(sweep.picker())
-    due, gone = time.monotonic() + queue.SQUEUE_EVERY, 0
+    due, gone, said = time.monotonic() + queue.SQUEUE_EVERY, 0, ""
     while True:
         snapshot = watch.read()
         sweep.display.show(snapshot)
@@ -218,12 +218,34 @@ def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
         if time.monotonic() >= due:
             due = time.monotonic() + queue.SQUEUE_EVERY
             try:
-                gone = 0 if arrays.queued() else gone + 1
+                tasks = arrays.queued()
             except SlurmError as error:
                 sweep.display.say(f"Slurm does not answer ({error}); still following the rows.")
+                continue
+            if tasks and all(map(queue.is_lasting, tasks)):
+                return Outcome(error=_why_lasting(tasks))
+            if tasks and (line := _waiting(tasks)) != said:
+                said = line
+                sweep.display.say(line or "Tasks have started.")
+            gone = 0 if tasks else gone + 1
             if gone > 1:
                 return Outcome(
                     error=f"no task of this sweep is left in the queue; their output is in {sweep.jobs}, the logs of "
                     f"their workers in {sweep.logs}"
                 )
         time.sleep(_READ_EVERY)
+
+
+def _waiting(tasks: list[queue.Queued]) -> str:
+    """Why nothing starts, as long as every task is pending."""
+    if not tasks or any(one.state != "PENDING" for one in tasks):
+        return ""
+    return f"Slurm: {'; '.join(queue.state_lines(tasks))}."
+
+
+def _why_lasting(tasks: list[queue.Queued]) -> str:
+    jobs = " ".join(sorted({one.array for one in tasks}, key=int))
+    return (
+        f"no task of this sweep will start by itself ({'; '.join(queue.state_lines(tasks))}); release or cancel them "
+        f"(scontrol release {jobs}, scancel {jobs}) and launch again"
+    )

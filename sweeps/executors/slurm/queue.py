@@ -24,9 +24,13 @@ _STATUS_TIMEOUT = 20.0
 """Seconds that status.py waits for Slurm."""
 
 _FIELDS = (
-    ("ArrayJobID", 24), ("ArrayTaskID", 24), ("Name", 128), ("State", 24), ("Reason", 64), ("NodeList", 64),
-    ("RestartCnt", 12),
+    ("ArrayJobID", 24), ("ArrayTaskID", 24), ("State", 24), ("Reason", 64), ("NodeList", 64), ("RestartCnt", 12),
+    ("Name", 128),
 )  # fmt: skip
+"""Names and widths. The job's name is the last: of one in other letters than ASCII, bytes are counted."""
+
+_LASTING = ("held", "DependencyNeverSatisfied", "BadConstraints", "InvalidAccount", "InvalidQOS", "PartitionTimeLimit")
+"""Words of the reasons of tasks that stay pending until somebody does something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def parse(text: str) -> list[Queued]:
             values.append(line[start : start + width].strip())
             start += width
         if values[0]:
-            array, task, name, state, reason, node, restarts = values
+            array, task, state, reason, node, restarts, name = values
             count = int(restarts) if restarts.isdigit() else 0
             found.append(Queued(array, task, name, state, reason, node, count))
     return found
@@ -106,6 +110,12 @@ def _saved(path: Path) -> dict[str, Any] | None:
     return saved if young else None
 
 
+def is_lasting(task: Queued) -> bool:
+    """Whether a task stays pending until its owner or an administrator does something."""
+    reason = task.reason.casefold()
+    return task.state == "PENDING" and any(word.casefold() in reason for word in _LASTING)
+
+
 def of_jobs(queue: Iterable[Queued], jobs: Mapping[str, str]) -> list[Queued]:
     """Those that belong to these jobs (id -> name: another cluster has the same ids) and have work left."""
     over = ("COMPLETING", "CANCELLED")
@@ -135,8 +145,13 @@ def slurm_lines(folder: Path) -> Iterator[str]:
     when = f", {age:.0f} s ago" if age >= 1 else ""
     if not tasks:
         yield f"no task in the queue (jobs {', '.join(sorted(jobs, key=int))}{when})"
+    yield from (f"{line}{when}" for line in state_lines(tasks))
+
+
+def state_lines(tasks: Iterable[Queued]) -> Iterator[str]:
+    """A line for each state that tasks are in."""
     for state, count in sorted(Counter(map(_state, tasks)).items()):
-        yield f"{count} {'task' if count == 1 else 'tasks'} {state}{when}"
+        yield f"{count} {'task' if count == 1 else 'tasks'} {state}"
 
 
 def _state(task: Queued) -> str:

@@ -26,6 +26,10 @@ class Fruitless:
         self.running = 0
         self._how = code, message
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("w",) * self.running
+
     def start(self, count: int) -> None:
         self.started += count
         self.running = count

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from agad.errors import NonFiniteLoss
-from sweeps.worker.failures import is_environmental
+from sweeps.worker.failures import EnvironmentFault, environment_faults, is_environmental
 
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))
@@ -31,3 +31,17 @@ def test_a_runs_own_faults(error: Exception) -> None:
 def test_torch_s_text_of_an_error_of_the_system_is_recognised() -> None:
     """Its C++ code knows no OSError."""
     assert is_environmental(RuntimeError("unable to open shared memory object </x>: Too many open files (24)"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        Exception("Unknown error: Failed to launch worker thread: Resource temporarily unavailable"),
+    ],
+)
+def test_a_system_without_threads_is_no_run_s_own_fault(error: Exception) -> None:
+    """A worker ended as if it had crashed, or said that its row could never be written."""
+    assert is_environmental(error)
+    with pytest.raises(EnvironmentFault, match="gives no more threads"), environment_faults():
+        raise error

@@ -361,7 +361,9 @@ def test_array_sh_runs_the_set_up_lines_first(tmp_path: Path) -> None:
 # -- the queue ----------------------------------------------------------------------------------------------------
 
 
-def line(*values: str) -> str:
+def line(array: str, task: str, name: str, *others: str) -> str:
+    """A task's line of squeue, which counts bytes where it pads."""
+    values = (array, task, *others, name)
     return "".join(value.ljust(width) for value, (_, width) in zip(values, queue._FIELDS, strict=True))
 
 
@@ -557,22 +559,60 @@ def test_the_last_task_takes_the_others_out_of_the_queue(command: Callable[..., 
     assert cancelled.read_text().split()[2:] == ["--state=PENDING", "12", "--state=PENDING", "40"]
 
 
+def followed(
+    answers: list[list[queue.Queued]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str | None, list[str]]:
+    """The error of a launch that follows tasks which Slurm's queue tells of so, one answer after another; its lines."""
+    monkeypatch.setattr(queue, "SQUEUE_EVERY", 0.0)
+    monkeypatch.setattr(executor, "_READ_EVERY", 0.0)
+    said = list[str]()
+    sweep = SimpleNamespace(
+        picker=lambda: a_picker(folder),
+        display=SimpleNamespace(show=lambda _: None, say=said.append),
+        stopping=Stopping(),
+        jobs=folder / "slurm" / "demo",
+        logs=folder / "logs" / "demo",
+    )
+    left = iter(answers)
+    return executor._follow(sweep, SimpleNamespace(queued=lambda: next(left)), ("7",)).error, said
+
+
 def test_a_launch_whose_tasks_are_gone_names_where_they_have_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A task that ended before its workers began has said why in its own output alone."""
-    monkeypatch.setattr(queue, "SQUEUE_EVERY", 0.0)
-    monkeypatch.setattr(executor, "_READ_EVERY", 0.0)
-    sweep = SimpleNamespace(
-        picker=lambda: a_picker(tmp_path),
-        display=SimpleNamespace(show=lambda _: None),
-        stopping=Stopping(),
-        jobs=tmp_path / "slurm" / "demo",
-        logs=tmp_path / "logs" / "demo",
-    )
-    outcome = executor._follow(sweep, SimpleNamespace(queued=dict), ("7",))
-    assert outcome.error is not None
-    assert all(str(folder) in outcome.error for folder in (sweep.jobs, sweep.logs))
+    error, _ = followed([[], []], tmp_path, monkeypatch)
+    assert error is not None
+    assert all(str(tmp_path / of / "demo") in error for of in ("slurm", "logs"))
+
+
+def test_a_launch_says_why_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pending = queue.Queued("7", "0", "agad", "PENDING", "Resources", "", 0)
+    running = dataclasses.replace(pending, state="RUNNING", node="n1")
+    _, said = followed([[pending], [pending], [running], [], []], tmp_path, monkeypatch)
+    assert said == ["Slurm: 1 task pending (Resources; job 7).", "Tasks have started."]
+
+
+@pytest.mark.parametrize("reason", ["JobHeldUser", "launch failed requeued held", "DependencyNeverSatisfied"])
+def test_a_launch_whose_tasks_will_never_start_ends_with_the_reason(
+    reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for a held job without a word, for ever."""
+    pending = queue.Queued("7", "0", "agad", "PENDING", "Resources", "", 0)
+    held = dataclasses.replace(pending, task="1", reason=reason)
+    error, said = followed([[pending, held], [held]], tmp_path, monkeypatch)
+    assert error is not None
+    assert f"1 task pending ({reason}; job 7)" in error
+    assert "scontrol release 7" in error
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("name", ["größe-äöü", "agad", "名前", "x" * 200])
+def test_a_job_s_name_moves_no_other_column(name: str) -> None:
+    """Slurm counts bytes: behind a name with umlauts the state of a running task was not read as RUNNING."""
+    (task,) = queue.parse(line("12", "0", name, "RUNNING", "None", "node7", "2"))
+    assert (task.array, task.state, task.node, task.restarts) == ("12", "RUNNING", "node7", 2)
+    assert task.name == name[: dict(queue._FIELDS)["Name"]]
 
 
 def test_a_dead_launch_of_another_host_is_waited_for_and_taken_over(
