@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from agad.data.prepared import Prepared
 from agad.errors import DataError, SpecError
 from agad.methods import Method, method_of
+from agad.nets.layers.batchnorm import auxiliary_names
 from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec
 from agad.tensors.file import TensorFileError, load_tensors, save_tensors
 
@@ -51,7 +52,8 @@ class Weights:
         method = method_of(self.spec, self.channels)
         for name, net in method.nets.items():
             own, saved = net.state_dict(), self.nets.get(name, {})
-            if missing := [key for key in own if ".aux." not in key and key not in saved]:
+            needed = own.keys() - auxiliary_names(net)
+            if missing := [key for key in own if key in needed and key not in saved]:
                 raise DataError(f"the weights of the {name} lack {missing[0]}, {len(missing)} in all")
             try:
                 net.load_state_dict({**own, **saved})
@@ -68,7 +70,8 @@ def weights_name(spec: RunSpec) -> str:
 
 def main_state(net: nn.Module) -> dict[str, Tensor]:
     """A net's weights and buffers on the CPU, without auxiliary batch norm."""
-    return {name: tensor.cpu() for name, tensor in net.state_dict().items() if ".aux." not in name}
+    left_out = auxiliary_names(net)
+    return {name: tensor.cpu() for name, tensor in net.state_dict().items() if name not in left_out}
 
 
 def save_weights(folder: Path, weights: Weights) -> Path:

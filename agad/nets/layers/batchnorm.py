@@ -167,6 +167,16 @@ def copy_main_to_auxiliary(norm: BatchNorm2d) -> None:
             getattr(norm.aux, name).copy_(getattr(norm, name))
 
 
+def auxiliary_names(net: nn.Module) -> frozenset[str]:
+    """Names in a net's state dict of its batch norms' auxiliary sets; other modules may be called `aux` too."""
+    return frozenset(
+        f"{name}.aux.{key}" if name else f"aux.{key}"
+        for name, module in net.named_modules(remove_duplicate=False)
+        if isinstance(module, BatchNorm2d) and module.aux is not None
+        for key in module.aux.state_dict()
+    )
+
+
 def _normalise(x: Tensor, affine: BNSet, mean: Tensor | None, var: Tensor | None, momentum: float) -> Tensor:
     # torch.batch_norm and not F.batch_norm, which refuses one value per channel.
     return torch.batch_norm(x, affine.weight, affine.bias, mean, var, True, momentum, affine.eps, _cudnn(x))
