@@ -165,10 +165,17 @@ class _Registration:
 
 
 def _registrations(folder: str, constant: str, function: str) -> Iterator[_Registration]:
-    """The files of a folder of the package that have the constant and the function."""
+    """The files of a folder of the package that have the constant and the function. SpecError for one name twice."""
+    found: dict[str, Path] = {}
     for path in sorted((PACKAGE / folder).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if path.stem.isidentifier() and (f"\n{constant} = " in text or f"\ndef {function}(" in text):
+            if path.stem in found:
+                raise SpecError(
+                    f"{_shown(path)}: {constant} of the name {path.stem} is in {_shown(found[path.stem])} already; "
+                    "rename a file"
+                )
+            found[path.stem] = path
             yield _parsed(path, text, constant, function)
 
 

@@ -93,6 +93,16 @@ print(methods()["autoencoder"].cost)
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
+        (
+            "methods/knn.py",
+            '\nMETHOD = {"title": "Mine"}\ndef make(spec, channels): ...\n',
+            "agad/methods/knn.py: METHOD of the name knn is in agad/methods/floor/knn.py already",
+        ),
+        (
+            "nets/layers/unet.py",
+            '\nBACKBONE = {"title": "Mine"}\ndef build(channels, spec): ...\n',
+            "agad/nets/unet.py: BACKBONE of the name unet is in agad/nets/layers/unet.py already",
+        ),
         ("nets/odd.py", '\nBACKBONE = {"title": "Odd"}\n', "agad/nets/odd.py: has BACKBONE but no function build"),
         ("nets/odd.py", "\ndef build(channels, spec): ...\n", "agad/nets/odd.py: has build() but no BACKBONE"),
         (
