@@ -41,7 +41,7 @@ class Grid:
     Attributes:
         name: as in the plans that are made from it.
         summary: the first line of its docstring.
-        cells: specs; their seeds do not count.
+        cells: specs, of seed 0.
         seeds: how many seeds each cell has by default.
     """
 
@@ -71,13 +71,20 @@ def grid(function: Cells | None = None, *, seeds: int = 3) -> Cells | Callable[[
 
 
 def grids_in(module: ModuleType) -> dict[str, Cells]:
-    """The grids that a module defines, in its order; those that it imports are not among them."""
+    """The grids that a module defines, in its order; those that it imports are not among them.
+
+    Raises SpecError where two have one name: the later one has taken the other's place in the module.
+    """
+    names = [function.__name__ for function in _SEEDS if function.__globals__ is vars(module)]  # type: ignore[attr-defined]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(f"two grids of one file are named {name}; give one another name")
     own = (value for value in vars(module).values() if inspect.isfunction(value) and value in _SEEDS)
     return {function.__name__: function for function in own if function.__module__ == module.__name__}
 
 
 def make_grid(function: Cells) -> Grid:
-    """The grid of a decorated function. Raises SpecError where it returns something else than specs."""
+    """The grid of a decorated function. SpecError where it returns something else than specs, or gives seeds itself."""
     name = function.__name__
     if not is_plain_name(name):
         raise SpecError(f"grid {name}: let its name begin with a letter, for it becomes part of file names")
@@ -86,6 +93,11 @@ def make_grid(function: Cells) -> Grid:
         raise SpecError(f"grid {name}: its function must return a list of RunSpec")
     if not cells:
         raise SpecError(f"grid {name} has no cell: its function returns an empty list")
+    if seeded := [cell for cell in cells if cell.seed]:
+        raise SpecError(
+            f"grid {name}: a cell has seed={seeded[0].seed}, but each cell is made with seeds 0, 1, ...: as many as "
+            f"@grid(seeds=...) or --seeds says; leave seed out, or give it by --set seed={seeded[0].seed}"
+        )
     return Grid(name, (inspect.getdoc(function) or name).splitlines()[0], cells, _SEEDS[function])
 
 

@@ -47,7 +47,7 @@ def make_plan(
     count = grid.seeds if seeds is None else seeds
     if count > MOST_SEEDS:
         raise SpecError(f"--seeds {count} is too many: a plan has at most {MOST_SEEDS} seeds of each cell")
-    specs = [cell.replace(seed=seed) for seed in range(count) for cell in grid.cells]
+    specs = [cell.replace(seed=seed) for seed in range(count) for cell in dict.fromkeys(grid.cells)]
     _check_names(select, overrides)
     for condition in select:
         specs = _matching(specs, condition, names)

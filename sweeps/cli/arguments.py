@@ -126,8 +126,11 @@ def plan_of(options: argparse.Namespace) -> Plan:
     )
     if tuned is not None:
         options.set_from_study = f"{tuned.study}:{tuned.trial}"  # what is printed from here on means this trial
+    if repeated := len(grid.cells) - len(set(grid.cells)):
+        say(f"{repeated} cells of {grid.name} are equal to others of it; each is made once.")
     if collapsed:
-        say(f"{collapsed} runs became equal to others by --set; each is made once.")
+        by = [name for name, given in (("--set", options.set), ("--set-from-study", tuned)) if given]
+        say(f"{collapsed} runs became equal to others by {' and '.join(by)}; each is made once.")
     return plan
 
 

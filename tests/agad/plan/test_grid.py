@@ -62,6 +62,27 @@ def test_a_file_of_one_s_own_with_several_grids(two: Path) -> None:
         load_file(f"{two}:neither")
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "@grid(seeds=2)\ndef g():\n    return [CELL, CELL.replace(seed=7)]",
+            "g: a cell has seed=7, but .* --seeds says",
+        ),
+        (
+            "@grid\ndef g():\n    return [CELL]\n\n@grid\ndef g():\n    return [CELL]",
+            "two grids of one file are named g",
+        ),
+    ],
+)
+def test_what_would_be_left_out_is_refused(code: str, message: str, tmp_path: Path) -> None:
+    """A cell's own seed, and the first of two grids of one name."""
+    path = tmp_path / "mine.py"
+    path.write_text(f"from agad import RunSpec, grid\n\nCELL = RunSpec(dataset='digits', normal_class=0)\n\n{code}\n")
+    with pytest.raises(SpecError, match=message):
+        load_file(f"{path}:g")
+
+
 def test_an_imported_grid_is_not_the_files_own(two: Path) -> None:
     two.write_text("from agad import grid\nfrom sweeps.grids.demo import demo\n\n@grid\ndef mine():\n    return demo()")
 

@@ -35,6 +35,12 @@ def test_seeds_that_are_set_still_come_breadth_first() -> None:
     assert collapsed == 0
 
 
+def test_equal_cells_of_a_grid_are_not_laid_to_set() -> None:
+    plan, collapsed = make_plan(Grid("mine", "", (*GRID.cells, *GRID.cells), 2))
+
+    assert (plan.specs, collapsed) == (make_plan(GRID)[0].specs, 0)
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
