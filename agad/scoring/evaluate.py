@@ -157,6 +157,11 @@ class Evaluator:
         x = self.test.take(positions)
         with _all_in(method, _MODES["eval"]), self._autocast():
             x_hat = method.reconstruct(x)
+        if x_hat is not None and x_hat.shape != x.shape:
+            raise SpecError(
+                f"the method's reconstructions of images {tuple(x.shape)} have shape {tuple(x_hat.shape)}; "
+                "they must have the images' own"
+            )
         return x, None if x_hat is None else x_hat.float()
 
     @property

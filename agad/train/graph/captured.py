@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -33,7 +35,7 @@ class Captured:
     def __init__(self, training: Training, lane: Lane, record: Record = Graph) -> None:
         self._training, self._lane, self._record = training, lane, record
         self._index = training.stage()
-        self._names: tuple[str, ...] = ()
+        self._computed: Computed | None = None
         self._rates = training.rates()
         self._recording = self._recorded()
 
@@ -49,7 +51,8 @@ class Captured:
     def finish(self) -> None:
         """Wait for it, and count it. Raises NonFiniteLoss."""
         assert self._recording.out is not None
-        end(self._training, Computed(self._names, self._recording.out))
+        assert self._computed is not None
+        end(self._training, replace(self._computed, values=self._recording.out))
 
     def close(self) -> None:
         """Give the recording's memory back."""
@@ -86,9 +89,8 @@ class Captured:
         return "the eager update itself has other last bits each time on this device"
 
     def _compute(self) -> Tensor:
-        computed = compute(self._training, self._training.gather(self._index))
-        self._names = computed.names
-        return computed.values
+        self._computed = compute(self._training, self._training.gather(self._index))
+        return self._computed.values
 
 
 def _replayed(recording: Recording) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from agad.scoring.reconstructions import as_bytes, saved_images
+from agad.data.split import one_class_split
+from agad.errors import SpecError
+from agad.methods import method_of
+from agad.scoring.evaluate import Evaluator
+from agad.scoring.reconstructions import as_bytes, reconstruction_columns, saved_images
 from agad.scoring.weights import load_weights
 from agad.store.rows import ResultStore
 from agad.store.schema import RECONSTRUCTION_COLUMNS
@@ -67,6 +72,16 @@ def test_the_row_holds_images_and_their_reconstructions_by_the_final_weights(tmp
         expected = (net(torch.from_numpy(x.copy()) / 127.5 - 1) + 1) * 127.5
     assert np.abs(x_hat - expected.numpy()).max() <= 0.501
     assert x_hat.std() > 0
+
+
+@pytest.mark.parametrize("shape", [(16, 1, 1, 1), (1, 1, 16, 16), (16, 1, 8, 8), (16, 256)])
+def test_reconstructions_of_another_shape_are_refused(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch):
+    """One number for each image went into the row as its picture."""
+    spec, data = small(), made_up()
+    evaluator, method = Evaluator.of(spec, data, one_class_split(data, spec), CPU), method_of(spec, 1)
+    monkeypatch.setattr(method, "reconstruct", lambda _: torch.zeros(shape))
+    with pytest.raises(SpecError, match=re.escape(f"of images (16, 1, 16, 16) have shape {shape}")):
+        reconstruction_columns(evaluator, method)
 
 
 @pytest.mark.slow

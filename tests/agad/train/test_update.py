@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from agad.errors import NonFiniteLoss
+from agad.errors import NonFiniteLoss, SpecError
+from agad.methods import Losses
 from agad.methods.passes import plan_passes
 from agad.nets.layers.batchnorm import BNMode
 from agad.train.state import Batches, Training
@@ -304,6 +305,35 @@ def test_an_exploding_run_ends_by_itself():
 def _steps(training: Training, count: int) -> None:
     for _ in range(count):
         update(training)
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        lambda of: Losses({"g": of["g"].detach(), "d": of["d"]}),
+        lambda of: Losses({"g": of["d"].detach(), "d": of["d"].detach()}),
+        lambda of: Losses({"g": of["g"].detach() * 0, "d": of["d"].detach() * 0}),
+        lambda of: Losses({"d": of["d"], "g": torch.ones((), requires_grad=True)}),
+        lambda of: Losses({}, {"con": of["g"]}),
+    ],
+)
+def test_a_loss_without_a_gradient_is_refused(losses: Any, monkeypatch: pytest.MonkeyPatch):
+    """Its nets stayed as initialised, and the row was called ok."""
+    training = training_of(small())
+    made = training.method.losses
+    monkeypatch.setattr(training.method, "losses", lambda out: losses(made(out).by_group))
+    with pytest.raises(SpecError, match=r"method=agad: no gradient of .* which would stay as initialised"):
+        update(training)
+
+
+def test_a_loss_whose_weights_are_all_0_moves_nothing():
+    training = training_of(small(lambda_adv=0.0, lambda_con=0.0, lambda_adcon=0.0, lambda_lat=0.0))
+    before = [weight.detach().clone() for weight in training.method.generator.parameters()]
+    update(training)
+
+    after = training.method.generator.parameters()
+    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    assert training.terms["loss_g"] == 0 < training.terms["loss_d"]
 
 
 @pytest.mark.parametrize("net", ["generator", "discriminator"])
