@@ -75,7 +75,7 @@ def grids_in(module: ModuleType) -> dict[str, Cells]:
 
     Raises SpecError where two have one name: the later one has taken the other's place in the module.
     """
-    names = [function.__name__ for function in _SEEDS if function.__globals__ is vars(module)]  # type: ignore[attr-defined]
+    names = [function.__name__ for function in _SEEDS if function.__globals__ is vars(module)]
     for name in names:
         if names.count(name) > 1:
             raise SpecError(f"two grids of one file are named {name}; give one another name")
