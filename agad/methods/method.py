@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from agad.data.features.vectors import Vectors
+from agad.nets.layers.unsteady import refuse_out_of_reach, refuse_unsteady
 from agad.spec.run import RunSpec
 from agad.tensors.pool import ImagePool
 
@@ -112,6 +113,14 @@ class Method:
         self.groups = groups
         self.pretraining = False
         self.update = 0
+
+    def check_layers(self) -> None:
+        """Raise SpecError for a layer by which scores are random, depend on the batch or follow no protocol."""
+        held = {name: value for name, value in vars(self).items() if isinstance(value, nn.Module)}
+        for name, net in {**held, **self.nets}.items():
+            refuse_unsteady(f"{type(self).__module__}, {name}", net)
+        for name, net in self.nets.items():
+            refuse_out_of_reach(f"{type(self).__module__}, {name}", net)
 
     def begin(self, train: TrainView) -> None:
         """Called before the first update of pretraining and before the first after it; draws nothing at random."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from agad.errors import SpecError
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNSet, copy_main_to_auxiliary
+from agad.nets.layers.unsteady import refuse_unsteady
 from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
 
@@ -81,6 +82,7 @@ def _check_layers(net: nn.Module) -> None:
                 f"{_kind(net)}: its layer {name} is {_kind(module)}, which batch norm modes and initialisation do not "
                 "reach; use convolutions, torch.nn.Linear and BatchNorm2d of agad.nets.layers.batchnorm"
             )
+    refuse_unsteady(_kind(net), net)
 
 
 def _kind(value: object) -> str:

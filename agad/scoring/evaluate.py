@@ -44,6 +44,7 @@ from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
 from agad.tensors.device import autocast, open_device, place, settings
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
+from agad.tensors.seeding import keyed_draws_only
 
 _MODES = {
     "eval": BNMode.RUNNING,
@@ -136,17 +137,21 @@ class Evaluator:
             replays.close()  # of other statistics; recalibration may need its memory
             method = self._recalibrated(method, tick)
         order, size, mode = self._order(protocol, draw), self._batch_of(protocol), _MODES[protocol]
-        found = []
+        found: list[Tensor] = []
         # A recording must not read casts of weights that autocast keeps: it frees them at the end of the context.
         with _all_in(method, mode), autocast(self.test.device, self.precision, cached=not replays.on):
-            fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick, self.vectors))
+            method.check_layers()  # `forward` may have put a net into train mode
+            with keyed_draws_only(type(method).__module__, "fits", numpy=False):
+                fitted = method.fit(TrainView(self.normals, self.anomalies, self.batch, tick, self.vectors))
             one_pass: Pass = partial(self._pass, method, fitted)
             if fitted is None:
                 one_pass = replays.of_batches(one_pass, size, len(order), self, method, mode)
             staged = torch.split(self.test.stage(order), size)
             for positions, index in zip(torch.split(order, size), staged, strict=True):
                 tick()
-                found.append(one_pass(index, positions))
+                first = contextlib.nullcontext() if found else keyed_draws_only(type(method).__module__, "scores")
+                with first:
+                    found.append(one_pass(index, positions))
         scores = torch.empty(len(order))
         scores[order] = torch.cat(found).cpu()
         return scores.numpy()

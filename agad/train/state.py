@@ -19,6 +19,7 @@ from agad.spec.run import RunSpec
 from agad.tensors.device import place
 from agad.tensors.pool import ImagePool
 from agad.tensors.seeding import generator as seeded
+from agad.tensors.seeding import keyed_draws_only
 from agad.train.optimisers.adam import Adam
 from agad.train.optimisers.sgd import Sgd
 
@@ -178,7 +179,8 @@ class Training:
         """Let the method measure what its stage needs."""
         n, m = self._counts
         parts = self._images.part(0, n), self._images.part(n, n + m)
-        self.method.begin(TrainView(*parts, self.spec.batch_size, lambda: None))
+        with keyed_draws_only(type(self.method).__module__, "measures training images"):
+            self.method.begin(TrainView(*parts, self.spec.batch_size, lambda: None))
 
     def _optimiser(self, group: Group) -> Adam | Sgd:
         parameters = self._parameters(group.nets)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from agad.tensors.capture import CaptureError, Graph, Record, Recording, same_bits
 from agad.tensors.lane import Lane
+from agad.tensors.seeding import keyed_draws_only
 from agad.train.state import Training
 from agad.train.update import Computed, compute, end
 
@@ -28,6 +29,7 @@ class Captured:
         record: makes the recording; tests have one without a GPU.
 
     Raises:
+        SpecError: an update draws without a key.
         CaptureError: its replays differ from eager updates.
         RuntimeError: torch or CUDA cannot capture it, or memory runs out.
     """
@@ -63,7 +65,8 @@ class Captured:
         before = _Snapshot(self._training)
         recording: Recording | None = None
         try:
-            expected = self._eager()
+            with keyed_draws_only(type(self._training.method).__module__, "makes an update"):
+                expected = self._eager()
             before.restore()
             recording = self._record(self._compute, self._lane)
             found = torch.stack([_replayed(recording).clone() for _ in range(_COMPARED)])

@@ -11,6 +11,7 @@ from agad.errors import is_out_of_memory
 from agad.spec.catalogue import methods
 from agad.tensors.capture import say_once
 from agad.tensors.lane import Lane
+from agad.tensors.seeding import keyed_draws_only
 from agad.train.graph.captured import Captured
 from agad.train.state import Training
 from agad.train.update import Computed, compute, end
@@ -35,10 +36,18 @@ class Eager:
     def __init__(self, training: Training) -> None:
         self._training = training
         self._computed: Computed | None = None
+        self._checked: bool | None = None  # whether the checked update is one of pretraining
 
     def launch(self) -> None:
-        """As Updater."""
-        self._computed = compute(self._training, self._training.batch())
+        """As Updater. Raises SpecError where the first update of a stage draws without a key."""
+        training = self._training
+        x = training.batch()
+        if self._checked is training.method.pretraining:
+            self._computed = compute(training, x)
+            return
+        with keyed_draws_only(type(training.method).__module__, "makes an update"):
+            self._computed = compute(training, x)
+        self._checked = training.method.pretraining
 
     def finish(self) -> None:
         """As Updater."""
