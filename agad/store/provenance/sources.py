@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import importlib.util
 import re
 import sys
 import sysconfig
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,21 +19,28 @@ FOLDERS = ("spec", "data", "nets", "methods", "tensors", "scoring", "train")
 _NO_NUMBERS = ("auditing", "console", "detector", "errors", "files", "json_file", "outputs", "plan", "store")
 """Modules and folders of agad/ that make none."""
 _KNOWN = frozenset(("agad", *(f"agad.{name}" for name in (*_NO_NUMBERS, *FOLDERS))))
-_DATA = frozenset(
-    (".json", ".yaml", ".yml", ".toml", ".csv", ".txt", ".npz", ".npy", ".pt", ".pth", ".safetensors", ".bin")
+_NO_DATA = frozenset(
+    ".pyc .pyo .pyi .typed .md .rst .ipynb .log .lock .tmp .part .bak .orig .rej .swp".split()  # noqa: SIM905
 )
-"""Endings of files that a method may read."""
-_IMPORT = re.compile(r"^[ \t]*import[ \t]+((?:[\w.]+(?:[ \t]+as[ \t]+\w+)?(?:,[ \t]*)?)+)[ \t]*(?:#.*)?$", re.MULTILINE)
-_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t(]+(\w+)?", re.MULTILINE)
+"""Endings of files beside code that no method reads for its numbers."""
+_KNOWN_LINE = re.compile(
+    r"[ \t]*(?:from|import)[ \t]+((?:agad\.)?\w+)[\w.]*"
+    r"(?:[ \t]+import[ \t][\w \t,()*]*|[ \t]+as[ \t]+\w+)?[ \t]*(?:#.*)?"
+)
+"""A line that imports from one module and does nothing else."""
+_BY_NAME = ("import_module", "__import__")
+"""Functions that import a module by its name."""
 _STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
 _INSTALLED = {"site-packages", "dist-packages"}
 """Folders of installed packages, wherever they are: the environment's, the user's own, a cluster's modules."""
 _REQUIRED = {"PIL", "numpy", "scipy", "sklearn", "torch", "torchvision"}
 """What agad's own code imports: never a user's own, not even where it runs from its source."""
+_PASSED = (sys.stdlib_module_names | _KNOWN | _REQUIRED) - {"agad"}
+"""What a module may import without being looked at; what is imported from agad itself may be one of its parts."""
 
 
 def sources_of(package: Path) -> dict[str, bytes]:
-    """Name -> content of every module that makes numbers, and the SHA-256 of weights and the like beside agad's own.
+    """Name -> content of every module that makes numbers, and the SHA-256 of each file of data beside agad's own.
 
     Names of agad's own are paths below `package`. A user's own module that one of them imports, or that is imported by
     such a one, is there with its whole package; a package that was installed is not: rows name versions.
@@ -40,7 +49,7 @@ def sources_of(package: Path) -> dict[str, bytes]:
         path.relative_to(package).as_posix(): _content(path)
         for folder in FOLDERS
         for path in (package / folder).rglob("*")
-        if (path.suffix == ".py" or path.suffix.lower() in _DATA) and path.is_file()
+        if _counts(path.relative_to(package)) and path.is_file()
     }
     found: dict[str, bytes] = {}
     left = list(_own_modules(own, package))
@@ -52,11 +61,22 @@ def sources_of(package: Path) -> dict[str, bytes]:
     return own | found
 
 
+def _counts(path: Path) -> bool:
+    """Whether a file below the package is code, or may be data of a method: neither hidden, made nor an editor's."""
+    if path.suffix == ".py":
+        return True
+    hidden = any(part.startswith((".", "#")) or part == "__pycache__" for part in path.parts)
+    return not hidden and path.suffix.lower() not in _NO_DATA and not path.name.endswith("~")
+
+
 def _content(path: Path) -> bytes:
     if path.suffix == ".py":
         return path.read_bytes()
-    state = path.stat()
-    return _file_digest(path, (state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+    try:
+        state = path.stat()
+        return _file_digest(path, (state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+    except OSError:  # no method can read it either
+        return b""
 
 
 @functools.cache
@@ -69,7 +89,7 @@ def _file_digest(path: Path, _: tuple[int, ...]) -> bytes:
 def _below(path: Path) -> Iterator[tuple[str, bytes]]:
     """The code of a module or a package, by its name and those of its files: a package may hold any amount of data."""
     if path.is_file():
-        yield f"import {path.name}", path.read_bytes()
+        yield f"import {path.name}", _content(path)
         return
     for one in path.rglob("*.py"):
         if one.is_file():
@@ -81,25 +101,53 @@ def _own_modules(sources: Mapping[str, bytes], package: Path) -> set[Path]:
     found: set[Path] = set()
     for name, content in sources.items():
         if name.endswith(".py"):
-            found |= {path for top in _imported(content.decode("utf-8", "replace")) if (path := _place(top, package))}
+            found |= {path for top in _imported(content) if (path := _place(top, package))}
     return found
 
 
 @functools.cache
-def _imported(text: str) -> frozenset[str]:
-    """The first names of what a module imports; `agad.NAME` of a part of agad beside FOLDERS.
+def _imported(source: bytes) -> frozenset[str]:
+    """The first names of what a module imports, wherever in it; `agad.NAME` of a part of agad beside FOLDERS.
 
-    Searched once a process for each text: every row asks.
+    Once a process for each source: every row asks. A source is parsed where a line may import another module than a
+    known one: to parse all of agad takes a fifth of a second.
     """
-    named = [part.split()[0] for line in _IMPORT.findall(text) for part in line.split(",") if part.strip()]
-    found = {f"agad.{name.split('.')[1]}" if name.startswith("agad.") else name.split(".")[0] for name in named}
-    for dots, name, item in _FROM.findall(text):
-        parts = [*filter(None, name.split(".")), *filter(None, [item])]
-        if len(dots) > 1 or (not dots and parts[:1] == ["agad"]):
-            found |= {f"agad.{part}" for part in (parts[:1] if dots else parts[1:2])}
-        elif not dots and parts:
-            found.add(parts[0])
-    return frozenset(found - sys.stdlib_module_names - _KNOWN - _REQUIRED)
+    lines = (line for line in source.decode("utf-8", "replace").splitlines() if "import" in line)
+    if all((plain := _KNOWN_LINE.fullmatch(line)) and plain[1] in _PASSED for line in lines):
+        return frozenset()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of texts with odd escapes
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return frozenset()
+    return (
+        frozenset(top for node in ast.walk(tree) for top in _tops(node)) - sys.stdlib_module_names - _KNOWN - _REQUIRED
+    )
+
+
+def _tops(node: ast.AST) -> Iterator[str]:
+    """The first names of what one node imports."""
+    match node:
+        case ast.Import(names=names):
+            yield from (_top(one.name) for one in names)
+        case ast.ImportFrom(module=module, names=names, level=level):
+            begin = "." * level + (f"{module}." if module else "")
+            yield from (_top(begin + one.name) for one in names)
+        case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in _BY_NAME:
+            given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "name")]
+            yield from (
+                _top(one.value) for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            )
+
+
+def _top(name: str) -> str:
+    """`agad.NAME` of a name in agad or above the file's own folder, all of which counts; the first part of another."""
+    if name.startswith(".."):
+        name = "agad." + name.lstrip(".")
+    elif name.startswith("."):
+        return "agad"
+    parts = name.split(".")
+    return ".".join(parts[:2] if parts[0] == "agad" else parts[:1])
 
 
 def _place(name: str, package: Path) -> Path | None:
@@ -111,9 +159,12 @@ def _place(name: str, package: Path) -> Path | None:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError, AttributeError):
         return None
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+    if spec is None:
         return None
-    path = Path(spec.origin)
+    # A folder without __init__.py has no origin.
+    path = Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
+    if not path.is_absolute() or not path.exists():
+        return None
     if _INSTALLED & {*path.parts} or any(path.is_relative_to(folder) for folder in _STANDARD):
         return None
     return path.parent if path.name == "__init__.py" else path

@@ -59,6 +59,20 @@ def test_what_makes_numbers_counts(folder: str, package: Path) -> None:
     assert digest_of(package) != code_digest()
 
 
+FORMS = (
+    "import os; import own_helper",
+    "try: import own_helper\nexcept ImportError: own_helper = None",
+    "if True: import own_helper",
+    "def score(x):\n    import own_helper",
+    "import \\\n  own_helper",
+    "import os, \\\n  own_helper",
+    "import os, own_helper",
+    "from os import path; from own_helper import score",
+    "own_helper = __import__('own_helper')",
+    "import importlib\nown_helper = importlib.import_module('own_helper')",
+    "from importlib import import_module as load, import_module\nown_helper = import_module(name='own_helper')",
+)
+ENDINGS = (".pt", ".ckpt", ".pkl", ".onnx", ".pth.tar", ".h5", ".joblib", ".xml", ".parquet", ".t7", ".so", ".PNG")
 OWN = "def score(x):\n    return {}x\n"
 
 
@@ -75,7 +89,10 @@ OWN = "def score(x):\n    return {}x\n"
         ("from agad import mine", "agad/mine.py"),
         ("from .. import mine", "agad/mine.py"),
         ("from ..mine.deep import score", "agad/mine/deep.py"),
-        ("WEIGHTS = 'own.pt'", "agad/methods/own.pt"),
+        *((line, "lib/own_helper.py") for line in FORMS),
+        ("from own_folder import inner", "lib/own_folder/inner.py"),
+        *(("WEIGHTS = 'own'", f"agad/methods/own{ending}") for ending in ENDINGS),
+        ("WEIGHTS = 'own'", "agad/methods/weights/own"),
     ],
 )
 def test_what_a_method_of_one_s_own_takes_from_elsewhere_counts(
@@ -83,6 +100,7 @@ def test_what_a_method_of_one_s_own_takes_from_elsewhere_counts(
 ) -> None:
     """A helper edited between two launches: rows of both would be called of one code."""
     monkeypatch.syspath_prepend(str(package.parent / "lib"))
+    (package.parent / file).parent.mkdir(parents=True, exist_ok=True)
     for folder in ("lib/own_package", *([str(Path(file).parent)] if "mine/" in file else [])):
         (package.parent / folder).mkdir(parents=True, exist_ok=True)
         (package.parent / folder / "__init__.py").touch()
@@ -98,6 +116,17 @@ def test_what_a_method_of_one_s_own_takes_from_elsewhere_counts(
 
 
 @pytest.mark.slow
+def test_what_lies_beside_a_method_and_is_read_by_none_does_not_count(package: Path) -> None:
+    before = sources_of(package).keys()
+    for name in (".own.pt.swp", "own.pt~", "#own.py#", "notes.md", "run.log", ".cache/own.pt", "__pycache__/own.pkl"):
+        path = package / "methods" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"1")
+
+    assert sources_of(package).keys() == before
+
+
+@pytest.mark.slow
 def test_what_is_installed_or_only_named_in_words_does_not_count(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +138,7 @@ def test_what_is_installed_or_only_named_in_words_does_not_count(
     monkeypatch.syspath_prepend(str(installed))
     before = sources_of(package).keys()
     words = '"""Taken\nfrom elsewhere, and not\nimport elsewhere or so."""\n'
-    (package / "methods" / "mine.py").write_text(f"{words}import numpy\nimport json\nimport theirs\nimport nowhere\n")
+    (package / "methods" / "mine.py").write_text(f"{words}import numpy\nimport json; import theirs\nimport nowhere\n")
 
     assert sources_of(package).keys() - before == {"methods/mine.py"}
 
