@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agad.store.provenance.sources import sources_of
+from agad.store.provenance.sources import installed_of, sources_of
 
 log = logging.getLogger("agad.store")
 
@@ -178,8 +178,14 @@ def _version(package: str) -> str | None:
 
 @functools.cache
 def _libraries() -> str:
-    """What splits, resizes and, for some methods, fits: `numpy 2.4.0, pillow 12.0.0, ...`."""
-    found = ((name, _version(name)) for name in ("numpy", "pillow", "scikit-learn", "scipy"))
+    """What splits, resizes and, for some methods, fits: `numpy 2.4.0, pillow 12.0.0, ...`.
+
+    And the installed packages that code of one's own imports.
+    """
+    modules = installed_of(_AT_START)
+    packages = metadata.packages_distributions() if modules else {}  # reads the facts of all that is installed
+    more = sorted({package for module in modules for package in packages.get(module, ())})
+    found = ((name, _version(name)) for name in ("numpy", "pillow", "scikit-learn", "scipy", *more))
     return ", ".join(f"{name} {version}" for name, version in found if version is not None)
 
 

@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 import sysconfig
@@ -48,7 +49,7 @@ def sources_of(package: Path) -> dict[str, bytes]:
     own = {
         path.relative_to(package).as_posix(): _content(path)
         for folder in FOLDERS
-        for path in (package / folder).rglob("*")
+        for path in _files_below(package / folder)
         if _counts(path.relative_to(package)) and path.is_file()
     }
     found: dict[str, bytes] = {}
@@ -91,9 +92,27 @@ def _below(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.is_file():
         yield f"import {path.name}", _content(path)
         return
-    for one in path.rglob("*.py"):
-        if one.is_file():
+    for one in _files_below(path):
+        if one.suffix == ".py" and one.is_file():
             yield f"import {path.name}/{one.relative_to(path).as_posix()}", one.read_bytes()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Its files, those of linked folders too: each folder once, wherever links lead."""
+    seen = set[str]()
+    for top, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(top)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(top, name) for name in names)
+
+
+def installed_of(sources: Mapping[str, bytes]) -> frozenset[str]:
+    """The first names of installed modules that some sources import, but for those that agad itself requires."""
+    tops = {top for name, content in sources.items() if name.endswith(".py") for top in _imported(content)}
+    return frozenset(top for top in tops if not top.startswith("agad.") and _is_installed(_origin(top)))
 
 
 def _own_modules(sources: Mapping[str, bytes], package: Path) -> set[Path]:
@@ -155,16 +174,21 @@ def _place(name: str, package: Path) -> Path | None:
     if name.startswith("agad."):
         inside = package / name.removeprefix("agad.")
         return next((path for path in (inside, inside.with_suffix(".py")) if path.exists()), None)
+    path = _origin(name)
+    if path is None or _is_installed(path) or any(path.is_relative_to(folder) for folder in _STANDARD):
+        return None
+    return path.parent if path.name == "__init__.py" else path
+
+
+def _origin(name: str) -> Path | None:
+    """Where a module is, the folder of one without __init__.py; None for one that is built in or nowhere."""
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError, AttributeError):
         return None
-    if spec is None:
-        return None
-    # A folder without __init__.py has no origin.
-    path = Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
-    if not path.is_absolute() or not path.exists():
-        return None
-    if _INSTALLED & {*path.parts} or any(path.is_relative_to(folder) for folder in _STANDARD):
-        return None
-    return path.parent if path.name == "__init__.py" else path
+    path = None if spec is None else Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
+    return path if path is not None and path.is_absolute() and path.exists() else None
+
+
+def _is_installed(path: Path | None) -> bool:
+    return path is not None and not _INSTALLED.isdisjoint(path.parts)

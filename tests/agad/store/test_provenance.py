@@ -13,7 +13,7 @@ import pytest
 
 from agad.store import provenance
 from agad.store.provenance import code_digest, digest_of
-from agad.store.provenance.sources import sources_of
+from agad.store.provenance.sources import installed_of, sources_of
 from tests.conftest import ROOT
 
 LOSSES = "methods/losses.py"
@@ -141,6 +141,22 @@ def test_what_is_installed_or_only_named_in_words_does_not_count(
     (package / "methods" / "mine.py").write_text(f"{words}import numpy\nimport json; import theirs\nimport nowhere\n")
 
     assert sources_of(package).keys() - before == {"methods/mine.py"}
+    assert installed_of(sources_of(package)) == {"theirs"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["own.py", "own.ckpt"])
+def test_what_lies_behind_a_link_counts(name: str, package: Path) -> None:
+    """A checkout of one's own, or weights on a larger disk; a link that leads back ends nothing."""
+    behind = package.parent / "behind"
+    behind.mkdir()
+    (behind / name).write_text("X = 1\n")
+    (behind / "back").symlink_to(package / "methods")
+    (package / "methods" / "linked").symlink_to(behind)
+    before = digest_of(package)
+    (behind / name).write_text("X = 2\n")
+
+    assert digest_of(package) != before
 
 
 def _begun(package: Path) -> ModuleType:
