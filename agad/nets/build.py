@@ -14,6 +14,7 @@ from agad.errors import SpecError
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNSet, copy_main_to_auxiliary
 from agad.nets.layers.unsteady import refuse_unsteady
+from agad.spec import catalogue
 from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
 
@@ -30,10 +31,11 @@ def build_backbone(channels: int, spec: RunSpec) -> BatchNormNet:
 
     Raises SpecError where it is no BatchNormNet.
     """
-    net: BatchNormNet = importlib.import_module(f"agad.nets.{spec.backbone}").build(channels, spec)
+    module = catalogue.backbones()[spec.backbone].module
+    net: BatchNormNet = importlib.import_module(module).build(channels, spec)
     if not isinstance(net, BatchNormNet):
         raise SpecError(
-            f"build() of agad/nets/{spec.backbone}.py must return a BatchNormNet (agad/nets/layers/batchnorm.py), "
+            f"build() of {module.replace('.', '/')}.py must return a BatchNormNet (agad/nets/layers/batchnorm.py), "
             f"not {_kind(net)}"
         )
     return net

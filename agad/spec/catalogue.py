@@ -1,9 +1,10 @@
 """The backbones and methods that there are, found by their files and without importing these: they need torch.
 
-A backbone is one file `agad/nets/NAME.py` with a literal dictionary BACKBONE (the attributes of Backbone but its name)
-and a function `build(channels, spec)` that returns a BatchNormNet. A method is one file `NAME.py` in agad/methods/ or a
-folder there, with a literal dictionary METHOD (likewise) and a function `make(spec, channels)` that returns a Method;
-where it has its own generator, also `build_generator(channels, spec)`. Files without these names are helpers.
+A backbone is one file `NAME.py` in agad/nets/ or a folder there, with a literal dictionary BACKBONE (the attributes of
+Backbone but its name) and a function `build(channels, spec)` that returns a BatchNormNet. A method is one file
+`NAME.py` in agad/methods/ or a folder there, with a literal dictionary METHOD (likewise) and a function
+`make(spec, channels)` that returns a Method; where it has its own generator, also `build_generator(channels, spec)`.
+Files without these names are helpers.
 """
 
 from __future__ import annotations
@@ -51,12 +52,14 @@ class Backbone:
         cost: seconds of one update at batch 256 on one CPU core, relative to the naive generator's; where it was not
             measured, that of the costliest.
         memory: what its runs need; where it was not measured, that of the largest, with nothing recomputed.
+        module: where `build` is.
     """
 
     name: str
     title: str
     cost: float = math.inf
     memory: Memory = _UNMEASURED
+    module: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +203,10 @@ def _parsed(path: Path, text: str, constant: str, function: str) -> _Registratio
 
 
 def _entry(kind: type[_Entry], found: _Registration, constant: str) -> _Entry:
-    known: dict[str, Any] = {"name": found.path.stem}
+    module = ".".join(found.path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    known: dict[str, Any] = {"name": found.path.stem, "module": module}
     if kind is Method:
         known["own_generator"] = "build_generator" in found.functions
-        known["module"] = ".".join(found.path.relative_to(PACKAGE.parent).with_suffix("").parts)
     try:
         return record(kind, f"{_shown(found.path)}: {constant}", found.values, **known)
     except TypeError as error:

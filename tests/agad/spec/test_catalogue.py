@@ -53,9 +53,11 @@ def test_what_a_file_registers() -> None:
 
 
 @pytest.mark.slow
-def test_one_new_file_each_is_planned_rehearsed_and_trained(copy: Path) -> None:
-    shutil.copy(ADDED / "residual.py", copy / "agad" / "nets")
-    shutil.copy(ADDED / "autoencoder.py", copy / "agad" / "methods")
+@pytest.mark.parametrize("below", [".", "own"])
+def test_one_new_file_each_is_planned_rehearsed_and_trained(below: str, copy: Path) -> None:
+    for file, folder in (("residual.py", "nets"), ("autoencoder.py", "methods")):
+        (copy / "agad" / folder / below).mkdir(exist_ok=True)
+        shutil.copy(ADDED / file, copy / "agad" / folder / below)
     changes = ("backbone=residual", "method=autoencoder", "updates=2", "curve=", "min_anomalies=32")
     launch = ["sweeps/launch.py", "--grid", "demo", "--select", "normal_class=0", "--select", "gamma=0.0"]
     launch += ["--seeds", "1", *(part for change in changes for part in ("--set", change)), "--results", "results"]
