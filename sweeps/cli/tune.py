@@ -37,9 +37,10 @@ from ..tuning.cells import study_cells
 from ..tuning.launcher import LauncherEndedError
 from ..tuning.lease import Lease
 from ..tuning.optimiser import PRUNERS, SAMPLERS, check_choice, import_optuna, open_storage
+from ..tuning.rebuild import rebuild_journal
 from ..tuning.settings import OBJECTIVES, StudySettings, check_same, check_together, load_settings
 from ..tuning.space import space_of
-from ..tuning.study import Search, rebuild_journal, save_plan, work
+from ..tuning.study import Search, save_plan, work
 from ..worker.options import data_folder
 from ..worker.stopping import Stopping
 from .arguments import Parser, positive, say

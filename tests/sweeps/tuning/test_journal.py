@@ -17,7 +17,8 @@ from agad.store.folder import StudyFolder
 from sweeps.tuning.journal import repair
 from sweeps.tuning.lease import Lease, LeaseLostError
 from sweeps.tuning.optimiser import Optimiser, open_storage
-from sweeps.tuning.study import Search, rebuild_journal
+from sweeps.tuning.rebuild import rebuild_journal
+from sweeps.tuning.study import Search
 from sweeps.worker.growing import COORDINATOR, Feed
 from sweeps.worker.stopping import Stopping
 from tests.helpers.studies import Bench, cells, settings_of, storage_of

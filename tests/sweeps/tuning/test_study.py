@@ -21,7 +21,7 @@ from agad.spec.run import RunSpec
 from sweeps.tuning.journal import set_aside
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, RunOutcome
-from sweeps.tuning.study import rebuild
+from sweeps.tuning.rebuild import rebuild
 from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.growing import Feed
