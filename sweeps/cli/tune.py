@@ -148,8 +148,10 @@ def _main(call: _Call) -> int:
     lease = search.hold(stopping)
     try:
         if own.rebuild:
-            number = rebuild_journal(search, lease)
-            say(f"Study {settings.name}: {number} trials from the rows; go on with --trials N.")
+            found = rebuild_journal(search, lease)
+            say(f"Study {settings.name}: {len(found.trials)} trials from the rows; go on with --trials N.")
+            for line in found.lines:
+                say(line)
             return EXIT_OK
         return _work(call, search, lease, stopping, workers)
     except LauncherEndedError as error:

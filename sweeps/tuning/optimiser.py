@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agad.errors import AgadError, StoreError
@@ -112,20 +112,25 @@ class Optimiser:
             warnings.simplefilter("ignore", UserWarning)
             self._study.tell(number, values, state=optuna.trial.TrialState[_STATES[state]])
 
-    def add(self, values: dict[str, Any], state: str, scores: Sequence[float] | None, points: dict[int, float]) -> None:
-        """Add a trial that is known to have ended, or with state `waiting` one that is to be made next."""
+    def add(
+        self,
+        values: dict[str, Any],
+        state: str,
+        scores: Sequence[float] | None = None,
+        points: Mapping[int, float] | None = None,
+        failure: str = "",
+    ) -> None:
+        """Add a trial that is known to have ended, or with state `running` one whose runs are not all made."""
         import optuna
 
-        if state == "waiting":
-            self._study.enqueue_trial(values)
-            return
         self._study.add_trial(
             optuna.trial.create_trial(
                 params=values,
-                distributions={axis.name: _distribution(axis) for axis in self.settings.axes},
-                state=optuna.trial.TrialState[_STATES[state]],
+                distributions={axis.name: _distribution(axis) for axis in self.settings.axes if axis.name in values},
+                state=optuna.trial.TrialState[_STATES.get(state, "RUNNING")],
                 values=scores,
-                intermediate_values=points,
+                intermediate_values=dict(points or {}),
+                user_attrs={"failure": failure} if failure else {},
             )
         )
 

@@ -128,13 +128,17 @@ class Feed:
         found: list[RunSpec] = []
         for name in files.names(self.folder.trials):
             if name not in self._read:
-                found += self._specs(self.folder.trials / name)
+                found += self.runs(self.folder.trials / name)
                 self._read.add(name)
         return found
 
     def trials(self) -> list[list[RunSpec]]:
         """The runs of each trial, in the order of the trials."""
-        return [self._specs(self.folder.trials / name) for name in files.names(self.folder.trials)]
+        return [self.runs(path) for path in self.files()]
+
+    def files(self) -> list[Path]:
+        """The file of each trial, in the order of the trials."""
+        return [self.folder.trials / name for name in files.names(self.folder.trials)]
 
     def verdicts(self) -> Verdicts:
         """The newest verdicts; by a fresh open, which sees new bytes on network file systems too."""
@@ -158,7 +162,8 @@ class Feed:
         files.replace_text(self.folder.points / f"{run_id}.json", json_file.dumps(known))
 
     @staticmethod
-    def _specs(path: Path) -> list[RunSpec]:
+    def runs(path: Path) -> list[RunSpec]:
+        """The runs in a trial's file. Raises StoreError, one line."""
         try:
             specs = [_spec(values) for values in json_file.parse(files.read_file(path))]
             if path.stem.rpartition("-")[2] != digest_of(specs):

@@ -18,8 +18,10 @@ from sweeps.tuning.coordinator import Coordinator
 from sweeps.tuning.lease import Lease
 from sweeps.tuning.optimiser import Optimiser, open_storage
 from sweeps.tuning.outcomes import Rows, count_steps
+from sweeps.tuning.rebuild import Rebuilt, rebuild_journal
 from sweeps.tuning.settings import StudySettings
 from sweeps.tuning.space import space_of
+from sweeps.tuning.study import Search
 from sweeps.worker.growing import Feed
 from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
@@ -111,9 +113,23 @@ class Bench:
             self.made.append(of)
             curve = {"curve_update": [*of.curve_points], "curve_auroc_val_eval": [score(of)] * len(of.curve_points)}
             values = {"auroc_val": score(of), "train_seconds": 1.0, **SIZES, **curve, **self.values(of)}
+            values.setdefault("plan", self.plan.name)
             status = values.pop("status", "ok")
             assert self.store.commit(record(of, claim.generation, status, **values))
             claim.release()
+
+
+def rebuilt(bench: Bench) -> Rebuilt:
+    """Make the study again from its rows, as `tune.py --rebuild` does."""
+    search = Search(
+        results=bench.results, settings=bench.settings, sampler="random", pruner="none", seed=0, database=None,
+        lease=5.0, say=print,
+    )  # fmt: skip
+    lease = search.hold(Stopping())
+    try:
+        return rebuild_journal(search, lease)
+    finally:
+        lease.release()
 
 
 @contextmanager

@@ -17,11 +17,9 @@ from agad.store.folder import StudyFolder
 from sweeps.tuning.journal import repair
 from sweeps.tuning.lease import Lease, LeaseLostError
 from sweeps.tuning.optimiser import Optimiser, open_storage
-from sweeps.tuning.rebuild import rebuild_journal
-from sweeps.tuning.study import Search
 from sweeps.worker.growing import COORDINATOR, Feed
 from sweeps.worker.stopping import Stopping
-from tests.helpers.studies import Bench, cells, settings_of, storage_of
+from tests.helpers.studies import Bench, cells, rebuilt, settings_of, storage_of
 
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
@@ -109,11 +107,7 @@ def test_a_journal_without_its_trials_is_noticed_and_made_again(tmp_path: Path, 
     with pytest.raises(StoreError, match=r"lacks 2 of 2 trials .* the first is 0: .*tune.py --rebuild"):
         bench.run(2)
 
-    again = Search(results=tmp_path, settings=bench.settings, sampler="random", pruner="none", seed=0, database=None,
-                   lease=5.0, say=print)  # fmt: skip
-    lease = again.hold(Stopping())
-    assert rebuild_journal(again, lease) == 2
-    lease.release()
+    assert len(rebuilt(bench).trials) == 2
     assert len(bench.run(3, sampler="random")) == 3
 
 

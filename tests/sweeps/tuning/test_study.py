@@ -1,4 +1,4 @@
-"""Whole studies: no test image has a part, no trial is lost or doubled, rows alone make them anew."""
+"""Whole studies: no test image has a part, no trial is lost or doubled."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ import torch
 from agad.errors import AgadError
 from agad.plan.study import read_study
 from agad.spec.run import RunSpec
-from sweeps.tuning.journal import set_aside
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, RunOutcome
-from sweeps.tuning.rebuild import rebuild
 from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.growing import Feed
@@ -32,7 +30,6 @@ from tests.helpers.science import made_up, small, with_images
 from tests.helpers.studies import VALIDATED, Bench, answering, cells, settings_of, storage_of
 
 TUNE = [sys.executable, str(ROOT / "sweeps" / "tune.py")]
-STATE = optuna.trial.TrialState
 pytestmark = pytest.mark.usefixtures("no_flushing")
 
 
@@ -93,26 +90,6 @@ def test_killed_again_and_again_no_trial_is_lost_or_doubled(tmp_path: Path) -> N
     assert len(set(params)) == 40
     assert len(bench.made) == len({run.run_id for run in bench.made}) == 80
     assert len(Feed(bench.folder).trials()) == 40
-
-
-@pytest.mark.slow
-def test_a_study_is_made_anew_from_the_rows(tmp_path: Path) -> None:
-    """From the folder's trials, or from nothing but rows: the same trials with the same scores."""
-    bench = Bench(tmp_path, settings_of(cells(2)), lambda of: {"status": "failed"} if of.lambda_con > 400 else {})
-    bench.values = lambda of: {"status": "failed", "auroc_val": None} if of.lambda_lat > 30 else {}
-    trials = bench.run(8, sampler="random")
-    wanted = [(trial.state, trial.values) for trial in trials]
-    assert {state for state, _ in wanted} == {STATE.COMPLETE, STATE.FAIL}
-
-    for keeps_folder in (True, False):
-        set_aside(bench.folder.journal)
-        if not keeps_folder:
-            bench.folder.trials.rename(bench.folder.path / "lost")
-        study = Optimiser(bench.settings, storage_of(bench.folder), begins=False)
-        assert rebuild(bench.settings, study, Feed(bench.folder), Rows(bench.store)) == 8
-        found = [(trial.state, trial.values) for trial in study.frozen()]
-        assert found == wanted if keeps_folder else sorted(map(str, found)) == sorted(map(str, wanted))
-    assert len(bench.run(9, sampler="random")) == 9
 
 
 @pytest.mark.slow
