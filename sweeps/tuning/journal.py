@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import uuid
 import zlib
 from collections.abc import Callable
@@ -22,9 +23,11 @@ from typing import Any
 
 from agad import files, json_file
 from agad.errors import StoreError
+from agad.store.folder import StudyFolder
 
 WAY_OUT = "tune.py --rebuild makes it again from the rows"
 _KEY = "agad_crc"
+_SET_ASIDE = ".old"
 _CHECKED_LINE = re.compile(rb'(?P<line>\{.*),"' + _KEY.encode() + rb'":"(?P<crc>[0-9a-f]{8})"\}')
 
 
@@ -88,10 +91,29 @@ def repair(path: Path) -> tuple[int, int]:
     return torn, crc
 
 
-def set_aside(path: Path) -> None:
-    """Rename a journal that is to be made again."""
+def put_in_place(new: Path, path: Path) -> None:
+    """Put a journal in the place of another, of which a copy stays beside it: at no moment is there none."""
     if path.exists():
-        path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.old"))
+        shutil.copyfile(path, path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{_SET_ASIDE}"))
+    new.replace(path)
+    files.sync(path.parent)
+
+
+def check_successors(folder: StudyFolder) -> None:
+    """Raise StoreError, one line, where a rebuild set something aside and was killed before there was another.
+
+    Only an older agad's does: today's has made what is new before it touches what is old.
+    """
+    for path in (folder.journal, folder.trials):
+        old = set_aside(path)
+        if old and not (files.names(path) if path.is_dir() else path.exists()):
+            raise StoreError(f"{old[-1]} was set aside by a --rebuild that was cut short; {WAY_OUT}")
+
+
+def set_aside(path: Path) -> list[Path]:
+    """What rebuilds have set aside of a study's journal or trials, the newest last."""
+    found = path.parent.glob(f"{path.name}.*{_SET_ASIDE}")
+    return sorted(found, key=lambda one: one.stat().st_mtime_ns)
 
 
 def _lines(logs: list[dict[str, Any]], crc: int) -> tuple[bytes, int]:

@@ -9,10 +9,11 @@ numbers have no gaps.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agad import files
 from agad.errors import SpecError, StoreError
 from agad.plan.study import read_study
 from agad.spec.run import RunSpec
@@ -21,13 +22,15 @@ from agad.store.rows import ResultStore
 from agad.store.schema import SPEC_COLUMNS
 
 from ..worker.growing import Feed
-from .journal import set_aside
+from .journal import open_journal, put_in_place, set_aside
 from .lease import Lease
 from .optimiser import Optimiser
 from .outcomes import Rows, intermediate, trial_outcome
 from .settings import StudySettings
 from .study import Search, Summaries
 
+_NEW_JOURNAL = f"{files.TEMPORARY_PREFIX}journal.tmp"
+"""Beside the journal; of one name, so that what a killed rebuild has left is written over by the next."""
 _STUDY_PLAN = "study-"
 """The beginning of the name of a study's plan, as rows have it."""
 
@@ -57,20 +60,42 @@ class Rebuilt:
 
 
 def rebuild_journal(search: Search, lease: Lease) -> Rebuilt:
-    """Make the study's journal and summary again from the rows. The old journal is set aside. Raises StoreError."""
+    """Make the study's journal and summary again from the rows. A copy of the old journal stays. Raises StoreError.
+
+    Whenever it is killed, the study is as it was, or as it is to be; or it is refused, because `trials/` knows trials
+    that the old journal lacks, and the next rebuild does the same as this one.
+    """
+    folder = search.folder
+    _take_back(folder, search.say)
     feed, rows = search.feed(), search.rows()
     found = find_trials(search.settings, feed, rows.store)
-    set_aside(search.folder.journal)
-    optimiser = search.optimiser(lease, begins=False)
-    _fill(optimiser, found, feed, rows)
-    Summaries(search.folder, optimiser, feed, rows).write()
+    new = folder.path / _NEW_JOURNAL
+    new.unlink(missing_ok=True)
+    _fill(search.optimiser(lease, open_journal(new, lease.check), begins=False), found, feed, rows)
+    for number in reversed(found.added):  # the last first: until all are there, a gap shows that there are more
+        feed.add(number, _runs(search.settings, found.trials[number]))
+    lease.check()
+    put_in_place(new, folder.journal)
+    Summaries(folder, search.optimiser(lease, begins=False), feed, rows).write()
     return found
+
+
+def _take_back(folder: StudyFolder, say: Callable[[str], None]) -> None:
+    """Take back the trials that an older agad set aside, where its rebuild was killed before it had made others."""
+    old = set_aside(folder.trials)
+    if old and not files.names(folder.trials):
+        old[-1].rename(folder.trials)
+        say(f"{old[-1]} was set aside by a --rebuild that was cut short: it is trials/ again.")
+
+
+def _runs(settings: StudySettings, values: dict[str, Any] | None) -> tuple[RunSpec, ...]:
+    return () if values is None else settings.runs(values)
 
 
 def _fill(optimiser: Optimiser, found: Rebuilt, feed: Feed, rows: Rows) -> None:
     """Add the trials to an empty study. Those without all rows go on; pruned ones have the points of their rows."""
     settings, withdrawn = optimiser.settings, feed.verdicts().withdrawn
-    runs = [() if values is None else settings.runs(values) for values in found.trials]
+    runs = [_runs(settings, values) for values in found.trials]
     rows.poll({spec.run_id for specs in runs for spec in specs}, withdrawn)
     for values, specs in zip(found.trials, runs, strict=True):
         if values is None:
@@ -82,16 +107,14 @@ def _fill(optimiser: Optimiser, found: Rebuilt, feed: Feed, rows: Rows) -> None:
             continue
         points = {} if len(settings.objectives) > 1 else intermediate(specs, rows.known, {})
         optimiser.add(values, outcome.state, outcome.values, points, outcome.failure)
-    for number in found.added:
-        feed.add(number, runs[number])
 
 
 def find_trials(settings: StudySettings, feed: Feed, store: ResultStore) -> Rebuilt:
     """The trials that the study's folder and the rows give. Raises StoreError for a file of another study's trial."""
-    files, drawn_before = _files(settings, feed)
+    on_disk, drawn_before = _files(settings, feed)
     summary = _summary(settings, feed.folder)
-    known = summary | files
-    is_whole = bool(files) and sorted(files) == list(range(max(known) + 1))
+    known = summary | on_disk
+    is_whole = bool(on_disk) and sorted(on_disk) == list(range(max(known) + 1))
     others = [*([] if is_whole else _values_of_rows(settings, store)), *drawn_before]
     if 0 not in known and (known or others):  # the first trial has the cells' own values, whichever rows there are
         others = [settings.own_values(), *others]
@@ -101,7 +124,7 @@ def find_trials(settings: StudySettings, feed: Feed, store: ResultStore) -> Rebu
     while left or len(trials) <= max(known, default=-1):
         fallback = left.pop(0) if len(trials) not in known and left else None
         trials.append(known.get(len(trials), fallback))
-    added = [number for number, values in enumerate(trials) if values is not None and number not in files]
+    added = [number for number, values in enumerate(trials) if values is not None and number not in on_disk]
     return Rebuilt(tuple(trials), tuple(added))
 
 

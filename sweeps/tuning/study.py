@@ -19,6 +19,7 @@ from ..worker.picking import Picker, settle_code
 from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
 from .coordinator import Coordinator, clear
+from .journal import check_successors
 from .launcher import Launcher
 from .lease import Lease
 from .optimiser import Optimiser, open_storage
@@ -71,11 +72,11 @@ class Search:
         """The lease on the study. Raises AgadError where another coordinator has it."""
         return Lease(self.folder, self.settings.name, self.lease, stopping, self.say)
 
-    def optimiser(self, lease: Lease, *, begins: bool = True) -> Optimiser:
-        """The study itself, written to under the lease."""
+    def optimiser(self, lease: Lease, storage: Any | None = None, *, begins: bool = True) -> Optimiser:
+        """The study itself, written to under the lease; in another storage than its own where one is given."""
         return Optimiser(
             self.settings,
-            open_storage(self.folder, None, lease.check) if self.database is None else self.database,
+            storage or self.database or open_storage(self.folder, None, lease.check),
             sampler=self.sampler,
             pruner=self.pruner,
             steps=count_steps(self.settings.specs),
@@ -105,6 +106,7 @@ def work(
         workers: runs that are open at a time.
         launch: arguments of the launch.py that starts workers; None: the user starts them.
     """
+    check_successors(search.folder)
     optimiser, feed, rows = search.optimiser(lease), search.feed(), search.rows()
     log = ResultsFolder(search.results).logs(search.plan.name) / "launch.log"
     launcher = Launcher(launch or [], log, lambda: coordinator.ended, search.say)

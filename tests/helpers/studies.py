@@ -119,12 +119,17 @@ class Bench:
             claim.release()
 
 
-def rebuilt(bench: Bench) -> Rebuilt:
-    """Make the study again from its rows, as `tune.py --rebuild` does."""
-    search = Search(
+def a_search(bench: Bench) -> Search:
+    """How tune.py would search the study."""
+    return Search(
         results=bench.results, settings=bench.settings, sampler="random", pruner="none", seed=0, database=None,
         lease=5.0, say=print,
     )  # fmt: skip
+
+
+def rebuilt(bench: Bench) -> Rebuilt:
+    """Make the study again from its rows, as `tune.py --rebuild` does."""
+    search = a_search(bench)
     lease = search.hold(Stopping())
     try:
         return rebuild_journal(search, lease)
