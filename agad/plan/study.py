@@ -51,8 +51,9 @@ class Study:
         objectives: what its trials were judged by, `auroc` first.
         protocol: under which its validation AUROC is.
         space: the searched fields (`name`, and `low`, `high` and `log`, or `choices`).
-        sampler: by which trials were proposed.
-        pruner: by which they were pruned.
+        sampler: by which trials were proposed: `tpe`, or `tpe (4), random (1)` where calls had several; `unknown` of
+            trials that were made again from rows. In a summary of an older agad that of the last call.
+        pruner: by which they were judged, in the same form.
         best: number of the best trial by the first objective; None where none is complete.
         importance: field -> share of the first objective's variance that it explains.
         validation: for each `dataset`, `class` and `gamma` the numbers of `normals` and `anomalies` that are scored,

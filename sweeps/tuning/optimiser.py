@@ -12,7 +12,7 @@ from agad.errors import AgadError, StoreError
 from agad.store.folder import StudyFolder
 
 from .journal import open_journal
-from .settings import OBJECTIVES, StudySettings
+from .settings import OBJECTIVES, SEARCH, StudySettings
 from .space import Axis
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ class Optimiser:
 
     def ask(self) -> Asked:
         """The next trial."""
-        return Asked(self._study.ask(), self.settings.axes)
+        trial = self._study.ask()
+        trial.set_user_attr(SEARCH, {"sampler": self.sampler, "pruner": self.pruner})  # the next call may have others
+        return Asked(trial, self.settings.axes)
 
     def running(self) -> list[Asked]:
         """Trials that were proposed and not ended: those of a coordinator that died."""

@@ -19,6 +19,8 @@ from .space import Axis
 
 OBJECTIVES = {"auroc": "maximize", "time": "minimize", "stability": "minimize"}
 """Objective -> direction: mean validation AUROC; mean seconds of training; SD of the validation AUROC among seeds."""
+SEARCH = "search"
+"""What Optuna calls, with a trial, the sampler and the pruner of the call that proposed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

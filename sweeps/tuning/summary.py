@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
 
-from .settings import StudySettings
+from .settings import SEARCH, StudySettings
 
 if TYPE_CHECKING:
     from .optimiser import Optimiser
@@ -41,8 +42,8 @@ def summarise(optimiser: Optimiser, known: Mapping[str, RunOutcome]) -> Study:
         objectives=settings.objectives,
         protocol=settings.protocol,
         space=tuple(axis.to_dict() for axis in settings.axes),
-        sampler=optimiser.sampler,
-        pruner=optimiser.pruner,
+        sampler=_used(frozen, "sampler") or optimiser.sampler,
+        pruner=_used(frozen, "pruner") or optimiser.pruner,
         best=max(complete, key=lambda trial: (trial.scores[0], -trial.number)).number if complete else None,
         importance=optimiser.importance() if len(complete) > 1 else {},
         validation=tuple(_validation(runs, known)),
@@ -85,6 +86,12 @@ def _tuned(study: Study, trial: Trial) -> Tuned:
         classes={target: tuple(sorted(of)) for target, of in classes.items()},
         datasets=tuple(dict.fromkeys(cell["dataset"] for cell in study.validation if "dataset" in cell)),
     )
+
+
+def _used(trials: Iterable[Any], what: str) -> str:
+    """The samplers or pruners of trials, with numbers where there are several; unknown ones are a rebuilt study's."""
+    counts = Counter(str(trial.user_attrs.get(SEARCH, {}).get(what, "unknown")) for trial in trials)
+    return ", ".join(f"{name} ({count})" for name, count in counts.items()) if len(counts) > 1 else "".join(counts)
 
 
 def _values(settings: StudySettings, trial: Any) -> dict[str, Any]:

@@ -18,12 +18,13 @@ import pytest
 from agad import files
 from agad.errors import StoreError
 from agad.plan.study import read_study
+from analysis.studies import study_text
 from sweeps.tuning import journal
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.rebuild import rebuild_journal
 from sweeps.tuning.settings import StudySettings
 from sweeps.tuning.study import work
-from sweeps.tuning.summary import tuned_by
+from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.growing import Feed
 from sweeps.worker.stopping import Stopping
 from tests.conftest import ROOT
@@ -186,6 +187,20 @@ def test_a_file_that_is_no_trial_of_the_study_is_one_line(tmp_path: Path, number
     with pytest.raises(StoreError, match=rf"{number:06}-\w+.json is no trial of study s; move it away.*--rebuild"):
         rebuilt(bench)
     assert bench.folder.journal.read_bytes() == before
+
+
+def test_the_sampler_and_pruner_of_each_call_are_said_with_counts(tmp_path: Path) -> None:
+    """The last call's were said of all trials; after a rebuild nothing tells which they were."""
+    bench = a_study(tmp_path, 2)
+    bench.run(3, sampler="tpe", pruner="median")
+    said = summarise(bench.optimiser, {})
+    assert (said.sampler, said.pruner) == ("random (2), tpe (1)", "none (2), median (1)")
+    assert "proposed by random (2), tpe (1), pruner none (2), median (1)." in study_text(said)
+
+    rebuilt(bench)
+    assert read_study(bench.folder).sampler == read_study(bench.folder).pruner == "unknown"
+    bench.run(4, sampler="random")
+    assert summarise(bench.optimiser, {}).sampler == "unknown (3), random (1)"
 
 
 # -- killed ---------------------------------------------------------------------------------------------------------
