@@ -157,6 +157,10 @@ class ResultsFolder:
         """Folder of what is known of a plan's Slurm jobs."""
         return self.path / "slurm" / plan
 
+    def settled_plan(self, job: str, arguments: str) -> Path:
+        """The file that says which plan all tasks of a Slurm job work at that have those arguments."""
+        return self.path / "slurm" / f"plan-of-{job}-{arguments}.json"
+
     def study(self, name: str) -> StudyFolder:
         """The folder of a study."""
         return StudyFolder(self.studies / name)

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from agad import console, files
+from agad import console
 from agad.console import EXIT_INCOMPLETE, EXIT_OK
-from agad.errors import AgadError, StoreError
+from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
@@ -47,11 +47,12 @@ from ..worker.picking import settle_code
 from ..worker.prepare import prepare
 from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
-from .arguments import plan_arguments, plan_of, say
+from .arguments import plan_arguments, say
 from .conclusion import conclude
 from .known_data import known_of_data
 from .options import build_parser, is_submitted, read_shared_options, worker_options
 from .retrying import runs_to_retry
+from .settled import plan_to_launch, save_plan
 
 _PATIENCE = 120.0
 """Seconds that workers get to finish an update and write a checkpoint."""
@@ -72,11 +73,11 @@ def _main(options: argparse.Namespace) -> int:
         return _list_grids()
     task = Task.here() if options.slurm_task else None
     read_shared_options(options)
-    plan = plan_of(options)
+    plan = plan_to_launch(options, None if task is None else task.job)
     if options.dry_run:
         return _dry_run(options, plan)
     execute = load_executor(options.executor)
-    path = _save(plan, options)
+    path = save_plan(plan, options.results)
     if options.prepare_data:
         worker = worker_options(options, path)
         print("\n".join(prepare(path, worker.data_folder, worker.cache, download=True)))
@@ -116,15 +117,6 @@ def _is_open(sweep: Sweep) -> bool:
 
 
 # -- the plan -----------------------------------------------------------------------------------------------------
-
-
-def _save(plan: Plan, options: argparse.Namespace) -> Path:
-    try:
-        return plan.save(options.results)
-    except OSError as error:
-        raise StoreError(
-            f"--results {options.results} is not writable ({files.error_line(error)}); choose a folder that is"
-        ) from error
 
 
 def _check_folders(sweep: Sweep) -> None:

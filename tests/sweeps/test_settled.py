@@ -1,0 +1,123 @@
+"""One plan for all tasks of a job."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from agad.errors import StoreError
+from agad.plan.plan import Plan
+from agad.plan.study import Study, Trial
+from agad.store.folder import ResultsFolder
+from agad.store.rows import ResultStore
+from sweeps.cli.options import build_parser
+from sweeps.cli.settled import plan_to_launch
+from sweeps.executors.slurm.job import Job
+from tests.helpers.cli import launch_here
+
+FIRST = {"SLURM_JOB_ID": "13", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "0"}
+REQUEUED = {**FIRST, "SLURM_RESTART_COUNT": "1"}
+SECOND = {**FIRST, "SLURM_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}
+OTHER = {"SLURM_JOB_ID": "40"}
+
+
+def study(results: Path, *scores: float, anomalies: int = 14) -> None:
+    """A study y whose trials have these scores."""
+    trials = tuple(
+        Trial(number=number, state="complete", values={"lambda_con": 40.0 + number}, scores=(score,), points={},
+              seconds=1.0, failure="", runs=())
+        for number, score in enumerate(scores)
+    )  # fmt: skip
+    cell = {"dataset": "digits", "class": 0, "gamma": 0.0, "normals": 14, "anomalies": anomalies, "classes": [1, 2]}
+    folder = ResultsFolder(results).study("y")
+    folder.path.mkdir(parents=True, exist_ok=True)
+    Study(
+        name="y", title="t", objectives=("auroc",), protocol="eval", space=(), sampler="tpe", pruner="none",
+        best=max(range(len(scores)), key=lambda number: scores[number]), importance={}, validation=(cell,),
+        trials=trials,
+    ).save(folder)  # fmt: skip
+
+
+def arguments(results: Path, *more: str) -> list[str]:
+    return ["--grid", "demo", "--select", "normal_class=0", "--set-from-study", "y", "--results", str(results), *more]
+
+
+def options_of(words: list[str]) -> argparse.Namespace:
+    return build_parser().parse_args(words)
+
+
+def planned(words: list[str], environment: dict[str, str]) -> Plan:
+    return plan_to_launch(options_of(words), Job.here(environment))
+
+
+# -- tasks of a job -------------------------------------------------------------------------------------------------
+
+
+def test_a_task_s_restart_and_later_tasks_have_the_plan_of_the_first(tmp_path: Path) -> None:
+    """Though the study has found a better trial in between; another array begins with that."""
+    study(tmp_path, 0.7, 0.8)
+    first = planned(arguments(tmp_path), FIRST)
+    assert first.tuned is not None
+    assert first.tuned.trial == 1
+    study(tmp_path, 0.7, 0.8, 0.9)
+
+    for task in (REQUEUED, SECOND):
+        again = options_of(arguments(tmp_path))
+        assert plan_to_launch(again, Job.here(task)) == first
+        assert again.plan == first.path(tmp_path)  # what is printed from here on means this plan
+    for later in (planned(arguments(tmp_path), OTHER), planned(arguments(tmp_path), {})):
+        assert later.tuned is not None
+        assert later.tuned.trial == 2
+
+
+def test_a_grid_of_one_s_own_is_read_by_the_first_task_alone(tmp_path: Path) -> None:
+    grid = tmp_path / "mine.py"
+    text = "from agad import RunSpec, grid\n@grid(seeds=1)\ndef mine():\n"
+    text += "    'm'\n    yield RunSpec(dataset='digits', normal_class=0, updates=UPDATES)\n"
+    grid.write_text(text.replace("UPDATES", "5"))
+    words = ["--grid", str(grid), "--results", str(tmp_path / "results")]
+    first = planned(words, FIRST)
+    for edited in (text.replace("UPDATES", "6"), "not Python"):
+        grid.write_text(edited)
+        assert planned(words, REQUEUED) == planned(words, SECOND) == first
+    grid.unlink()
+    assert planned(words, SECOND) == first
+
+
+def test_another_command_in_the_same_job_has_a_plan_of_its_own(tmp_path: Path) -> None:
+    first = planned(["--grid", "demo", "--results", str(tmp_path)], OTHER)
+    other = planned(["--grid", "demo", "--set", "updates=7", "--results", str(tmp_path)], OTHER)
+    assert first != other
+    given = options_of(["--plan", str(first.path(tmp_path)), "--results", str(tmp_path)])
+    assert plan_to_launch(given, Job.here(OTHER)) == first
+
+
+@pytest.mark.parametrize("content", ["{", '{"plan": "../x"}', '{"plan": "demo-0123456789abcdef"}', "[]"])
+def test_a_damaged_record_is_one_line(tmp_path: Path, content: str) -> None:
+    words = ["--grid", "demo", "--results", str(tmp_path)]
+    planned(words, FIRST)
+    (path,) = (tmp_path / "slurm").iterdir()
+    path.write_text(content)
+    with pytest.raises(StoreError, match=r"cannot read which plan|no such plan file"):
+        planned(words, SECOND)
+
+
+@pytest.mark.slow
+def test_a_requeued_task_goes_on_with_its_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As slurm/array.sh starts it."""
+    short = ["--select", "gamma=0", "--seeds", "1", "--set", "updates=2", "--set", "image_size=16"]
+    words = arguments(tmp_path, *short, "--slurm-task", "--workers", "1", "--device", "cpu", "--deadline", "3600")
+    for name, value in OTHER.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sweeps.executors.slurm.task.Task.write_to", lambda *_: None)
+    monkeypatch.setattr("sweeps.executors.slurm.task.Task.leave", lambda *_: None)
+    for scores in ((0.8,), (0.8, 0.9)):
+        study(tmp_path, *scores)
+        done = launch_here(*words)
+        assert done.returncode == 0, done.stderr
+    (row,) = ResultStore(tmp_path).read(["lambda_con", "tuned_by"]).to_pylist()
+    assert row["lambda_con"] == 40
+    assert "trial 0 of 1 of study y" in row["tuned_by"]
+    assert len([*(tmp_path / "plans").iterdir()]) == 1
