@@ -52,7 +52,7 @@ from .conclusion import conclude
 from .known_data import known_of_data
 from .options import build_parser, is_submitted, read_shared_options, worker_options
 from .retrying import runs_to_retry
-from .settled import plan_to_launch, save_plan
+from .settled import check_stated, plan_to_launch, save_plan
 
 _PATIENCE = 120.0
 """Seconds that workers get to finish an update and write a checkpoint."""
@@ -91,6 +91,7 @@ def _main(options: argparse.Namespace) -> int:
     outcome = Outcome()
     with Display() as display:
         sweep = _sweep(options, plan, path, display=display, task=task)
+        check_stated(sweep)
         if _is_open(sweep):
             _check_folders(sweep)
             settle_code(sweep.picker(), allow_change=options.allow_code_change)

@@ -1,4 +1,4 @@
-"""Which plan a launch works at, where an earlier task of the same job has settled that. It imports no torch."""
+"""Which plan a launch works at, where an earlier launch or task of the same has settled that. It imports no torch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ import json
 from pathlib import Path
 
 from agad import files, json_file
-from agad.errors import StoreError
+from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
+from agad.plan.tuned import Tuned
 from agad.spec.datasets import is_plain_name
 from agad.store.folder import ResultsFolder
 
 from ..executors.slurm.job import Job
+from ..executors.sweep import Sweep
 from .arguments import plan_arguments, plan_of
+
+_STATED = ("trials", "score", "anomalies", "classes")
+"""What rows and tables state of a study, beside the trial; a plan's name does not depend on it."""
 
 
 def plan_to_launch(options: argparse.Namespace, job: Job | None) -> Plan:
@@ -54,3 +59,28 @@ def save_plan(plan: Plan, results: Path) -> Path:
         raise StoreError(
             f"--results {results} is not writable ({files.error_line(error)}); choose a folder that is"
         ) from error
+
+
+def check_stated(sweep: Sweep) -> None:
+    """Refuse to go on with a plan whose file states other things of its study than the study does now.
+
+    So where the study went on and its best trial stayed, or was made again under its name: rows and tables would state
+    what is no longer so. A plan that no run has begun of is written again by settle_code. Raises AgadError, one line.
+    """
+    now, path = sweep.plan.tuned, sweep.plan.path(sweep.results)
+    there = None if now is None else Plan.load(path).tuned
+    if now is None or there is None:
+        return
+    differing = [name for name in _STATED if getattr(there, name) != getattr(now, name)]
+    if differing and sweep.picker().has_begun():
+        raise AgadError(
+            f"{path} states of study {there.study}: {_stated(there, differing)}; the study has now: "
+            f"{_stated(now, differing)}. Go on with what was stated by --plan {path}, or move that file away, "
+            "and the same launch makes one that states what is so now"
+        )
+
+
+def _stated(tuned: Tuned, names: list[str]) -> str:
+    """Some of what is stated, for people."""
+    shown = tuned.to_dict()
+    return ", ".join(f"{name} {json.dumps(shown[name])}" for name in names)

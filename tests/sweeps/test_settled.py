@@ -1,21 +1,28 @@
-"""One plan for all tasks of a job."""
+"""One plan for all tasks of a job, and no plan that states what its study states no more."""
 
 from __future__ import annotations
 
 import argparse
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agad.errors import StoreError
+from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
 from agad.plan.study import Study, Trial
+from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 from sweeps.cli.options import build_parser
-from sweeps.cli.settled import plan_to_launch
+from sweeps.cli.settled import check_stated, plan_to_launch, save_plan
 from sweeps.executors.slurm.job import Job
+from sweeps.executors.sweep import Sweep
+from sweeps.progress.display import Display
+from sweeps.worker.options import WorkerOptions
 from tests.helpers.cli import launch_here
+from tests.helpers.rows import record
 
 FIRST = {"SLURM_JOB_ID": "13", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "0"}
 REQUEUED = {**FIRST, "SLURM_RESTART_COUNT": "1"}
@@ -121,3 +128,52 @@ def test_a_requeued_task_goes_on_with_its_plan(tmp_path: Path, monkeypatch: pyte
     assert row["lambda_con"] == 40
     assert "trial 0 of 1 of study y" in row["tuned_by"]
     assert len([*(tmp_path / "plans").iterdir()]) == 1
+
+
+# -- what is stated of a study ---------------------------------------------------------------------------------------
+
+
+def launched(results: Path, begun: RunSpec | None = None) -> Sweep:
+    """The sweep of a launch of today, which has passed the check."""
+    plan = planned(arguments(results), {})
+    path = save_plan(plan, results)
+    if begun is not None:
+        ResultStore(results).commit(record(begun))
+    worker = WorkerOptions(plan=str(path), results=str(results))
+    sweep = Sweep(plan=plan, results=results, worker=worker, workers=1, display=Display())
+    check_stated(sweep)
+    return sweep
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({"scores": (0.8, 0.7)}, "trials 1; the study has now: trials 2"),
+        ({"scores": (0.85,)}, "score 0.8; the study has now: score 0.85"),
+        ({"scores": (0.8,), "anomalies": 60}, r"anomalies \[14\]; the study has now: anomalies \[60\]"),
+    ],
+    ids=["went on", "another score", "other labels"],
+)
+def test_a_plan_that_states_what_its_study_states_no_more_is_refused(
+    tmp_path: Path, now: dict[str, object], said: str
+) -> None:
+    """The study went on and its best trial stayed, or it was made again under its name: the plan's name is the same."""
+    study(tmp_path, 0.8)
+    sweep = launched(tmp_path)
+    launched(tmp_path, begun=sweep.plan.specs[0])  # the same again
+    path = sweep.plan.path(tmp_path)
+    scores: tuple[float, ...] = now.pop("scores")  # type: ignore[assignment]
+    study(tmp_path, *scores, **now)  # type: ignore[arg-type]
+    with pytest.raises(AgadError, match=f"states of study y: {said}. Go on with .* --plan {path}, or move that file"):
+        launched(tmp_path)
+
+    check_stated(replace(sweep, plan=Plan.load(path)))  # --plan
+    shutil.move(path, tmp_path / "away.json")
+    assert launched(tmp_path).plan.path(tmp_path) == path
+
+
+def test_a_plan_of_which_nothing_has_begun_is_not_refused(tmp_path: Path) -> None:
+    """It is written again when its first run is to begin."""
+    for trials in ((0.8,), (0.8, 0.7)):
+        study(tmp_path, *trials)
+        launched(tmp_path)
