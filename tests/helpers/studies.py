@@ -137,6 +137,29 @@ def rebuilt(bench: Bench) -> Rebuilt:
         lease.release()
 
 
+def trials_of(bench: Bench) -> list[tuple[Any, ...]]:
+    """State, values and scores of the trials in the study's journal, by number."""
+    study = Optimiser(bench.settings, storage_of(bench.folder), begins=False)
+    names = [axis.name for axis in bench.settings.axes]
+    rounded = [axis.value for axis in bench.settings.axes]
+    return [
+        (one.state.name, [of(one.params[name]) for of, name in zip(rounded, names, strict=True)], one.values)
+        for one in study.frozen()
+    ]
+
+
+def numbers_of(bench: Bench) -> dict[int, set[str]]:
+    """Number -> digest of the runs, of the trials that the study's folder knows."""
+    return Feed(bench.folder).known()
+
+
+def a_study(results: Path, trials: int = 4, settings: StudySettings | None = None, seed: int = 0) -> Bench:
+    """A study whose trials have ended."""
+    bench = Bench(results, settings or settings_of())
+    bench.run(trials, sampler="random", seed=seed)
+    return bench
+
+
 @contextmanager
 def answering(bench: Bench) -> Iterator[None]:
     """A thread that makes every run that any coordinator adds."""
