@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agad.data.find import find_source
 from agad.data.names import is_called_normal, one_line
+from agad.errors import DataError
 from agad.spec.class_names import class_index, known_class_names
 from agad.spec.datasets import DATASETS
 
@@ -16,6 +17,25 @@ def class_names(dataset: str, data_root: Path) -> Sequence[str]:
     if dataset in DATASETS:
         return known_class_names(dataset)
     return find_source(dataset, data_root).read().class_names
+
+
+def check_declared(dataset: str, found: Sequence[str], where: str, what_to_do: str) -> None:
+    """Raise DataError where a data set's classes are not those of its DATASETS, in that order.
+
+    Classes are chosen and printed by the declared names, and trained by the index that the reader gives them.
+
+    Args:
+        dataset: its name; of one that no DATASETS declares there is nothing to check.
+        found: its classes by index.
+        where: they were found, for the message.
+        what_to_do: likewise.
+    """
+    declared = DATASETS[dataset].class_names if dataset in DATASETS else found
+    if tuple(declared) != tuple(found):
+        raise DataError(
+            f"{dataset}: {where} the classes {one_line(', '.join(found))}, its DATASETS has "
+            f"{one_line(', '.join(declared))}; {what_to_do}"
+        )
 
 
 def named_class(wanted: str, names: Sequence[str], dataset: str) -> int:

@@ -16,6 +16,7 @@ from agad.data import cache as folders
 from agad.data.checks.arrays import check_arrays, digest_of, marks
 from agad.data.checks.raw import content_of
 from agad.data.checks.verify import matches_digest
+from agad.data.class_names import check_declared
 from agad.data.facts import DataFacts
 from agad.data.find import find_source
 from agad.data.source import Source, SourceAbsentError
@@ -136,6 +137,8 @@ def _opened(
         if verify and not _is_verified(folder, meta):
             _drop(folder, is_lost=bool(served))
             continue
+        what_to_do = f"delete {folder}, and it is prepared again"
+        check_declared(dataset, meta["class_names"], "its prepared data have", what_to_do)
         try:
             return load(folder, meta, served)
         except (OSError, ValueError, KeyError):

@@ -19,6 +19,7 @@ from agad.data.checks.duplicates import Kind, count_duplicates
 from agad.data.checks.levels import Levels, note_on_levels
 from agad.data.checks.storage import Shape, told_by_storage
 from agad.data.checks.verify import PARTS, combined, finish
+from agad.data.class_names import check_declared
 from agad.data.image import fit
 from agad.data.names import one_line
 from agad.data.source import Content, Damaged, Part
@@ -57,7 +58,8 @@ def write_prepared(
     Raises DataError for classes that are not those of DATASETS, labels beyond them, images that are not uint8, a class
     or part without an undamaged image, OSError where the disk is full.
     """
-    _check_names(dataset, content.class_names)
+    must = "both must have the same names in the same order"
+    check_declared(dataset, content.class_names, "its reader gives", must)
     parts = {"train": content.train, "test": content.test}
     for name, raw in parts.items():
         _check_labels(dataset, name, raw.labels, content.class_names)
@@ -111,16 +113,6 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
     description = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, description)
     return file.tell()
-
-
-def _check_names(dataset: str, class_names: tuple[str, ...]) -> None:
-    """Classes are chosen and printed by the declared names, and trained by the index that the reader gives them."""
-    declared = tuple(DATASETS[dataset].class_names) if dataset in DATASETS else class_names
-    if declared != tuple(class_names):
-        raise DataError(
-            f"{dataset}: its reader gives the classes {one_line(', '.join(class_names))}, its DATASETS has "
-            f"{one_line(', '.join(declared))}; both must have the same names in the same order"
-        )
 
 
 def _check_labels(dataset: str, part: str, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> None:

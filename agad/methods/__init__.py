@@ -16,7 +16,6 @@ from agad.nets.build import build_backbone, drawn
 from agad.nets.layers.batchnorm import BatchNormNet
 from agad.spec import catalogue
 from agad.spec.run import RunSpec
-from agad.tensors.seeding import keyed_draws_only
 
 __all__ = ["Group", "Losses", "Method", "TrainView", "build_generator", "method_of"]
 
@@ -24,12 +23,9 @@ __all__ = ["Group", "Losses", "Method", "TrainView", "build_generator", "method_
 def method_of(spec: RunSpec, channels: int) -> Method:
     """The spec's method for images with that many channels, its nets as initialised, on the CPU.
 
-    Raises SpecError where its nets are not drawn by keys, or have layers by which scores would be random or depend on
-    the batch.
+    Raises SpecError where its nets have layers by which scores would be random or depend on the batch.
     """
-    make = _module(spec).make
-    with keyed_draws_only(make.__module__, "is made"):
-        method: Method = make(spec, channels)
+    method: Method = _module(spec).make(spec, channels)
     method.check_layers()
     return method
 

@@ -49,7 +49,8 @@ def keyed_draws_only(whose: str, when: str, *, numpy: bool = True) -> Iterator[N
             raise SpecError(
                 f"{whose} {when}: it, or a net of its, draws from {name}'s global random generator, so that no run can "
                 "be repeated; draw from agad.tensors.seeding.generator(KEY, ...), and make nets by "
-                "agad.nets.build.seeded_net, or in torch.random.fork_rng() after torch.manual_seed(seed_of(KEY, ...))"
+                "agad.nets.build.seeded_net, or in torch.random.fork_rng() after torch.manual_seed(seed_of(KEY, ...)); "
+                "give a DataLoader such a generator too (generator=...)"
             )
 
 

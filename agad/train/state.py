@@ -85,7 +85,8 @@ class Training:
         indices: NDArray[np.int64] = np.concatenate([split.normal, split.anomaly])
         self._counts = len(split.normal), len(split.anomaly)
         self._images = ImagePool(data.train_images, indices, device, spec.precision)
-        self.method = method_of(spec, data.channels)
+        with keyed_draws_only(f"method={spec.method}", "is made"):
+            self.method = method_of(spec, data.channels)
         for net in self.method.nets.values():
             place(net, device, spec.precision)
         self.optimisers = {group.name: self._optimiser(group) for group in self.method.groups}

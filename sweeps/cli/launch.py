@@ -78,6 +78,7 @@ def _main(options: argparse.Namespace) -> int:
         return _dry_run(options, plan)
     execute = load_executor(options.executor)
     path = save_plan(plan, options.results)
+    check_stated(plan, options.results)
     if options.prepare_data:
         worker = worker_options(options, path)
         print("\n".join(prepare(path, worker.data_folder, worker.cache, download=True)))
@@ -91,7 +92,6 @@ def _main(options: argparse.Namespace) -> int:
     outcome = Outcome()
     with Display() as display:
         sweep = _sweep(options, plan, path, display=display, task=task)
-        check_stated(sweep)
         if _is_open(sweep):
             _check_folders(sweep)
             settle_code(sweep.picker(), allow_change=options.allow_code_change)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from agad import files, json_file
@@ -12,18 +13,21 @@ from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
 from agad.plan.tuned import Tuned
 from agad.spec.datasets import is_plain_name
+from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
+from agad.store.rows import ResultStore
 
 from ..executors.slurm.job import Job
-from ..executors.sweep import Sweep
-from .arguments import plan_arguments, plan_of
+from ..worker.picking import Picker
+from ..worker.retry import RetryPolicy
+from .arguments import plan_arguments, plan_of, say
 
 _STATED = ("trials", "score", "anomalies", "classes")
 """What rows and tables state of a study, beside the trial; a plan's name does not depend on it."""
 
 
 def plan_to_launch(options: argparse.Namespace, job: Job | None) -> Plan:
-    """The plan that the options mean; to all tasks of a job, and to each of their restarts, that of the first task.
+    """The plan that the options mean; to all tasks of an array, and to each restart of a job, that of the first task.
 
     Else a study that found another best trial in between, or a grid's file that was edited, would give tasks of one
     array plans of their own, and a requeued one would leave its runs half done. Raises AgadError.
@@ -31,13 +35,27 @@ def plan_to_launch(options: argparse.Namespace, job: Job | None) -> Plan:
     if job is None or options.plan is not None or options.dry_run:
         return plan_of(options)
     folder = ResultsFolder(options.results)
-    arguments = hashlib.sha256(json.dumps(plan_arguments(options)).encode()).hexdigest()[:8]  # a job may run several
-    record = folder.settled_plan(job.array, arguments)
-    if not record.exists():
-        path = save_plan(plan_of(options), options.results)
+    given = [*plan_arguments(options), os.environ.get("SLURM_CLUSTER_NAME", "")]  # a job may run several commands
+    record = folder.settled_plan(job.array, hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8])
+    begins = not job.is_task and not job.restarts  # a second command of one job means what is so now
+    if begins or not record.exists():
+        plan = plan_of(options)
+        path = save_plan(plan, options.results)
+        check_stated(plan, options.results)
         folder.make(record.parent)
-        files.create_text(record, json_file.dumps({"plan": path.stem}))
+        text = json_file.dumps({"plan": path.stem})
+        if begins:
+            files.replace_text(record, text)
+        elif not files.create_text(record, text):  # another task was first
+            plan = _settled(options, folder, record)
+        options.plan = plan.path(options.results)
+        return plan
+    return _settled(options, folder, record)
+
+
+def _settled(options: argparse.Namespace, folder: ResultsFolder, record: Path) -> Plan:
     options.plan = folder.plan(_name(record))
+    say(f"The plan is {options.plan}, as the first task of this job has settled in {record}.")
     return Plan.load(options.plan)
 
 
@@ -61,18 +79,19 @@ def save_plan(plan: Plan, results: Path) -> Path:
         ) from error
 
 
-def check_stated(sweep: Sweep) -> None:
+def check_stated(plan: Plan, results: Path) -> None:
     """Refuse to go on with a plan whose file states other things of its study than the study does now.
 
     So where the study went on and its best trial stayed, or was made again under its name: rows and tables would state
     what is no longer so. A plan that no run has begun of is written again by settle_code. Raises AgadError, one line.
     """
-    now, path = sweep.plan.tuned, sweep.plan.path(sweep.results)
+    now, path = plan.tuned, plan.path(results)
     there = None if now is None else Plan.load(path).tuned
     if now is None or there is None:
         return
     differing = [name for name in _STATED if getattr(there, name) != getattr(now, name)]
-    if differing and sweep.picker().has_begun():
+    board = ClaimBoard(results, Owner.this_process("launcher"))
+    if differing and Picker(plan, ResultStore(results), board, RetryPolicy()).has_begun():
         raise AgadError(
             f"{path} states of study {there.study}: {_stated(there, differing)}; the study has now: "
             f"{_stated(now, differing)}. Go on with what was stated by --plan {path}, or move that file away, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,12 +110,37 @@ def test_a_damaged_record_is_one_line(tmp_path: Path, content: str) -> None:
         planned(words, SECOND)
 
 
+def test_a_second_command_of_one_job_means_what_is_so_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It took the plan of the first in silence; so did a job of another cluster with the same id."""
+    requeued = {**OTHER, "SLURM_RESTART_COUNT": "1"}
+    found = []
+    for number, scores in enumerate(((0.8,), (0.8, 0.9), (0.8, 0.9, 0.95)), start=1):
+        study(tmp_path, *scores)
+        found.append(planned(arguments(tmp_path), OTHER))
+        assert found[-1].tuned is not None
+        assert found[-1].tuned.trial == number - 1
+        assert planned(arguments(tmp_path), requeued) == found[-1]
+    first = planned(arguments(tmp_path), FIRST)
+    monkeypatch.setenv("SLURM_CLUSTER_NAME", "elsewhere")
+    study(tmp_path, 0.8, 0.9, 0.95, 0.99)
+    assert planned(arguments(tmp_path), SECOND) != first
+
+
+def test_a_task_of_an_array_is_refused_as_a_launch_is(tmp_path: Path) -> None:
+    study(tmp_path, 0.8)
+    launched(tmp_path, begun=launched(tmp_path).plan.specs[0])
+    study(tmp_path, 0.8, 0.7)
+    for task in (FIRST, SECOND, OTHER):
+        with pytest.raises(AgadError, match="states of study y: trials 1; the study has now: trials 2"):
+            planned(arguments(tmp_path), task)
+
+
 @pytest.mark.slow
 def test_a_requeued_task_goes_on_with_its_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As slurm/array.sh starts it."""
     short = ["--select", "gamma=0", "--seeds", "1", "--set", "updates=2", "--set", "image_size=16"]
     words = arguments(tmp_path, *short, "--slurm-task", "--workers", "1", "--device", "cpu", "--deadline", "3600")
-    for name, value in OTHER.items():
+    for name, value in FIRST.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sweeps.executors.slurm.task.Task.write_to", lambda *_: None)
     monkeypatch.setattr("sweeps.executors.slurm.task.Task.leave", lambda *_: None)
@@ -141,7 +165,7 @@ def launched(results: Path, begun: RunSpec | None = None) -> Sweep:
         ResultStore(results).commit(record(begun))
     worker = WorkerOptions(plan=str(path), results=str(results))
     sweep = Sweep(plan=plan, results=results, worker=worker, workers=1, display=Display())
-    check_stated(sweep)
+    check_stated(plan, results)
     return sweep
 
 
@@ -167,7 +191,7 @@ def test_a_plan_that_states_what_its_study_states_no_more_is_refused(
     with pytest.raises(AgadError, match=f"states of study y: {said}. Go on with .* --plan {path}, or move that file"):
         launched(tmp_path)
 
-    check_stated(replace(sweep, plan=Plan.load(path)))  # --plan
+    check_stated(Plan.load(path), tmp_path)  # --plan
     shutil.move(path, tmp_path / "away.json")
     assert launched(tmp_path).plan.path(tmp_path) == path
 

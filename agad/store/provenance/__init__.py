@@ -70,9 +70,13 @@ def _digest(sources: Mapping[str, bytes]) -> str:
 def _without_texts(source: bytes) -> str:
     """The code, laid out as Python prints its syntax tree, without statements that are only a text.
 
-    Made once a process for each source: where one file has changed, the others are not read again.
+    Made once a process for each source: where one file has changed, the others are not read again. One that is no
+    Python of today, as of an old script in a package, counts by its bytes.
     """
-    tree = ast.parse(source)
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source.hex()
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):

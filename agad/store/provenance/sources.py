@@ -21,7 +21,7 @@ _NO_NUMBERS = ("auditing", "console", "detector", "errors", "files", "json_file"
 """Modules and folders of agad/ that make none."""
 _KNOWN = frozenset(("agad", *(f"agad.{name}" for name in (*_NO_NUMBERS, *FOLDERS))))
 _NO_DATA = frozenset(
-    ".pyc .pyo .pyi .typed .md .rst .ipynb .log .lock .tmp .part .bak .orig .rej .swp".split()  # noqa: SIM905
+    ".pyc .pyo .pyi .typed .md .rst .ipynb .log .out .err .prof .lock .tmp .part .bak .orig .rej .swp".split()  # noqa: SIM905
 )
 """Endings of files beside code that no method reads for its numbers."""
 _KNOWN_LINE = re.compile(
@@ -92,21 +92,25 @@ def _below(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.is_file():
         yield f"import {path.name}", _content(path)
         return
-    for one in _files_below(path):
-        if one.suffix == ".py" and one.is_file():
+    for one in path.rglob("*.py"):  # follows no link: its data may be behind one
+        if one.is_file():
             yield f"import {path.name}/{one.relative_to(path).as_posix()}", one.read_bytes()
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Its files, those of linked folders too: each folder once, wherever links lead."""
-    seen = set[str]()
-    for top, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(top)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (Path(top, name) for name in names)
+def _files_below(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Its files, those of linked folders too, but for links that lead back to a folder that they are in."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:  # no method can read it either
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _files_below(Path(entry.path), (*above, real))
+        else:
+            yield Path(entry.path)
 
 
 def installed_of(sources: Mapping[str, bytes]) -> frozenset[str]:

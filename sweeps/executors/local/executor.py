@@ -83,7 +83,7 @@ class _Supervisor:
         self._failed_readings = 0
 
     def run(self) -> Outcome:
-        reading_due = 0.0
+        reading_due, pause = 0.0, _READ_EVERY
         while True:
             if self._sweep.stopping.is_set():
                 return self._stop()
@@ -100,13 +100,14 @@ class _Supervisor:
                 leaves = self._leaves(snapshot.census)
                 self._forgive_faults(len(snapshot.census.done) + len(snapshot.census.failed))
                 took = time.monotonic() - started
-                reading_due = time.monotonic() + max(_READ_EVERY, _READ_SHARE * took)
                 is_over = not snapshot.census.open and not self._watch.is_growing
-                self._abandon_hung(snapshot, over=is_over)
+                self._abandon_hung(snapshot, pause + took, over=is_over)
                 if not self._workers.running and (is_over or self._error is not None or leaves):
                     return Outcome(error=self._error if snapshot.census.open else None)
                 self._check_fruit(ended, snapshot.census.free)
                 self._start_missing(snapshot.census.free)
+                pause = max(_READ_EVERY, _READ_SHARE * took)
+                reading_due = time.monotonic() + pause
             time.sleep(_POLL_EVERY)
 
     def _read(self) -> Snapshot | None:
@@ -180,13 +181,13 @@ class _Supervisor:
             self._start_due = time.monotonic() + _FAULT_PAUSES[self._faults]
             self._faults += 1
 
-    def _abandon_hung(self, snapshot: Snapshot, *, over: bool) -> None:
+    def _abandon_hung(self, snapshot: Snapshot, pause: float, *, over: bool) -> None:
         """Free the places of workers that hang: a sweep that is done must end, and others make what they held."""
         if len(snapshot.running) < len(snapshot.census.held):
             return  # some claims could not be read: nothing is known of who holds them
         holding = {one.record.owner.worker for one in snapshot.running}
         free, now = snapshot.census.free, time.monotonic()
-        for name in self._hung.find(self._workers.names, holding, free=free, over=over, now=now):
+        for name in self._hung.find(self._workers.names, holding, free=free, over=over, now=now, pause=pause):
             why = "though no run is left" if over else "and holds no run, though some are free"
             self._sweep.display.say(f"Worker {name} hangs: its process lives, {why}. It is killed.")
             self._workers.abandon(name)

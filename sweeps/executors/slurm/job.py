@@ -50,6 +50,11 @@ class Job:
             has_gpus=any(environment.get(name) for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")),
         )
 
+    @property
+    def is_task(self) -> bool:
+        """Whether it is a task of an array."""
+        return self.name != self.array
+
     def seconds_left(self) -> float | None:
         """Seconds until its time limit; None where there is none, or where Slurm does not report it."""
         if self.ends is not None:

@@ -29,7 +29,10 @@ _FIELDS = (
 )  # fmt: skip
 """Names and widths. The job's name is the last: of one in other letters than ASCII, bytes are counted."""
 
-_LASTING = ("held", "DependencyNeverSatisfied", "BadConstraints", "InvalidAccount", "InvalidQOS", "PartitionTimeLimit")
+_LASTING = (
+    *("held", "JobHoldMaxRequeue", "DependencyNeverSatisfied"),
+    *("BadConstraints", "InvalidAccount", "InvalidQOS", "PartitionTimeLimit"),
+)
 """Words of the reasons of tasks that stay pending until somebody does something."""
 
 
@@ -112,7 +115,7 @@ def _saved(path: Path) -> dict[str, Any] | None:
 
 def is_lasting(task: Queued) -> bool:
     """Whether a task stays pending until its owner or an administrator does something."""
-    reason = task.reason.casefold()
+    reason = task.reason.partition(",")[0].casefold()  # names of nodes may follow
     return task.state == "PENDING" and any(word.casefold() in reason for word in _LASTING)
 
 

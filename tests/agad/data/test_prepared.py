@@ -20,6 +20,7 @@ from agad.data.checks import clock, raw
 from agad.data.checks.verify import matches_digest
 from agad.data.prepared import in_memory, open_prepared, prepare_all
 from agad.errors import DataError
+from agad.spec import datasets
 from agad.spec.run import RunOptions, RunSpec
 from agad.train.control import Member
 from agad.train.row import data_columns
@@ -83,6 +84,15 @@ def test_what_torch_does_not_count_is_seen_in_a_sample_of_the_images(places, wri
     first = data.digest
     write(data.test_images)
     assert dataclasses.replace(data).digest not in ("", first)
+
+
+def test_prepared_data_whose_classes_are_declared_in_another_order_are_refused(places, monkeypatch):
+    """Prepared before that was asked, or before DATASETS was edited."""
+    open_prepared("digits", 16, **places)
+    turned = dataclasses.replace(datasets.DATASETS["digits"], class_names=tuple("1023456789"))
+    monkeypatch.setattr("agad.data.class_names.DATASETS", {"digits": turned})
+    with pytest.raises(DataError, match=r"digits: its prepared data have the classes 0, 1, .*; delete .*digits-16px"):
+        open_prepared("digits", 16, **places)
 
 
 def test_arrays_under_the_name_of_a_known_data_set_are_told_apart_from_it():

@@ -36,7 +36,7 @@ def test_classes_in_another_order_than_they_are_declared_in_are_refused(
 ) -> None:
     """`--select normal_class=a` trained the class b, and the table called it a."""
     declared = dataclasses.replace(datasets.DATASETS["digits"], class_names=("b", "a"))
-    monkeypatch.setattr("agad.data.write.DATASETS", {"own": declared})
+    monkeypatch.setattr("agad.data.class_names.DATASETS", {"own": declared})
     with pytest.raises(DataError, match="own: its reader gives the classes a, b, its DATASETS has b, a; both must"):
         write(tmp_path, np.zeros((2, 16, 16), np.uint8), [0, 1])
 

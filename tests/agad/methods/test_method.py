@@ -94,8 +94,15 @@ def test_a_net_that_an_update_puts_into_train_mode_is_refused(monkeypatch: pytes
 def test_initial_weights_without_a_key_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same run had other numbers in each process."""
     spec = made(monkeypatch, lambda spec: Own(spec, nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))))
-    with pytest.raises(SpecError, match=r"test_method is made: .* draws from torch's global .*; draw from agad"):
-        method_of(spec, 1)
+    with pytest.raises(SpecError, match=r"method=agad is made: .* draws from torch's global .*; draw from agad"):
+        train(spec, OPTIONS, data=made_up())
+
+
+def test_a_process_may_draw_as_it_likes_while_weights_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that loads a detector has threads of its own; what is drawn there is replaced at once."""
+    method_of(made(monkeypatch, lambda spec: Own(spec, plain(), "scores", torch.seed)), 1)
+    spec = made(monkeypatch, lambda spec: Own(spec, nn.Sequential(nn.Conv2d(1, 1, 3, padding=1))))
+    assert isinstance(method_of(spec, 1), Own)
 
 
 TIMES = {

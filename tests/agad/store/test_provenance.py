@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -157,6 +158,44 @@ def test_what_lies_behind_a_link_counts(name: str, package: Path) -> None:
     (behind / name).write_text("X = 2\n")
 
     assert digest_of(package) != before
+
+
+@pytest.mark.slow
+def test_what_is_behind_a_link_in_an_imported_package_is_its_data(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to a large folder made each start of a process wait for minutes, an old script there ended it."""
+    own, data = package.parent / "lib" / "own_package", package.parent / "data"
+    own.mkdir(parents=True)
+    data.mkdir()
+    (own / "__init__.py").touch()
+    (own / "old.py").write_text("print 'hello'\n")
+    (own / "data").symlink_to(data)
+    (data / "script.py").write_text("X = 1\n")
+    monkeypatch.syspath_prepend(str(own.parent))
+    (package / "methods" / "mine.py").write_text("import own_package\n")
+    before = digest_of(package)
+    assert not any("script" in name for name in sources_of(package))
+    (own / "old.py").write_text("print 'goodbye'\n")
+
+    assert digest_of(package) != before
+
+
+@pytest.mark.slow
+def test_the_order_in_which_a_disk_lists_files_does_not_matter(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy on another disk was other code."""
+    (package / "methods" / "weights").mkdir()
+    (package / "methods" / "weights" / "w.ckpt").write_bytes(b"1")
+    (package / "methods" / "aaa").symlink_to("weights")
+    real, found = os.scandir, set()
+    for turned in (False, True):
+
+        def scandir(path: Path, turned: bool = turned) -> list[os.DirEntry[str]]:
+            return sorted(real(path), key=lambda entry: entry.name, reverse=turned)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        found.add(digest_of(package))
+    assert len(found) == 1
 
 
 def _begun(package: Path) -> ModuleType:

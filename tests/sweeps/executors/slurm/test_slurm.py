@@ -593,6 +593,22 @@ def test_a_launch_says_why_nothing_starts(tmp_path: Path, monkeypatch: pytest.Mo
     assert said == ["Slurm: 1 task pending (Resources; job 7).", "Tasks have started."]
 
 
+@pytest.mark.parametrize(
+    ("reason", "lasts"),
+    [
+        ("ReqNodeNotAvail, UnavailableNodes:sheldon[01-04]", False),
+        ("JobArrayTaskLimit", False),
+        ("QOSMaxJobsPerUserLimit", False),
+        ("Dependency", False),
+        ("JobHoldMaxRequeue", True),
+        ("JobHeldAdmin", True),
+        ("BadConstraints", True),
+    ],
+)
+def test_which_reasons_pass_by_themselves(reason: str, lasts: bool) -> None:
+    assert queue.is_lasting(queue.Queued("7", "0", "agad", "PENDING", reason, "", 0)) == lasts
+
+
 @pytest.mark.parametrize("reason", ["JobHeldUser", "launch failed requeued held", "DependencyNeverSatisfied"])
 def test_a_launch_whose_tasks_will_never_start_ends_with_the_reason(
     reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
