@@ -107,9 +107,17 @@ class Optimiser:
         return [Asked(optuna.Trial(self._study, trial._trial_id), self.settings.axes) for trial in running]
 
     def tell(self, number: int, state: str, values: Sequence[float] | None = None) -> None:
-        """End a trial: `complete` with a value for each objective, `pruned` or `failed`."""
+        """End a trial: `complete` with a value for each objective, `pruned` or `failed`.
+
+        Raises AgadError where it has ended: the lease of a results folder does not guard a database of its own.
+        """
         import optuna
 
+        if self._study.get_trials(deepcopy=False)[number].state.is_finished():
+            raise AgadError(
+                f"trial {number} of study {self.settings.name} was ended by another tune.py, of another results folder "
+                "over the same --storage; let one work at a time, and the same command goes on"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             self._study.tell(number, values, state=optuna.trial.TrialState[_STATES[state]])

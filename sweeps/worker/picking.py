@@ -290,9 +290,15 @@ class Picker:
 def settle_code(picker: Picker, *, allow_change: bool) -> None:
     """Give the plan file today's code while no run has begun; refuse to add rows of other code to one that has.
 
+    A plan that is made now may have rows all the same, of another plan of the folder that shares runs with it.
+
     Raises AgadError, one line.
     """
     results = picker.store.path
     if not picker.has_begun():
         replace(picker.plan, code=code_digest()).save(results, replace=True)
-    check_code(Plan.load(picker.plan.path(results)), allow_change=allow_change)
+    check_code(Plan.load(picker.plan.path(results)).code, allow_change=allow_change)
+    if not allow_change:
+        rows = picker.store.read(columns=("code_digest", "status"), run_ids=set(picker.specs)).to_pylist()
+        for code in sorted({row["code_digest"] for row in rows if row["status"] == "ok"} - {None}):
+            check_code(code, allow_change=False)

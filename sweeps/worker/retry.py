@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agad.errors import AgadError
-from agad.plan.plan import Plan
 from agad.store.attempts import Try
 from agad.store.claims import ClaimRecord
 from agad.store.provenance import code_digest
@@ -146,11 +145,12 @@ class RetryPolicy:
         )
 
 
-def check_code(plan: Plan, *, allow_change: bool) -> None:
-    """Refuse to add rows of other code to a plan's rows, unless the user allows it. Raises AgadError."""
-    if plan.code != code_digest() and not allow_change:
+def check_code(code: str, *, allow_change: bool) -> None:
+    """Refuse to add rows of today's code to a plan, or to rows, of that code, unless it is allowed. AgadError."""
+    if code != code_digest() and not allow_change:
         raise AgadError(
-            f"agad/ has changed since this plan was made (code {plan.code or 'unknown'}, now {code_digest()}): "
+            f"agad/ has changed since this plan or some of its rows were made (code {code or 'unknown'}, now "
+            f"{code_digest()}): "
             "the numbers might not be comparable; use another --results folder, or go on with --allow-code-change if "
             "the change cannot change numbers"
         )

@@ -43,6 +43,10 @@ class Owner:
         """Whether this was a process of this host and boot that is no more; False where that cannot be known."""
         return self._is_of_this_boot() and _is_gone(self.pid, self.pid_start)
 
+    def is_here(self) -> bool:
+        """Whether this is a process of this host that lives; False where that cannot be known."""
+        return self._is_of_this_boot() and self.pid_start is not None and not self.is_gone()
+
     def went_with_others(self) -> bool:
         """Whether what this process ran in is no more either: its parent, or the machine, which was started again.
 

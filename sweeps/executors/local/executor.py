@@ -16,8 +16,8 @@ from ...progress.watch import Snapshot, Watch
 from ...worker.picking import Census
 from ...worker.retry import Crashes
 from ...worker.worker import EXIT_ENVIRONMENT, EXIT_LASTING, EXIT_NOTHING_LEFT
+from ..hung import Hung
 from ..sweep import Outcome, Sweep
-from .hung import Hung
 from .processes import Exit, LocalWorkers
 
 _ROOM_FOR_A_LINE = 65536

@@ -177,6 +177,10 @@ class NoRoomError(AgadError):
         )
 
 
+class _LeftError(Exception):
+    """What is left of Ray's trials does not end, and Tune would wait for it without end."""
+
+
 class _Launch:
     """One call of Tune: its searcher, its folder, and its signal handlers."""
 
@@ -195,8 +199,10 @@ class _Launch:
             "bell": str(self._bell.path),
             "judged": sweep.ray.scheduler is not None,
         }
-        self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared)
+        patience = sweep.worker.lease + 2 * sweep.worker.heartbeat
+        self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared, patience)
         self._room = room
+        self._stopped_at: float | None = None
         self._had_room = time.monotonic()
 
     def run(self, trainable: Callable[[], type] | None = None) -> Outcome:
@@ -207,6 +213,8 @@ class _Launch:
                 self._tuner(trainable).fit()
             except NoRoomError as error:
                 return Outcome(error=str(error))
+            except _LeftError:
+                self._sweep.display.say("What hangs is left behind: it holds no run, and commits no row.")
         return Outcome(error=self._runs.error, stopped=self._stopped)
 
     def _tuner(self, trainable: Callable[[], type] | None) -> Any:
@@ -256,12 +264,15 @@ class _Launch:
             self._had_room = now
         elif now - self._had_room > (_PATIENCE_OWN if self._sweep.ray.address is None else _PATIENCE):
             raise NoRoomError  # Tune would wait for ever for a node that takes the run it has been given
+        if self._runs.hangs or (self._stopped_at is not None and now - self._stopped_at > self._sweep.patience):
+            raise _LeftError
         stopping = self._sweep.stopping
         if self._stopped is None and stopping.is_set():
             self._stopped = stopping.reason
             self._stop(f"Stopping, for {stopping.reason}: workers finish their update and write checkpoints.")
 
     def _stop(self, message: str) -> None:
+        self._stopped_at = time.monotonic()
         self._runs.stop()
         self._bell.ring()
         self._sweep.display.say(message)

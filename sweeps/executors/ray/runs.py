@@ -13,6 +13,7 @@ from ray.tune.search import Searcher
 from ...progress.display import Display
 from ...progress.watch import Snapshot, Watch
 from ...worker.retry import Crashes
+from .hung import HungTrials
 
 _READ_EVERY = 1.0
 """Seconds between two readings of the sweep's files."""
@@ -33,14 +34,21 @@ class PlanRuns(Searcher):
         display: shows what was read.
         room: how many Ray trials there may be.
         trial: what every Ray trial's configuration has beside `run_id` and `dead`.
+        patience: seconds after which the claim of a worker that shows no sign of life is dead.
 
     Attributes:
         error: a fault of the environment that ended the sweep, one line.
+        hangs: whether nothing is left but Ray trials that hang.
     """
 
-    def __init__(self, watch: Watch, display: Display, room: Callable[[], int], trial: dict[str, Any]) -> None:
+    def __init__(
+        self, watch: Watch, display: Display, room: Callable[[], int], trial: dict[str, Any], patience: float
+    ) -> None:
         super().__init__()
         self.error: str | None = None
+        self.hangs = False
+        self._hung = HungTrials(patience, display.say)
+        self._pause = _READ_EVERY
         self._watch, self._display, self._room, self._trial = watch, display, room, trial
         self._given: dict[str, str] = {}  # trial -> run
         self._pruned: set[str] = set()
@@ -90,6 +98,7 @@ class PlanRuns(Searcher):
         run_id = self._given.pop(trial_id, None)
         if run_id is None:
             return
+        self._hung.forget(run_id)
         if error:
             self._note_death(self._unfit.pop(trial_id, None))
             return
@@ -118,8 +127,11 @@ class PlanRuns(Searcher):
         census = self._seen.census
         taken = {*self._given.values(), *self._pruned, *census.held}
         self._queue = deque(run_id for run_id in census.open if run_id not in taken)
-        now = time.monotonic()
-        self._poll_due = now + max(_READ_EVERY, _READ_SHARE * (now - started))
+        took = time.monotonic() - started
+        given = {*self._given.values()}
+        self.hangs = self._hung.look(self._seen, given, over=self._is_over(), pause=self._pause + took)
+        self._pause = max(_READ_EVERY, _READ_SHARE * took)
+        self._poll_due = started + took + self._pause
         return self._seen
 
     def _is_over(self) -> bool:

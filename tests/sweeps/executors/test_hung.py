@@ -10,8 +10,9 @@ from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
-from sweeps.executors.local import executor, hung
-from sweeps.executors.local.hung import FEWEST_READINGS, FEWEST_SECONDS, Hung
+from sweeps.executors import hung
+from sweeps.executors.hung import FEWEST_READINGS, FEWEST_SECONDS, Hung
+from sweeps.executors.local import executor
 from sweeps.executors.local.processes import Exit
 from sweeps.executors.sweep import Sweep
 from sweeps.progress.display import Display

@@ -18,6 +18,7 @@ import torch
 from agad.errors import AgadError
 from agad.plan.study import read_study
 from agad.spec.run import RunSpec
+from agad.store.folder import StudyFolder
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, RunOutcome
 from sweeps.tuning.summary import summarise, tuned_by
@@ -152,3 +153,13 @@ def test_the_dashboard_reads_the_journal(tmp_path: Path) -> None:
 
     assert said == ["200 OK"]
     assert b'"study_name": "s"' in body or b'"study_name":"s"' in body
+
+
+def test_a_trial_that_another_folder_over_the_same_database_has_ended_is_one_line(tmp_path: Path) -> None:
+    """The lease is of a results folder; Optuna's ValueError came with a traceback."""
+    study = Optimiser(settings_of(), storage_of(StudyFolder(tmp_path)))
+    number = study.ask().number
+    study.tell(number, "complete", [0.5])
+    with pytest.raises(AgadError, match=r"trial 0 of study .* was ended by another tune.py"):
+        study.tell(number, "complete", [0.6])
+    assert study.best() == 0.5

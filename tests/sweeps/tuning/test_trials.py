@@ -165,7 +165,7 @@ def test_ray_asks_again_as_long_as_the_plan_grows(tmp_path: Path) -> None:
 
     bench = Bench(tmp_path, settings_of())
     with bench.opened() as coordinator:
-        runs = PlanRuns(Watch(bench.picker), Display(), lambda: 1, {})
+        runs = PlanRuns(Watch(bench.picker), Display(), lambda: 1, {}, 300.0)
         assert coordinator.run(1)
         runs._read()
         assert runs.suggest("a") is None

@@ -439,6 +439,16 @@ def test_a_plan_that_a_run_has_begun_is_refused_under_other_code(begun: str, sto
     assert Plan.load(path).code == "code"
 
 
+def test_a_new_plan_whose_runs_have_rows_of_other_code_is_refused(store: ResultStore) -> None:
+    """By another --select, rows of the code of now joined those of another under one mean."""
+    other = record(SPECS[0])
+    store.commit(dataclasses.replace(other, values={**other.values, "code_digest": "0123"}))
+    dataclasses.replace(PLAN, code=code_digest()).save(store.path)
+    with pytest.raises(AgadError, match=r"some of its rows were made \(code 0123, now .* --allow-code-change"):
+        settle_code(picker(store), allow_change=False)
+    settle_code(picker(store), allow_change=True)
+
+
 def test_a_claim_whose_run_could_not_be_looked_at_is_given_back(
     store: ResultStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
