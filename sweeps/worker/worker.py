@@ -63,7 +63,10 @@ class Worker:
     def __init__(self, options: WorkerOptions, watcher: Watcher | None = None) -> None:
         self.options = options
         self.plan = Plan.load(Path(options.plan))
-        check_code(self.plan.code, allow_change=options.allow_code_change)
+        try:
+            check_code(self.plan.code, allow_change=options.allow_code_change)
+        except AgadError as error:  # of no worker of this launch is the code another
+            raise LastingFault(str(error)) from error
         self.stopping = Stopping(options.deadline)
         bell = None if options.bell is None else Bell(Path(options.bell))
         self.heartbeat = Heartbeat(self.stopping, options.heartbeat, options.parent, bell)

@@ -414,7 +414,7 @@ def test_it_ends_when_its_launcher_is_gone(start: Callable[..., Worker], tmp_pat
 
 
 def test_other_code_than_the_plans_is_refused(start: Callable[..., Worker]) -> None:
-    with pytest.raises(Exception, match=r"agad/ has changed since this plan .*--allow-code-change"):
+    with pytest.raises(LastingFault, match=r"agad/ has changed since this plan .*--allow-code-change"):
         start(lambda *_: None, code="0123")
 
     assert start(lambda *_: None, code="0123", allow_code_change=True).work() == EXIT_NOTHING_LEFT

@@ -95,7 +95,7 @@ def submit(*arguments: str, results: Path, **environment: str) -> subprocess.Com
 
 
 def tasks_of(results: Path) -> list[queue.Queued]:
-    (folder,) = (results / "slurm").iterdir()
+    (folder,) = (path for path in (results / "slurm").iterdir() if path.is_dir())
     return queue.of_jobs(queue.read(), Ledger(folder).jobs())
 
 
@@ -234,7 +234,7 @@ def test_two_launches_at_once_ask_for_the_tasks_of_one(tmp_path: Path) -> None:
 def test_a_launch_that_was_cut_off_finds_its_job_again(alone: Path, tmp_path: Path) -> None:
     """As after a kill between sbatch and the note of its answer: the job is there, what its tasks run is not."""
     assert submit(*FEW, "--workers", "2", "--slurm", "hold", results=tmp_path).returncode == 0
-    (folder,) = (tmp_path / "slurm").iterdir()
+    (folder,) = (path for path in (tmp_path / "slurm").iterdir() if path.is_dir())
     ledger = Ledger(folder)
     (entry,) = ledger.entries()
     ledger.write(Submission(entry.token, entry.tasks, entry.command))
