@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.data import cache as folders
-from agad.data.checks.arrays import check_arrays, digest_of, marks
+from agad.data.checks.arrays import check_arrays, digest_of, marks, notes_on_name
 from agad.data.checks.raw import content_of
 from agad.data.checks.verify import matches_digest
 from agad.data.class_names import check_declared
@@ -22,7 +22,6 @@ from agad.data.find import find_source
 from agad.data.source import Source, SourceAbsentError
 from agad.data.write import write_prepared
 from agad.errors import DataError
-from agad.spec.datasets import DATASETS, title
 
 if TYPE_CHECKING:
     import torch
@@ -256,16 +255,9 @@ def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str,
         digest=digest or digest_of(train_images, test_images, train_labels, test_labels),
         duplicates={},
         damaged=(),
-        notes=_of_no_file(dataset),
+        notes=notes_on_name(dataset),
         folder=Path(),
     )
-
-
-def _of_no_file(dataset: str) -> tuple[str, ...]:
-    """A note where arrays bear the name of a data set that others know."""
-    if dataset not in DATASETS:
-        return ()
-    return (f"these arrays were given in memory under the name of {title(dataset)}; its files were not read",)
 
 
 def _facts(folder: Path, meta: dict[str, Any], served: tuple[str, ...]) -> DataFacts:

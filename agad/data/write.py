@@ -96,16 +96,16 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
         end = _write_header(file, (len(written), *shape[1:]))
         assert end == header
     labels = part.labels[np.array(written, dtype=np.intp)]
-    _save(folder / f"{name}_labels.npy", labels)
+    save_array(labels, folder / f"{name}_labels.npy")
     names = [part.names[index] if part.names else f"{name} image {index}" for index in written]
     return _Written(labels, hashes, names, finish(running, (len(written), *shape[1:]), labels), damaged, shapes, levels)
 
 
-def _save(path: Path, array: NDArray[Any]) -> None:
+def save_array(array: NDArray[Any], target: Path) -> None:
     """As np.save does, which on a full disk says how many items it could write, and not that the disk is full."""
     content = io.BytesIO()
     np.save(content, array)
-    path.write_bytes(content.getvalue())
+    target.write_bytes(content.getbuffer())
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:

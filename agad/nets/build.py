@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from agad.errors import SpecError
 from agad.nets.discriminator import Discriminator
 from agad.nets.layers.batchnorm import BatchNorm2d, BatchNormNet, BNSet, copy_main_to_auxiliary
-from agad.nets.layers.unsteady import refuse_unsteady
+from agad.nets.layers.unsteady import kind_of, refuse_unsteady
 from agad.spec import catalogue
 from agad.spec.run import RunSpec
 from agad.tensors.seeding import generator as seeded
@@ -36,7 +36,7 @@ def build_backbone(channels: int, spec: RunSpec) -> BatchNormNet:
     if not isinstance(net, BatchNormNet):
         raise SpecError(
             f"build() of {module.replace('.', '/')}.py must return a BatchNormNet (agad/nets/layers/batchnorm.py), "
-            f"not {_kind(net)}"
+            f"not {kind_of(net)}"
         )
     return net
 
@@ -81,14 +81,10 @@ def _check_layers(net: nn.Module) -> None:
         own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
         if own and not isinstance(module, _Weighted | BNSet):
             raise SpecError(
-                f"{_kind(net)}: its layer {name} is {_kind(module)}, which batch norm modes and initialisation do not "
-                "reach; use convolutions, torch.nn.Linear and BatchNorm2d of agad.nets.layers.batchnorm"
+                f"{kind_of(net)}: its layer {name} is {kind_of(module)}, which batch norm modes and initialisation do "
+                "not reach; use convolutions, torch.nn.Linear and BatchNorm2d of agad.nets.layers.batchnorm"
             )
-    refuse_unsteady(_kind(net), net)
-
-
-def _kind(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+    refuse_unsteady(kind_of(net), net)
 
 
 @torch.no_grad()

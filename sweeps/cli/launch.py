@@ -41,9 +41,9 @@ from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
 from ..tuning.settings import check_together, load_settings
+from ..worker.code import settle_code
 from ..worker.data.changed import notes_of_changed
 from ..worker.options import AUTO, data_folder
-from ..worker.picking import settle_code
 from ..worker.prepare import prepare
 from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping

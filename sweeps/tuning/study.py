@@ -14,8 +14,9 @@ from agad.store.folder import ResultsFolder, StudyFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 
+from ..worker.code import settle_code
 from ..worker.growing import Feed
-from ..worker.picking import Picker, settle_code
+from ..worker.picking import Picker
 from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
 from .coordinator import Coordinator, clear

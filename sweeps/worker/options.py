@@ -107,6 +107,11 @@ class WorkerOptions:
         return data_folder(self.data)
 
     @property
+    def patience(self) -> float:
+        """Seconds after which the claim of a worker that shows no sign of life is dead, signs included."""
+        return self.lease + 2 * self.heartbeat
+
+    @property
     def policy(self) -> RetryPolicy:
         """Which failed and pruned runs get another attempt."""
         return RetryPolicy(until_attempt=self.retry, keeps_pruned=self.keeps_pruned)

@@ -7,19 +7,18 @@ import logging
 import os
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
 from agad.store.attempts import Try
 from agad.store.claims import Claim, ClaimBoard
-from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 
 from .growing import Feed
-from .retry import Deaths, RetryPolicy, check_code, count_deaths
+from .retry import Deaths, RetryPolicy, count_deaths
 
 _READ_A_PICK = 2
 """Files of the inbox, and claims of other workers, that a pick reads at most while other runs are free: reading one
@@ -285,20 +284,3 @@ class Picker:
         values = {"failure_kind": "died", "failure_message": message, "worker": self.board.owner.worker}
         self.store.commit(RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values))
         claim.release()
-
-
-def settle_code(picker: Picker, *, allow_change: bool) -> None:
-    """Give the plan file today's code while no run has begun; refuse to add rows of other code to one that has.
-
-    A plan that is made now may have rows all the same, of another plan of the folder that shares runs with it.
-
-    Raises AgadError, one line.
-    """
-    results = picker.store.path
-    if not picker.has_begun():
-        replace(picker.plan, code=code_digest()).save(results, replace=True)
-    check_code(Plan.load(picker.plan.path(results)).code, allow_change=allow_change)
-    if not allow_change:
-        rows = picker.store.read(columns=("code_digest", "status"), run_ids=set(picker.specs)).to_pylist()
-        for code in sorted({row["code_digest"] for row in rows if row["status"] == "ok"} - {None}):
-            check_code(code, allow_change=False)

@@ -1,4 +1,4 @@
-"""RetryPolicy: which failed runs are attempted again. check_code: whether rows of today's code may join a plan's."""
+"""RetryPolicy: which failed runs are attempted again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agad.errors import AgadError
 from agad.store.attempts import Try
 from agad.store.claims import ClaimRecord
-from agad.store.provenance import code_digest
 
 DEATHS_UNTIL_FAILED = 3
 """Workers that may die on a run without a new checkpoint before it becomes a failed row."""
@@ -142,15 +140,4 @@ class RetryPolicy:
                 for run_id, of_run in tries.items()
                 if any(one.status == "failed" for one in of_run) and all(one.status != "ok" for one in of_run)
             }
-        )
-
-
-def check_code(code: str, *, allow_change: bool) -> None:
-    """Refuse to add rows of today's code to a plan, or to rows, of that code, unless it is allowed. AgadError."""
-    if code != code_digest() and not allow_change:
-        raise AgadError(
-            f"agad/ has changed since this plan or some of its rows were made (code {code or 'unknown'}, now "
-            f"{code_digest()}): "
-            "the numbers might not be comparable; use another --results folder, or go on with --allow-code-change if "
-            "the change cannot change numbers"
         )

@@ -22,6 +22,7 @@ from agad.store.schema import RunRecord
 from agad.train.control import Action, Control, Interrupted, Progress
 
 from ..machine.together import settled_size
+from .code import check_code
 from .data.agreed import AgreedData
 from .data.opened import OpenedData
 from .failures import EnvironmentFault, LastingFault, environment_faults, failure_columns, is_environmental
@@ -29,7 +30,6 @@ from .growing import Judgement
 from .heartbeat import Heartbeat
 from .options import AUTO, WorkerOptions
 from .picking import Picker
-from .retry import check_code
 from .stopping import Bell, Stopping
 from .withheld import Withheld, is_suspicious
 
@@ -63,10 +63,7 @@ class Worker:
     def __init__(self, options: WorkerOptions, watcher: Watcher | None = None) -> None:
         self.options = options
         self.plan = Plan.load(Path(options.plan))
-        try:
-            check_code(self.plan.code, allow_change=options.allow_code_change)
-        except AgadError as error:  # of no worker of this launch is the code another
-            raise LastingFault(str(error)) from error
+        check_code(self.plan.code, allow_change=options.allow_code_change)
         self.stopping = Stopping(options.deadline)
         bell = None if options.bell is None else Bell(Path(options.bell))
         self.heartbeat = Heartbeat(self.stopping, options.heartbeat, options.parent, bell)
@@ -145,7 +142,7 @@ class Worker:
 
         While the plan may grow this waits for what is added.
         """
-        patience = self.picker.board.lease + 2 * self.options.heartbeat
+        patience = self.options.patience
         ends, pause = time.monotonic() + patience, _FIRST_POLL
         while not self.stopping.is_set():
             asked = time.monotonic()

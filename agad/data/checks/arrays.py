@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agad.errors import DataError
+from agad.spec.datasets import DATASETS, title
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +44,13 @@ def check_arrays(data: Prepared) -> None:
             )
         if len(found) and not 0 <= found.min() <= found.max() < len(data.class_names):
             raise DataError(f"{data.dataset}: {part}_labels lie outside 0..{len(data.class_names) - 1}, the classes")
+
+
+def notes_on_name(dataset: str) -> tuple[str, ...]:
+    """A note where arrays in memory bear the name of a data set that others know."""
+    if dataset not in DATASETS:
+        return ()
+    return (f"these arrays were given in memory under the name of {title(dataset)}; its files were not read",)
 
 
 def marks(data: Prepared) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from agad import console
 from agad.data.source import Pixels
+from agad.data.write import save_array
 from agad.detector.detector import Detector
 from agad.detector.files import Scored, writable
 from agad.detector.pictures.heatmap import overlay, shown
@@ -78,7 +79,7 @@ class HeatmapFolder:
             name = f"{self._count:05d}-{_plain(Path(path).stem)}"
             laid = overlay(pixels, heat, scale)
             self._outputs.replace(self.folder / f"{name}.png", partial(_save_image, laid))
-            self._outputs.replace(self.folder / f"{name}.npy", partial(_save_map, heat))
+            self._outputs.replace(self.folder / f"{name}.npy", partial(save_array, heat))
             self._keep(path, score, pixels, laid)
             try:
                 mask = self.masks.of(path)
@@ -150,12 +151,6 @@ def _plain(name: str) -> str:
 
 def _save_image(image: Image.Image, target: Path) -> None:
     image.save(target, "PNG")
-
-
-def _save_map(heat: NDArray[np.float32], target: Path) -> None:
-    content = io.BytesIO()  # straight into a file, NumPy reports a full disk without saying that it is one
-    np.save(content, heat)
-    target.write_bytes(content.getbuffer())
 
 
 def _thumbnail(image: Image.Image) -> bytes:

@@ -40,8 +40,12 @@ def refuse_out_of_reach(whose: str, net: nn.Module) -> None:
 
 
 def _refusal(whose: str, name: str, module: nn.Module, reason: str) -> SpecError:
-    kind = f"{type(module).__module__}.{type(module).__qualname__}"
-    return SpecError(f"{whose}: its layer {f'{name} is' if name else 'is'} {kind}, which {reason}")
+    return SpecError(f"{whose}: its layer {f'{name} is' if name else 'is'} {kind_of(module)}, which {reason}")
+
+
+def kind_of(value: object) -> str:
+    """Its class with the module that this is in, for messages."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def _reason(module: nn.Module) -> str:

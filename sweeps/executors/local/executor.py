@@ -79,7 +79,7 @@ class _Supervisor:
         self._fruitless = 0
         self._has_started = False
         self._idle_since: float | None = None
-        self._hung = Hung(sweep.worker.lease + 2 * sweep.worker.heartbeat)
+        self._hung = Hung(sweep.worker.patience)
         self._failed_readings = 0
 
     def run(self) -> Outcome:
@@ -138,8 +138,7 @@ class _Supervisor:
             return False
         if self._idle_since is None:
             self._idle_since = time.monotonic()
-        worker = self._sweep.worker
-        return time.monotonic() - self._idle_since > worker.lease + 2 * worker.heartbeat
+        return time.monotonic() - self._idle_since > self._sweep.worker.patience
 
     def _start_missing(self, free: int) -> None:
         """Start workers for runs that no worker holds: at first, and when a worker here or elsewhere has died."""

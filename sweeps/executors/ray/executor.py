@@ -199,8 +199,7 @@ class _Launch:
             "bell": str(self._bell.path),
             "judged": sweep.ray.scheduler is not None,
         }
-        patience = sweep.worker.lease + 2 * sweep.worker.heartbeat
-        self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared, patience)
+        self._runs = PlanRuns(Watch(sweep.picker()), sweep.display, room, shared, sweep.worker.patience)
         self._room = room
         self._stopped_at: float | None = None
         self._had_room = time.monotonic()

@@ -238,7 +238,7 @@ def _follow(sweep: Sweep, arrays: _Arrays, jobs: tuple[str, ...]) -> Outcome:
 
 def _waiting(tasks: list[queue.Queued]) -> str:
     """Why nothing starts, as long as every task is pending."""
-    if not tasks or any(one.state != "PENDING" for one in tasks):
+    if any(one.state != "PENDING" for one in tasks):
         return ""
     return f"Slurm: {'; '.join(queue.state_lines(tasks))}."
 

@@ -19,7 +19,8 @@ from agad.store.rows import ResultStore
 from analysis.curves import ROUGH_FROM
 from sweeps.grids import grid_names, load_grid
 from sweeps.worker import picking
-from sweeps.worker.picking import Picker, settle_code
+from sweeps.worker.code import settle_code
+from sweeps.worker.picking import Picker
 from sweeps.worker.retry import RetryPolicy
 from tests.helpers.rows import record, spec
 

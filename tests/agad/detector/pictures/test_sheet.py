@@ -37,7 +37,7 @@ def test_a_full_disk_is_said_to_be_one(room: int, tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
         with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
-            sheet._save_map(np.zeros((32, 32), np.float32), tmp_path / "x.npy")
+            sheet.save_array(np.zeros((32, 32), np.float32), tmp_path / "x.npy")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
