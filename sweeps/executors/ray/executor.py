@@ -25,6 +25,7 @@ from ...progress.watch import Watch
 from ...worker.stopping import Bell
 from ..sweep import Outcome, Sweep
 from . import cluster as ray_cluster
+from .watchdog import Watchdog
 
 _TUNE_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -203,11 +204,12 @@ class _Launch:
         self._room = room
         self._stopped_at: float | None = None
         self._had_room = time.monotonic()
+        self._watchdog = Watchdog(sweep.display.say, self._bell.ring, sweep.patience)
 
     def run(self, trainable: Callable[[], type] | None = None) -> Outcome:
         """Tune over the open runs, to their end or a signal."""
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # PlanRuns reports it in one line
-        with self._signals():
+        with self._signals(), self._watchdog:
             try:
                 self._tuner(trainable).fit()
             except NoRoomError as error:
@@ -258,6 +260,7 @@ class _Launch:
 
     def _check(self) -> None:
         """Stop where the sweep is to stop, its deadline near; raise NoRoomError where no node comes back."""
+        self._watchdog.beat()
         now = time.monotonic()
         if self._room() > 0:
             self._had_room = now
