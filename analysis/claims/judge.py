@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agad.spec.fields import CELL_FIELDS, json_defaults
+from agad.spec.fields import CELL_FIELDS, former_values, json_defaults
 
 from .. import stats
 from ..paper import numbers as paper
@@ -132,7 +132,8 @@ def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
             printed = [best.classes[c] if best.classes else best.avg for c in runs.index]
             gains = 100 * runs.to_numpy(float) - np.array(printed, float)[:, None]
             effects[protocol] = effect_of(gains, test, shared=group.shared)
-        settings = (f"beside {best.method}", *match.differences, *_changed(group.values, paper.ORDER_FIELDS))
+        changed = _changed(group.values, (*former_values(), *paper.ORDER_FIELDS))
+        settings = tuple(dict.fromkeys((f"beside {best.method}", *match.differences, *changed)))
         partly = _partly(scored)
         deciding = _deciding(effects, partly, place)
         yield place, *_unless_pruned((group,), settings, deciding), partly

@@ -21,7 +21,8 @@ def short_claims(found: Sequence[Finding]) -> Sheet:
         found: see table.findings.
     """
     tested = [finding for finding in found if finding.result != NOT_TESTED]
-    lines = [*(_line(one, _telling(one, tested)) for one in tested), *_rest(found)]
+    rest = ((name, "", why, NOT_TESTED, *("" for _ in _SHOWN), "") for name, why in untested(found))
+    lines = [*(_line(one, _telling(one, tested)) for one in tested), *rest]
     return Sheet(
         name="claims-short",
         caption="What the paper claims, and what our rows say",
@@ -29,23 +30,25 @@ def short_claims(found: Sequence[Finding]) -> Sheet:
         kinds=(KEY, PAPER, NOTE, NOTE, *(OURS for _ in _SHOWN), NOTE),
         lines=tuple(lines),
         notes=(
-            _counts(found),
+            counts_text(found),
             *_settings(tested),
             "eval, recal: each image scored alone, with running statistics (recal: estimated again on training "
-            "normals); normals first: in batches of a test set that is ordered by label. Gain in points of AUROC with "
-            "its 95% interval; ✓, ✗: it, or the opposite, is borne out.",
+            "normals); normals first: in batches of a test set that is ordered by label. n: classes of the paper's × "
+            "seeds. In brackets the uncorrected 95% interval of the gain; ✓, ✗: the claim, or its opposite, is borne "
+            "out, by tests that are corrected for the claim's places, so that the two can differ. Other methods' "
+            "numbers are as printed, without their spread.",
         ),
         data=claims_data(found),
     )
 
 
-def _counts(found: Sequence[Finding]) -> str:
+def counts_text(found: Sequence[Finding]) -> str:
     """How many claims and findings there are, what a finding is, and what came of them."""
     claims, findings = _many(len({one.claim for one in found}), "claim"), _many(len(found), "finding")
     what = "a claim at one data set and γ, with runs of one setting"
     what += _OF_GENERATORS if any(one.place is None for one in found) else ""
-    results = ", ".join(f"{sum(one.result == name for one in found)} {name}" for name in RESULTS)
-    return f"{claims}, {findings} ({what}): {results}."
+    results = ", ".join(f"{name} {sum(one.result == name for one in found)}" for name in RESULTS)
+    return f"{claims}, {findings} ({what}). Results: {results}."
 
 
 def _settings(tested: Sequence[Finding]) -> Iterator[str]:
@@ -68,14 +71,14 @@ def _line(finding: Finding, telling: Sequence[str]) -> tuple[str, ...]:
     return (finding.claim.name, finding.claim.size, where, finding.result, *effects, n_text(finding))
 
 
-def _rest(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
-    """What is not tested: claims with runs of a part of the classes, and claims without a run at any place."""
+def untested(found: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """What is not tested, and why: claims with runs of a part of the classes, and claims without a run at any place."""
     decided = {finding.claim for finding in found if finding.result != NOT_TESTED}
     some = {finding.claim for finding in found if finding.effects} - decided
     none = {finding.claim for finding in found} - decided - some
     for claims, why in ((some, _CLASSES_MISSING), (none, "no run")):
         if claims:
-            yield (_count(claims), "", why, NOT_TESTED, *("" for _ in _SHOWN), "")
+            yield _count(claims), why
 
 
 def _many(count: int, what: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agad.errors import AnalysisError
 
+from ..claims.brief import brief_claims
 from ..claims.short import short_claims
 from ..claims.table import claims_table, findings
 from ..tables import agreement, contrast, leakage
@@ -19,7 +20,8 @@ from .overlap import overlap_table
 def table(facts: Facts, question: str) -> str:
     """A table as Markdown.
 
-    `FOLDER results|classes|protocols|agreement|contrast`; of all folders `claims`, `claims short`, `overlap DATASET`.
+    `FOLDER results|classes|protocols|agreement|contrast`; of all folders `claims`, `claims short`, `claims brief`,
+    `overlap DATASET`.
     """
     if question.startswith("overlap "):
         return _overlap(facts, question.removeprefix("overlap ")).to_markdown()
@@ -37,13 +39,14 @@ def table(facts: Facts, question: str) -> str:
     return sheet.to_markdown()
 
 
-_OF_CLAIMS = {"claims": claims_table, "claims short": short_claims}
+_OF_CLAIMS = {"claims": claims_table, "claims short": short_claims, "claims brief": brief_claims}
 
 _Row = tuple[str, str, dict[str, str], str]
 """What is shown, a folder, the fields that choose a row of it, and the evaluation protocol."""
 
 _BESIDE_OVERLAP: tuple[_Row, ...] = (
     ("nearest neighbours", "floor", {"method": "knn", "features": "pixels"}, "eval"),
+    ("nearest neighbours, gcn", "floor", {"method": "knn", "features": "gcn"}, "eval"),
     ("AGAD", "gamma0", {}, "eval_recal"),
     ("AGAD", "gamma0", {}, "eval"),
 )

@@ -165,8 +165,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
             "gain: normals first minus eval at the last update, in points, run by run; interval over fresh seeds, none "
             "of one seed. order: normals first minus shuffled, which have the same weights and the same kind of "
             "statistics, so what the order alone is worth, with its interval over classes (t), as if these were a "
-            "sample of classes; up: classes in which it is worth something, of all, which takes them as they are; p: "
-            "of as many up as down (sign test).",
+            "sample of classes; up: in how many of the classes it is above zero; p: sign test over these classes.",
             f"{PAPER_LEGEND} {CLASSES_LEGEND} n: runs that are ok of those wanted.",
             *different_classes(cells, cells.ok, compared),
         ),

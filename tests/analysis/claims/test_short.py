@@ -23,7 +23,7 @@ def test_each_claim_is_a_line_or_is_counted():
         ("none", "no run", NOT_TESTED),
     ]
     what = "a claim at one data set and γ, with runs of one setting"
-    assert sheet.notes[0].startswith(f"3 claims, 3 findings ({what}): 1 holds")
+    assert sheet.notes[0].startswith(f"3 claims, 3 findings ({what}). Results: holds 1, does not 0")
 
 
 def test_nothing_run_is_one_line():
