@@ -1,4 +1,4 @@
-"""A detector as many are published: a GANomaly that is never put into eval(), a test set of normals and then anomalies.
+"""A detector scored as GANomaly's public code scores: never put into eval(), a test set of normals and then anomalies.
 
     agad audit examples/audited.py
     agad audit examples/audited.py:mended --out audit-mended

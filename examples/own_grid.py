@@ -1,7 +1,7 @@
 """A grid of one's own: each backbone on two digits, at two shares of labelled anomalies.
 
     python sweeps/launch.py --grid examples/own_grid.py --results results/own
-    python sweeps/status.py --grid backbones --results results/own
+    python sweeps/status.py --grid examples/own_grid.py --results results/own
 
 8 runs x 3 seeds of 16 updates; some minutes on two CPU cores.
 """
