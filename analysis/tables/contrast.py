@@ -204,9 +204,9 @@ def contrast_table(cells: Cells) -> Sheet | None:
         notes=(
             "Last update, paired by class and seed; in brackets the 95% interval: over fresh seeds where both have two "
             "or more and the gains of these differ, else over classes (t), which takes these for a sample of such "
-            "classes and says nothing of other seeds; no interval while a third seed or a later one is incomplete. *: p < .05, "
-            "Wilcoxon over the classes as they are, corrected (Holm) for the lines of the same choice under the same "
-            "protocol; of one seed it says nothing of others either.",
+            "classes and says nothing of other seeds; no interval while a third seed or a later one is incomplete. *: "
+            "p < .05, Wilcoxon over the classes as they are, corrected (Holm) for the lines of the same choice under "
+            "the same protocol; of one seed it says nothing of others either.",
             "made with other: what the two runs of some pairs were made with besides, to which a gain may be due too.",
             *_notes_apart(cells, wanted),
         ),
