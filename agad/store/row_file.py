@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -166,7 +167,7 @@ class _Opened:
         needed = list(dict.fromkeys((*columns, *self._columns_of_checks())))
         schema = pa.schema([SCHEMA.field(name) for name in needed])
         present = _present(self._stored, needed)
-        compared = {self._number(name) for name in _present(self._stored, (*needed, *checked)).values()}
+        compared = self._chunks_of(_present(self._stored, (*needed, *checked)).values())
         damage: list[str] = []
         for group in range(self._parquet.num_row_groups):
             try:
@@ -188,8 +189,14 @@ class _Opened:
         if damage:
             raise DamagedFileError(damage[0] + (f", and {len(damage) - 1} more like that" if damage[1:] else ""))
 
-    def _number(self, column: str) -> int:
-        return int(self._stored.get_field_index(column))
+    def _chunks_of(self, columns: Collection[str]) -> list[int]:
+        """The numbers of the chunks of these columns in a row group: a map has two, its keys and its values."""
+        leaves = [_leaves(kind) for kind in self._stored.types]
+        if sum(leaves) != self._parquet.metadata.num_columns:
+            raise DamagedFileError("its columns are not laid out as agad writes them")
+        ends = itertools.accumulate(leaves)
+        chunks = {name: range(end - of, end) for name, of, end in zip(self._stored.names, leaves, ends, strict=True)}
+        return [number for column in columns for number in chunks[column]]
 
     def _columns_of_checks(self) -> tuple[str, ...]:
         if self.checksums is None:
@@ -254,6 +261,10 @@ def _check_version(path: Path, schema: pa.Schema) -> None:
             f"{path}: written by a newer agad (rows of schema {int(version)}, this one reads up to {SCHEMA_VERSION}); "
             "update agad to read this folder"
         )
+
+
+def _leaves(kind: pa.DataType) -> int:
+    return sum(_leaves(kind.field(number).type) for number in range(kind.num_fields)) or 1
 
 
 def _present(stored: pa.Schema, columns: Sequence[str]) -> dict[str, str]:

@@ -127,11 +127,18 @@ def _everything(copy: Specimen) -> Iterator[str]:
     """What the report reads, scores and curves included, without its pictures, which take most of its time."""
     store = ResultStore(copy.path)
     yield table.cells_table(read_all(store)).to_markdown()
-    store.read(SCIENCE)
+    yield from _each_column(store)
     yield from damaged_files(open_store(store))
     studies, damaged = read_studies([copy.path])
     yield from (f"{study_text(study)}\n{trials_table(study).to_markdown()}" for study in studies)
     yield from damaged
+
+
+def _each_column(store: ResultStore) -> Iterator[str]:
+    """The columns one by one, as tables and figures read few: each reading compares the bytes that it uses."""
+    for name in SCIENCE:
+        values = store.read(["run_id", name]).sort_by("run_id")[name].to_pylist()
+        yield f"{name} {hashlib.sha256(repr(values).encode()).hexdigest()}"
 
 
 def _digest_of(path: Path) -> str:

@@ -51,14 +51,47 @@ def test_a_flipped_bit_anywhere_is_found_or_changes_nothing(tmp_path: Path, make
     assert unnoticed <= 8, "only the magic at the beginning and the mark of the checksums are of no account"
 
 
+def flipped(path: Path, column: str, content: bytes, *, group: int = 0, leaf: int = 0) -> int:
+    """Flip a bit in one of the chunks of a column, in the file as `content` has it; how many chunks the column has."""
+    metadata = pq.read_metadata(pa.BufferReader(content)).row_group(group)
+    chunks = [metadata.column(number) for number in range(metadata.num_columns)]
+    own = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] == column]
+    start = own[leaf].dictionary_page_offset if own[leaf].has_dictionary_page else own[leaf].data_page_offset
+    place = start + own[leaf].total_compressed_size - 1
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    return len(own)
+
+
+@pytest.mark.parametrize("make", [in_base, in_inbox])
+def test_a_reading_of_a_column_sees_damage_to_it(tmp_path: Path, make: object) -> None:
+    """Each column alone, in each of its chunks: behind the first map, which has two, the next column's was compared."""
+    path = make(tmp_path)  # type: ignore[operator]
+    content = path.read_bytes()
+    unseen = []
+    for name in SCHEMA.names:
+        leaf, leaves = 0, 1
+        while leaf < leaves:
+            leaves = flipped(path, name, content, leaf=leaf)
+            if not row_file.read_file(path, [name]).damage:
+                unseen.append((name, leaf))
+            leaf += 1
+
+    assert unseen == []
+
+
+@pytest.mark.parametrize("column", ["curve_terms", "scores_eval", SCHEMA.names[-1]])
+def test_damage_to_a_column_costs_no_reading_of_others(tmp_path: Path, column: str) -> None:
+    path = in_inbox(tmp_path)
+    flipped(path, column, path.read_bytes())
+    others = [name for name in SCHEMA.names if name != column]
+
+    assert not row_file.read_file(path, others).damage
+
+
 def test_only_the_damaged_row_group_is_lost(tmp_path: Path) -> None:
     """In a file of base/, and compaction keeps the sound ones too."""
     path = in_base(tmp_path)
-    group = pq.read_metadata(path).row_group(1)
-    place = group.column(SCHEMA.names.index("auroc")).data_page_offset
-    content = bytearray(path.read_bytes())
-    content[place] ^= 4
-    path.write_bytes(content)
+    flipped(path, "auroc", path.read_bytes(), group=1)
     store = ResultStore(tmp_path)
 
     assert set(store.tries()) == {ROWS[0].run_id, ROWS[2].run_id}, "a launch makes the run again that a table lacks"
@@ -69,10 +102,7 @@ def test_only_the_damaged_row_group_is_lost(tmp_path: Path) -> None:
 def test_damage_to_scores_does_not_cost_the_headline(tmp_path: Path) -> None:
     """A file is named as damaged once any reading has seen it, also by later readings of other columns."""
     path = in_inbox(tmp_path)
-    column = pq.read_metadata(path).row_group(0).column(SCHEMA.names.index("scores_eval"))
-    content = bytearray(path.read_bytes())
-    content[column.data_page_offset + 3] ^= 1
-    path.write_bytes(content)
+    flipped(path, "scores_eval", path.read_bytes())
     store = ResultStore(tmp_path)
 
     assert store.read(["scores_eval"]).num_rows == 0
