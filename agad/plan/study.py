@@ -105,13 +105,14 @@ def read_studies(paths: Iterable[Path]) -> tuple[tuple[Study, ...], tuple[str, .
 
 
 def read_study(folder: StudyFolder) -> Study:
-    """The study in a folder. Raises StoreError, one line."""
+    """The study in a folder. Raises StoreError, one line, also where the summary is another study's."""
     path = folder.summary
     try:
         content = json_file.loads(files.read_file(path))
         version = content["study_version"]
         if version != STUDY_VERSION:
             raise StoreError(f"{path}: a study of schema {version}; this agad has {STUDY_VERSION}")
+        _check_name(folder, content["name"])
         return Study(
             name=content["name"],
             title=content["title"],
@@ -131,6 +132,17 @@ def read_study(folder: StudyFolder) -> Study:
         raise StoreError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} is damaged; tune.py --rebuild makes it again from the rows") from error
+
+
+def _check_name(folder: StudyFolder, name: str) -> None:
+    """Refuse another study's summary: its trials have numbers and values of their own."""
+    own = folder.path.name
+    if name != own:
+        raise StoreError(
+            f"{folder.summary} is of study {name}, and not of {own}: it was copied, or its folder was renamed; name "
+            f"the folder {name} again, or where the folder is that of {own}, its last tune.py call writes the summary "
+            "again"
+        )
 
 
 def _trial(content: Mapping[str, Any]) -> Trial:

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from agad import console
@@ -40,7 +41,7 @@ from ..machine.memory import worker_bytes
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
-from ..tuning.settings import check_together, load_settings
+from ..tuning.settings import check_same, check_together, load_settings
 from ..worker.code import settle_code
 from ..worker.data.changed import notes_of_changed
 from ..worker.options import AUTO, data_folder
@@ -177,7 +178,9 @@ def _check_study(study: str, options: argparse.Namespace, ray: RayOptions) -> No
     if ray.scheduler is not None:
         raise AgadError("--scheduler is not for a study's plan: its trials are pruned by tune.py --pruner")
     if options.together != 1:
-        check_together(load_settings(ResultsFolder(options.results).study(study)), options.together)
+        there = load_settings(ResultsFolder(options.results).study(study))
+        check_same(there, replace(there, name=study))
+        check_together(there, options.together)
 
 
 # -- the sweep ----------------------------------------------------------------------------------------------------

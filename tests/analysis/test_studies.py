@@ -238,6 +238,29 @@ def test_a_damaged_summary_is_one_clear_line(tmp_path: Path) -> None:
         read_study(folder)
 
 
+def _without_a_trial(name: str) -> Study:
+    return Study(
+        name=name, title="t", objectives=("auroc",), protocol="eval", space=(), sampler="tpe", pruner="none", best=None,
+        importance={}, validation=(), trials=(),
+    )  # fmt: skip
+
+
+def test_a_summary_of_another_study_is_refused(tmp_path: Path) -> None:
+    """Two were exchanged, or a folder was copied or renamed: rows would name one study and have another's values."""
+    results = ResultsFolder(tmp_path)
+    for name, held in (("mine", "yours"), ("yours", "mine"), ("whole", "whole")):
+        results.study(name).path.mkdir(parents=True)
+        _without_a_trial(held).save(results.study(name))
+    line = "is of study yours, and not of mine: it was copied, or its folder was renamed; name the folder yours again"
+    with pytest.raises(StoreError, match=line):
+        read_study(results.study("mine"))
+    with pytest.raises(StoreError, match="is of study yours"):
+        tuned_by(tmp_path, "mine")
+    found, damaged = read_studies([tmp_path])
+    assert [one.name for one in found] == ["whole"]
+    assert len(damaged) == 2
+
+
 @pytest.mark.slow
 def test_the_notebook_s_views(tuned: Path, tmp_path: Path) -> None:
     shown = studies_view(tuned)._repr_html_() + tuned_view(tuned)._repr_html_()

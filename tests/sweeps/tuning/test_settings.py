@@ -88,6 +88,12 @@ def test_time_is_no_objective_of_runs_that_advance_together(tmp_path: Path, caps
     assert by_hand.returncode == 2
     assert "has the objective time" in one_line(by_hand.stderr)
 
+    replace(settings_of(), name="t").save(ResultsFolder(tmp_path).study("t"))
+    ResultsFolder(tmp_path).study("t").settings.replace(folder.settings)  # which says nothing of this study
+    by_hand = launch_here("--plan", str(path), *of_results)
+    assert by_hand.returncode == 2
+    assert "the folder of study s holds study t" in one_line(by_hand.stderr)
+
 
 @pytest.mark.slow
 def test_a_first_call_that_is_refused_leaves_no_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
