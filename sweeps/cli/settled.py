@@ -43,7 +43,7 @@ def plan_to_launch(options: argparse.Namespace, job: Job | None) -> Plan:
         path = save_plan(plan, options.results)
         check_stated(plan, options.results)
         folder.make(record.parent)
-        text = json_file.dumps({"plan": path.stem})
+        text = json_file.dumps({"of": record.stem, "plan": path.stem})
         if begins:
             files.replace_text(record, text)
         elif not files.create_text(record, text):  # another task was first
@@ -61,7 +61,10 @@ def _settled(options: argparse.Namespace, folder: ResultsFolder, record: Path) -
 
 def _name(record: Path) -> str:
     try:
-        name = str(json_file.loads(files.read_file(record))["plan"])
+        content = json_file.loads(files.read_file(record))
+        name, of = str(content["plan"]), content.get("of", record.stem)  # an older agad's does not say whose it is
+        if of != record.stem:
+            raise ValueError(f"it is {of}")
         if not is_plain_name(name):
             raise ValueError(f"{name!r} is no name of a plan")
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -35,6 +35,8 @@ _WAY_OUT = "move it away; tune.py --rebuild makes the study again from the rows"
 
 COORDINATOR = "0"
 """The coordinator's claim among the study's claims, which are named like those of runs."""
+_RUN = "run_id"
+"""The key of a file of points, beside its updates, that says whose they are; older files have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Feed:
         self._verdicts_text = b""
         self._verdicts = Verdicts()
 
+    @property
+    def _name(self) -> str:
+        """The study's name, which is its folder's."""
+        return self.folder.path.name
+
     # -- what a coordinator does -----------------------------------------------------------------------------------
 
     def add(self, number: int, specs: Iterable[RunSpec]) -> None:
@@ -83,7 +90,7 @@ class Feed:
     def write(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
         self.folder.make(self.folder.path)
-        content = {"points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
+        content = {"study": self._name, "points": verdicts.points, "withdrawn": sorted(verdicts.withdrawn)}
         files.replace_text(self.folder.verdicts, json_file.dumps(content))
 
     def known(self) -> dict[int, set[str]]:
@@ -99,6 +106,7 @@ class Feed:
         """Update -> validation score of an unfinished run; empty where none was reported."""
         try:
             content = json_file.loads(files.read_file(self.folder.points / f"{run_id}.json"))
+            _check_whose(content.pop(_RUN, run_id), run_id)
             return {int(update): float(score) for update, score in content.items()}
         except OSError:  # not there yet, or moved while it was read: the next poll finds it
             return {}
@@ -149,6 +157,7 @@ class Feed:
         if text != self._verdicts_text:
             try:
                 content = json_file.loads(text)
+                _check_whose(content.get("study", self._name), self._name)
                 self._verdicts = Verdicts(str(content["points"]), frozenset(content["withdrawn"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise StoreError(f"{self.folder.verdicts} is damaged: {error}; {_WAY_OUT}") from error
@@ -159,7 +168,7 @@ class Feed:
         """Report the points of an unfinished run: those of an earlier worker stay."""
         known = {str(update): score for update, score in {**self.points(run_id), **points}.items()}
         self.folder.make(self.folder.points)
-        files.replace_text(self.folder.points / f"{run_id}.json", json_file.dumps(known))
+        files.replace_text(self.folder.points / f"{run_id}.json", json_file.dumps({_RUN: run_id, **known}))
 
     @staticmethod
     def runs(path: Path) -> list[RunSpec]:
@@ -214,6 +223,12 @@ class Judgement:
 def digest_of(specs: Iterable[RunSpec]) -> str:
     """Names the runs of a trial: 8 hexadecimal digits."""
     return hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
+
+
+def _check_whose(stated: str, own: str) -> None:
+    """Raise ValueError for a file that another's stands in the place of: it is as good as damaged."""
+    if stated != own:
+        raise ValueError(f"it is of {stated}, and not of {own}")
 
 
 def _spec(values: dict[str, Any]) -> RunSpec:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agad import json_file
 from agad.errors import AgadError, StoreError
 from agad.plan.plan import Plan
 from agad.plan.study import Study, Trial
@@ -108,6 +109,21 @@ def test_a_damaged_record_is_one_line(tmp_path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(StoreError, match=r"cannot read which plan|no such plan file"):
         planned(words, SECOND)
+
+
+def test_the_record_of_another_job_is_refused(tmp_path: Path) -> None:
+    """One that was copied over this job's: its tasks would go on with another plan."""
+    words = ["--grid", "demo", "--results", str(tmp_path)]
+    planned(words, FIRST)
+    (path,) = (tmp_path / "slurm").iterdir()
+    planned([*words, "--set", "updates=7"], OTHER)
+    (other,) = set((tmp_path / "slurm").iterdir()) - {path}
+    content = json_file.loads(path.read_bytes())
+    shutil.copy(other, path)
+    with pytest.raises(StoreError, match=f"cannot read which plan .*: it is {other.stem}"):
+        planned(words, SECOND)
+    path.write_text(json_file.dumps({"plan": content["plan"]}))  # of before
+    assert planned(words, SECOND).name == content["plan"]
 
 
 def test_a_second_command_of_one_job_means_what_is_so_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

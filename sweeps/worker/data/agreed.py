@@ -151,9 +151,11 @@ class AgreedData:
         return self._results.digests / f"{name}.json"
 
     def _read(self, key: DataKey) -> _Agreed | None:
-        """None where nothing was agreed on, or where the file is damaged. Raises OSError."""
+        """None where nothing was agreed on, or where the file is damaged or of other data. Raises OSError."""
         try:
             content = json_file.loads(files.read_file(self._path(key)))
+            if [content.get(name, own) for name, own in _whose(key).items()] != list(_whose(key).values()):
+                return None
             return _Agreed(str(content["digest"]), str(content["by"]))
         except (FileNotFoundError, ValueError, KeyError):
             return None
@@ -161,9 +163,14 @@ class AgreedData:
     def _write(self, key: DataKey, agreed: _Agreed, *, replace: bool = True) -> None:
         path = self._path(key)
         self._results.make(path.parent)
-        content = {"data": name_of(key), "of": key[1], "digest": agreed.version, "by": agreed.by}
+        content = {**_whose(key), "digest": agreed.version, "by": agreed.by}
         put = files.replace_text if replace else files.create_text
         put(path, json_file.dumps(content, indent=1))
+
+
+def _whose(key: DataKey) -> dict[str, int | str]:
+    """What a file says of whose data it is, of which its name is a digest."""
+    return {"data": name_of(key), "of": key[1]}
 
 
 def _of(key: DataKey, found: Collection[tuple[DataKey, Version]]) -> Counter[Version]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import optuna
 import pytest
 
-from agad.store.folder import StudyFolder
+from agad import json_file
+from agad.errors import StoreError
+from agad.store.folder import ResultsFolder, StudyFolder
 from sweeps.tuning.outcomes import RunOutcome, intermediate, trial_outcome
 from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.growing import Feed, Judgement, Verdicts
@@ -68,6 +71,33 @@ def test_each_point_is_reported_once_where_runs_train_together(tmp_path: Path) -
         assert not any(judgement.watch(spec, progress) for spec in specs)
 
     assert reported == [spec.run_id for spec in specs]
+
+
+def test_points_of_another_run_are_passed_over(tmp_path: Path) -> None:
+    """A file that was copied over another's: the pruner would judge a trial by another's scores."""
+    feed = Feed(StudyFolder(tmp_path))
+    feed.report("aa", {1: 0.9})
+    feed.report("bb", {1: 0.2})
+    assert feed.points("aa") == {1: 0.9}
+    shutil.copy(feed.folder.points / "bb.json", feed.folder.points / "aa.json")
+    assert feed.points("aa") == {}
+    feed.report("aa", {2: 0.8})
+    assert feed.points("aa") == {2: 0.8}
+
+    (feed.folder.points / "aa.json").write_text(json_file.dumps({"1": 0.7}))  # of before
+    assert feed.points("aa") == {1: 0.7}
+
+
+def test_verdicts_of_another_study_are_refused(tmp_path: Path) -> None:
+    """Its first trial may have the same runs, and its points be of another protocol."""
+    feeds = [Feed(ResultsFolder(tmp_path).study(name)) for name in ("s", "t")]
+    for feed in feeds:
+        feed.write(Verdicts("eval", frozenset({"aa"})))
+    shutil.copy(feeds[1].folder.verdicts, feeds[0].folder.verdicts)
+    with pytest.raises(StoreError, match="is damaged: it is of t, and not of s; move it away"):
+        feeds[0].verdicts()
+    feeds[0].folder.verdicts.write_text(json_file.dumps({"points": "eval", "withdrawn": ["bb"]}))  # of before
+    assert feeds[0].verdicts() == Verdicts("eval", frozenset({"bb"}))
 
 
 @pytest.mark.slow

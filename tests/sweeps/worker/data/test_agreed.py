@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from agad import json_file
 from agad.errors import DataError
 from agad.plan.plan import Plan
 from agad.store.claims import ClaimBoard, Owner
@@ -108,6 +110,24 @@ def test_a_damaged_file_is_written_again(plan: Plan, results: Path) -> None:
 
     agreed(plan, results).check(KEY, OLD)
     assert OLD in path.read_text()
+
+
+def test_a_file_of_other_data_is_written_again(plan: Plan, results: Path) -> None:
+    """One that was copied over another's: it would refuse the data that the rows are of, and take others."""
+    other = ("npz:own", 32)
+    agreed(plan, results).check(KEY, OLD)
+    (path,) = ResultsFolder(results).digests.iterdir()
+    agreed(plan, results).check(other, NEW)
+    (copied,) = set(ResultsFolder(results).digests.iterdir()) - {path}
+    shutil.copy(copied, path)
+    row(plan, results, OLD)
+
+    with pytest.raises(LastingFault, match="first of the rows that are there"):
+        agreed(plan, results).check(KEY, NEW)
+    agreed(plan, results).check(KEY, OLD)
+    content = {key: value for key, value in json_file.loads(path.read_bytes()).items() if key in ("digest", "by")}
+    path.write_text(json_file.dumps({**content, "digest": OLD}))  # one that says not whose it is
+    agreed(plan, results).check(KEY, OLD)
 
 
 def test_data_may_be_mended_before_the_first_row(plan: Plan, results: Path) -> None:
