@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agad.plan.study import Study
@@ -19,11 +19,25 @@ def study_text(study: Study) -> str:
     """What was done, and with which labels."""
     cells = "; ".join(_cell(study, cell) for cell in study.validation) or "not known before a first run has ended"
     return (
-        f"{study.title}. {len(study.trials)} trials ({study.states}), proposed by {study.sampler}, pruner "
-        f"{study.pruner}. A score is a validation AUROC ({study.protocol}) over training images that are used for "
-        f"nothing else ({cells}, for each seed other ones); no test image had a part in it. Whatever is found here is "
-        "tuned with labels."
+        f"{study.title}. {len(study.trials)} trials ({study.states}{_later(study)}), proposed by {study.sampler}, "
+        f"pruner {study.pruner}. A score is a validation AUROC ({study.protocol}) over training images that are used "
+        f"for nothing else ({cells}, for each seed other ones); no test image had a part in it. Whatever is found here "
+        "is tuned with labels."
     )
+
+
+def _later(study: Study) -> str:
+    return f", and without {len(study.later)} that have ended since this was written" if study.later else ""
+
+
+def _notes_of_later(study: Study) -> Iterator[str]:
+    """That the best trial may be another one."""
+    if study.later:
+        yield (
+            f"Without {len(study.later)} trials that have ended since the summary of this study was written (the first "
+            f"is trial {study.later[0]}), by a tune.py that was killed or is at work: the best may be one of them. The "
+            "next call of tune.py --study adds them."
+        )
 
 
 def _cell(study: Study, cell: Mapping[str, Any]) -> str:
@@ -72,7 +86,10 @@ def trials_table(study: Study) -> Sheet:
         columns=("trial", *names, *study.objectives, ""),
         kinds=(KEY, *[OURS] * (len(names) + len(study.objectives)), NOTE),
         lines=tuple(lines),
-        notes=("; ".join(f"{name}: {_UNITS[name]}" for name in study.objectives) + ". Mean over cells and seeds.",),
+        notes=(
+            "; ".join(f"{name}: {_UNITS[name]}" for name in study.objectives) + ". Mean over cells and seeds.",
+            *_notes_of_later(study),
+        ),
         data=pd.DataFrame(data),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from agad import files, json_file
 from agad.errors import StoreError
+from agad.plan.ended import ended_since
 from agad.store.folder import ResultsFolder, StudyFolder
 
 STUDY_VERSION = 1
@@ -59,6 +60,7 @@ class Study:
         validation: for each `dataset`, `class` and `gamma` the numbers of `normals` and `anomalies` that are scored,
             and the `classes` of those anomalies.
         trials: all of them.
+        later: numbers of trials that have ended since this was written, as the study's folder tells; not in the file.
     """
 
     name: str
@@ -72,6 +74,12 @@ class Study:
     importance: Mapping[str, float]
     validation: tuple[Mapping[str, Any], ...]
     trials: tuple[Trial, ...]
+    later: tuple[int, ...] = ()
+
+    @property
+    def ended(self) -> tuple[Trial, ...]:
+        """The trials that have ended."""
+        return tuple(trial for trial in self.trials if trial.state != "running")
 
     @property
     def complete(self) -> tuple[Trial, ...]:
@@ -87,8 +95,9 @@ class Study:
 
     def save(self, folder: StudyFolder) -> None:
         """Write the summary, over what was there."""
-        text = json_file.dumps({"study_version": STUDY_VERSION, **dataclasses.asdict(self)})
-        files.replace_text(folder.summary, text)
+        content = {"study_version": STUDY_VERSION, **dataclasses.asdict(self)}
+        del content["later"]
+        files.replace_text(folder.summary, json_file.dumps(content))
 
 
 def read_studies(paths: Iterable[Path]) -> tuple[tuple[Study, ...], tuple[str, ...]]:
@@ -105,7 +114,7 @@ def read_studies(paths: Iterable[Path]) -> tuple[tuple[Study, ...], tuple[str, .
 
 
 def read_study(folder: StudyFolder) -> Study:
-    """The study in a folder. Raises StoreError, one line, also where the summary is another study's."""
+    """The study in a folder, by its summary. Raises StoreError, one line, also where that is another study's."""
     path = folder.summary
     try:
         content = json_file.loads(files.read_file(path))
@@ -113,7 +122,7 @@ def read_study(folder: StudyFolder) -> Study:
         if version != STUDY_VERSION:
             raise StoreError(f"{path}: a study of schema {version}; this agad has {STUDY_VERSION}")
         _check_name(folder, content["name"])
-        return Study(
+        study = Study(
             name=content["name"],
             title=content["title"],
             objectives=tuple(content["objectives"]),
@@ -126,6 +135,7 @@ def read_study(folder: StudyFolder) -> Study:
             validation=tuple(content["validation"]),
             trials=tuple(map(_trial, content["trials"])),
         )
+        return dataclasses.replace(study, later=ended_since(folder, {trial.number for trial in study.ended}))
     except FileNotFoundError:
         raise StoreError(f"there is no study with a finished trial in {folder.path}; tune.py makes one") from None
     except OSError as error:

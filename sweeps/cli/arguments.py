@@ -120,7 +120,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     if options.grid is None:
         raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}; or a file of your own")
     grid = load_grid(options.grid)
-    tuned = None if options.set_from_study is None else tuned_by(options.results, options.set_from_study)
+    tuned = None if options.set_from_study is None else tuned_by(options.results, options.set_from_study, say)
     plan, collapsed = make_plan(
         grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned, names=_names(options)
     )

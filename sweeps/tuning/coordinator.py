@@ -9,12 +9,13 @@ from pathlib import Path
 
 from agad import files
 from agad.errors import AgadError, SpecError, StoreError
+from agad.plan.trial_file import digest_of
 from agad.spec.counts import check_counts
 from agad.spec.run import RunSpec
 from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
 
-from ..worker.growing import Feed, Verdicts, digest_of
+from ..worker.growing import Feed, Verdicts
 from ..worker.stopping import Stopping
 from .journal import WAY_OUT
 from .lease import Lease

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from .settings import StudySettings
 from .summary import summarise
 
 _SUMMARY_EVERY = 60.0
-"""Seconds between two summaries while trials end."""
+"""Seconds between two summaries while trials end, and none is the best."""
 _LAUNCHER_PATIENCE = 20.0
 """Seconds that a launcher gets to see that the plan grows no more."""
 
@@ -149,17 +150,22 @@ def save_plan(search: Search, *, allow_change: bool) -> Path:
 
 
 class Summaries:
-    """Writes the study's summary now and then while trials end, and at the end."""
+    """Writes the study's summary where there is a new best trial, now and then while trials end, and at the end."""
 
     def __init__(self, folder: StudyFolder, optimiser: Optimiser, feed: Feed, rows: Rows) -> None:
         self._folder, self._optimiser, self._feed, self._rows = folder, optimiser, feed, rows
-        self._due = time.monotonic() + _SUMMARY_EVERY
-        self._ended = 0
+        self._due = 0.0  # the first at once: the coordinator before may have been killed before it wrote one
+        self._written = self._looked = 0
+        self._best = -math.inf
 
     def write_if_due(self, ended: int) -> None:
-        """Write where some time has passed, and trials have ended."""
-        if time.monotonic() >= self._due and ended > self._ended:
-            self._ended = ended
+        """Write where trials have ended, and some time has passed or one of them is the best: a kill loses little."""
+        if ended == self._written:
+            return
+        is_better = ended > self._looked and self._optimiser.best() > self._best
+        self._looked = ended
+        if is_better or time.monotonic() >= self._due:
+            self._written = ended
             self.write()
             self._due = time.monotonic() + _SUMMARY_EVERY
 
@@ -167,4 +173,5 @@ class Summaries:
         """Write it."""
         runs = {spec.run_id for specs in self._feed.trials() for spec in specs}
         self._rows.poll(runs, self._feed.verdicts().withdrawn)
+        self._best = self._optimiser.best()
         summarise(self._optimiser, self._rows.known).save(self._folder)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agad import console
 from agad.errors import AgadError, SpecError
 from agad.plan.study import Study, Trial, read_study
 from agad.plan.tuned import Tuned
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
-from agad.store.folder import ResultsFolder
+from agad.store.folder import ResultsFolder, StudyFolder
 
+from ..machine import program
+from ..worker.growing import Feed
 from .settings import SEARCH, StudySettings
 
 if TYPE_CHECKING:
@@ -51,25 +54,47 @@ def summarise(optimiser: Optimiser, known: Mapping[str, RunOutcome]) -> Study:
     )
 
 
-def tuned_by(results: Path, text: str) -> Tuned:
+def tuned_by(results: Path, text: str, say: Callable[[str], None] = print) -> Tuned:
     """The values of the best trial by validation AUROC, or of the trial that is named.
 
     Args:
         results: the results folder that the study is in.
         text: `NAME` or `NAME:TRIAL`.
+        say: shows a line.
 
-    Raises AgadError, one line.
+    Raises AgadError, one line, also where the summary lacks trials that have ended, unless a coordinator is at work.
     """
     name, colon, number = text.partition(":")
     if not is_plain_name(name) or (colon and not number.isdigit()):
         raise AgadError(f"--set-from-study {text!r} is not NAME or NAME:TRIAL")
-    study = read_study(ResultsFolder(results).study(name))
+    folder = ResultsFolder(results).study(name)
+    study = read_study(folder)
+    if study.later:
+        _check_newest(study, folder, results, say)
     complete = {trial.number: trial for trial in study.complete}
     wanted = int(number) if colon else study.best
     if wanted not in complete:
         there = ", ".join(map(str, sorted(complete))) or "none yet"
         raise AgadError(f"--set-from-study {text}: no such complete trial; the complete ones are: {there}")
     return _tuned(study, complete[wanted])
+
+
+def _check_newest(study: Study, folder: StudyFolder, results: Path, say: Callable[[str], None]) -> None:
+    """Refuse a summary that a killed tune.py has left behind its study. A running one writes it now and then."""
+    lacks = (
+        f"the summary of study {study.name} has {len(study.ended)} ended trials and lacks {len(study.later)} that have "
+        f"ended since (the first is trial {study.later[0]})"
+    )
+    if Feed(folder).is_open():
+        say(f"note: {lacks}: a tune.py is at work on it, and these values are the best of those {len(study.ended)}")
+        return
+    trials = len(study.ended) + len(study.later)
+    again = [*program.command("tune"), "--study", study.name, "--results", str(results), "--trials", str(trials)]
+    again += [] if folder.journal.exists() else ["--storage", "URL"]
+    raise AgadError(
+        f"{lacks}, as after a tune.py that was killed: bring it up to date, with the --data and executor of its last "
+        f"call, by {console.shell_line(again)}"
+    )
 
 
 def _tuned(study: Study, trial: Trial) -> Tuned:
@@ -79,7 +104,7 @@ def _tuned(study: Study, trial: Trial) -> Tuned:
     return Tuned(
         study=study.name,
         trial=trial.number,
-        trials=sum(one.state != "running" for one in study.trials),
+        trials=len(study.ended),
         values=trial.values,
         score=trial.scores[0],
         anomalies=tuple(sorted({cell["anomalies"] for cell in study.validation})),

@@ -14,8 +14,6 @@ Nothing else passes between the coordinator and its workers: the result of a run
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,14 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from agad import files, json_file
-from agad.errors import SpecError, StoreError
+from agad.errors import StoreError
 from agad.plan.plan import Plan
-from agad.spec.run import SEMANTICS_VERSION, RunSpec
+from agad.plan.trial_file import WAY_OUT, digest_of, read_trial, to_text
+from agad.spec.run import RunSpec
 from agad.store.claims import DEFAULT_LEASE, ClaimBoard, Owner
 from agad.store.folder import ResultsFolder, StudyFolder
 
 _LOG = logging.getLogger(__name__)
-_WAY_OUT = "move it away; tune.py --rebuild makes the study again from the rows"
 
 COORDINATOR = "0"
 """The coordinator's claim among the study's claims, which are named like those of runs."""
@@ -81,11 +79,10 @@ class Feed:
         """Add the runs of a trial; nothing where they were added before."""
         self.folder.make(self.folder.trials)
         specs = list(specs)
-        text = json.dumps([{"semantics_version": SEMANTICS_VERSION, **spec.to_dict()} for spec in specs])
         # Named by its content: should a disk have forgotten what was drawn for a trial, its new runs are added too.
         path = self.folder.trials / f"{number:06d}-{digest_of(specs)}.json"
         if not path.exists():
-            files.create_text(path, text)
+            files.create_text(path, to_text(specs))
 
     def write(self, verdicts: Verdicts) -> None:
         """Let workers know which runs are withdrawn, and whether points are wanted."""
@@ -160,7 +157,7 @@ class Feed:
                 _check_whose(content.get("study", self._name), self._name)
                 self._verdicts = Verdicts(str(content["points"]), frozenset(content["withdrawn"]))
             except (ValueError, KeyError, TypeError) as error:
-                raise StoreError(f"{self.folder.verdicts} is damaged: {error}; {_WAY_OUT}") from error
+                raise StoreError(f"{self.folder.verdicts} is damaged: {error}; {WAY_OUT}") from error
             self._verdicts_text = text
         return self._verdicts
 
@@ -173,15 +170,7 @@ class Feed:
     @staticmethod
     def runs(path: Path) -> list[RunSpec]:
         """The runs in a trial's file. Raises StoreError, one line."""
-        try:
-            specs = [_spec(values) for values in json_file.parse(files.read_file(path))]
-            if path.stem.rpartition("-")[2] != digest_of(specs):
-                raise SpecError("it holds other runs than its name stands for")
-            return specs
-        except OSError as error:
-            raise StoreError(f"cannot read {path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} is not a trial of this agad, or damaged: {error}; {_WAY_OUT}") from error
+        return read_trial(path)
 
 
 def all_specs(plan: Plan, results: ResultsFolder) -> list[RunSpec]:
@@ -220,19 +209,7 @@ class Judgement:
         return spec.run_id in verdicts.withdrawn
 
 
-def digest_of(specs: Iterable[RunSpec]) -> str:
-    """Names the runs of a trial: 8 hexadecimal digits."""
-    return hashlib.sha256("".join(spec.run_id for spec in specs).encode()).hexdigest()[:8]
-
-
 def _check_whose(stated: str, own: str) -> None:
     """Raise ValueError for a file that another's stands in the place of: it is as good as damaged."""
     if stated != own:
         raise ValueError(f"it is of {stated}, and not of {own}")
-
-
-def _spec(values: dict[str, Any]) -> RunSpec:
-    version = values.pop("semantics_version")
-    if version != SEMANTICS_VERSION:
-        raise SpecError(f"its runs mean other numbers (semantics {version}, this code has {SEMANTICS_VERSION})")
-    return RunSpec.from_dict(values)
