@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agad import files, json_file
 from agad.errors import StoreError
 from agad.plan.ended import ended_since
+from agad.plan.tuned import Data, data_of, list_of
 from agad.store.folder import ResultsFolder, StudyFolder
 
 STUDY_VERSION = 1
@@ -60,6 +61,7 @@ class Study:
         validation: for each `dataset`, `class` and `gamma` the numbers of `normals` and `anomalies` that are scored,
             and the `classes` of those anomalies.
         trials: all of them.
+        data: of which data the runs are; {} in an older summary.
         later: numbers of trials that have ended since this was written, as the study's folder tells; not in the file.
     """
 
@@ -74,6 +76,7 @@ class Study:
     importance: Mapping[str, float]
     validation: tuple[Mapping[str, Any], ...]
     trials: tuple[Trial, ...]
+    data: Data = field(default_factory=dict)
     later: tuple[int, ...] = ()
 
     @property
@@ -96,6 +99,7 @@ class Study:
     def save(self, folder: StudyFolder) -> None:
         """Write the summary, over what was there."""
         content = {"study_version": STUDY_VERSION, **dataclasses.asdict(self)}
+        content["data"] = list_of(self.data)
         del content["later"]
         files.replace_text(folder.summary, json_file.dumps(content))
 
@@ -134,6 +138,7 @@ def read_study(folder: StudyFolder) -> Study:
             importance=content["importance"],
             validation=tuple(content["validation"]),
             trials=tuple(map(_trial, content["trials"])),
+            data=data_of(content),
         )
         return dataclasses.replace(study, later=ended_since(folder, {trial.number for trial in study.ended}))
     except FileNotFoundError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from agad.errors import StoreError
+
+Data = Mapping[tuple[str, int | str], str]
+"""Data set, with image size, file of vectors or `class_names` -> version that runs are of (agad.store.versions)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Tuned:
         classes: class that names the cell (the normal one; under leave_one_out the anomalous one) -> classes of those
             anomalies.
         datasets: data sets of the study's runs: what the numbers of classes are of; () in a plan that is older.
+        data: of which data the study's runs are; {} in a plan that is older, and of a summary that is.
         default_runs: run_id of each of the plan's runs -> run_id of the same run without these values; none of a run
             that several would be without them.
     """
@@ -35,6 +39,7 @@ class Tuned:
     anomalies: tuple[int, ...]
     classes: Mapping[int, tuple[int, ...]]
     datasets: tuple[str, ...] = ()
+    data: Data = field(default_factory=dict)
     default_runs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -57,6 +62,10 @@ class Tuned:
         """` of digits`, for sentences; nothing where the data sets are unknown."""
         return f" of {' and '.join(self.datasets)}" if self.datasets else ""
 
+    def is_of_other_data(self, versions: Iterable[tuple[tuple[str, int | str], str]]) -> bool:
+        """Whether one of these versions is another one than the study's runs are of, as far as that is known."""
+        return any(self.data.get(key, version) != version for key, version in versions)
+
     def to_dict(self) -> dict[str, Any]:
         """The plan file's `tuned`, as JSON values."""
         return {
@@ -68,6 +77,7 @@ class Tuned:
             "anomalies": list(self.anomalies),
             "classes": {str(cell): list(of) for cell, of in self.classes.items()},
             "datasets": list(self.datasets),
+            "data": list_of(self.data),
             "default_runs": dict(self.default_runs),
         }
 
@@ -84,10 +94,26 @@ class Tuned:
                 anomalies=tuple(map(int, content["anomalies"])),
                 classes={int(cell): tuple(map(int, of)) for cell, of in content["classes"].items()},
                 datasets=tuple(map(str, content.get("datasets", ()))),
+                data=data_of(content),
                 default_runs=dict(content["default_runs"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"a plan's record of its study is damaged: {error}") from None
+
+
+def list_of(data: Data) -> list[dict[str, Any]]:
+    """As JSON values."""
+    return [{"dataset": name, "of": of, "version": version} for (name, of), version in data.items()]
+
+
+def data_of(content: Mapping[str, Any]) -> Data:
+    """The `data` of a plan's record, or of a study's summary, which `list_of` made; nothing in an older one."""
+    known = content.get("data", ())
+    return {(str(one["dataset"]), _kept(one["of"])): str(one["version"]) for one in known}
+
+
+def _kept(of: Any) -> int | str:
+    return of if isinstance(of, int) else str(of)
 
 
 def _text(value: Any) -> str:

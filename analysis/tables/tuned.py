@@ -11,13 +11,14 @@ from agad.plan.plan import Plan
 from agad.plan.tuned import Tuned
 from agad.spec.run import RunSpec
 from agad.store.schema import DIGEST_COLUMNS, SPEC_COLUMNS
+from agad.store.versions import CLASSES
 
 from .. import curves, stats
 from ..cells import Cells, read
 from ..load import Rows
 from ..summary import CELL
 from . import formats
-from .footnotes import MADE, differ, pairs_notes, tuned_sentence
+from .footnotes import MADE, differ, of_other_data, pairs_notes, tuned_sentence
 from .keys import fewest_fields, heading, key_text
 from .sheet import KEY, OURS, Sheet
 
@@ -28,8 +29,9 @@ def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
     """Test AUROC with the default and with the tuned values, and their difference run by run.
 
     `seen` and `unseen` are the same runs against test anomalies of the classes that the validation had, and of all
-    others, where the runs are of the study's only data set: on another one its classes mean nothing. None where no pair
-    of runs is there. Pairs of other data are left out, and counted in a note.
+    others, where the runs are of the study's only data set: on another one its classes mean nothing, and nothing on
+    other data of its name. None where no pair of runs is there. Pairs of different data are left out, and counted in a
+    note.
     """
     defaults = _defaults(store, tuning)
     pairs = None if defaults is None else _pairs(store, tuning, defaults)
@@ -59,8 +61,9 @@ def tuned_table(store: Rows, tuning: Tuned) -> Sheet | None:
             "anomaly class and seed, with its interval over fresh seeds (from two seeds on). Both train on all "
             "normals. recal: batch norm statistics estimated again from training normals.",
             *_notes_of_seen(data),
+            *_notes_of_other(pairs, tuning),
             *_notes_of_pairs(pairs, whole),
-            tuned_sentence(tuning),
+            tuned_sentence(tuning, elsewhere=bool(pairs["elsewhere"].any())),
         ),
         data=pd.DataFrame(data),
     )
@@ -72,6 +75,15 @@ def _notes_of_seen(data: list[dict[str, Any]]) -> Iterator[str]:
         yield (
             "seen, unseen: against test anomalies of the classes of the validation's labelled anomalies, and of the "
             "others."
+        )
+
+
+def _notes_of_other(pairs: pd.DataFrame, tuning: Tuned) -> Iterator[str]:
+    """Why there is neither seen nor unseen where data have the name of the study's, and are others."""
+    if count := int(pairs["elsewhere"].sum()):
+        yield (
+            f"No seen and unseen of {count} of {len(pairs)} pairs: they are of other data than study {tuning.study} "
+            "was tuned on, of the same name, so that its classes mean nothing there."
         )
 
 
@@ -99,7 +111,7 @@ def _defaults(store: Rows, tuning: Tuned) -> Cells | None:
 
 def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     """A line per pair of runs that are both ok: columns of _SCORES with _a (default) and _b (tuned)."""
-    columns = ["run_id", "auroc", "auroc_eval_recal", *DIGEST_COLUMNS, *MADE]
+    columns = ["run_id", "auroc", "auroc_eval_recal", *DIGEST_COLUMNS, CLASSES, *MADE]
     rows = store.read(["status", *columns], run_ids=set(tuning.default_runs)).to_pandas()
     tuned = rows.loc[rows["status"] == "ok", columns].add_suffix("_b")
     links = pd.DataFrame(tuning.default_runs.items(), columns=["run_id_b", "run_id_a"])
@@ -108,7 +120,9 @@ def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     pairs = pairs.merge(defaults.runs[columns].add_suffix("_a"), on="run_id_a")
     if pairs.empty:
         return None
-    ours = pairs[[(defaults.rows[row]["dataset"],) == tuning.datasets for row in pairs["row"]]]
+    pairs["elsewhere"] = _elsewhere(pairs, tuning, defaults)
+    of_dataset = pairs["row"].map(lambda row: (defaults.rows[row]["dataset"],) == tuning.datasets)
+    ours = pairs[of_dataset & ~pairs["elsewhere"]]
     seen = {target: sorted(_seen(tuning, target)) for target in ours["class"].unique()}
     for half in "ab":
         known: dict[str, int | list[int]] = {
@@ -117,6 +131,16 @@ def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
         split = curves.read_known_split(store, known).add_suffix(f"_{half}")
         pairs = pairs.merge(split, on=f"run_id_{half}", how="left")
     return pairs
+
+
+def _elsewhere(pairs: pd.DataFrame, tuning: Tuned, defaults: Cells) -> pd.Series[bool]:
+    """Whether a run of each pair is of other data than the study's."""
+    stated = [*DIGEST_COLUMNS, CLASSES]
+    default, tuned = (
+        of_other_data(tuning, defaults.rows, pairs.rename(columns={f"{name}_{half}": name for name in stated}))
+        for half in "ab"
+    )
+    return default | tuned
 
 
 def _seen(tuning: Tuned, target: int) -> Collection[int]:

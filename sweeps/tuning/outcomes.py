@@ -13,14 +13,15 @@ from agad.errors import StoreError
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
+from agad.store.versions import CLASSES, Version, versions_of
 
 from ..worker.retry import RetryPolicy
 from .settings import StudySettings
 
 _COLUMNS = (
-    "run_id", "status", "dataset", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values(), "auroc_val", "auroc_val_eval_recal",
-    "train_seconds", "curve_update", "curve_auroc_val_eval", "curve_auroc_val_eval_recal", "n_val_normal",
-    "n_val_anomaly", "drawn_validation_classes", "failure_kind", "failure_message",
+    "run_id", "status", "dataset", CLASSES, *DIGEST_COLUMNS, *DIGEST_COLUMNS.values(), "auroc_val",
+    "auroc_val_eval_recal", "train_seconds", "curve_update", "curve_auroc_val_eval", "curve_auroc_val_eval_recal",
+    "n_val_normal", "n_val_anomaly", "drawn_validation_classes", "failure_kind", "failure_message",
 )  # fmt: skip
 # No column of the test set is among them.
 
@@ -38,6 +39,7 @@ class RunOutcome:
         anomalies: labelled anomalies that were scored.
         classes: their classes.
         failure: kind and message, of a failed run.
+        data: versions of what it was made of; none of a failed run.
     """
 
     status: str
@@ -48,6 +50,7 @@ class RunOutcome:
     anomalies: int
     classes: tuple[int, ...]
     failure: str
+    data: tuple[tuple[DataKey, Version], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ def _outcome(row: Mapping[str, Any], protocol: str) -> RunOutcome:
         anomalies=row["n_val_anomaly"] or 0,
         classes=tuple(row["drawn_validation_classes"] or ()),
         failure=f"{row['failure_kind']}: {message}" if row["status"] == "failed" else "",
+        data=() if row["status"] == "failed" else tuple(versions_of(row)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agad import console
 from agad.errors import AgadError, SpecError
 from agad.plan.study import Study, Trial, read_study
-from agad.plan.tuned import Tuned
+from agad.plan.tuned import Data, Tuned
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder, StudyFolder
@@ -51,6 +51,7 @@ def summarise(optimiser: Optimiser, known: Mapping[str, RunOutcome]) -> Study:
         importance=optimiser.importance() if len(complete) > 1 else {},
         validation=tuple(_validation(runs, known)),
         trials=tuple(trials),
+        data=_data(known[spec.run_id] for specs in runs for spec in specs if spec.run_id in known),
     )
 
 
@@ -110,6 +111,7 @@ def _tuned(study: Study, trial: Trial) -> Tuned:
         anomalies=tuple(sorted({cell["anomalies"] for cell in study.validation})),
         classes={target: tuple(sorted(of)) for target, of in classes.items()},
         datasets=tuple(dict.fromkeys(cell["dataset"] for cell in study.validation if "dataset" in cell)),
+        data=study.data,
     )
 
 
@@ -143,6 +145,11 @@ def _trial(settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known:
         failure=trial.user_attrs.get("failure", ""),
         runs=tuple(spec.run_id for spec in specs),
     )
+
+
+def _data(outcomes: Iterable[RunOutcome]) -> Data:
+    """Of which data the runs are: of one version of each, or they had been refused."""
+    return {key: version for outcome in outcomes for key, version in outcome.data}
 
 
 def _validation(trials: Iterable[Sequence[RunSpec]], known: Mapping[str, RunOutcome]) -> list[dict[str, Any]]:

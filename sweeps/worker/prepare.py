@@ -21,10 +21,11 @@ from agad.errors import AgadError, DataError
 from agad.plan.plan import Plan
 from agad.spec.counts import batch_sizes
 from agad.spec.run import RunSpec
+from agad.store.versions import Version, classes_version
 
 from ..machine import processes, program
 from .data.agreed import AgreedData
-from .data.versions import Version, apart, back, classes_version, other
+from .data.versions import apart, back, other
 from .options import data_folder
 from .stopping import Stopping
 

@@ -20,7 +20,7 @@ from ...table_rows import ONE_KNOWN, mixed_defaults
 from .. import formats
 from ..formats import RANGE
 from .classes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, different_classes
-from .data import data_notes, of_datasets
+from .data import data_notes, of_datasets, of_other_data
 from .pairs import MADE, differ, joined, made_with_other, pairs_notes
 from .provenance import PROVENANCE, provenance
 
@@ -41,6 +41,7 @@ __all__ = [
     "legend",
     "made_with_other",
     "notes",
+    "of_other_data",
     "opening",
     "pairs_notes",
     "tuned_sentence",
@@ -184,22 +185,36 @@ def _files(cells: Cells) -> Iterator[str]:
 
 def tunings(cells: Cells) -> Iterator[str]:
     """How labels were used for values of the spec: as plans say it, and of rows without such a plan as they do."""
-    yield from dict.fromkeys(map(tuned_sentence, cells.tunings))
+    yield from dict.fromkeys(tuned_sentence(tuned, elsewhere=_is_elsewhere(cells, tuned)) for tuned in cells.tunings)
     known = {tuned.text for tuned in cells.tunings}
     counts = Counter(text for text in cells.ok["tuned_by"].dropna() if text not in known)
     for text, count in sorted(counts.items()):
         yield f"{count} {'run has' if count == 1 else 'runs have'} values of a study: {text}."
 
 
-def tuned_sentence(tuned: Tuned) -> str:
-    """What a reader must know: labels were used for these numbers, also where training had none."""
+def _is_elsewhere(cells: Cells, tuned: Tuned) -> bool:
+    """Whether runs with these values are of other data than they were found on."""
+    return bool(of_other_data(tuned, cells.rows, cells.ok[cells.ok["tuned_by"] == tuned.text]).any())
+
+
+def tuned_sentence(tuned: Tuned, *, elsewhere: bool = False) -> str:
+    """What a reader must know: labels were used for these numbers, also where training had none.
+
+    `elsewhere`: the runs are of other data than the values were found on, of the same name.
+    """
+    no_test = "no test image had a part in it"
+    if elsewhere:
+        no_test = (
+            "these runs are of other data of that name, so what these classes are here, and whether a test image of "
+            "theirs had a part in it, is unknown"
+        )
     counts = " or ".join(f"{count:,}" for count in tuned.anomalies)
     values = ", ".join(f"{name}={value}" for name, value in tuned.values.items())
     classes = "; ".join(f"classes {'+'.join(map(str, of))} beside {cell}" for cell, of in tuned.classes.items())
     return (
         f"Tuned with labels: {values} are those of trial {tuned.trial} of {tuned.trials} of study {tuned.study}, "
         f"chosen by a validation AUROC of {formats.auroc(tuned.score)} with {counts} labelled anomalies a run, of "
-        f"{classes}{tuned.of_datasets}, all of them training images; no test image had a part in it."
+        f"{classes}{tuned.of_datasets}, all of them training images; {no_test}."
     )
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
+
+from agad.plan.tuned import Tuned
 from agad.spec import datasets
+from agad.store.schema import DIGEST_COLUMNS
+from agad.store.versions import CLASSES, versions_of
 
 from ...cells import Cells
 
@@ -54,3 +60,22 @@ def of_datasets(cells: Cells, column: str) -> dict[str, list[tuple[str, ...]]]:
     for row, values in zip(known["row"], known[column], strict=True):
         found.setdefault(cells.rows[row]["dataset"], {})[tuple(values)] = None
     return {name: list(values) for name, values in found.items()}
+
+
+def of_other_data(tuned: Tuned, rows: Sequence[Mapping[str, Any]], runs: pd.DataFrame) -> pd.Series[bool]:
+    """Whether each run is of other data than the study was tuned on, of the same name; not where that is unknown.
+
+    Args:
+        tuned: the study's trial.
+        rows: spec values of each table row.
+        runs: `row`, the columns of DIGEST_COLUMNS and `class_names` of each run.
+    """
+    of_runs = runs[["row", *DIGEST_COLUMNS, CLASSES]].to_dict("records") if tuned.data else [{}] * len(runs)
+    found = [bool(run) and tuned.is_of_other_data(versions_of({**rows[run["row"]], **_known(run)})) for run in of_runs]
+    return pd.Series(found, index=runs.index, dtype=bool)
+
+
+def _known(run: Mapping[Any, Any]) -> dict[str, Any]:
+    """What a run states of its data; null where a frame has no value."""
+    digests = {name: run[name] if isinstance(run[name], str) else None for name in DIGEST_COLUMNS}
+    return {**digests, CLASSES: None if pd.api.types.is_scalar(run[CLASSES]) else tuple(run[CLASSES])}

@@ -27,12 +27,13 @@ from agad.store.claims import ClaimBoard, Owner
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
+from agad.store.versions import Version, versions_of
 
 from ..failures import LastingFault
 from ..growing import all_specs
 from ..picking import COMPACTOR
 from .changed import versions_of_rows
-from .versions import Version, apart, back, name_of, other, versions_of
+from .versions import apart, back, name_of, other
 
 _BY_ROWS = "the rows that are there"
 
@@ -60,7 +61,11 @@ class AgreedData:
         self._here = f"{socket.gethostname()}:{Path(data).absolute()}"
 
     def check(self, key: DataKey, version: Version) -> None:
-        """Agree on these data where none were agreed on yet. Raises LastingFault, one line, where others were."""
+        """Agree on these data where none were agreed on yet. Raises LastingFault, one line, where others were.
+
+        Likewise where the study whose values the plan has was tuned on others.
+        """
+        self._check_tuned(key, version)
         agreed = self._read(key)
         if agreed is None:
             agreed = self._settle(key, version)
@@ -85,11 +90,27 @@ class AgreedData:
         LastingFault as `check`.
         """
         for key, version in versions.items():
+            self._check_tuned(key, version)
+        for key, version in versions.items():
             agreed = self._read(key)
             if agreed is not None and agreed.version != version and not self._is_of_own_rows(key, version):
                 self._check_replaceable(key, version, agreed)
                 self._write(key, _Agreed(version, self._here))
             self.check(key, version)
+
+    def _check_tuned(self, key: DataKey, version: Version) -> None:
+        """Raise LastingFault where a study found the plan's values on other data of this name.
+
+        Tables would call classes seen that its labels never were of, and say that no test image had a part in it.
+        """
+        tuned = self._plan.tuned
+        if tuned is not None and tuned.is_of_other_data([(key, version)]):
+            what, (first, here) = apart(key, tuned.data[key], version)
+            raise LastingFault(
+                f"study {tuned.study}, whose values these runs have, was tuned on {other(key)}: {what} {first}; "
+                f"{self._here} has {here}. What it states of its labels is not so of these: tune again on these, in "
+                f"another study (tune.py --study), or {back(key)}"
+            )
 
     def _check_replaceable(self, key: DataKey, version: Version, agreed: _Agreed) -> None:
         """Raise DataError where a worker may make runs of what was agreed on, or rows are of other data than these."""

@@ -15,8 +15,9 @@ from agad.plan.plan import Plan
 from agad.spec.datasets import facts_of
 from agad.store.rows import ResultStore
 from agad.store.schema import DIGEST_COLUMNS, DataKey
+from agad.store.versions import Version, classes_version, versions_of
 
-from .versions import Version, apart, classes_version, is_of_classes, name_of, versions_of
+from .versions import apart, is_of_classes, name_of
 
 
 def versions_of_rows(run_ids: Collection[str] | None, store: ResultStore) -> list[tuple[DataKey, Version]]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from agad.spec.run import RunSpec
 from agad.store.schema import DataKey
+from agad.store.versions import Version, classes_version
 
 from ..options import WorkerOptions
 from .agreed import AgreedData
-from .versions import Version, classes_version
 
 if TYPE_CHECKING:
     from agad.data.prepared import Prepared

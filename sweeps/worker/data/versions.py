@@ -1,41 +1,22 @@
-"""What the rows of one data set must agree in to share a table, and what is said where they do not."""
+"""What is said where rows are of different versions of one data set, and cannot share a table."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from agad.data.names import one_line
-from agad.store.schema import DIGEST_COLUMNS, DataKey
-
-Version = str
-"""A digest; or the names of the classes, as JSON."""
-
-_CLASSES = "class_names"
-"""Stands in a key for image size or file of vectors: a class has one number at all sizes (see analysis.same_data)."""
-
-
-def versions_of(values: Mapping[str, Any]) -> list[tuple[DataKey, Version]]:
-    """Of the values of a row: the versions of its images, of its vectors where it has some, and of its class names."""
-    found = [((values["dataset"], values[of]), values[column]) for column, of in DIGEST_COLUMNS.items()]
-    named = classes_version(values["dataset"], values.get(_CLASSES) or ())
-    return [(key, version) for key, version in (*found, named) if version]
-
-
-def classes_version(dataset: str, names: Sequence[str]) -> tuple[DataKey, Version]:
-    """That of a data set's class names, by index; an empty one where none are known."""
-    return (dataset, _CLASSES), json.dumps(list(names)) if names else ""
+from agad.store.schema import DataKey
+from agad.store.versions import CLASSES, Version
 
 
 def name_of(key: DataKey) -> str:
     """For messages: `cifar10`, or `cifar10 file:NAME`."""
-    return " ".join(part for part in key if isinstance(part, str) and part != _CLASSES)
+    return " ".join(part for part in key if isinstance(part, str) and part != CLASSES)
 
 
 def is_of_classes(key: DataKey) -> bool:
     """Whether the key is one of class names."""
-    return key[1] == _CLASSES
+    return key[1] == CLASSES
 
 
 def other(key: DataKey) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -155,11 +156,14 @@ def test_a_tuned_plan_has_the_values_of_its_trial(tmp_path):
     """Also where the file has no digest: the runs say what was used."""
     tuned = Tuned(
         study="s", trial=3, trials=9, values={"lambda_con": 4.0}, score=0.9, anomalies=(5,), classes={0: (1,)},
-        datasets=("digits",),
+        datasets=("digits",), data={("digits", 8): "a" * 64, ("digits", "class_names"): '["0", "1"]'},
     )  # fmt: skip
     path = Plan("mine", (), (), tuple(specs((0,), lambda_con=4.0)), "abc", tuned=tuned).save(tmp_path)
     content = without_digest(path)
     assert Plan.load(path).tuned == tuned
+    older = {**content, "tuned": {key: value for key, value in content["tuned"].items() if key != "data"}}
+    path.write_text(json.dumps(older))
+    assert Plan.load(path).tuned == replace(tuned, data={})
     content["tuned"]["values"]["lambda_con"] = 5.0
     path.write_text(json.dumps(content))
     with pytest.raises(StoreError, match="have not the values"):

@@ -15,6 +15,7 @@ import optuna
 import pytest
 import torch
 
+from agad import json_file
 from agad.errors import AgadError
 from agad.plan.study import read_study
 from agad.spec.run import RunSpec
@@ -136,6 +137,28 @@ def _known(bench: Bench) -> dict[str, RunOutcome]:
     rows = Rows(bench.store)
     rows.poll({run.run_id for run in bench.made})
     return rows.known
+
+
+@pytest.mark.slow
+def test_a_summary_states_of_which_data_the_trials_are(tmp_path: Path) -> None:
+    """And a plan with its values: of older summaries nobody knows."""
+    made_of = {"data_digest": "a" * 64, "class_names": ["0", "1"]}
+
+    def values(of: RunSpec) -> dict[str, Any]:  # the first trial's only row of other data has no score
+        failed = {"status": "failed", "auroc_val": None, "data_digest": "b" * 64}
+        return made_of | (failed if of.lambda_con == 50 else {})
+
+    bench = Bench(tmp_path, settings_of(), values)
+    bench.run(3, sampler="random")
+    summarise(bench.optimiser, _known(bench)).save(bench.folder)
+    size = bench.settings.specs[0].image_size
+    data = {("digits", size): "a" * 64, ("digits", "class_names"): '["0", "1"]'}
+    assert read_study(bench.folder).data == tuned_by(tmp_path, "s").data == data
+
+    content = json_file.loads(bench.folder.summary.read_bytes())
+    del content["data"]
+    bench.folder.summary.write_text(json_file.dumps(content))
+    assert tuned_by(tmp_path, "s").data == {}
 
 
 @pytest.mark.slow

@@ -15,9 +15,9 @@ from agad.store.folder import ResultsFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
+from agad.store.versions import classes_version
 from sweeps.worker.data.agreed import AgreedData
 from sweeps.worker.data.opened import OpenedData
-from sweeps.worker.data.versions import classes_version
 from sweeps.worker.failures import LastingFault
 from sweeps.worker.options import WorkerOptions
 from sweeps.worker.picking import COMPACTOR

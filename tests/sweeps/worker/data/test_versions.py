@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agad.store.versions import classes_version, versions_of
 from sweeps.worker.data.changed import notes_of_different
-from sweeps.worker.data.versions import apart, classes_version, versions_of
+from sweeps.worker.data.versions import apart
 
 
 def of_names(*names: str) -> str:
