@@ -11,7 +11,7 @@ from ..tables import formats
 from ..tables.formats import GAMMA
 from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
 from .judge import NOT_TESTED, RESULTS, Finding
-from .short import counts_text, untested
+from .short import counts_text, many, untested
 from .table import claims_data
 
 _PROTOCOL = "eval"
@@ -69,9 +69,12 @@ def _gains(findings: Sequence[Finding]) -> str:
 
 def _sizes(tested: Sequence[Finding]) -> Iterator[str]:
     """How many classes and seeds the gains are of, where all have the same."""
-    effects = [(finding.place, effect) for finding in tested for effect in finding.effects.values() if finding.place]
-    sizes = {(effect.classes, CLASS_COUNTS[place[0]], effect.seeds) for place, effect in effects if place}
+    sizes = {
+        (effect.classes, CLASS_COUNTS[finding.place[0]], effect.seeds)
+        for finding in tested
+        if finding.place
+        for effect in finding.effects.values()
+    }
     if len(sizes) == 1:
         ((classes, of, seeds),) = sizes
-        runs = f"{seeds} seed" if seeds == 1 else f"{seeds} seeds"
-        yield f"Each gain is a mean over {classes} of {of} classes with {runs}."
+        yield f"Each gain is a mean over {classes} of {of} classes with {many(seeds, 'seed')}."

@@ -44,7 +44,7 @@ def short_claims(found: Sequence[Finding]) -> Sheet:
 
 def counts_text(found: Sequence[Finding]) -> str:
     """How many claims and findings there are, what a finding is, and what came of them."""
-    claims, findings = _many(len({one.claim for one in found}), "claim"), _many(len(found), "finding")
+    claims, findings = many(len({one.claim for one in found}), "claim"), many(len(found), "finding")
     what = "a claim at one data set and γ, with runs of one setting"
     what += _OF_GENERATORS if any(one.place is None for one in found) else ""
     results = ", ".join(f"{name} {sum(one.result == name for one in found)}" for name in RESULTS)
@@ -81,7 +81,8 @@ def untested(found: Sequence[Finding]) -> Iterator[tuple[str, str]]:
             yield _count(claims), why
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """`1 seed`, `3 seeds`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 

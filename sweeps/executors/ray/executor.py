@@ -285,6 +285,7 @@ class _Launch:
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
         def stop(*_: object) -> None:
+            self._watchdog.handled()
             for number, handler in before.items():
                 signal.signal(number, handler)
             self._stop("Stopping: workers finish their update and write checkpoints (Ctrl-C again: at once).")

@@ -32,14 +32,20 @@ class Watchdog:
     def __init__(self, say: Callable[[str], None], ring: Callable[[], None], patience: float) -> None:
         self._say, self._ring, self._patience = say, ring, patience
         self._beat = time.monotonic()
-        self._signals: list[float] = []
-        self._warned = self._rung = False
+        self._signals: list[float] = []  # when each came
+        self._handled = 0
+        self._warned = False
+        self._rung: float | None = None
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="ray-watchdog", daemon=True)
 
     def beat(self) -> None:
-        """Ray has answered."""
+        """Tune's loop has turned."""
         self._beat = time.monotonic()
+
+    def handled(self) -> None:
+        """A signal's handler has run; to be called in it. Its turn of the loop may still take long."""
+        self._handled += 1
 
     def __enter__(self) -> Watchdog:
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -51,6 +57,7 @@ class Watchdog:
     def __exit__(self, *_: Any) -> None:
         signal.set_wakeup_fd(self._before)
         self._ends.set()
+        os.write(self._write_end, b"\0")  # wakes the thread
         self._thread.join()
         os.close(self._read_end)
         os.close(self._write_end)
@@ -65,28 +72,28 @@ class Watchdog:
 
     def _look(self, now: float) -> None:
         silent = now - self._beat
-        if silent < min(_ANSWER_SECONDS, _SILENT_SECONDS):
-            if self._warned:
-                self._say("Ray answers again.")
-            self._warned, self._signals = False, [at for at in self._signals if at > self._beat]
-            return
+        if silent < _ANSWER_SECONDS and self._warned:
+            self._warned = False
+            self._say("Ray answers again.")
         if silent > _SILENT_SECONDS and not self._warned:
             self._warned = True
             self._say(
                 f"Ray has not answered for {silent:.0f} s; is its head node up? Running runs go on where their workers "
                 "live. Ctrl-C ends this launch; the same command goes on."
             )
-        if self._signals and now - self._signals[0] > _ANSWER_SECONDS:
-            self._stop(now)
+        self._end_if_asked(now, [at for at in self._signals[self._handled :] if at > self._beat])
 
-    def _stop(self, now: float) -> None:
-        """What the handler would do, and the end of this process without it."""
-        if not self._rung:
-            self._rung = True
-            self._ring()
-            self._say(
-                f"Ray does not answer: workers finish their update and write checkpoints, and this launch ends within "
-                f"{self._patience:.0f} s (Ctrl-C again: at once). The same command goes on."
-            )
-        elif len(self._signals) > 1 or now - self._signals[0] > self._patience:
+    def _end_if_asked(self, now: float, unanswered: list[float]) -> None:
+        """Do what the handler would do for signals that nothing answers, and end this process without it."""
+        if not unanswered:
+            self._rung = None
+        elif self._rung is None:
+            if now - unanswered[0] > _ANSWER_SECONDS:
+                self._rung = now
+                self._ring()
+                self._say(
+                    f"Ray does not answer: workers finish their update and write checkpoints, and this launch ends "
+                    f"within {self._patience:.0f} s (Ctrl-C again: at once). The same command goes on."
+                )
+        elif unanswered[-1] > self._rung or now - self._rung > self._patience:
             os._exit(1)  # every other way out would run in the main thread; Ray's own processes end with this one

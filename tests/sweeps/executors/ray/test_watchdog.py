@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -71,23 +71,66 @@ def test_a_mute_ray_is_said_once() -> None:
     assert lines == []
 
 
-def test_a_signal_that_is_answered_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its handler has run and Tune's loop turns: workers may take their time."""
+@pytest.fixture
+def dog(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[watchdog.Watchdog, list[str]]]:
+    """One that looks when it is told to, at signals that really come; and what it says and does."""
+    said = list[str]()
     monkeypatch.setattr(watchdog, "_ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(watchdog, "_LOOK_EVERY", 0.05)
-    handled, said = list[int](), list[str]()
-    before = signal.signal(signal.SIGTERM, lambda number, _: handled.append(number))
+    monkeypatch.setattr(watchdog.os, "_exit", lambda status: said.append(f"exit {status}"))
+    with watchdog.Watchdog(said.append, lambda: said.append("rung"), patience=0.2) as made:
+        yield made, said
+
+
+def raised(handler: Callable[[], None]) -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: handler())
     try:
-        with watchdog.Watchdog(said.append, lambda: said.append("rung"), patience=0.1) as dog:
-            signal.raise_signal(signal.SIGTERM)
-            for _ in range(20):
-                dog.beat()
-                time.sleep(0.05)
+        signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
 
-    assert handled == [signal.SIGTERM]
+
+def test_a_signal_whose_handler_ran_ends_nothing(dog: tuple[watchdog.Watchdog, list[str]]) -> None:
+    """However long the turn of the loop then takes: reading the files of a large plan may take a minute."""
+    watched, said = dog
+    raised(watched.handled)
+    time.sleep(1)
+
     assert said == []
+
+
+def test_a_signal_after_which_the_loop_turned_ends_nothing(dog: tuple[watchdog.Watchdog, list[str]]) -> None:
+    watched, said = dog
+    raised(lambda: None)
+    time.sleep(0.1)
+    watched.beat()
+    time.sleep(1)
+
+    assert said == []
+
+
+def test_an_impatient_user_leaves_workers_the_time_for_checkpoints(
+    dog: tuple[watchdog.Watchdog, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signals before the line that promises it are one; those after it end at once."""
+    watched, said = dog
+    monkeypatch.setattr(watched, "_patience", 1000.0)
+    raised(lambda: None)
+    raised(lambda: None)
+    time.sleep(1)
+    assert [line.split(":")[0] for line in said] == ["rung", "Ray does not answer"]
+    raised(lambda: None)
+    time.sleep(0.5)
+
+    assert said[2] == "exit 1"
+
+
+def test_it_is_gone_at_once_and_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each launch waited for its next look: here that would be an hour."""
+    monkeypatch.setattr(watchdog, "_LOOK_EVERY", 3600.0)
+    with watchdog.Watchdog(print, lambda: None, patience=120):
+        pass
+
     assert signal.set_wakeup_fd(-1) == -1, "the file of before is named again"
 
 
