@@ -68,13 +68,12 @@ def _gains(findings: Sequence[Finding]) -> str:
 
 
 def _sizes(tested: Sequence[Finding]) -> Iterator[str]:
-    """How many classes and seeds the gains are of, where all have the same."""
-    sizes = {
-        (effect.classes, CLASS_COUNTS[finding.place[0]], effect.seeds)
-        for finding in tested
-        if finding.place
-        for effect in finding.effects.values()
-    }
-    if len(sizes) == 1:
-        ((classes, of, seeds),) = sizes
-        yield f"Each gain is a mean over {classes} of {of} classes with {many(seeds, 'seed')}."
+    """How many classes and seeds the gains are of, where all are of as many classes."""
+    gains = [(effect, finding.place[0]) for finding in tested if finding.place for effect in finding.effects.values()]
+    seeds = sorted({effect.seeds for effect, _ in gains})
+    classes = {(effect.classes, CLASS_COUNTS[dataset]) for effect, dataset in gains}
+    if len(classes) == 1:
+        ((count, of),) = classes
+        *first, last = map(str, seeds)
+        of_seeds = " or ".join(filter(None, (", ".join(first), many(int(last), "seed"))))
+        yield f"Each gain is a mean over {count} of {of} classes with {of_seeds}."
