@@ -27,16 +27,26 @@ def study_text(study: Study) -> str:
 
 
 def _later(study: Study) -> str:
-    return f", and without {len(study.later)} that have ended since this was written" if study.later else ""
+    later = len(study.ended_later)
+    return f", and without {later} that {_have(later)} ended since this was written" if later else ""
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _notes_of_later(study: Study) -> Iterator[str]:
     """That the best trial may be another one."""
-    if study.later:
+    if study.ended_later:
+        count, first = len(study.ended_later), f"trial {study.ended_later[0]}"
+        which, have, it, them = (
+            (first, "it has", "it", "it")
+            if count == 1
+            else (f"{count} trials, the first of which is {first}", "they have", "one of them", "them")
+        )
         yield (
-            f"Without {len(study.later)} trials that have ended since the summary of this study was written (the first "
-            f"is trial {study.later[0]}), by a tune.py that was killed or is at work: the best may be one of them. The "
-            "next call of tune.py --study adds them."
+            f"Without {which}: {have} ended since the summary of this study was written, by a tune.py that was killed "
+            f"or is at work. The best may be {it}; the next call of tune.py --study adds {them}."
         )
 
 

@@ -1,6 +1,7 @@
 """Which trials of a study have ended, as its folder tells without Optuna: whether a summary of it is the newest.
 
-The journal tells it of each trial. Of a study in a database rows do, of trials whose runs have all ended well.
+The journal tells it of each trial. Of a study in a database rows do, of trials that the summary does not know at all
+and whose runs have all ended well: of one that was under way workers may commit the last rows after an orderly end.
 """
 
 from __future__ import annotations
@@ -23,12 +24,18 @@ _ENDED = (1, 2, 3)
 """Optuna's numbers of the states complete, pruned and failed."""
 
 
-def ended_since(folder: StudyFolder, known: Container[int]) -> tuple[int, ...]:
-    """Numbers of the trials that have ended and are not among the known ones. What cannot be read tells of none."""
+def ended_since(folder: StudyFolder, known: Container[int], named: Container[int] = ()) -> tuple[int, ...]:
+    """Numbers of the trials that have ended since a summary was written. What cannot be read tells of none.
+
+    Args:
+        folder: the study's.
+        known: the trials that have ended by the summary.
+        named: those whose runs it names, under way or ended.
+    """
     try:
         ended = _by_journal(files.read_file(folder.journal), folder.path.name)
     except FileNotFoundError:
-        ended = _by_rows(folder, known)
+        ended = _by_rows(folder, named)
     except OSError:
         return ()
     return tuple(sorted(number for number in ended if number not in known))
@@ -73,19 +80,19 @@ class _Journal:
             self.ended.add(self._trials[trial])
 
 
-def _by_rows(folder: StudyFolder, known: Container[int]) -> set[int]:
-    """Numbers of the trials all of whose runs have a score."""
-    runs = dict(_runs(folder, known))
+def _by_rows(folder: StudyFolder, named: Container[int]) -> set[int]:
+    """Numbers of the trials that are not named, and all of whose runs have a score."""
+    runs = dict(_runs(folder, named))
     tries = ResultStore(folder.path.parents[1]).tries() if runs else {}
     scored = {run_id for run_id, of_run in tries.items() if any(one.status == "ok" for one in of_run)}
     return {number for number, run_ids in runs.items() if run_ids and run_ids <= scored}
 
 
-def _runs(folder: StudyFolder, known: Container[int]) -> Iterator[tuple[int, set[str]]]:
-    """Number and run_ids of the trials that are not known, of those whose file can be read."""
+def _runs(folder: StudyFolder, named: Container[int]) -> Iterator[tuple[int, set[str]]]:
+    """Number and run_ids of the trials that are not named, of those whose file can be read."""
     for name in files.names(folder.trials):
         number = number_of(name)
-        if number is None or number in known:
+        if number is None or number in named:
             continue
         try:
             yield number, {spec.run_id for spec in read_trial(folder.trials / name)}

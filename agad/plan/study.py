@@ -62,7 +62,8 @@ class Study:
             and the `classes` of those anomalies.
         trials: all of them.
         data: of which data the runs are; {} in an older summary.
-        later: numbers of trials that have ended since this was written, as the study's folder tells; not in the file.
+        ended_later: numbers of trials that have ended since this was written, as the study's folder tells; not in the
+            file.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Study:
     validation: tuple[Mapping[str, Any], ...]
     trials: tuple[Trial, ...]
     data: Data = field(default_factory=dict)
-    later: tuple[int, ...] = ()
+    ended_later: tuple[int, ...] = ()
 
     @property
     def ended(self) -> tuple[Trial, ...]:
@@ -100,7 +101,7 @@ class Study:
         """Write the summary, over what was there."""
         content = {"study_version": STUDY_VERSION, **dataclasses.asdict(self)}
         content["data"] = list_of(self.data)
-        del content["later"]
+        del content["ended_later"]
         files.replace_text(folder.summary, json_file.dumps(content))
 
 
@@ -140,7 +141,9 @@ def read_study(folder: StudyFolder) -> Study:
             trials=tuple(map(_trial, content["trials"])),
             data=data_of(content),
         )
-        return dataclasses.replace(study, later=ended_since(folder, {trial.number for trial in study.ended}))
+        ended = {trial.number for trial in study.ended}
+        with_runs = {trial.number for trial in study.trials if trial.runs}
+        return dataclasses.replace(study, ended_later=ended_since(folder, ended, with_runs))
     except FileNotFoundError:
         raise StoreError(f"there is no study with a finished trial in {folder.path}; tune.py makes one") from None
     except OSError as error:

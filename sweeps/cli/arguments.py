@@ -12,12 +12,14 @@ from typing import NoReturn
 
 from agad import console
 from agad.errors import AgadError, StoreError
-from agad.plan.grid import grid_name
+from agad.plan.grid import Grid, grid_name
 from agad.plan.make import make_plan
 from agad.plan.plan import Plan, load_plans, plan_files, plan_grid
+from agad.plan.tuned import Tuned
 from agad.spec.class_names import ClassNames
 
 from ..grids import grid_names, load_grid
+from ..tuning.newest import OldSummaryError
 from ..tuning.summary import tuned_by
 
 
@@ -94,7 +96,7 @@ def launched_plan(options: argparse.Namespace) -> Plan:
             return plan
         if damaged:  # it may be the one that is meant
             raise StoreError(damaged[0])
-    return plan_of(options)
+    return plan_of(options, makes_runs=False)
 
 
 def _is_meant(plan: Plan, options: argparse.Namespace) -> bool:
@@ -111,8 +113,8 @@ def _is_meant(plan: Plan, options: argparse.Namespace) -> bool:
     )
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
-    """The plan that the options mean. Raises AgadError."""
+def plan_of(options: argparse.Namespace, *, makes_runs: bool = True) -> Plan:
+    """The plan that the options mean; where no run of it is made, a study's older values will do. Raises AgadError."""
     if options.plan is not None:
         if options.grid or options.select or options.set or options.seeds or options.set_from_study:
             raise AgadError("--plan says everything: leave out --grid, --select, --set, --set-from-study and --seeds")
@@ -120,10 +122,8 @@ def plan_of(options: argparse.Namespace) -> Plan:
     if options.grid is None:
         raise AgadError(f"--grid is missing; choose from: {', '.join(grid_names())}; or a file of your own")
     grid = load_grid(options.grid)
-    tuned = None if options.set_from_study is None else tuned_by(options.results, options.set_from_study, say)
-    plan, collapsed = make_plan(
-        grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned, names=_names(options)
-    )
+    tuned = None if options.set_from_study is None else _tuned(options, grid, makes_runs=makes_runs)
+    plan, collapsed = _make_plan(options, grid, tuned)
     if tuned is not None:
         options.set_from_study = f"{tuned.study}:{tuned.trial}"  # what is printed from here on means this trial
     if repeated := len(grid.cells) - len(set(grid.cells)):
@@ -132,6 +132,26 @@ def plan_of(options: argparse.Namespace) -> Plan:
         by = [name for name, given in (("--set", options.set), ("--set-from-study", tuned)) if given]
         say(f"{collapsed} runs became equal to others by {' and '.join(by)}; each is made once.")
     return plan
+
+
+def _tuned(options: argparse.Namespace, grid: Grid, *, makes_runs: bool) -> Tuned:
+    """The study's values; a refusal of older ones names the plan of a sweep that has begun with them."""
+    try:
+        return tuned_by(options.results, options.set_from_study, say, may_be_old=not makes_runs)
+    except OldSummaryError as error:
+        if error.tuned is None:
+            raise
+        path = _make_plan(options, grid, error.tuned)[0].path(options.results)
+        if not path.exists():
+            raise
+        raise AgadError(f"{error}; or go on with the values of trial {error.tuned.trial} by --plan {path}") from None
+
+
+def _make_plan(options: argparse.Namespace, grid: Grid, tuned: Tuned | None) -> tuple[Plan, int]:
+    """The grid's plan as the options change it, and how many runs collapsed."""
+    return make_plan(
+        grid, seeds=options.seeds, select=options.select, overrides=options.set, tuned=tuned, names=_names(options)
+    )
 
 
 def _names(options: argparse.Namespace) -> ClassNames:

@@ -33,7 +33,7 @@ def plan_to_launch(options: argparse.Namespace, job: Job | None) -> Plan:
     array plans of their own, and a requeued one would leave its runs half done. Raises AgadError.
     """
     if job is None or options.plan is not None or options.dry_run:
-        return plan_of(options)
+        return plan_of(options, makes_runs=not options.dry_run)
     folder = ResultsFolder(options.results)
     given = [*plan_arguments(options), os.environ.get("SLURM_CLUSTER_NAME", "")]  # a job may run several commands
     record = folder.settled_plan(job.array, hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8])

@@ -77,7 +77,7 @@ class Lease:
         has_said = False
         while self._board.is_held(COORDINATOR, generation):
             now = self._board.read(COORDINATOR, generation)
-            if now is not None and (_is_here(now.owner) or (first is not None and now.counter != first.counter)):
+            if now is not None and (is_here(now.owner) or (first is not None and now.counter != first.counter)):
                 raise AgadError(self._refusal(now))
             if not has_said:
                 damaged = f"; its claim {min(self._board.torn)} is damaged" if self._board.torn else ""
@@ -98,7 +98,7 @@ class Lease:
         )
 
 
-def _is_here(owner: Owner) -> bool:
+def is_here(owner: Owner) -> bool:
     """Whether the owner is a process of this host, whose life can be seen at once."""
     here = Owner.this_process("")
     return bool(here.boot) and (owner.host, owner.boot, owner.pid_namespace) == (

@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agad import console
 from agad.errors import AgadError, SpecError
 from agad.plan.study import Study, Trial, read_study
 from agad.plan.tuned import Data, Tuned
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
-from agad.store.folder import ResultsFolder, StudyFolder
+from agad.store.folder import ResultsFolder
 
-from ..machine import program
-from ..worker.growing import Feed
+from .newest import Coordinators, OldSummaryError, note, refusal
 from .settings import SEARCH, StudySettings
 
 if TYPE_CHECKING:
@@ -55,47 +53,39 @@ def summarise(optimiser: Optimiser, known: Mapping[str, RunOutcome]) -> Study:
     )
 
 
-def tuned_by(results: Path, text: str, say: Callable[[str], None] = print) -> Tuned:
+def tuned_by(results: Path, text: str, say: Callable[[str], None] = print, *, may_be_old: bool = False) -> Tuned:
     """The values of the best trial by validation AUROC, or of the trial that is named.
 
     Args:
         results: the results folder that the study is in.
         text: `NAME` or `NAME:TRIAL`.
         say: shows a line.
+        may_be_old: whether a summary that lacks trials which have ended will do, as where nothing is made of it.
 
-    Raises AgadError, one line, also where the summary lacks trials that have ended, unless a coordinator is at work.
+    Raises AgadError, one line; OldSummaryError where the summary lacks trials and may not, unless a coordinator is at
+    work.
     """
     name, colon, number = text.partition(":")
     if not is_plain_name(name) or (colon and not number.isdigit()):
         raise AgadError(f"--set-from-study {text!r} is not NAME or NAME:TRIAL")
     folder = ResultsFolder(results).study(name)
     study = read_study(folder)
-    if study.later:
-        _check_newest(study, folder, results, say)
+    at_work, host = Coordinators(folder).look() if study.ended_later else (True, "")
+    if at_work is None and not may_be_old:
+        at_work = Coordinators(folder).watch(say)
+    if not at_work:  # it may have ended since the summary was read, and then it has written the last one
+        study = read_study(folder)
     complete = {trial.number: trial for trial in study.complete}
     wanted = int(number) if colon else study.best
-    if wanted not in complete:
+    tuned = None if wanted not in complete else _tuned(study, complete[wanted])
+    if study.ended_later and not at_work and not may_be_old:
+        raise OldSummaryError(refusal(study, folder, results), tuned)
+    if tuned is None:
         there = ", ".join(map(str, sorted(complete))) or "none yet"
         raise AgadError(f"--set-from-study {text}: no such complete trial; the complete ones are: {there}")
-    return _tuned(study, complete[wanted])
-
-
-def _check_newest(study: Study, folder: StudyFolder, results: Path, say: Callable[[str], None]) -> None:
-    """Refuse a summary that a killed tune.py has left behind its study. A running one writes it now and then."""
-    lacks = (
-        f"the summary of study {study.name} has {len(study.ended)} ended trials and lacks {len(study.later)} that have "
-        f"ended since (the first is trial {study.later[0]})"
-    )
-    if Feed(folder).is_open():
-        say(f"note: {lacks}: a tune.py is at work on it, and these values are the best of those {len(study.ended)}")
-        return
-    trials = len(study.ended) + len(study.later)
-    again = [*program.command("tune"), "--study", study.name, "--results", str(results), "--trials", str(trials)]
-    again += [] if folder.journal.exists() else ["--storage", "URL"]
-    raise AgadError(
-        f"{lacks}, as after a tune.py that was killed: bring it up to date, with the --data and executor of its last "
-        f"call, by {console.shell_line(again)}"
-    )
+    if study.ended_later:
+        say(note(study, at_work=at_work, host=host, named=tuned.trial if colon else None))
+    return tuned
 
 
 def _tuned(study: Study, trial: Trial) -> Tuned:
@@ -148,7 +138,7 @@ def _trial(settings: StudySettings, trial: Any, specs: Sequence[RunSpec], known:
 
 
 def _data(outcomes: Iterable[RunOutcome]) -> Data:
-    """Of which data the runs are: of one version of each, or they had been refused."""
+    """Of which data the runs are: of one version of each, or they would have been refused."""
     return {key: version for outcome in outcomes for key, version in outcome.data}
 
 

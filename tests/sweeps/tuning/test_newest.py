@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import shutil
@@ -55,13 +56,13 @@ def test_a_study_that_was_killed_is_refused_until_its_summary_is_the_newest(tmp_
     """The best of two was taken for the best of eight; the command that is named mends it."""
     bench = left_behind(Bench(tmp_path, settings_of()))
     again = refused(tmp_path)
-    assert again == ["--study", "s", "--results", str(tmp_path), "--trials", "8"]
+    assert again == ["--study", "s", "--results", str(tmp_path), "--trials", "8", "--sampler", "random"]
 
     assert tune([*again, "--workers", "1", "--no-launch"]) == 0
     best = max(bench.optimiser.frozen(), key=lambda trial: trial.value)
     tuned = tuned_by(tmp_path, "s")
     assert (tuned.trial, tuned.trials) == (best.number, 8)
-    assert read_study(bench.folder).later == ()
+    assert read_study(bench.folder).ended_later == ()
     rebuilt(bench)
     assert tuned_by(tmp_path, "s").trials == 8
 
@@ -82,12 +83,15 @@ def test_of_a_study_in_a_database_rows_tell_it(tmp_path: Path) -> None:
     """Of trials whose runs all have scores: it knows neither the database nor the pruned."""
     url = f"sqlite:///{tmp_path / 'trials.db'}"
     bench = left_behind(Bench(tmp_path / "r", settings_of(database=True)), url=url)
+    summary = bench.folder.summary.read_bytes()
     again = refused(tmp_path / "r")
-    assert again[-4:] == ["--trials", "8", "--storage", "URL"]
+    assert again[-4:] == ["--sampler", "random", "--storage", "URL"]
     assert tune([*again[:-1], url, "--workers", "1", "--no-launch"]) == 0
     assert tuned_by(tmp_path / "r", "s").trials == 8
+    bench.folder.summary.write_bytes(summary)
+    assert len(read_study(bench.folder).ended_later) == 6
     shutil.rmtree(bench.store.path / "inbox")  # a copy of the study alone
-    assert read_study(bench.folder).later == ()
+    assert read_study(bench.folder).ended_later == ()
 
 
 @pytest.mark.slow
@@ -95,7 +99,11 @@ def test_the_report_says_it(tmp_path: Path) -> None:
     left_behind(Bench(tmp_path, settings_of()))
     ((study,), _) = read_studies([tmp_path])
     assert "2 trials (2 complete, and without 6 that have ended since this was written), proposed" in study_text(study)
-    assert "Without 6 trials that have ended since the summary" in " ".join(trials_table(study).notes)
+    note = "Without 6 trials, the first of which is trial 2: they have ended since the summary"
+    assert note in " ".join(trials_table(study).notes)
+    one = dataclasses.replace(study, ended_later=(2,))
+    assert "and without 1 that has ended since this was written), proposed" in study_text(one)
+    assert "Without trial 2: it has ended since the summary" in " ".join(trials_table(one).notes)
 
 
 @pytest.mark.slow
