@@ -16,7 +16,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from agad import console
@@ -41,7 +40,7 @@ from ..machine.memory import worker_bytes
 from ..progress.cost import measured_seconds, seconds_left
 from ..progress.display import Display
 from ..progress.watch import duration
-from ..tuning.settings import check_same, check_together, load_settings
+from ..tuning.settings import check_together, load_settings
 from ..worker.code import settle_code
 from ..worker.data.changed import notes_of_changed
 from ..worker.options import AUTO, data_folder
@@ -178,8 +177,13 @@ def _check_study(study: str, options: argparse.Namespace, ray: RayOptions) -> No
     if ray.scheduler is not None:
         raise AgadError("--scheduler is not for a study's plan: its trials are pruned by tune.py --pruner")
     if options.together != 1:
-        there = load_settings(ResultsFolder(options.results).study(study))
-        check_same(there, replace(there, name=study))
+        folder = ResultsFolder(options.results).study(study)
+        there = load_settings(folder)
+        if there.name != study:
+            raise AgadError(
+                f"{folder.settings} is of study {there.name}, and not of {study}: it was copied over; put back that of "
+                f"{study}, or leave --together out"
+            )
         check_together(there, options.together)
 
 

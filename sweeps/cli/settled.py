@@ -64,7 +64,10 @@ def _name(record: Path) -> str:
         content = json_file.loads(files.read_file(record))
         name, of = str(content["plan"]), content.get("of", record.stem)  # an older agad's does not say whose it is
         if of != record.stem:
-            raise ValueError(f"it is {of}")
+            raise ValueError(
+                f"it is the record of another job ({of}); move it away, and the next task or restart of this job "
+                "settles the plan anew"
+            )
         if not is_plain_name(name):
             raise ValueError(f"{name!r} is no name of a plan")
     except (OSError, ValueError, KeyError, TypeError) as error:

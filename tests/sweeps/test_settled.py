@@ -120,7 +120,10 @@ def test_the_record_of_another_job_is_refused(tmp_path: Path) -> None:
     (other,) = set((tmp_path / "slurm").iterdir()) - {path}
     content = json_file.loads(path.read_bytes())
     shutil.copy(other, path)
-    with pytest.raises(StoreError, match=f"cannot read which plan .*: it is {other.stem}"):
+    with pytest.raises(
+        StoreError,
+        match=f"cannot read which plan .*: it is the record of another job .{other.stem}.; move it away, and the",
+    ):
         planned(words, SECOND)
     path.write_text(json_file.dumps({"plan": content["plan"]}))  # of before
     assert planned(words, SECOND).name == content["plan"]

@@ -92,7 +92,7 @@ def test_time_is_no_objective_of_runs_that_advance_together(tmp_path: Path, caps
     ResultsFolder(tmp_path).study("t").settings.replace(folder.settings)  # which says nothing of this study
     by_hand = launch_here("--plan", str(path), *of_results)
     assert by_hand.returncode == 2
-    assert "the folder of study s holds study t" in one_line(by_hand.stderr)
+    assert "study.json is of study t, and not of s: it was copied over; put back that of s" in one_line(by_hand.stderr)
 
 
 @pytest.mark.slow
