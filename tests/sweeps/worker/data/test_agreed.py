@@ -125,8 +125,16 @@ def test_a_file_of_other_data_is_written_again(plan: Plan, results: Path) -> Non
     with pytest.raises(LastingFault, match="first of the rows that are there"):
         agreed(plan, results).check(KEY, NEW)
     agreed(plan, results).check(KEY, OLD)
-    content = {key: value for key, value in json_file.loads(path.read_bytes()).items() if key in ("digest", "by")}
-    path.write_text(json_file.dumps({**content, "digest": OLD}))  # one that says not whose it is
+
+
+def test_a_file_of_before_that_says_not_whose_it_is_is_read(plan: Plan, results: Path) -> None:
+    """Also where there is no row, by which it would be made again."""
+    agreed(plan, results).check(KEY, OLD)
+    (path,) = ResultsFolder(results).digests.iterdir()
+    content = json_file.loads(path.read_bytes())
+    path.write_text(json_file.dumps({key: value for key, value in content.items() if key in ("digest", "by")}))
+    with pytest.raises(LastingFault, match=r"digest a{12}, first of \S+/data; "):
+        agreed(plan, results).check(KEY, NEW)
     agreed(plan, results).check(KEY, OLD)
 
 
