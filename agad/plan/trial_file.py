@@ -41,7 +41,7 @@ def read_trial(path: Path) -> list[RunSpec]:
 def number_of(name: str) -> int | None:
     """The trial's number in a file's name; None in one that is named otherwise."""
     number = name.partition("-")[0]
-    return int(number) if number.isdigit() else None
+    return int(number) if number.isdecimal() else None
 
 
 def _spec(values: dict[str, Any]) -> RunSpec:

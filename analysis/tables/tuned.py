@@ -120,7 +120,7 @@ def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     pairs = pairs.merge(defaults.runs[columns].add_suffix("_a"), on="run_id_a")
     if pairs.empty:
         return None
-    pairs["elsewhere"] = _elsewhere(pairs, tuning, defaults)
+    pairs["elsewhere"] = _of_other_data(pairs, tuning, defaults)
     of_dataset = pairs["row"].map(lambda row: (defaults.rows[row]["dataset"],) == tuning.datasets)
     ours = pairs[of_dataset & ~pairs["elsewhere"]]
     seen = {target: sorted(_seen(tuning, target)) for target in ours["class"].unique()}
@@ -133,7 +133,7 @@ def _pairs(store: Rows, tuning: Tuned, defaults: Cells) -> pd.DataFrame | None:
     return pairs
 
 
-def _elsewhere(pairs: pd.DataFrame, tuning: Tuned, defaults: Cells) -> pd.Series[bool]:
+def _of_other_data(pairs: pd.DataFrame, tuning: Tuned, defaults: Cells) -> pd.Series[bool]:
     """Whether a run of each pair is of other data than the study's."""
     stated = [*DIGEST_COLUMNS, CLASSES]
     default, tuned = (

@@ -16,6 +16,7 @@ from typing import Any
 from agad import files
 from agad.errors import SpecError, StoreError
 from agad.plan.study import read_study
+from agad.plan.trial_file import number_of
 from agad.spec.run import RunSpec
 from agad.store.folder import StudyFolder
 from agad.store.rows import ResultStore
@@ -136,16 +137,16 @@ def _files(settings: StudySettings, feed: Feed) -> tuple[dict[int, dict[str, Any
     known: dict[int, dict[str, Any]] = {}
     before = []
     for path in sorted(feed.files(), key=lambda path: path.stat().st_mtime_ns):
-        specs, number = feed.runs(path), path.name.partition("-")[0]
+        specs, number = feed.runs(path), number_of(path.name)
         values = {axis.name: getattr(specs[0], axis.name) for axis in settings.axes} if specs else {}
-        if not number.isdigit() or not _are_runs_of(settings, values, [spec.run_id for spec in specs]):
+        if number is None or not _are_runs_of(settings, values, [spec.run_id for spec in specs]):
             raise StoreError(
                 f"{path} is no trial of study {settings.name}; move it away, then tune.py --rebuild makes the study "
                 "again from the rows"
             )
-        if int(number) in known:
-            before.append(known[int(number)])
-        known[int(number)] = values
+        if number in known:
+            before.append(known[number])
+        known[number] = values
     return known, before
 
 

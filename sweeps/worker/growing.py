@@ -24,7 +24,7 @@ from typing import Any
 from agad import files, json_file
 from agad.errors import StoreError
 from agad.plan.plan import Plan
-from agad.plan.trial_file import WAY_OUT, digest_of, read_trial, to_text
+from agad.plan.trial_file import WAY_OUT, digest_of, number_of, read_trial, to_text
 from agad.spec.run import RunSpec
 from agad.store.claims import DEFAULT_LEASE, ClaimBoard, Owner
 from agad.store.folder import ResultsFolder, StudyFolder
@@ -94,16 +94,16 @@ class Feed:
         """Number -> digest of its runs (several where it was drawn again), of the trials that were added."""
         found: dict[int, set[str]] = {}
         for name in files.names(self.folder.trials):
-            number, _, digest = name.removesuffix(".json").partition("-")
-            if number.isdigit():
-                found.setdefault(int(number), set()).add(digest)
+            number = number_of(name)
+            if number is not None:
+                found.setdefault(number, set()).add(name.removesuffix(".json").partition("-")[2])
         return found
 
     def points(self, run_id: str) -> dict[int, float]:
         """Update -> validation score of an unfinished run; empty where none was reported."""
         try:
             content = json_file.loads(files.read_file(self.folder.points / f"{run_id}.json"))
-            _check_whose(content.pop(_RUN, run_id), run_id)
+            _check_owner(content.pop(_RUN, run_id), run_id)
             return {int(update): float(score) for update, score in content.items()}
         except OSError:  # not there yet, or moved while it was read: the next poll finds it
             return {}
@@ -154,7 +154,7 @@ class Feed:
         if text != self._verdicts_text:
             try:
                 content = json_file.loads(text)
-                _check_whose(content.get("study", self._name), self._name)
+                _check_owner(content.get("study", self._name), self._name)
                 self._verdicts = Verdicts(str(content["points"]), frozenset(content["withdrawn"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise StoreError(f"{self.folder.verdicts} is damaged: {error}; {WAY_OUT}") from error
@@ -209,7 +209,7 @@ class Judgement:
         return spec.run_id in verdicts.withdrawn
 
 
-def _check_whose(stated: str, own: str) -> None:
+def _check_owner(stated: str, own: str) -> None:
     """Raise ValueError for a file that another's stands in the place of: it is as good as damaged."""
     if stated != own:
         raise ValueError(f"it is of {stated}, and not of {own}")

@@ -185,15 +185,15 @@ def _files(cells: Cells) -> Iterator[str]:
 
 def tunings(cells: Cells) -> Iterator[str]:
     """How labels were used for values of the spec: as plans say it, and of rows without such a plan as they do."""
-    yield from dict.fromkeys(tuned_sentence(tuned, elsewhere=_is_elsewhere(cells, tuned)) for tuned in cells.tunings)
+    yield from dict.fromkeys(tuned_sentence(tuned, elsewhere=_any_elsewhere(cells, tuned)) for tuned in cells.tunings)
     known = {tuned.text for tuned in cells.tunings}
     counts = Counter(text for text in cells.ok["tuned_by"].dropna() if text not in known)
     for text, count in sorted(counts.items()):
         yield f"{count} {'run has' if count == 1 else 'runs have'} values of a study: {text}."
 
 
-def _is_elsewhere(cells: Cells, tuned: Tuned) -> bool:
-    """Whether runs with these values are of other data than they were found on."""
+def _any_elsewhere(cells: Cells, tuned: Tuned) -> bool:
+    """Whether some runs with these values are of other data than they were found on."""
     return bool(of_other_data(tuned, cells.rows, cells.ok[cells.ok["tuned_by"] == tuned.text]).any())
 
 

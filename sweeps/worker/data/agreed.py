@@ -175,7 +175,7 @@ class AgreedData:
         """None where nothing was agreed on, or where the file is damaged or of other data. Raises OSError."""
         try:
             content = json_file.loads(files.read_file(self._path(key)))
-            if [content.get(name, own) for name, own in _whose(key).items()] != list(_whose(key).values()):
+            if [content.get(name, own) for name, own in _identity(key).items()] != list(_identity(key).values()):
                 return None
             return _Agreed(str(content["digest"]), str(content["by"]))
         except (FileNotFoundError, ValueError, KeyError):
@@ -184,12 +184,12 @@ class AgreedData:
     def _write(self, key: DataKey, agreed: _Agreed, *, replace: bool = True) -> None:
         path = self._path(key)
         self._results.make(path.parent)
-        content = {**_whose(key), "digest": agreed.version, "by": agreed.by}
+        content = {**_identity(key), "digest": agreed.version, "by": agreed.by}
         put = files.replace_text if replace else files.create_text
         put(path, json_file.dumps(content, indent=1))
 
 
-def _whose(key: DataKey) -> dict[str, int | str]:
+def _identity(key: DataKey) -> dict[str, int | str]:
     """What a file says of whose data it is, of which its name is a digest."""
     return {"data": name_of(key), "of": key[1]}
 
