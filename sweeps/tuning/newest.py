@@ -35,7 +35,7 @@ class OldSummaryError(AgadError):
         self.tuned = tuned
 
 
-class Coordinators:
+class CoordinatorWatch:
     """The coordinator of a study, as its claim shows it to others.
 
     Args:
@@ -103,7 +103,7 @@ def note(study: Study, *, at_work: bool | None, host: str, named: int | None) ->
     who = {
         True: "a tune.py is at work on it",
         None: f"a tune.py on {host} may be at work on it",
-        False: "the tune.py that was at work on it was killed",
+        False: "no tune.py is at work on it",
     }[at_work]
     these = f"the best of those {len(study.ended)}" if named is None else f"those of trial {named}"
     return f"note: {lacks(study)}: {who}, and these values are {these}"
@@ -116,19 +116,25 @@ def refusal(study: Study, folder: StudyFolder, results: Path) -> str:
     if not in_database and not folder.journal.exists():
         lost = f"its journal is gone: make it again from the rows by {console.shell_line([*again, '--rebuild'])}"
         return f"{lacks(study)}, and {lost}"
-    again += ["--trials", str(len(study.ended) + len(study.ended_later))]
-    options = ["--data", "executor"]
-    for flag, usual in (("sampler", "tpe"), ("pruner", "none")):
-        found = getattr(study, flag)
-        if not found.isalpha() or found == "unknown":  # several, or none that is known
-            options.append(f"--{flag}")
-        elif found != usual:
-            again += [f"--{flag}", found]
+    known, unknown = _search_options(study)
+    again += ["--trials", str(len(study.ended) + len(study.ended_later)), *known]
     again += ["--storage", "URL"] if in_database else []
+    *first, last = "--data", "executor", *unknown
     return (
-        f"{lacks(study)}, as after a tune.py that was killed: bring it up to date, with the "
-        f"{', '.join(options[:-1])} and {options[-1]} of its last call, by {console.shell_line(again)}"
+        f"{lacks(study)}, as after a tune.py that was killed: bring it up to date, with the {', '.join(first)} and "
+        f"{last} of its last call, by {console.shell_line(again)}"
     )
+
+
+def _search_options(study: Study) -> tuple[list[str], list[str]]:
+    """How the last call searched, as far as the summary tells: options that are not the usual ones; unknown ones."""
+    known, unknown = [], []
+    for flag, name, usual in (("--sampler", study.sampler, "tpe"), ("--pruner", study.pruner, "none")):
+        if not name.isalpha() or name == "unknown":  # calls had several, or the study was made again from rows
+            unknown.append(flag)
+        elif name != usual:
+            known += [flag, name]
+    return known, unknown
 
 
 def _is_in_database(folder: StudyFolder) -> bool:

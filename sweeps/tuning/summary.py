@@ -14,7 +14,7 @@ from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
 
-from .newest import Coordinators, OldSummaryError, note, refusal
+from .newest import CoordinatorWatch, OldSummaryError, note, refusal
 from .settings import SEARCH, StudySettings
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def tuned_by(results: Path, text: str, say: Callable[[str], None] = print, *, ma
         raise AgadError(f"--set-from-study {text!r} is not NAME or NAME:TRIAL")
     folder = ResultsFolder(results).study(name)
     study = read_study(folder)
-    at_work, host = Coordinators(folder).look() if study.ended_later else (True, "")
+    at_work, host = CoordinatorWatch(folder).look() if study.ended_later else (True, "")
     if at_work is None and not may_be_old:
-        at_work = Coordinators(folder).watch(say)
+        at_work = CoordinatorWatch(folder).watch(say)
     if not at_work:  # it may have ended since the summary was read, and then it has written the last one
         study = read_study(folder)
     complete = {trial.number: trial for trial in study.complete}

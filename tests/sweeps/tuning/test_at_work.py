@@ -19,7 +19,7 @@ from sweeps.cli.arguments import plan_of
 from sweeps.cli.launch import main as launch
 from sweeps.cli.options import build_parser
 from sweeps.cli.status import main as status
-from sweeps.tuning.newest import Coordinators, OldSummaryError, lacks, refusal
+from sweeps.tuning.newest import CoordinatorWatch, OldSummaryError, lacks, refusal
 from sweeps.tuning.summary import tuned_by
 from sweeps.worker.growing import COORDINATOR
 from tests.helpers.studies import Bench, settings_of
@@ -103,7 +103,7 @@ def test_commands_that_make_no_runs_say_it_and_go_on(bench: Bench, capsys: pytes
     assert launch([*words, "--dry-run"]) == 0
     error = capsys.readouterr().err
     assert "lacks 6 that have ended since" in error
-    assert "it was killed, and these values are those of trial 1\n" in error
+    assert "no tune.py is at work on it, and these values are those of trial 1\n" in error
     claimed(bench, host="elsewhere")
     assert status(words) == 1
     error = capsys.readouterr().err
@@ -133,7 +133,7 @@ def test_one_that_has_ended_while_the_study_was_read_has_written_the_last_summar
         summarised(bench)
         return False, ""
 
-    monkeypatch.setattr(Coordinators, "look", ended)
+    monkeypatch.setattr(CoordinatorWatch, "look", ended)
     assert tuned_by(bench.results, "s", pytest.fail).trials == 8
 
 
