@@ -76,7 +76,7 @@ def _of_classes(cells: Cells, value: str, classes: pd.Index[int]) -> pd.Series[f
 
 
 def _rank(known: pd.Series[float], found: pd.Series[float]) -> str:
-    both = pd.DataFrame({"known": known, "found": found}).dropna()
+    both = pd.DataFrame({"known": known, "found": found}).dropna().apply(stats.levelled, raw=True)
     if len(both) < 4 or (both.nunique() < 2).any():
         return formats.GAP
     rho = float(scipy_stats.spearmanr(both["known"], both["found"]).statistic)

@@ -25,6 +25,8 @@ from .spread import crossed_runs as crossed_runs
 from .spread import numbered as numbered
 from .spread import over_classes as over_classes
 from .spread import trimmed as trimmed
+from .ties import levelled as levelled
+from .ties import levelled_gains as levelled_gains
 from .verdicts import ABOVE as ABOVE
 from .verdicts import BELOW as BELOW
 from .verdicts import INSIDE as INSIDE

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .crossed import Interval, mean_interval
+from .crossed import NOISE, Interval, mean_interval
 from .robust import improvement_interval
 from .spread import crossed_runs
+from .ties import levelled_gains
 
 WILCOXON_FROM = 6
 """Classes from which on an exact two-sided Wilcoxon test can fall below .05 (2 / 2^6 = .03)."""
@@ -77,9 +78,11 @@ def wilcoxon(gains: NDArray[np.float64]) -> float | None:
     """Two-sided p of no difference, signed ranks of one gain per class; None of fewer than WILCOXON_FROM, or all 0.
 
     It takes the classes as they are: that they share a test set does not matter, that a seed moves them together does.
+    Gains that differ by rounding alone are tied (see ties).
     """
     from scipy import stats as distributions
 
+    gains = levelled_gains(gains)
     if len(gains) < WILCOXON_FROM or not np.any(gains != 0):
         return None
     moved = gains[gains != 0]
@@ -100,10 +103,17 @@ def mean_wilcoxon(gains: NDArray[np.float64]) -> float | None:
     from scipy import stats as distributions
 
     p = wilcoxon(gains)
+    gains = levelled_gains(gains)
     moved = gains[gains != 0]
-    if p is None or float(np.sign(moved) @ distributions.rankdata(np.abs(moved))) * float(gains.mean()) > 0:
+    ranks = float(np.sign(moved) @ distributions.rankdata(np.abs(moved)))
+    if p is None or ranks * _unless_rounding(float(gains.mean())) > 0:
         return p
     return 1.0
+
+
+def _unless_rounding(mean: float) -> float:
+    """The mean, 0 where only the rounding of its sum keeps it off."""
+    return 0.0 if abs(mean) <= NOISE else mean
 
 
 _MOST_EXACT = 13
@@ -117,7 +127,8 @@ def _signs(count: int) -> NDArray[np.float64]:
 
 
 def sign_test(gains: NDArray[np.float64]) -> float | None:
-    """Two-sided p of as many classes up as down, ties left out; None where all are ties."""
+    """Two-sided p of as many classes up as down, ties left out (see ties); None where all are ties."""
+    gains = levelled_gains(gains)
     up, down = int((gains > 0).sum()), int((gains < 0).sum())
     at_most = sum(math.comb(up + down, count) for count in range(min(up, down) + 1))
     return min(1.0, 2 * at_most / 2 ** (up + down)) if up + down else None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .crossed import LEVEL, NOISE, Interval, Runs
+from .ties import levelled_gains
 
 BOOTSTRAP_FROM = 5
 """Fewest seeds for a percentile bootstrap: at 3 its 95% interval covers 87% (10 classes)."""
@@ -62,7 +63,7 @@ def improvement_interval(a: Runs, b: Runs, *, shared: bool, seed: int = 0, resam
         seed: of the bootstrap.
         resamples: of it.
     """
-    distance = b[:, :, None] - a[:, None, :]
+    distance = levelled_gains(b[:, :, None] - a[:, None, :])
     there = (~np.isnan(distance)).astype(float)
     wins = np.where(there > 0, (distance > 0) + 0.5 * (distance == 0), 0.0)
     estimate = float(np.mean(wins.sum(axis=(1, 2)) / there.sum(axis=(1, 2))))

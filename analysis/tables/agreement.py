@@ -56,7 +56,8 @@ def agreement(ours: Sequence[float], printed: Sequence[float]) -> Agreement:
         ours: AUROC of each class in [0, 1].
         printed: the paper's, in percent.
     """
-    both = pd.DataFrame({"ours": 100 * np.asarray(ours, float), "paper": np.asarray(printed, float)})
+    levelled = stats.levelled(np.asarray(ours, float))
+    both = pd.DataFrame({"ours": 100 * levelled, "paper": np.asarray(printed, float)})
     pearson = _correlation(both)
     interval = None if pearson is None else stats.fisher_interval(pearson, len(both))
     spearman = _correlation(both.rank())

@@ -119,7 +119,8 @@ def gains_in(cells: Cells, difference: pd.Series[float]) -> dict[int, Gain]:
 def _gain(runs: NDArray[np.float64], *, shared: bool) -> Gain:
     means = np.nanmean(runs, axis=1)
     mean, over = stats.mean_interval(runs, shared=shared), stats.class_interval(means)
-    return Gain(mean, over, int((means > 0).sum()), len(means), stats.sign_test(means))
+    up = int((stats.levelled_gains(means) > 0).sum())
+    return Gain(mean, over, up, len(means), stats.sign_test(means))
 
 
 def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:

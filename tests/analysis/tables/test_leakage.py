@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from agad.plan.plan import Plan
@@ -61,6 +62,14 @@ def test_leakage_table_by_hand(tmp_path):
     assert line["up"] == "1/2"
     half = 12.7062 * 0.12 / 2  # t(1) at 95%; two classes 12 points apart
     assert (record["order_classes_low"], record["order_classes_high"]) == pytest.approx((0.04 - half, 0.04 + half))
+
+
+def test_an_order_that_moves_the_last_bit_alone_is_up_in_no_class(tmp_path):
+    equal = {"auroc_batch_normals_first": 0.8, "auroc_batch_shuffled": np.nextafter(0.8, 0)}
+    commit_all(ResultStore(tmp_path), specs((0, 1), seeds=(0,), dataset="digits"), nearly(0.7), equal)
+    cells = read_all(tmp_path)
+    line = leakage_table(cells, curves.read(tmp_path, cells.runs["run_id"])).data.iloc[0]
+    assert (line["order_up"], line["order_p_sign"]) == (0, None)
 
 
 @pytest.mark.slow
