@@ -32,6 +32,15 @@ def class_means(runs: pd.DataFrame, value: str = HEADLINE) -> pd.DataFrame:
     return stats.class_means(runs, value, ["row"], of=CELL)
 
 
+def by_class(runs: pd.DataFrame, value: str = HEADLINE) -> pd.DataFrame:
+    """(row, class) -> `mean`, `sd` (ddof 1, pooled) and `n` of each class that has a run.
+
+    The mean is over its cells of the means over seeds, so that a cell with a second seed weighs as much as the others.
+    """
+    of_cells = stats.over_classes(class_means(runs, value), ["row", "class"]).set_index(["row", "class"])
+    return of_cells.rename(columns={"avg": "mean", "sd_seeds": "sd", "runs": "n"})[["mean", "sd", "n"]]
+
+
 def class_averages(runs: pd.DataFrame, value: str) -> pd.Series[float]:
     """Row -> mean over its cells of the means over seeds; rows without a run are absent."""
     means: pd.Series[float] = _averaged(class_means(runs, value).set_index(["row", *CELL])[["mean"]])["mean"]

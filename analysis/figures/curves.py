@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 
 from agad.spec import datasets
 
+from .. import stats
 from ..cells import Cells
+from ..summary import CELL
 from ..tables.keys import heading, key_text, role
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
 from .rows import also_differing, backbones_from, class_name, groups, plain_rows
@@ -29,7 +32,7 @@ def curve_figures(cells: Cells, curves: pd.DataFrame) -> Iterator[Drawing]:
         cells: the runs; those that were pruned are left out: a mean of them too would rise where they end.
         curves: see curves.read; protocol eval is drawn.
     """
-    points = curves[curves["protocol"] == "eval"].merge(cells.ok[["run_id", "row", "class", "seed"]], on="run_id")
+    points = curves[curves["protocol"] == "eval"].merge(cells.ok[["run_id", "row", *CELL, "seed"]], on="run_id")
     for group in groups(cells):
         lines = _Lines.of(cells, group)
         here = points[points["row"].isin(lines.rows)]
@@ -138,8 +141,18 @@ def _curve_alt(cells: Cells, points: pd.DataFrame, titles: str, lines: _Lines) -
 
 
 def _spreads(points: pd.DataFrame) -> pd.DataFrame:
-    """Mean, min and max over seeds in percent, of each row, class and update."""
-    return 100 * points.groupby(["row", "class", "update"])["auroc"].agg(["mean", "min", "max"])
+    """Mean, min and max over seeds in percent, of each row, class and update.
+
+    Where runs know one anomaly class each, a seed's value is the mean over these (see stats.by_class).
+    """
+    panel = ["row", "class", "update"]
+    places = stats.numbered(points, [*panel, "known"])
+    runs = stats.aligned(places, points["auroc"].to_numpy(float), places.max(axis=1) + 1)
+    drawn = np.unique(points[[*panel, "known"]].to_numpy(), axis=0)[:, : len(panel)]  # in the order of `runs`
+    keys, of = np.unique(drawn, axis=0, return_inverse=True)
+    seeds = 100 * stats.by_class(runs, of.reshape(-1))
+    ends = {"mean": np.nanmean(seeds, axis=1), "min": np.nanmin(seeds, axis=1), "max": np.nanmax(seeds, axis=1)}
+    return pd.DataFrame(ends, index=pd.MultiIndex.from_arrays([*keys.T], names=panel))
 
 
 def _floor(points: pd.DataFrame) -> float:

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..cells import Cells
-from ..summary import whole_rows
+from ..summary import by_class, whole_rows
 from ..tables import formats, leakage
 from ..tables.footnotes import classes_text
 from .drawing import (
@@ -98,7 +98,7 @@ def _name_lines(panel: Axes, cells: Cells, index: int, last: str, x: float) -> N
     """Write each class's name behind its last point; where these lie close together, apart and led to."""
     runs, dataset = cells.runs[cells.runs["row"] == index], cells.rows[index]["dataset"]
     printed = _printed_classes(cells, index)
-    ends = (100 * runs.groupby("class")[last].mean()).dropna()
+    ends = 100 * _class_means(runs, [last])[last]
     if printed:
         ends = pd.Series({number: printed[number] for number in ends.index})
     else:
@@ -117,7 +117,7 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
     """Draw a row; the lowest number in it."""
     runs, values = cells.runs[cells.runs["row"] == index], cells.rows[index]
     columns = [leakage.column(protocol) for protocol in protocols]
-    of_class = 100 * runs.groupby("class")[columns].mean()
+    of_class = 100 * _class_means(runs, columns)
     printed, places = _printed_classes(cells, index), range(len(columns))
     for number, line in of_class.iterrows():
         target = int(str(number))
@@ -137,6 +137,11 @@ def _leakage_panel(panel: Axes, cells: Cells, index: int, protocols: Sequence[st
     say_on_hover(drawn, _hover(f"{full_title(cells, index)}, mean, classes: {count}", protocols, means, average))
     panel.plot([0, len(columns)], [50, 50], color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
     return float(np.nanmin([of_class.min().min(), *printed.values(), 50]))
+
+
+def _class_means(runs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Class -> mean of each column, of the runs of one row."""
+    return pd.DataFrame({name: by_class(runs, name)["mean"] for name in columns}).droplevel("row")
 
 
 def _printed_classes(cells: Cells, index: int) -> dict[int, float]:

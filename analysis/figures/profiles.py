@@ -14,7 +14,7 @@ import pandas as pd
 from agad.spec import datasets
 
 from ..cells import Cells
-from ..summary import HEADLINE
+from ..summary import CELL, HEADLINE
 from ..tables import formats
 from ..tables.formats import GAMMA
 from ..tables.keys import heading, key_text
@@ -32,7 +32,7 @@ _NAMED = ("method", "backbone")
 def profile_figure(cells: Cells) -> Drawing | None:
     """A panel per data set and share of anomalies, a step curve per generator or method; None where none has two.
 
-    Each class weighs the same, however many runs it has.
+    Each class weighs the same, however many runs it has, and so does each known anomaly class of it.
     """
     panels = _panels(cells)
     if not panels:
@@ -118,7 +118,8 @@ def _titles(cells: Cells, rows: Sequence[int]) -> Iterator[str]:
 
 def _profile(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """AUROCs in percent, rising, and the share of runs above each, from 0 to 100."""
-    weights = 1 / runs.groupby("class")[HEADLINE].transform("size")
+    of_class = runs.groupby("class")
+    weights = 1 / runs.groupby([*CELL])[HEADLINE].transform("size") / of_class["known"].transform("nunique")
     order = np.argsort(runs[HEADLINE].to_numpy())
     values = 100 * runs[HEADLINE].to_numpy()[order]
     below = np.cumsum(weights.to_numpy()[order]) / weights.sum()

@@ -23,7 +23,7 @@ from agad.plan.plan import Plan, find_plan
 from .. import stats
 from ..cells import Cells, read
 from ..load import Results, open_store
-from ..summary import HEADLINE
+from ..summary import by_class
 from . import footnotes, formats
 from .formats import GAP, RANGE
 from .keys import fewest_fields, heading, key_frame, key_texts, role
@@ -126,7 +126,7 @@ def averages(cells: Cells, summary: pd.DataFrame) -> Sheet:
 
 def classes(cells: Cells) -> Iterator[Sheet]:
     """The classes, CLASSES_PER_SHEET side by side, the paper's line under ours where it prints one."""
-    means = stats.class_means(cells.runs, HEADLINE, ["row"])
+    means = by_class(cells.runs).reset_index()
     found = {(row, of): (mean, n) for row, of, mean, n in zip(*(means[c] for c in _MEAN_COLUMNS), strict=True)}
     sizes = cells.runs.groupby(["row", "class"], as_index=False).size()
     wanted = Counter(dict(zip(zip(sizes["row"], sizes["class"], strict=True), sizes["size"], strict=True)))
