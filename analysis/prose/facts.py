@@ -18,9 +18,9 @@ from scipy import stats as scipy_stats
 from agad.errors import AgadError, AnalysisError
 from agad.plan.plan import Plan, find_plan
 
-from .. import curves
+from .. import curves, stats
 from ..cells import Cells, read
-from ..summary import CELL, class_averages
+from ..summary import CELL, by_class, class_averages
 from ..tables import agreement, contrast, leakage
 from ..tables.leakage import column
 
@@ -109,21 +109,21 @@ def _mean(cells: Cells, _: Points, protocol: str) -> float:
 
 
 def _sd(cells: Cells, _: Points, protocol: str) -> float:
-    return 100 * float(_classes(cells, protocol).std(ddof=0))
+    """Among classes, or pairs of a class and the one that is known, as in the table."""
+    return 100 * float(cells.class_means(column(protocol))["mean"].std(ddof=0))
 
 
 def _of_class(cells: Cells, _: Points, number: str, protocol: str) -> float:
-    means = cells.class_means(column(protocol))
-    return 100 * float(means.loc[means["class"] == int(number), "mean"].item())
+    return 100 * float(by_class(cells.runs, column(protocol))["mean"].loc[(0, int(number))])
 
 
 def _classes(cells: Cells, protocol: str) -> np.ndarray:
-    return cells.class_means(column(protocol))["mean"].to_numpy()
+    return by_class(cells.runs, column(protocol))["mean"].to_numpy()
 
 
 def _above(cells: Cells, _: Points, protocol: str) -> float:
     """Classes above chance."""
-    return float((_classes(cells, protocol) > CHANCE).sum())
+    return float((stats.levelled_gains(_classes(cells, protocol) - CHANCE) > 0).sum())
 
 
 def _p_chance(cells: Cells, _: Points, protocol: str) -> float:
@@ -132,8 +132,8 @@ def _p_chance(cells: Cells, _: Points, protocol: str) -> float:
 
 
 def _sd_seeds(cells: Cells, _: Points, protocol: str) -> float:
-    """Among the seeds of a class, pooled over classes."""
-    return 100 * float(np.sqrt(cells.class_means(column(protocol))["sd"].pow(2).mean()))
+    """Among the seeds of a class, pooled over classes as in the table."""
+    return 100 * float(stats.over_classes(cells.class_means(column(protocol)), ["row"])["sd_seeds"].item())
 
 
 def _r_seeds(cells: Cells, _: Points, protocol: str, one: str, other: str) -> float:
@@ -155,13 +155,13 @@ def _points(cells: Cells, _: Points) -> float:
 
 
 def _at(cells: Cells, points: Points, update: str, protocol: str) -> float:
-    """The mean over runs at a point of the curve."""
+    """The mean at a point of the curve, as over the last update."""
     known = points()
     is_here = (known["update"] == int(update)) & (known["protocol"] == protocol)
-    here = known[is_here & known["run_id"].isin(cells.ok["run_id"])]
+    here = cells.ok.merge(known.loc[is_here, ["run_id", "auroc"]].rename(columns={"auroc": "at"}), on="run_id")
     if 0 < len(here) < len(cells.ok):
         raise AnalysisError(f"only {len(here)} of its {len(cells.ok)} runs have that point")
-    return 100 * float(here["auroc"].mean())
+    return 100 * float(class_averages(here, "at").get(0, np.nan))
 
 
 def _order(cells: Cells, points: Points, part: str = "mean") -> float | None:

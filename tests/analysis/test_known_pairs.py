@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
@@ -15,6 +16,7 @@ from analysis.cells import Cells, read_all
 from analysis.figures.curves import curve_figures
 from analysis.figures.leakage import leakage_figure
 from analysis.figures.profiles import _profile
+from analysis.prose.facts import Facts
 from analysis.tables.table import cells_table
 from tests.helpers.analysis_rows import ok_row, specs
 
@@ -93,3 +95,15 @@ def test_curves_draw_the_mean_and_the_range_of_seeds(cells, place):
     (band,) = panel.collections
     heights = sorted({y for x, y in band.get_paths()[0].vertices if x == 4})
     assert heights == pytest.approx(sorted(100 * cells.crossed()[0][0]))
+
+
+def test_facts_count_classes_and_not_pairs(place):
+    facts = Facts(place)
+    assert facts.number("pairs mean eval") == pytest.approx(MEAN)
+    assert facts.number("pairs class 0 eval") == pytest.approx(OF_CLASS[0])
+    assert facts.number("pairs above eval") == 2
+    assert facts.number("pairs p_chance eval") == pytest.approx(scipy.stats.ttest_1samp(OF_CLASS, 50).pvalue)
+    assert facts.number("pairs at 2 eval") == pytest.approx(MEAN - 10)
+    table = cells_table(read_all(place / "pairs")).sheets[0].data
+    assert facts.number("pairs sd_seeds eval") == pytest.approx(100 * table["sd_seeds"].item())
+    assert facts.number("pairs sd eval") == pytest.approx(100 * table["sd_classes"].item())

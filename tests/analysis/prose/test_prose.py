@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from agad.errors import AnalysisError
+from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from analysis.prose.__main__ import main
 from analysis.prose.facts import MEASURES, Facts, of_seed
 from analysis.prose.marks import MINUS, like, marks
 from tests.conftest import ROOT
+from tests.helpers.analysis_rows import commit_all, specs
 
 ROWS = ROOT / "reproduction"
 TIMES = ("train_seconds", "eval_seconds")
@@ -68,6 +70,17 @@ def test_seeds_and_gains_of_any_two_protocols_are_those_of_the_rows(facts: Facts
     assert facts.number("unetpp best_gain eval") == pytest.approx(best - last)
     with pytest.raises(AnalysisError, match="not all classes have seed 7"):
         facts.number("seeds mean eval seed=7")
+
+
+def test_a_spread_among_unequal_numbers_of_seeds_is_the_tables(tmp_path: Path) -> None:
+    """Two seeds a point apart, four by three points each: pooled by degrees of freedom, 1 and 3."""
+    runs = [*specs((0,), seeds=range(2)), *specs((1,), seeds=range(4))]
+    commit_all(ResultStore(tmp_path / "some"), runs, lambda run: 0.8 + 0.01 * (1 + 2 * run.normal_class) * run.seed)
+    Plan("some", (), (), tuple(runs)).save(tmp_path / "some")
+    facts = Facts(tmp_path)
+    squares = [np.var([0, 1], ddof=1), np.var([0, 3, 6, 9], ddof=1)]
+    assert facts.number("some sd_seeds eval") == pytest.approx(np.sqrt((squares[0] + 3 * squares[1]) / 4))
+    assert facts.number("some sd_seeds eval") == pytest.approx(100 * facts.cells("some").summary["sd_seeds"].item())
 
 
 def test_times_are_of_training_and_scoring_over_all_rows_that_fit(facts: Facts) -> None:
