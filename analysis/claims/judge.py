@@ -17,6 +17,7 @@ from .. import stats
 from ..paper import numbers as paper
 from ..paper.match import PRUNED, find_match
 from ..stats.paired import WILCOXON_FROM
+from ..summary import CELL
 from ..tables.footnotes import joined, made_with_other
 from ..tables.leakage import ORDERED, PROTOCOLS, column
 from .claim import Beats, Claim, Gains, Orders, Place
@@ -215,8 +216,14 @@ def _gains_of_pairs(group: Group, other: Group, name: str, test: Gains) -> NDArr
 
 
 def _by_class(runs: pd.DataFrame, value: str) -> pd.DataFrame | None:
+    """A column by class and seed, of pairs with one known class as in the tables (see stats.by_class)."""
     whole = runs.dropna(subset=[value])
-    return whole.pivot_table(index="class", columns="seed", values=value) if len(whole) else None
+    if not len(whole):
+        return None
+    places = stats.numbered(whole, CELL)
+    of_cells = stats.aligned(places, whole[value].to_numpy(float), places.max(axis=1) + 1)
+    classes = np.unique(whole[[*CELL]].to_numpy(), axis=0)[:, CELL.index("class")]
+    return pd.DataFrame(stats.by_class(of_cells, classes), index=np.unique(classes))
 
 
 def _settings(values: Mapping[str, Any], but: Collection[str]) -> tuple[str, ...]:

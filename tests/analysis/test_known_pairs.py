@@ -13,6 +13,7 @@ from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from analysis import curves
 from analysis.cells import Cells, read_all
+from analysis.claims.judge import _by_class
 from analysis.figures.curves import curve_figures
 from analysis.figures.leakage import leakage_figure
 from analysis.figures.profiles import _profile
@@ -95,6 +96,12 @@ def test_curves_draw_the_mean_and_the_range_of_seeds(cells, place):
     (band,) = panel.collections
     heights = sorted({y for x, y in band.get_paths()[0].vertices if x == 4})
     assert heights == pytest.approx(sorted(100 * cells.crossed()[0][0]))
+
+
+def test_a_claim_is_about_the_mean_of_the_table(cells):
+    of_class = _by_class(cells.runs, "auroc")
+    assert of_class.index.tolist() == [0, 1]
+    assert (100 * of_class.mean(axis=1)).tolist() == pytest.approx(OF_CLASS)
 
 
 def test_facts_count_classes_and_not_pairs(place):
