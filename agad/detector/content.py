@@ -101,14 +101,19 @@ def check_replaced(option: str, path: Path, spec: RunSpec, data_digest: str) -> 
     there = _values_of(path)
     made_by, method = _named(there.get("provenance")), _named(there.get("spec")).get("method")
     if made_by.get("run_id") != spec.run_id:
-        other = f"method={_line(method)}" if method != spec.method else "other settings or another data set"
+        other = f"method={method}" if method != spec.method else "other settings or another data set"
     elif made_by.get("data_digest") != data_digest:
         other = "other images"
     else:
         return
-    own_name = console.shell_line([str(path.with_name(f"{path.stem}-{spec.method}{path.suffix}"))])
-    raise DataError(
-        f"{path} is there, and is a detector of another run ({other}): give this one a name of its own, as {option} "
+    raise of_another_run(option, path, "a detector", other, spec.method)
+
+
+def of_another_run(option: str, path: Path, what: str, other: str, method: str) -> DataError:
+    """That a file is there already, of another run than this one's, and what to do."""
+    own_name = console.shell_line([str(path.with_name(f"{path.stem}-{method}{path.suffix}"))])
+    return DataError(
+        f"{path} is there, and is {what} of another run ({_line(other)}): give this one a name of its own, as {option} "
         f"{own_name}, or move that file away"
     )
 

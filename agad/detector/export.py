@@ -24,9 +24,6 @@ OPSET = 18
 TOLERANCE = 1e-4
 """Largest difference from torch: of errors, and of scores relative to the score, or to a usual one if that is more."""
 
-ONNX_BEGINS = b"\x08"
-"""A model's first byte: the tag of its first field, ir_version."""
-
 _NEEDED = ("onnx", "onnxruntime")
 
 

@@ -27,10 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    from agad.detector.export import ONNX_BEGINS, export_onnx
+    from agad.detector.export import export_onnx
+    from agad.detector.onnx_file import BEGINS, check_export
 
-    console.check_target("--onnx", options.onnx, ONNX_BEGINS)
+    console.check_target("--onnx", options.onnx, BEGINS)
     detector = opened(options.detector)
+    check_export("--onnx", options.onnx, detector.content)
     difference = export_onnx(detector, options.onnx)
     size, channels = detector.content.spec.image_size, detector.content.channels
     steps = detector.content.preparation["steps"]

@@ -319,6 +319,17 @@ def test_export_from_the_command_line(place: Path, capsys: pytest.CaptureFixture
     assert main(["export", str(place / "bottle.agad"), "--onnx", str(place / "bottle.onnx")]) == 0
     assert "input pixels, uint8 (N, 1, 16, 16)" in capsys.readouterr().out
     assert (place / "bottle.onnx").is_file()
+    assert main(["export", str(place / "bottle.agad"), "--onnx", str(place / "bottle.onnx")]) == 0
+
+
+@pytest.mark.slow
+def test_export_writes_over_no_model_of_others(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "x.onnx"
+    target.write_bytes(b"\x08\x08\x12\x07pytorch")
+    assert main(["export", str(place / "bottle.agad"), "--onnx", str(target)]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.endswith("is no export of agad's; give another name, or move that file away")
+    assert target.read_bytes() == b"\x08\x08\x12\x07pytorch"
 
 
 @pytest.fixture
