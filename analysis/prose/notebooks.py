@@ -3,7 +3,9 @@
     python -m analysis.prose.notebooks reproduction/gamma0 --out docs/notebooks [--check]
 
 Runs analysis/notebooks in this process, so that no Jupyter is needed; tables are outputs as HTML and text, figures as
-PNG. Exit status: 0; 1 where --check finds one that says something else than its rows; 2 an error.
+PNG. A notebook is written where its words differ, or what its figures draw (drawn.digest): not where pixels alone do,
+as after a change of colours; remove it to have it written then. Exit status: 0; 1 where --check finds one that says
+something else than its rows; 2 an error.
 """
 
 from __future__ import annotations
@@ -21,10 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from agad import console, targets
+from agad.errors import AnalysisError
+
+from .drawn import digest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 _DEFAULT = "../../results/demo"
 """The results folder that a notebook reads, as its first cell has it."""
+_RESULTS = "AGAD_RESULTS"
+"""The variable of the environment by which whoever runs a notebook has it read another folder."""
 _DPI = 110
 
 
@@ -39,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if not options.results.is_dir():
+        raise AnalysisError(f"{options.results} is no folder; give a results folder")
     stale = 0
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         target = options.out / path.name
@@ -54,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def executed(notebook: dict[str, Any], results: Path, out: Path) -> dict[str, Any]:
-    """A notebook with its outputs.
+    """A notebook with its outputs, over `results` whatever AGAD_RESULTS says.
 
     Args:
         notebook: as nbformat 4 has it, without outputs.
@@ -64,7 +73,7 @@ def executed(notebook: dict[str, Any], results: Path, out: Path) -> dict[str, An
     folder = os.path.relpath(results, out)
     names: dict[str, Any] = {}
     cells, count = [], 0
-    with contextlib.chdir(_made(out)):
+    with contextlib.chdir(_made(out)), _without(_RESULTS):
         for cell in notebook["cells"]:
             source = "".join(cell["source"]).replace(_DEFAULT, folder)
             cells.append({**cell, "source": source.splitlines(keepends=True)})
@@ -75,7 +84,10 @@ def executed(notebook: dict[str, Any], results: Path, out: Path) -> dict[str, An
 
 
 def said(notebook: dict[str, Any]) -> list[Any]:
-    """What a notebook says: its cells without the pixels of its figures, which differ between versions of libraries."""
+    """What a notebook says: its cells without the pixels of its figures, which differ between versions of libraries.
+
+    What a figure draws is in its output's metadata.
+    """
     cells = json.loads(json.dumps(notebook["cells"]))
     for output in (output for cell in cells for output in cell.get("outputs", ())):
         if "image/png" in output.get("data", {}):
@@ -86,6 +98,17 @@ def said(notebook: dict[str, Any]) -> list[Any]:
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def _without(name: str) -> Iterator[None]:
+    """Unset a variable of the environment, and set it again."""
+    before = os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[name] = before
 
 
 def _outputs(source: str, names: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
@@ -102,7 +125,8 @@ def _outputs(source: str, names: dict[str, Any], count: int) -> Iterator[dict[st
         yield {"output_type": "stream", "name": "stdout", "text": printed.getvalue().splitlines(keepends=True)}
     for part in getattr(value, "parts", () if value is None else (value,)):
         result = {"output_type": "execute_result", "execution_count": count}
-        yield {**result, "metadata": {}, "data": dict(_forms(part))}
+        metadata = {"drawn": digest(part.figure)} if hasattr(part, "figure") else {}
+        yield {**result, "metadata": metadata, "data": dict(_forms(part))}
 
 
 def _forms(value: Any) -> Iterator[tuple[str, Any]]:

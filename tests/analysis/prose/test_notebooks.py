@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -67,3 +68,51 @@ def test_a_stale_notebook_is_named_and_written(tmp_path: Path, monkeypatch: pyte
     assert "one.ipynb: says something else than its rows" in capsys.readouterr().out
     assert main(arguments) == 0
     assert '"42"' in written.read_text()
+
+
+def test_the_folder_is_read_whatever_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page stated one folder's name and another's numbers."""
+    monkeypatch.setenv("AGAD_RESULTS", "/elsewhere")
+    source = "import os\nos.environ.get('AGAD_RESULTS', '../../results/demo')"
+    (cell,) = executed(made(source), tmp_path / "rows", tmp_path / "out")["cells"]
+    assert cell["outputs"][0]["data"]["text/plain"] == "'../rows'"
+    assert os.environ["AGAD_RESULTS"] == "/elsewhere"
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path, capsys) -> None:
+    assert main([str(tmp_path / "none"), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'none'} is no folder; give a results folder\n"
+    assert not (tmp_path / "out").exists()
+
+
+_FIGURE = """
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from matplotlib.figure import Figure
+end, top, colour = json.loads(Path('../../results/demo/values.json').read_text())
+figure = Figure()
+axes = figure.subplots()
+axes.plot([0, 1], [0.5, end])
+axes.fill_between([0, 1], [0.2, 0.2], [0.6, top], color=colour)
+axes.bar([0, 1], [end, 1.0])
+SimpleNamespace(figure=figure, caption="Curves", alt="about .7")
+"""
+
+
+def test_a_figure_of_other_numbers_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its words, which are rounded, are the same, and pixels are not compared."""
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "one.ipynb").write_text(json.dumps(made(_FIGURE)))
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "sources")
+
+    def run(end: float, top: float, colour: str, *options: str) -> int:
+        (tmp_path / "values.json").write_text(json.dumps([end, top, colour]))
+        return main([str(tmp_path), "--out", str(tmp_path / "out"), *options])
+
+    run(0.7, 0.8, "red")
+    before = (tmp_path / "out" / "one.ipynb").read_text()
+    assert run(0.7, 0.8, "red", "--check") == run(0.7 + 1e-12, 0.8, "blue", "--check") == 0
+    assert run(0.7, 0.801, "red", "--check") == run(0.701, 0.8, "red", "--check") == 1
+    run(0.701, 0.8, "red")
+    assert (tmp_path / "out" / "one.ipynb").read_text() != before
