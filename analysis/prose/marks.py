@@ -23,11 +23,21 @@ from ..tables.formats import PERFECT, percent
 MINUS = "\N{MINUS SIGN}"
 
 # Not the end of something longer: `4,000`, `1e-3` and a hyphen for a minus would be written over in part.
-_FACT = re.compile(rf"(?<![\w.,-])(?P<text>[+{MINUS}]?\d*\.?\d+)(?P<mark><!--= (?P<question>[^>]+?) -->)")
+_FACT = re.compile(
+    rf"(?<![\w.,+{MINUS}\-\u2010\u2011])(?P<text>[+{MINUS}]?\d*\.?\d+)(?P<mark><!--= (?P<question>[^>]+?) -->)"
+)
 _TABLE = re.compile(
     r"(?P<open><!-- table: (?P<question>[^>]+?) -->\n)(?P<body>.*?)(?P<close><!-- end of table -->)", re.S
 )
-_OPENINGS = re.compile(r"<!--=|<!-- table:")
+_OPENINGS = re.compile(r"<!--\s*(?:=|table\s*:)", re.I)
+"""Of marks, and of what is like one but for its spaces: it must not look checked either."""
+
+_GROUP = re.compile(r"\d{3}(?!\d)")
+# A space of whatever kind, an apostrophe, a character without a width, an entity of HTML for one of them.
+_BEFORE_GROUP = re.compile(
+    r"\d(?:[^\S\n]|['\u2018\u2019\u02bc\u00b4\u00b7\u066c\u00ad\u200b-\u200d\u2060\ufeff]|&#?\w+;)+$"
+)
+_SEPARATOR_REACH = 40
 
 
 class Mark(NamedTuple):
@@ -44,22 +54,41 @@ def marks(page: str) -> list[Mark]:
     AnalysisError where a comment begins like one and isn't: a number that nobody checks must not look checked. Nor is
     one a mark that has separators of thousands, an exponent, or a hyphen for a minus.
     """
-    found = [Mark("table", one["question"], one["body"].strip()) for one in _TABLE.finditer(page)]
-    found += [Mark("number", one["question"], one["text"]) for one in _FACT.finditer(page)]
-    begun = len(_OPENINGS.findall(page))
-    if begun != len(found):
+    tables, numbers = list(_TABLE.finditer(page)), [one for one in _FACT.finditer(page) if not _is_group(one)]
+    whole = {one.start("open") for one in tables} | {one.start("mark") for one in numbers}
+    begun = [one.start() for one in _OPENINGS.finditer(page)]
+    if broken := [start for start in begun if start not in whole]:
+        line = page.count("\n", 0, broken[0]) + 1
         raise AnalysisError(
-            f"{begun} marks are begun and {len(found)} are whole: a number stands right before its "
-            "`<!--= question -->`, a table between `<!-- table: question -->` and `<!-- end of table -->`"
+            f"{len(begun)} marks are begun and {len(whole)} are whole (line {line}): a number without separators "
+            "stands right before its `<!--= question -->`, a table between `<!-- table: question -->` and `<!-- end of "
+            "table -->`"
         )
-    return found
+    found = [Mark("table", one["question"], one["body"].strip()) for one in tables]
+    return found + [Mark("number", one["question"], one["text"]) for one in numbers]
+
+
+def _is_group(number: re.Match[str]) -> bool:
+    """Whether it is the end of a number with separators: `12 000`. Another number before it has other digits."""
+    before = number.string[max(0, number.start() - _SEPARATOR_REACH) : number.start()]
+    return bool(_GROUP.match(number["text"]) and _BEFORE_GROUP.search(before))
 
 
 def write(page: str, number: Callable[[str], float], table: Callable[[str], str]) -> str:
     """The page with what its questions' answers are now; a number keeps its decimals and whether it has a sign."""
     marks(page)
     page = _TABLE.sub(lambda one: f"{one['open']}{table(one['question']).strip()}\n{one['close']}", page)
-    return _FACT.sub(lambda one: like(one["text"], number(one["question"])) + one["mark"], page)
+    return _FACT.sub(lambda one: _shown(one["text"], one["question"], number(one["question"])) + one["mark"], page)
+
+
+def _shown(text: str, question: str, value: float) -> str:
+    """The value as the page has it. AnalysisError where a p would be shown as nothing: no p is 0."""
+    shown = like(text, value)
+    words = [word for word in question.split() if "=" not in word]
+    is_p = words[-1] == "p" or words[1:2] == ["p_chance"]
+    if is_p and not float(shown.replace(MINUS, "-")):
+        raise AnalysisError(f"`{question}`: p is {value:.1g}, and {shown} says 0; give the page's number more decimals")
+    return shown
 
 
 def like(text: str, value: float) -> str:

@@ -14,7 +14,7 @@ from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from analysis.prose.__main__ import main
 from analysis.prose.facts import MEASURES, Facts, of_seed
-from analysis.prose.marks import MINUS, like, marks
+from analysis.prose.marks import MINUS, like, marks, write
 from tests.conftest import ROOT
 from tests.helpers.analysis_rows import commit_all, specs
 
@@ -203,9 +203,55 @@ def test_the_command_writes_and_checks(page: Path, capsys: pytest.CaptureFixture
         "1e-3<!--= unetpp gain p -->",
         "-3.2<!--= unetpp gain -->",
         "1.2.3<!--= unetpp gain -->",
+        "1e\N{MINUS SIGN}3<!--= unetpp gain p -->",
+        "\N{NON-BREAKING HYPHEN}3.2<!--= unetpp gain -->",
+        "(2\N{NARROW NO-BREAK SPACE}000<!--= unetpp setting updates -->)",
+        "12 000<!--= unetpp setting updates -->",
+        "1 000 000.5<!--= unetpp setting updates -->",
+        "5'000<!--= unetpp setting updates -->",
+        "5\N{RIGHT SINGLE QUOTATION MARK}000<!--= unetpp setting updates -->",
+        "5\N{NO-BREAK SPACE}000<!--= unetpp setting updates -->",
+        "5&thinsp;000<!--= unetpp setting updates -->",
+        "5\N{ZERO WIDTH SPACE}000<!--= unetpp setting updates -->",
+        "9.0<!-- = unetpp mean eval -->",
+        "9.0<!--\t=unetpp mean eval -->",
+        "<!--table: unetpp protocols-->\n<!-- end of table -->",
+        "<!--  Table : unetpp protocols -->\n<!-- end of table -->",
     ],
 )
 def test_a_mark_that_marks_nothing_is_an_error(broken: str) -> None:
     """Else a number would look checked that nobody checks, or be written over in part."""
     with pytest.raises(AnalysisError, match="marks are begun"):
         marks(broken)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "of 10<!--= unetpp runs -->",
+        "class 3 84.4<!--= unetpp mean eval -->",
+        "the years 2020\n500<!--= unetpp setting updates -->",
+        "2 30<!--= unetpp runs -->",
+        "of 10, 800<!--= unetpp setting updates -->",
+        "1<!--= unetpp runs --> 800<!--= unetpp setting updates -->",
+        "5 \N{MINUS SIGN}800<!--= unetpp setting updates -->",
+        "<!-- table of contents -->1<!--= unetpp runs -->",
+    ],
+)
+def test_a_number_after_another_one_is_a_number(page: str) -> None:
+    assert marks(page)[-1].kind == "number"
+
+
+def test_a_broken_mark_is_named_by_its_line() -> None:
+    with pytest.raises(AnalysisError, match=r"2 marks are begun and 1 are whole \(line 3\)"):
+        marks("1<!--= unetpp runs -->\n\n12 000<!--= unetpp runs -->")
+
+
+@pytest.mark.parametrize("question", ["unetpp gain p", "unetpp p_chance eval", "unetpp worth eval batch1 p seed=1"])
+def test_no_p_is_shown_as_nothing(question: str) -> None:
+    """Tables print <.001; a gain or a correlation of nothing is one."""
+    page = "p = .012<!--= {} -->"
+    with pytest.raises(AnalysisError, match=f"`{question}`: p is 0.0003, and .000 says 0; give"):
+        write(page.format(question), lambda _: 0.0003, str)
+    assert write("p = .0001" + page.format(question)[8:], lambda _: 0.0003, str).startswith("p = .0003")
+    assert write(page.format("unetpp rank eval"), lambda _: 0.0003, str).startswith("p = .000<")
