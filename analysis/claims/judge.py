@@ -29,6 +29,11 @@ UNDECIDED, NOT_TESTED = "undecided", "not tested yet"
 RESULTS = (HOLDS, DOES_NOT, ORDERED_ONLY, UNDECIDED, NOT_TESTED)
 """What can come of a claim at a place; of several that fit the first."""
 
+ONE_SEED, SOME_CLASSES = "one seed of too few classes for a test", "runs of a part of the classes only"
+SOME_GENERATORS, NO_RUN = "runs of a part of the generators only", "no run"
+WHY_NOT = (ONE_SEED, SOME_CLASSES, SOME_GENERATORS, NO_RUN)
+"""Why a place is NOT_TESTED, what is nearest to a test first."""
+
 ALONE = ("eval", "eval_recal")
 """Protocols that decide: an image's score depends on no other test image, and statistics come from training."""
 
@@ -100,6 +105,16 @@ def _result(effects: Mapping[str, Effect], partly: Collection[str], classes: int
     is_open = not {*partly} - {*ORDERED} and True not in unordered
     is_ordered_only = is_open and True in (outcomes.get(protocol) for protocol in ORDERED)
     return ORDERED_ONLY if is_ordered_only else UNDECIDED
+
+
+def why_not_tested(finding: Finding) -> str:
+    """Of WHY_NOT, of a finding that is NOT_TESTED."""
+    if finding.place is None:
+        return SOME_GENERATORS if finding.words else NO_RUN
+    if not finding.effects:
+        return NO_RUN
+    classes = paper.CLASS_COUNTS[finding.place[0]]
+    return ONE_SEED if any(effect.classes >= classes for effect in finding.effects.values()) else SOME_CLASSES
 
 
 def _can_decide(effect: Effect, classes: int) -> bool:

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
 from .claim import Claim
-from .judge import NOT_TESTED, RESULTS, Finding
+from .judge import NOT_TESTED, RESULTS, WHY_NOT, Finding, why_not_tested
 from .table import claims_data, effect_text, n_text, places_text
 
 _SHOWN = {"eval": "eval", "eval_recal": "recal", "batch_normals_first": "normals first"}
 _OF_GENERATORS = "; of the generators' sizes and times, of all their runs"
-_CLASSES_MISSING = "runs of a part of the classes only"
 
 
 def short_claims(found: Sequence[Finding]) -> Sheet:
-    """A line for each finding of all classes; below, in a line each, the claims that have fewer or no runs.
+    """A line for each finding of all classes; below, by reason, the claims that have too few runs or none.
 
     Args:
         found: see table.findings.
@@ -72,12 +71,15 @@ def _line(finding: Finding, telling: Sequence[str]) -> tuple[str, ...]:
 
 
 def untested(found: Sequence[Finding]) -> Iterator[tuple[str, str]]:
-    """What is not tested, and why: claims with runs of a part of the classes, and claims without a run at any place."""
+    """What is not tested, and why: the claims of each reason, and of several places the nearest to a test."""
     decided = {finding.claim for finding in found if finding.result != NOT_TESTED}
-    some = {finding.claim for finding in found if finding.effects} - decided
-    none = {finding.claim for finding in found} - decided - some
-    for claims, why in ((some, _CLASSES_MISSING), (none, "no run")):
-        if claims:
+    reasons: dict[Claim, set[str]] = {}
+    for finding in found:
+        if finding.claim not in decided:
+            reasons.setdefault(finding.claim, set()).add(why_not_tested(finding))
+    nearest = {claim: min(of, key=WHY_NOT.index) for claim, of in reasons.items()}
+    for why in WHY_NOT:
+        if claims := {claim for claim, of in nearest.items() if of == why}:
             yield _count(claims), why
 
 

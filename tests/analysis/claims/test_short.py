@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis.claims.claim import CLAIMS
+from analysis.claims.brief import brief_claims
+from analysis.claims.claim import CLAIMS, Orders
+from analysis.claims.evidence import Group
 from analysis.claims.judge import HOLDS, NOT_TESTED, Finding
-from analysis.claims.short import short_claims
+from analysis.claims.short import short_claims, untested
 from tests.analysis.claims.test_claims import CONTEXT, group, judged
 
 
@@ -24,6 +26,34 @@ def test_each_claim_is_a_line_or_is_counted():
     ]
     what = "a claim at one data set and γ, with runs of one setting"
     assert sheet.notes[0].startswith(f"3 claims, 3 findings ({what}). Results: holds 1, does not 0")
+
+
+def test_a_single_seed_of_all_classes_is_no_part_of_them():
+    """A medical data set has one, of which one seed is too little for any test; two are runs that say nothing."""
+    place = ("alzheimer", 0.0)
+    claim = replace(CONTEXT, test=replace(CONTEXT.test, places=(place, ("cifar10", 0.0))))
+
+    def runs(gain: float, context: str, seeds: int, dataset: str = "alzheimer", classes: int = 1) -> Group:
+        one = group({"": gain}, context, seeds, classes)
+        return replace(one, values={**one.values, "dataset": dataset})
+
+    one, two = (judged(claim, runs(0.1, "on", seeds), runs(0.0, "off", seeds)) for seeds in (1, 2))
+    assert [line[:4] for line in short_claims(one).lines] == [
+        ("context", "", "one seed of too few classes for a test", NOT_TESTED)
+    ]
+    assert brief_claims(one).lines == (("context", "", NOT_TESTED, "one seed of too few classes for a test"),)
+    assert two[0].result != NOT_TESTED
+    part = [runs(0.1, "on", 1, "cifar10", 4), runs(0.0, "off", 1, "cifar10", 4)]
+    assert list(untested(judged(claim, *part))) == [("context", "runs of a part of the classes only")]
+    both = judged(claim, runs(0.1, "on", 1), runs(0.0, "off", 1), *part)
+    assert list(untested(both)) == [("context", "one seed of too few classes for a test")]
+
+
+def test_a_part_of_the_generators_is_some_run():
+    claim = next(claim for claim in CLAIMS if isinstance(claim.test, Orders))
+    some, none = (Finding(claim, None, (), {}, NOT_TESTED, words) for words in ("U-Net 3.0 M", ""))
+    assert list(untested([some])) == [(claim.name, "runs of a part of the generators only")]
+    assert list(untested([none])) == [(claim.name, "no run")]
 
 
 def test_nothing_run_is_one_line():
