@@ -31,7 +31,7 @@ from agad.spec.datasets import DATASETS
 class _Written:
     """One part as it was written: labels, hashes and names of its images, their digest, and the images left out.
 
-    `shapes` counts the images of each label by their shape before, `levels` are theirs before.
+    `shapes` counts the images of each label by their shape before, `levels` are those of each label before.
     """
 
     labels: NDArray[np.int64]
@@ -40,7 +40,7 @@ class _Written:
     digest: str
     damaged: list[Damaged]
     shapes: collections.Counter[tuple[Shape, int]]
-    levels: Levels
+    levels: dict[int, Levels]
 
 
 _MANY_REPEATS = 0.1
@@ -74,7 +74,8 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
     """Stream a part's images to <name>_images.npy, so that no data set needs to fit into memory."""
     written, hashes, damaged = [], [], []
     shapes: collections.Counter[tuple[Shape, int]] = collections.Counter()
-    running, levels = hashlib.sha256(), Levels()
+    running = hashlib.sha256()
+    levels = collections.defaultdict[int, Levels](Levels)
     shape = (len(part.labels), channels, image_size, image_size)
     with (folder / f"{name}_images.npy").open("wb") as file:
         header = _write_header(file, shape)
@@ -89,8 +90,9 @@ def _write_part(folder: Path, name: str, part: Part, channels: int, image_size: 
             running.update(pixels)
             hashes.append(hashlib.blake2b(pixels, digest_size=16).digest())
             written.append(index)
-            levels.add(image)
-            shapes[image.shape if channels > 1 else image.shape[:2], int(part.labels[index])] += 1
+            label = int(part.labels[index])
+            levels[label].add(image)
+            shapes[image.shape if channels > 1 else image.shape[:2], label] += 1
         file.seek(0)
         # numpy pads the header for a growing first axis, so that its length is the same with fewer images.
         end = _write_header(file, (len(written), *shape[1:]))
@@ -137,7 +139,7 @@ def _check_classes(
 def _describe(content: Content, written: dict[str, _Written], dataset: str, image_size: int) -> dict[str, Any]:
     counts = {n: np.bincount(p.labels, minlength=len(content.class_names)).tolist() for n, p in written.items()}
     damaged = [d for part in written.values() for d in part.damaged]
-    scaled = note_on_levels(written["train"].levels, written["test"].levels)
+    scaled = note_on_levels(written["train"].levels, written["test"].levels, content.class_names)
     told = told_by_storage(written["train"].shapes + written["test"].shapes, content.class_names)
     duplicates, examples = count_duplicates(*((of.hashes, of.labels, of.names) for of in written.values()))
     return {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from agad.data.names import one_line
 from agad.data.source import Pixels
 
 _FEW = 128
@@ -12,13 +14,15 @@ _FEW = 128
 
 @dataclass(slots=True)
 class Levels:
-    """The least and the greatest level in the images of a part, as they were read; `low` > `high`: of none."""
+    """The least and the greatest level in `count` images, as they were read; `low` > `high`: of none."""
 
     low: int = 255
     high: int = 0
+    count: int = 0
 
     def add(self, image: Pixels) -> None:
         """Take an image into account."""
+        self.count += 1
         if image.size:
             self.low, self.high = min(self.low, int(image.min())), max(self.high, int(image.max()))
 
@@ -27,13 +31,37 @@ class Levels:
         return self.high - self.low < _FEW
 
 
-def note_on_levels(train: Levels, test: Levels) -> str | None:
-    """A note where training or test images use few levels; None where both use most of them."""
-    used = (
-        f"training images use the levels {train.low} to {train.high} of 0 to 255, test images {test.low} to {test.high}"
-    )
-    if train.are_few() != test.are_few():
-        return f"SCALED OTHERWISE: {used}; scale both alike"
-    if train.are_few():
-        return f"FEW LEVELS: {used}; if 255 is not the greatest level of their kind, scale them up to it"
+def note_on_levels(train: Mapping[int, Levels], test: Mapping[int, Levels], class_names: Sequence[str]) -> str | None:
+    """A note where training or test images use few levels; None where both use most of them.
+
+    Anomalies may be darker and brighter than all that was trained on. So the images of one class are compared, that
+    which both parts have most of. Where they have none in common, test images may well use more levels, but not fewer.
+
+    Args:
+        train: label -> levels of the training images.
+        test: likewise.
+        class_names: of the labels.
+    """
+    label = max(train.keys() & test.keys(), key=lambda one: min(train[one].count, test[one].count), default=None)
+    of_all = _joined(train.values()), _joined(test.values())
+    here, there = of_all if label is None else (train[label], test[label])
+    if here.are_few() != there.are_few() and (label is not None or there.are_few()):
+        of_class = "" if label is None else f" of class {one_line(class_names[label])}"
+        return f"SCALED OTHERWISE: {_used(here, there, of_class)}; scale both alike"
+    if all(levels.are_few() for levels in of_all):
+        return f"FEW LEVELS: {_used(*of_all)}; if 255 is not the greatest level of their kind, scale them up to it"
     return None
+
+
+def _joined(parts: Iterable[Levels]) -> Levels:
+    found = Levels()
+    for one in parts:
+        found = Levels(min(found.low, one.low), max(found.high, one.high), found.count + one.count)
+    return found
+
+
+def _used(train: Levels, test: Levels, of_class: str = "") -> str:
+    return (
+        f"training images{of_class} use the levels {train.low} to {train.high} of 0 to 255, test images {test.low} to "
+        f"{test.high}"
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from agad.data.checks.levels import Levels, note_on_levels
 from agad.data.prepared import open_facts
 from tests.helpers.opening import write_npz
 
 FEW = "FEW LEVELS: training images use the levels 0 to {0} of 0 to 255, test images 0 to {0}; if 255 is not"
-OTHER = "SCALED OTHERWISE: training images use the levels 0 to {} of 0 to 255, test images 0 to {}; scale both alike"
+OTHER = "SCALED OTHERWISE: training images of class {} use the levels 0 to {} of 0 to 255, test images 0 to {}; scale"
 
 
 def notes(places, train=255, test=255, copies=1):
@@ -30,8 +32,8 @@ def notes(places, train=255, test=255, copies=1):
         (1, 1, FEW.format(1)),
         (15, 15, FEW.format(15)),
         (100, 100, FEW.format(100)),
-        (255, 1, OTHER.format(255, 1)),
-        (15, 255, OTHER.format(15, 255)),
+        (255, 1, OTHER.format("0", 255, 1)),
+        (15, 255, OTHER.format("0", 15, 255)),
     ],
 )
 def test_few_levels_and_other_ones_in_one_part_are_noted(train, test, said, places):
@@ -48,3 +50,47 @@ def test_of_most_levels_nothing_is_said(train, test, places):
 def test_a_test_set_of_few_different_images_is_noted(places):
     (note,) = notes(places, copies=10)
     assert note.startswith("36 of 40 test images repeat another, pixel for pixel: 4 are different")
+
+
+def levels(low: int, high: int, count: int = 10) -> Levels:
+    return Levels(low, high, count)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        ({0: levels(93, 205)}, {0: levels(95, 203), 1: levels(0, 250)}, None),
+        ({0: levels(93, 205, 90), 1: levels(93, 180, 2)}, {0: levels(95, 203), 1: levels(0, 250, 50)}, None),
+        ({0: levels(93, 205)}, {1: levels(0, 250)}, None),
+        ({0: levels(0, 205)}, {1: levels(0, 1)}, "SCALED OTHERWISE: training images use the levels 0 to 205 of"),
+        ({0: levels(0, 1)}, {0: levels(0, 240), 1: levels(0, 1)}, "SCALED OTHERWISE: training images of class good"),
+        ({0: levels(0, 200)}, {0: levels(0, 1), 1: levels(0, 240)}, "SCALED OTHERWISE: training images of class good"),
+        (
+            {0: levels(0, 15)},
+            {0: levels(0, 15), 1: levels(0, 14)},
+            "FEW LEVELS: training images use the levels 0 to 15",
+        ),
+    ],
+)
+def test_the_levels_of_anomalies_are_no_sign_of_another_scale(train, test, said):
+    """Dark and bright defects of things that are grey; the images of one class in both parts are compared."""
+    note = note_on_levels(train, test, ("good", "spot"))
+    assert note is None if said is None else note is not None and note.startswith(said)
+
+
+def test_a_folder_whose_defects_are_dark_and_bright_has_no_note(places):
+    """Where the same class differs there is one."""
+
+    def fill(folder: str, count: int, low: int, high: int) -> None:
+        (places["data_root"] / "own" / folder).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            pixels = np.random.default_rng([number, *folder.encode()]).integers(low, high, (16, 16), dtype=np.uint8)
+            Image.fromarray(pixels).save(places["data_root"] / "own" / folder / f"{number}.png")
+
+    fill("train/good", 20, 93, 206)
+    fill("test/good", 8, 93, 206)
+    fill("test/spot", 8, 0, 251)
+    assert open_facts("folder:own", 8, **places).notes == ()
+    fill("test/good", 8, 0, 251)
+    (note,) = open_facts("folder:own", 8, **places).notes
+    assert note.startswith("SCALED OTHERWISE: training images of class good use the levels 93 to 205 of 0 to 255")
