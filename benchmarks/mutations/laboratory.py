@@ -28,7 +28,7 @@ from benchmarks.kill_storm.storm import SCIENCE
 from benchmarks.mutations import mutants, specimen
 from benchmarks.mutations.specimen import KINDS, STUDY, Specimen
 from sweeps.cli import launch, status, tune
-from sweeps.tuning.summary import tuned_by
+from sweeps.tuning.found.summary import tuned_by
 from sweeps.worker.options import WorkerOptions
 
 SAID, HARMLESS, REBUILT, SILENT, TRACEBACK = "said", "harmless", "rebuilt", "USED SILENTLY", "TRACEBACK"

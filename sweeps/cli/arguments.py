@@ -19,8 +19,8 @@ from agad.plan.tuned import Tuned
 from agad.spec.class_names import ClassNames
 
 from ..grids import grid_names, load_grid
-from ..tuning.newest import OldSummaryError
-from ..tuning.summary import tuned_by
+from ..tuning.found.newest import OldSummaryError
+from ..tuning.found.summary import tuned_by
 
 
 class Parser(argparse.ArgumentParser):

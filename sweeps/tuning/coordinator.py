@@ -17,11 +17,11 @@ from agad.store.folder import ResultsFolder
 
 from ..worker.growing import Feed, Verdicts
 from ..worker.stopping import Stopping
+from .found.summary import runs_of
 from .journal import WAY_OUT
 from .lease import Lease
 from .optimiser import Asked, Optimiser
 from .outcomes import Rows, TrialOutcome, intermediate, trial_outcome
-from .summary import runs_of
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two polls of the rows: short while trials end, longer while nothing happens."""

@@ -21,13 +21,13 @@ from ..worker.picking import Picker
 from ..worker.retry import RetryPolicy
 from ..worker.stopping import Stopping
 from .coordinator import Coordinator, clear
+from .found.summary import summarise
 from .journal import check_successors
 from .launcher import Launcher
 from .lease import Lease
 from .optimiser import Optimiser, open_storage
 from .outcomes import Rows, count_steps
 from .settings import StudySettings
-from .summary import summarise
 
 _SUMMARY_EVERY = 60.0
 """Seconds between two summaries while trials end, and none is the best."""

@@ -25,8 +25,8 @@ from analysis.studies import study_text, trials_table
 from analysis.tables.table import plan_table
 from analysis.tables.tuned import tuned_table
 from analysis.views import studies_view, tuned_view
+from sweeps.tuning.found.summary import summarise, tuned_by
 from sweeps.tuning.outcomes import Rows
-from sweeps.tuning.summary import summarise, tuned_by
 from tests.helpers.analysis_rows import commit_all, nearly, ok_row
 from tests.helpers.rows import spec
 from tests.helpers.studies import Bench, cells, settings_of

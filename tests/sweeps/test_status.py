@@ -14,7 +14,7 @@ from agad.store.claims import ClaimBoard, Owner
 from agad.store.rows import ResultStore
 from sweeps.cli.status import main
 from sweeps.grids import load_grid
-from sweeps.tuning.summary import summarise
+from sweeps.tuning.found.summary import summarise
 from tests.helpers.rows import record
 from tests.helpers.studies import Bench, settings_of
 

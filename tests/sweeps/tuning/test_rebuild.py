@@ -10,8 +10,8 @@ import pytest
 from agad.errors import StoreError
 from agad.plan.study import read_study
 from analysis.studies import study_text
+from sweeps.tuning.found.summary import summarise, tuned_by
 from sweeps.tuning.optimiser import Optimiser
-from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.growing import Feed
 from tests.helpers.studies import (
     Bench,

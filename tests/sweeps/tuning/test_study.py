@@ -20,9 +20,9 @@ from agad.errors import AgadError
 from agad.plan.study import read_study
 from agad.spec.run import RunSpec
 from agad.store.folder import StudyFolder
+from sweeps.tuning.found.summary import summarise, tuned_by
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, RunOutcome
-from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.growing import Feed
 from sweeps.worker.options import WorkerOptions

@@ -19,19 +19,19 @@ from sweeps.cli.arguments import plan_of
 from sweeps.cli.launch import main as launch
 from sweeps.cli.options import build_parser
 from sweeps.cli.status import main as status
-from sweeps.tuning.newest import CoordinatorWatch, OldSummaryError, lacks, refusal
-from sweeps.tuning.summary import tuned_by
+from sweeps.tuning.found.newest import CoordinatorWatch, OldSummaryError, lacks, refusal
+from sweeps.tuning.found.summary import tuned_by
 from sweeps.worker.growing import COORDINATOR
 from tests.helpers.studies import Bench, settings_of
-from tests.sweeps.tuning.test_newest import left_behind, summarised
+from tests.sweeps.tuning.found.test_newest import left_behind, summarised
 
 pytestmark = [pytest.mark.usefixtures("no_flushing"), pytest.mark.slow]
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr("sweeps.tuning.newest._WATCHED", 0.6)
-    monkeypatch.setattr("sweeps.tuning.newest._POLL_EVERY", 0.1)
+    monkeypatch.setattr("sweeps.tuning.found.newest._WATCHED", 0.6)
+    monkeypatch.setattr("sweeps.tuning.found.newest._POLL_EVERY", 0.1)
     return left_behind(Bench(tmp_path, settings_of()))
 
 

@@ -17,9 +17,9 @@ from agad.plan.ended import ended_since
 from agad.plan.study import read_studies, read_study
 from analysis.studies import study_text, trials_table
 from sweeps.cli.tune import main as tune
+from sweeps.tuning.found.summary import summarise, tuned_by
 from sweeps.tuning.outcomes import Rows
 from sweeps.tuning.study import Summaries
-from sweeps.tuning.summary import summarise, tuned_by
 from sweeps.worker.growing import Feed
 from tests.helpers.studies import Bench, rebuilt, settings_of
 

@@ -13,10 +13,10 @@ from agad.plan.tuned import Tuned
 from agad.store.claims import ClaimBoard, ClaimRecord, Owner
 from agad.store.folder import StudyFolder
 
-from ..machine import program
-from ..worker.growing import COORDINATOR
-from .lease import is_here
-from .settings import load_settings
+from ...machine import program
+from ...worker.growing import COORDINATOR
+from ..lease import is_here
+from ..settings import load_settings
 
 _WATCHED = 10.0
 """Seconds in which a coordinator's counter rises: it does every 5, or less where --lease says so."""

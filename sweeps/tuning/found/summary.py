@@ -14,12 +14,12 @@ from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
 
+from ..settings import SEARCH, StudySettings
 from .newest import CoordinatorWatch, OldSummaryError, note, refusal
-from .settings import SEARCH, StudySettings
 
 if TYPE_CHECKING:
-    from .optimiser import Optimiser
-    from .outcomes import RunOutcome
+    from ..optimiser import Optimiser
+    from ..outcomes import RunOutcome
 
 _STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 """Optuna's names of states that a trial ends in."""
