@@ -326,13 +326,18 @@ def test_a_copy_inside_another_repository_has_no_commit(repository: Path, monkey
     assert _state(repository, monkeypatch) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR"])
+_INSTRUCTIONS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR")
+
+
+@pytest.mark.parametrize("name", _INSTRUCTIONS)
 def test_variables_that_change_the_instructions_of_products_are_in_the_row(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They change bits, and what torch reports of itself does not follow them."""
     import torch
 
+    for one in _INSTRUCTIONS:
+        monkeypatch.delenv(one, raising=False)
     own = torch.backends.cpu.get_cpu_capability()
     assert provenance.collect()["instruction_set"] == own
     monkeypatch.setenv(name, "SSE41")
