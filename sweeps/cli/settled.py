@@ -66,7 +66,7 @@ def _name(record: Path) -> str:
         if of != record.stem:
             raise ValueError(
                 f"it is the record of another job ({of}); move it away, and the next task or restart of this job "
-                "settles the plan anew"
+                "settles the plan again"
             )
         if not is_plain_name(name):
             raise ValueError(f"{name!r} is no name of a plan")

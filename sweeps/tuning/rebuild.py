@@ -16,7 +16,7 @@ from typing import Any
 from agad import files
 from agad.errors import SpecError, StoreError
 from agad.plan.study import read_study
-from agad.plan.trial_file import number_of
+from agad.plan.trial_file import number_of, read_trial
 from agad.spec.run import RunSpec
 from agad.store.folder import StudyFolder
 from agad.store.rows import ResultStore
@@ -137,7 +137,7 @@ def _files(settings: StudySettings, feed: Feed) -> tuple[dict[int, dict[str, Any
     known: dict[int, dict[str, Any]] = {}
     before = []
     for path in sorted(feed.files(), key=lambda path: path.stat().st_mtime_ns):
-        specs, number = feed.runs(path), number_of(path.name)
+        specs, number = read_trial(path), number_of(path.name)
         values = {axis.name: getattr(specs[0], axis.name) for axis in settings.axes} if specs else {}
         if number is None or not _are_runs_of(settings, values, [spec.run_id for spec in specs]):
             raise StoreError(

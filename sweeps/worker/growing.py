@@ -133,13 +133,13 @@ class Feed:
         found: list[RunSpec] = []
         for name in files.names(self.folder.trials):
             if name not in self._read:
-                found += self.runs(self.folder.trials / name)
+                found += read_trial(self.folder.trials / name)
                 self._read.add(name)
         return found
 
     def trials(self) -> list[list[RunSpec]]:
         """The runs of each trial, in the order of the trials."""
-        return [self.runs(path) for path in self.files()]
+        return [read_trial(path) for path in self.files()]
 
     def files(self) -> list[Path]:
         """The file of each trial, in the order of the trials."""
@@ -166,11 +166,6 @@ class Feed:
         known = {str(update): score for update, score in {**self.points(run_id), **points}.items()}
         self.folder.make(self.folder.points)
         files.replace_text(self.folder.points / f"{run_id}.json", json_file.dumps({_RUN: run_id, **known}))
-
-    @staticmethod
-    def runs(path: Path) -> list[RunSpec]:
-        """The runs in a trial's file. Raises StoreError, one line."""
-        return read_trial(path)
 
 
 def all_specs(plan: Plan, results: ResultsFolder) -> list[RunSpec]:

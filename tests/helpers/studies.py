@@ -163,11 +163,18 @@ def a_study(results: Path, trials: int = 4, settings: StudySettings | None = Non
 @contextmanager
 def answering(bench: Bench) -> Iterator[None]:
     """A thread that makes every run that any coordinator adds."""
+    with repeating(bench.answer, every=0.01):
+        yield
+
+
+@contextmanager
+def repeating(action: Callable[[], object], *, every: float) -> Iterator[None]:
+    """A thread that calls `action` again and again, `every` seconds after each call."""
     over = threading.Event()
 
     def work() -> None:
-        while not over.wait(0.01):
-            bench.answer()
+        while not over.wait(every):
+            action()
 
     thread = threading.Thread(target=work)
     thread.start()

@@ -9,6 +9,7 @@ import pytest
 
 from agad.errors import StoreError
 from agad.plan.study import read_study
+from agad.plan.trial_file import read_trial
 from analysis.studies import study_text
 from sweeps.tuning.found.summary import summarise, tuned_by
 from sweeps.tuning.optimiser import Optimiser
@@ -120,7 +121,7 @@ def test_a_number_that_nothing_gives_is_a_failed_trial_s(tmp_path: Path) -> None
     bench = a_study(tmp_path)
     before = trials_of(bench)
     (lost,) = bench.folder.trials.glob("000001-*")
-    run = Feed.runs(lost)[0]
+    run = read_trial(lost)[0]
     lost.unlink()
     _forget_row(bench, run.run_id)
     found = rebuilt(bench)

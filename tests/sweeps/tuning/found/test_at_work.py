@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from sweeps.cli.status import main as status
 from sweeps.tuning.found.newest import CoordinatorWatch, OldSummaryError, lacks, refusal
 from sweeps.tuning.found.summary import tuned_by
 from sweeps.worker.growing import COORDINATOR
-from tests.helpers.studies import Bench, settings_of
+from tests.helpers.studies import Bench, repeating, settings_of
 from tests.sweeps.tuning.found.test_newest import left_behind, summarised
 
 pytestmark = [pytest.mark.usefixtures("no_flushing"), pytest.mark.slow]
@@ -46,23 +45,12 @@ def claimed(bench: Bench, **changes: Any) -> Claim:
 
 @contextmanager
 def beating(claim: Claim) -> Iterator[None]:
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(0.15):
-            claim.beat()
-
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
+    with repeating(claim.beat, every=0.15):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def test_one_that_was_killed_on_another_host_is_at_work_no_more(bench: Bench) -> None:
-    """It was taken for one at work for ever: each command looks anew."""
+    """It was taken for one at work for ever: each command looks for the first time."""
     claim = claimed(bench, host="elsewhere")
     said: list[str] = []
     with pytest.raises(OldSummaryError, match="lacks 6 that have ended since"):

@@ -23,21 +23,10 @@ from sweeps.worker.options import WorkerOptions
 from sweeps.worker.picking import COMPACTOR
 from sweeps.worker.prepare import prepare_here
 from sweeps.worker.worker import EXIT_NOTHING_LEFT, Worker
-from tests.sweeps.worker.test_prepare import specs, write
+from tests.sweeps.worker.test_prepare import write
 
 KEY = ("npz:own", 16)
 OLD, NEW = "a" * 64, "b" * 64
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    (tmp_path / "r").mkdir()
-    return tmp_path / "r"
-
-
-@pytest.fixture
-def plan() -> Plan:
-    return Plan("g", (), (), specs("npz:own"))
 
 
 def agreed(plan: Plan, results: Path, data: str = "data") -> AgreedData:

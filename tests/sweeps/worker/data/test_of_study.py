@@ -15,23 +15,12 @@ from agad.store.versions import classes_version
 from sweeps.worker.data.agreed import AgreedData
 from sweeps.worker.failures import LastingFault
 from sweeps.worker.prepare import prepare_here
-from tests.sweeps.worker.test_prepare import specs, write
+from tests.sweeps.worker.test_prepare import write
 
 KEY = ("npz:own", 16)
 OLD, NEW = "a" * 64, "b" * 64
 CLASSES, GOOD = classes_version("npz:own", ("bad", "good"))
 _, OK = classes_version("npz:own", ("bad", "ok"))
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    (tmp_path / "r").mkdir()
-    return tmp_path / "r"
-
-
-@pytest.fixture
-def plan() -> Plan:
-    return Plan("g", (), (), specs("npz:own"))
 
 
 def agreed(plan: Plan, results: Path) -> AgreedData:
