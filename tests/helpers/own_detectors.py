@@ -23,9 +23,19 @@ SIZE = 16
 
 
 @functools.cache
+def _room() -> tempfile.TemporaryDirectory[str]:
+    """Where what is made here lies, as long as this process lives: no test would take it away."""
+    return tempfile.TemporaryDirectory(prefix="agad-own-detectors-")
+
+
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(dir=_room().name))
+
+
+@functools.cache
 def data(mode: str = "L") -> Prepared:
     """`folder:parts` at SIZE: 40 good ones and 10 bent ones to train on, 8 and 6 to test with."""
-    root = Path(tempfile.mkdtemp())
+    root = _folder()
     fill(root / "parts" / "train" / "good", 40, 0, mode)
     fill(root / "parts" / "train" / "bent", 10, 100, mode)
     fill(root / "parts" / "test" / "good", 8, 200, mode)
@@ -46,7 +56,7 @@ def detector(method: str = "agad", mode: str = "L") -> Detector:
 
 def fitted(prepared: Prepared, normal: int, changes: dict[str, Any]) -> Detector:
     """What agad fit makes of a data set."""
-    spec, folder = spec_of(prepared, normal, changes), Path(tempfile.mkdtemp())
+    spec, folder = spec_of(prepared, normal, changes), _folder()
     record = train(spec, RunOptions(threads=1, weights_dir=str(folder)), data=prepared)
     return detector_of(folder / record.values["weights"], prepared, record.values, device="cpu", threads=1)
 

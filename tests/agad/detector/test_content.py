@@ -157,9 +157,10 @@ def test_a_file_with_any_value_changed_scores_or_is_refused(data: st.DataObject)
         content["spec"] = inner
     else:
         content[name] = data.draw(_VALUES)
-    path = Path(tempfile.mkdtemp()) / "any.agad"
-    save_tensors(path, content)
-    assert "\n" not in (_refusal(path) or "")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "any.agad"
+        save_tensors(path, content)
+        assert "\n" not in (_refusal(path) or "")
 
 
 def _refusal(path: Path) -> str | None:
