@@ -55,7 +55,8 @@ def paper_forest(cells: Cells) -> Drawing | None:
             half = found["half_width"].iloc[index]
             estimate = float(found["difference"].iloc[index])
             low, high = (None, None) if formats.is_missing(half) else (estimate - half, estimate + half)
-            seeds = 100 * _seed_means(_whole_seeds(cells.runs[cells.runs["row"] == index], column(protocol)))
+            runs = cells.runs[cells.runs["row"] == index]
+            seeds = 100 * _seed_means(_whole_seeds(runs, runs[column(protocol)]))
             label = ", ".join(key_texts(fields, cells.rows[index]))
             of_seeds = tuple(seeds - found["paper_avg"].iloc[index])
             lines.setdefault(protocol, []).append(_Line(label, estimate, low, high, of_seeds))
@@ -86,7 +87,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
                 continue
             both = contrast.joined_runs(cells, pair)
             both = both[~both["run_id_b"].isin(contrast.apart(pair, both))]
-            gains = both.assign(value=both[f"{column(protocol)}_b"] - both[f"{column(protocol)}_a"])
+            gains = _whole_seeds(both, both[f"{column(protocol)}_b"] - both[f"{column(protocol)}_a"])
             a, b = (cells.runs[cells.runs["run_id"].isin(both[f"run_id_{half}"])] for half in "ab")
             compared = stats.paired(a, b, column(protocol), CELL, shared=cells.shared[pair.variant])
             low, high = (None if end is None else 100 * end for end in (found.interval.low, found.interval.high))
@@ -106,10 +107,10 @@ def choice_forest(cells: Cells) -> Drawing | None:
         lines,
         "gain, points",
         "What one choice gains on the same classes and seeds, by protocol: 95% interval over fresh seeds where both "
-        "have two or more and these differ, else over classes; dots: a seed each. P: probability that a run with the "
-        "choice beats one without on the same class, mean over classes, ties half, with its 95% interval from "
-        f"{stats.BOOTSTRAP_FROM} seeds on, or {stats.BOOTSTRAP_FROM_SHARED} that all classes share (stratified "
-        "bootstrap of seeds; Agarwal et al. 2021).",
+        "have two or more and these differ, else over classes; dots: a seed with all classes each. P: probability that "
+        "a run with the choice beats one without on the same class, mean over classes, ties half, with its 95% "
+        f"interval from {stats.BOOTSTRAP_FROM} seeds on, or {stats.BOOTSTRAP_FROM_SHARED} that all classes share "
+        "(stratified bootstrap of seeds; Agarwal et al. 2021).",
         margin=None,
     )
 
@@ -120,15 +121,15 @@ def _better(found: stats.PairedComparison | None) -> str:
     return f"P {formats.probability(found.improvement.estimate, found.improvement.low, found.improvement.high)}"
 
 
-def _whole_seeds(runs: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Runs of the seeds that have all classes, with `value`: a mean over some of them is none beside the paper's."""
-    there = runs.assign(value=runs[value]).dropna(subset=["value"])
-    return there[there.groupby("seed")["class"].transform("nunique") == runs["class"].nunique()]
+def _whole_seeds(runs: pd.DataFrame, values: pd.Series[float]) -> pd.DataFrame:
+    """Runs of the seeds that have all cells, with their `value`: a mean over some cells is of another level."""
+    there = runs.assign(value=values).dropna(subset=["value"])
+    return there[there.groupby("seed")["seed"].transform("size") == len(runs.drop_duplicates([*CELL]))]
 
 
 def _seed_means(runs: pd.DataFrame) -> np.ndarray:
-    """Mean over classes of the `value` of each seed, in [0, 1]."""
-    return runs.groupby("seed")["value"].mean().dropna().to_numpy()
+    """Mean over classes of the `value` of each seed, in [0, 1]; of a class the mean over what is known."""
+    return runs.groupby(["seed", "class"])["value"].mean().groupby("seed").mean().to_numpy()
 
 
 def _drawing(

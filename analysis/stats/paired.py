@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .crossed import NOISE, Interval, mean_interval
 from .robust import improvement_interval
-from .spread import crossed_runs
+from .spread import by_class, crossed_runs
 from .ties import levelled_gains
 
 WILCOXON_FROM = 6
@@ -31,7 +31,7 @@ class PairedComparison:
             improvement_interval).
         p_value: two-sided, of no difference (Wilcoxon over the classes' mean differences); None below 6 classes,
             where it cannot fall below .05; 1 where it speaks for the other side (see mean_wilcoxon).
-        pairs: pairs (class, seed) that both variants have.
+        pairs: pairs of runs that both variants have.
         classes: classes with a pair.
     """
 
@@ -51,7 +51,8 @@ def paired(
         a: rows with the columns `of`, `seed` and `value`; at most one for each class and seed.
         b: likewise.
         value: column that is compared.
-        of: columns that distinguish the classes.
+        of: columns that distinguish what has a run of each seed: `class`, and `known` where classes have several such
+            cells. These are averaged by class, as tables do (see spread.by_class).
         shared: whether a seed means the same initial weights and batches in every class (see crossed).
     """
     pair = [*of, "seed"]
@@ -60,14 +61,16 @@ def paired(
     if joined.empty:
         return None
     joined["gain"] = joined[f"{value}_b"] - joined[f"{value}_a"]
+    class_of_cell = np.unique(joined[[*of]].to_numpy(), axis=0)[:, of.index("class")]
     gains = crossed_runs(joined, "gain", of)
     runs = [crossed_runs(joined, f"{value}_{name}", of) for name in ("a", "b")]
     assert gains is not None  # joined is not empty
     assert runs[0] is not None
     assert runs[1] is not None
+    gains = by_class(gains, class_of_cell)
     return PairedComparison(
         difference=mean_interval(gains, shared=shared),
-        improvement=improvement_interval(runs[0], runs[1], shared=shared),
+        improvement=improvement_interval(runs[0], runs[1], class_of_cell, shared=shared),
         p_value=mean_wilcoxon(np.nanmean(gains, axis=1)),
         pairs=len(joined),
         classes=len(gains),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,17 +49,27 @@ def iqm_interval(of_class: Sequence[NDArray[np.float64]], *, seed: int = 0, resa
     return Interval(estimate, float(ends.low), float(ends.high), "bootstrap of runs within classes, percentile")
 
 
-def improvement_interval(a: Runs, b: Runs, *, shared: bool, seed: int = 0, resamples: int = 2000) -> Interval:
+def improvement_interval(
+    a: Runs,
+    b: Runs,
+    class_of_cell: NDArray[Any] | None = None,
+    *,
+    shared: bool,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Interval:
     """Probability that a run of B beats one of A on the same class, mean over classes, ties half (Agarwal et al. 2021).
 
-    Of each class Mann-Whitney's U over its maximum. The interval is a stratified bootstrap (percentile): seeds are
-    drawn within each class, or, where the classes share them, for all at once; A's and B's run of a seed together, as
-    they start from the same weights. None below BOOTSTRAP_FROM (BOOTSTRAP_FROM_SHARED) seeds of a class, nor where in
-    each class B wins all pairs, none, or ties in all: a bootstrap would then say that it always does.
+    Of each class Mann-Whitney's U over its maximum, of one with several cells (what is known) the mean of theirs. The
+    interval is a stratified bootstrap (percentile): seeds are drawn within each class, or, where the classes share
+    them, for all at once; A's and B's run of a seed together, as they start from the same weights. None below
+    BOOTSTRAP_FROM (BOOTSTRAP_FROM_SHARED) seeds of a cell, nor where in each cell B wins all pairs, none, or ties in
+    all: a bootstrap would then say that it always does.
 
     Args:
-        a: the runs of A by class and seed (see crossed.Runs).
+        a: the runs of A by cell and seed (see crossed.Runs).
         b: those of B, alike.
+        class_of_cell: (K,) the class of each cell; None: each is of another class.
         shared: whether a seed means the same initial weights and batches in every class.
         seed: of the bootstrap.
         resamples: of it.
@@ -66,8 +77,9 @@ def improvement_interval(a: Runs, b: Runs, *, shared: bool, seed: int = 0, resam
     distance = levelled_gains(b[:, :, None] - a[:, None, :])
     there = (~np.isnan(distance)).astype(float)
     wins = np.where(there > 0, (distance > 0) + 0.5 * (distance == 0), 0.0)
-    estimate = float(np.mean(wins.sum(axis=(1, 2)) / there.sum(axis=(1, 2))))
-    classes, seeds = a.shape
+    names, place = np.unique(np.arange(len(a)) if class_of_cell is None else class_of_cell, return_inverse=True)
+    classes, seeds = len(names), a.shape[1]
+    estimate = float(_over_classes((wins.sum(axis=(1, 2)) / there.sum(axis=(1, 2)))[None], place)[0])
     fewest = BOOTSTRAP_FROM_SHARED if shared else BOOTSTRAP_FROM
     if (~np.isnan(a)).sum(axis=1).min() < fewest:
         return Interval(estimate, None, None, f"fewer than {fewest} seeds: no interval")
@@ -75,12 +87,24 @@ def improvement_interval(a: Runs, b: Runs, *, shared: bool, seed: int = 0, resam
         return Interval(estimate, None, None, "every pair falls the same way: no interval")
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=(resamples, 1 if shared else classes))
-    count = np.broadcast_to(draws, (resamples, classes, seeds)).astype(float)
+    count = np.broadcast_to(draws, (resamples, classes, seeds))[:, place].astype(float)
     won, of = (np.einsum("rki,kij,rkj->rk", count, values, count, optimize=True) for values in (wins, there))
-    # A class of which a draw took only missing runs is left out of it.
-    means = np.nanmean(np.divide(won, of, out=np.full_like(won, np.nan), where=of > 0), axis=1)
+    # A cell of which a draw took only missing runs is left out of it.
+    means = _over_classes(np.divide(won, of, out=np.full_like(won, np.nan), where=of > 0), place)
     low, high = np.quantile(means, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Interval(estimate, float(low), float(high), "bootstrap of seeds within classes, percentile")
+
+
+def _over_classes(of_cells: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(R,) mean over classes of the means over their cells, from (R, K) and the number of each cell's class."""
+    there = ~np.isnan(of_cells)
+    cells, total = np.zeros((2, len(of_cells), place.max() + 1))
+    rows = np.arange(len(of_cells))[:, None]
+    np.add.at(total, (rows, place), np.where(there, of_cells, 0.0))
+    np.add.at(cells, (rows, place), there)
+    of_class = np.divide(total, cells, out=np.full_like(total, np.nan), where=cells > 0)
+    means: NDArray[np.float64] = np.nanmean(of_class, axis=1)
+    return means
 
 
 def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:

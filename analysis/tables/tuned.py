@@ -16,7 +16,7 @@ from agad.store.versions import CLASSES
 from .. import curves, stats
 from ..cells import Cells, read
 from ..load import Rows
-from ..summary import CELL
+from ..summary import CELL, class_averages
 from . import formats
 from .footnotes import MADE, differ, of_other_data, pairs_notes, tuned_sentence
 from .keys import fewest_fields, heading, key_text
@@ -157,7 +157,7 @@ def _line(runs: pd.DataFrame, column: str, *, shared: bool) -> dict[str, Any] | 
     if compared is None:
         return None
     whole = runs.dropna(subset=[f"{column}_a", f"{column}_b"])
-    default, tuned = (float(whole.groupby([*CELL])[f"{column}_{half}"].mean().mean()) for half in "ab")
+    default, tuned = (float(class_averages(whole, f"{column}_{half}").item()) for half in "ab")
     gain = compared.difference
     return {
         "default": default,

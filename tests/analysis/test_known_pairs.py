@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from analysis import curves
 from analysis.cells import Cells, read_all
 from analysis.claims.judge import _by_class
 from analysis.figures.curves import curve_figures
+from analysis.figures.forest import choice_forest
 from analysis.figures.leakage import leakage_figure
 from analysis.figures.profiles import _profile
 from analysis.prose.facts import Facts
 from analysis.tables.table import cells_table
-from tests.helpers.analysis_rows import ok_row, specs
+from tests.helpers.analysis_rows import commit_all, ok_row, specs
 
 LEVELS = {2: 0.9, 3: 0.6, 4: 0.42}
 """AUROC of seed 0 by what is known: one pair in three is below chance, and no class."""
@@ -96,6 +98,16 @@ def test_curves_draw_the_mean_and_the_range_of_seeds(cells, place):
     (band,) = panel.collections
     heights = sorted({y for x, y in band.get_paths()[0].vertices if x == 4})
     assert heights == pytest.approx(sorted(100 * cells.crossed()[0][0]))
+
+
+def test_a_forest_draws_no_dot_of_a_seed_that_has_begun(tmp_path):
+    """All classes have a pair of seed 1, which stands for one level of three."""
+    store, runs = ResultStore(tmp_path), pairs()
+    others = [dataclasses.replace(run, adversarial_context="off") for run in runs]
+    commit_all(store, [*runs, *others], lambda spec: LEVELS[spec.known_anomaly_classes[0]] + BETTER * spec.seed, {})
+    Plan("pairs", (), (), (*runs, *others)).save(tmp_path)
+    (panel, *_) = choice_forest(read_all(tmp_path)).figure.axes
+    assert [len(line.get_xdata()) for line in panel.get_lines() if line.get_marker() == "o"] == [1]
 
 
 def test_a_claim_is_about_the_mean_of_the_table(cells):

@@ -122,3 +122,33 @@ def test_ranks_that_point_elsewhere_than_the_mean_bear_nothing_out():
     assert gains.mean() > 0
     assert stats.mean_wilcoxon(gains) == stats.mean_wilcoxon(-gains) == 1.0
     assert stats.mean_wilcoxon(abs(gains)) == stats.wilcoxon(abs(gains))
+
+
+def test_cells_of_one_class_weigh_as_one_class():
+    """Class 0 knows one of three others, class 1 one: a pair of class 0 says a third of what that of class 1 says."""
+    cells = [(0, 1, 0.1), (0, 2, 0.2), (0, 3, 0.3), (1, 0, -0.2)]
+    a, b = (
+        pd.DataFrame(
+            [
+                {"class": c, "known": known, "seed": seed, "auroc": 0.5 + 0.01 * seed + part * gain}
+                for c, known, gain in cells
+                for seed in (0, 1)
+            ]
+        )
+        for part in (0, 1)
+    )
+    found = stats.paired(a, b, of=("class", "known"), shared=False)
+    assert found.difference.estimate == pytest.approx((0.2 - 0.2) / 2)
+    assert found.improvement.estimate == pytest.approx((1 + 0) / 2)
+    assert (found.classes, found.pairs) == (2, 8)
+
+
+def test_the_bootstrap_draws_seeds_of_a_class_for_all_its_cells():
+    """What is known does not make a class two: its cells' runs of a seed have one draw, and the interval its width."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0.5, 0.1, (2, 3, 12))
+    one = stats.improvement_interval(a, b, np.arange(3), shared=False)
+    twice = stats.improvement_interval(
+        *(np.repeat(x, 2, axis=0) for x in (a, b)), np.repeat([0, 1, 2], 2), shared=False
+    )
+    assert (twice.estimate, twice.low, twice.high) == pytest.approx((one.estimate, one.low, one.high))
