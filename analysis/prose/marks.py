@@ -29,13 +29,14 @@ _FACT = re.compile(
 _TABLE = re.compile(
     r"(?P<open><!-- table: (?P<question>[^>]+?) -->\n)(?P<body>.*?)(?P<close><!-- end of table -->)", re.S
 )
-_OPENINGS = re.compile(r"<!--\s*(?:=|table\s*:)", re.I)
+_OPENINGS = re.compile(r"<!--\s*(?:=(?!=)|table\s*:)", re.I)
 """Of marks, and of what is like one but for its spaces: it must not look checked either."""
 
 _GROUP = re.compile(r"\d{3}(?!\d)")
-# A space of whatever kind, an apostrophe, a character without a width, an entity of HTML for one of them.
+# A space of whatever kind or a line's end, an apostrophe, a character without a width, an entity of HTML for one of
+# them; no blank line, which ends a paragraph.
 _BEFORE_GROUP = re.compile(
-    r"\d(?:[^\S\n]|['\u2018\u2019\u02bc\u00b4\u00b7\u066c\u00ad\u200b-\u200d\u2060\ufeff]|&#?\w+;)+$"
+    r"(?<!\d)\d{1,3}(?:[^\S\n]|\n(?!\s*\n)|['\u2018\u2019\u02bc\u00b4\u00b7\u066c\u00ad\u200b-\u200d\u2060\ufeff]|&#?\w+;)+$"
 )
 _SEPARATOR_REACH = 40
 
@@ -61,8 +62,8 @@ def marks(page: str) -> list[Mark]:
         line = page.count("\n", 0, broken[0]) + 1
         raise AnalysisError(
             f"{len(begun)} marks are begun and {len(whole)} are whole (line {line}): a number without separators "
-            "stands right before its `<!--= question -->`, a table between `<!-- table: question -->` and `<!-- end of "
-            "table -->`"
+            "stands right before its `<!--= question -->`, and a word between it and another number; a table stands "
+            "between `<!-- table: question -->` and `<!-- end of table -->`"
         )
     found = [Mark("table", one["question"], one["body"].strip()) for one in tables]
     return found + [Mark("number", one["question"], one["text"]) for one in numbers]

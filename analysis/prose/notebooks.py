@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if not options.results.is_dir():
         raise AnalysisError(f"{options.results} is no folder; give a results folder")
+    if options.check and not options.out.is_dir():
+        raise AnalysisError(f"{options.out} is no folder; without --check it is made, with the notebooks")
     stale = 0
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         target = options.out / path.name

@@ -100,6 +100,13 @@ SimpleNamespace(figure=figure, caption="Curves", alt="about .7")
 """
 
 
+def test_a_check_makes_no_folder(tmp_path: Path, capsys) -> None:
+    (tmp_path / "rows").mkdir()
+    assert main([str(tmp_path / "rows"), "--out", str(tmp_path / "out"), "--check"]) == 2
+    assert f"{tmp_path / 'out'} is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_figure_of_other_numbers_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its words, which are rounded, are the same, and pixels are not compared."""
     (tmp_path / "sources").mkdir()

@@ -213,6 +213,8 @@ def test_the_command_writes_and_checks(page: Path, capsys: pytest.CaptureFixture
         "5\N{NO-BREAK SPACE}000<!--= unetpp setting updates -->",
         "5&thinsp;000<!--= unetpp setting updates -->",
         "5\N{ZERO WIDTH SPACE}000<!--= unetpp setting updates -->",
+        "of 12\n000<!--= unetpp setting updates -->",
+        "of 12 \n  000<!--= unetpp setting updates -->",
         "9.0<!-- = unetpp mean eval -->",
         "9.0<!--\t=unetpp mean eval -->",
         "<!--table: unetpp protocols-->\n<!-- end of table -->",
@@ -235,7 +237,11 @@ def test_a_mark_that_marks_nothing_is_an_error(broken: str) -> None:
         "of 10, 800<!--= unetpp setting updates -->",
         "1<!--= unetpp runs --> 800<!--= unetpp setting updates -->",
         "5 \N{MINUS SIGN}800<!--= unetpp setting updates -->",
+        "In 2023 800<!--= unetpp setting updates -->",
+        "of 12\n\n800<!--= unetpp setting updates -->",
+        "of 12\n \n800<!--= unetpp setting updates -->",
         "<!-- table of contents -->1<!--= unetpp runs -->",
+        "<!-- ===== part ===== -->1<!--= unetpp runs -->",
     ],
 )
 def test_a_number_after_another_one_is_a_number(page: str) -> None:
