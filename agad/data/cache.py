@@ -21,7 +21,7 @@ from agad.files import sync
 PREPARATION_VERSION = 2
 """Increased when the same raw files would be prepared to other bytes; part of every folder's name, and of detectors."""
 
-CHECKS_VERSION = 4
+CHECKS_VERSION = 5
 """Increased when the same images would have other notes or classes; part of every folder's name. Older ones have 0."""
 
 RAW_DIGITS = 12

@@ -12,6 +12,10 @@ _FEW = 128
 """Levels of 256 up to which there is a note, as of 16 bits: whole data sets use all of them, or nearly."""
 
 
+_SOME = 5
+"""Images from which on their levels tell how they were scaled: one image may well have few."""
+
+
 @dataclass(slots=True)
 class Levels:
     """The least and the greatest level in `count` images, as they were read; `low` > `high`: of none."""
@@ -35,17 +39,20 @@ def note_on_levels(train: Mapping[int, Levels], test: Mapping[int, Levels], clas
     """A note where training or test images use few levels; None where both use most of them.
 
     Anomalies may be darker and brighter than all that was trained on. So the images of one class are compared, that
-    which both parts have most of. Where they have none in common, test images may well use more levels, but not fewer.
+    which both parts have most of. Where they have no class with some images in common, test images may well use more
+    levels, but not fewer.
 
     Args:
         train: label -> levels of the training images.
         test: likewise.
         class_names: of the labels.
     """
-    label = max(train.keys() & test.keys(), key=lambda one: min(train[one].count, test[one].count), default=None)
+    fewest = {label: min(train[label].count, test[label].count) for label in train.keys() & test.keys()}
+    label = max((one for one, count in fewest.items() if count >= _SOME), key=lambda one: fewest[one], default=None)
     of_all = _joined(train.values()), _joined(test.values())
     here, there = of_all if label is None else (train[label], test[label])
-    if here.are_few() != there.are_few() and (label is not None or there.are_few()):
+    is_other = here.are_few() != there.are_few() and (label is not None or there.are_few())
+    if is_other and min(here.count, there.count) >= _SOME:
         of_class = "" if label is None else f" of class {one_line(class_names[label])}"
         return f"SCALED OTHERWISE: {_used(here, there, of_class)}; scale both alike"
     if all(levels.are_few() for levels in of_all):

@@ -65,6 +65,10 @@ def levels(low: int, high: int, count: int = 10) -> Levels:
         ({0: levels(0, 205)}, {1: levels(0, 1)}, "SCALED OTHERWISE: training images use the levels 0 to 205 of"),
         ({0: levels(0, 1)}, {0: levels(0, 240), 1: levels(0, 1)}, "SCALED OTHERWISE: training images of class good"),
         ({0: levels(0, 200)}, {0: levels(0, 1), 1: levels(0, 240)}, "SCALED OTHERWISE: training images of class good"),
+        ({0: levels(0, 255, 500)}, {0: levels(90, 200, 1), 1: levels(0, 255, 300)}, None),
+        ({0: levels(90, 200, 1), 1: levels(0, 255, 500)}, {0: levels(0, 255, 500)}, None),
+        ({0: levels(0, 255, 500)}, {0: levels(90, 200, 4)}, None),
+        ({0: levels(0, 255, 500)}, {0: levels(90, 200, 5)}, "SCALED OTHERWISE: training images of class good"),
         (
             {0: levels(0, 15)},
             {0: levels(0, 15), 1: levels(0, 14)},
