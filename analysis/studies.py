@@ -50,6 +50,15 @@ def _notes_of_later(study: Study) -> Iterator[str]:
         )
 
 
+def _notes_of_damage(study: Study) -> Iterator[str]:
+    """That nothing tells whether there are later trials."""
+    if study.damaged_line is not None:
+        yield (
+            f"The study's journal is damaged from line {study.damaged_line} on: trials that ended since its summary "
+            "was written may be missing here. tune.py --study with --rebuild makes both again from the rows."
+        )
+
+
 def _cell(study: Study, cell: Mapping[str, Any]) -> str:
     """What the scores of a cell rest on; its data set and its gamma are named where the study has several."""
     known = [(other.get("dataset"), other["class"]) for other in study.validation]  # an older one names no data set
@@ -99,6 +108,7 @@ def trials_table(study: Study) -> Sheet:
         notes=(
             "; ".join(f"{name}: {_UNITS[name]}" for name in study.objectives) + ". Mean over cells and seeds.",
             *_notes_of_later(study),
+            *_notes_of_damage(study),
         ),
         data=pd.DataFrame(data),
     )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from agad import files, json_file
 from agad.errors import StoreError
+from agad.plan.journal import read_lines
 from agad.plan.trial_file import number_of, read_trial
 from agad.store.folder import StudyFolder
 from agad.store.rows import ResultStore
@@ -24,28 +25,34 @@ _ENDED = (1, 2, 3)
 """Optuna's numbers of the states complete, pruned and failed."""
 
 
-def ended_since(folder: StudyFolder, known: Container[int], named: Container[int] = ()) -> tuple[int, ...]:
-    """Numbers of the trials that have ended since a summary was written. What cannot be read tells of none.
+def ended_since(
+    folder: StudyFolder, known: Container[int], named: Container[int] = ()
+) -> tuple[tuple[int, ...], int | None]:
+    """Numbers of the trials that have ended since a summary was written, and the journal's first damaged line.
+
+    From there on the journal tells of no trial; what cannot be read tells of none. None: no line is damaged.
 
     Args:
         folder: the study's.
         known: the trials that have ended by the summary.
         named: those whose runs it names, under way or ended.
     """
+    damaged = None
     try:
-        ended = _by_journal(files.read_file(folder.journal), folder.path.name)
+        lines = read_lines(files.read_file(folder.journal))
+        ended, damaged = _by_journal(lines.sound, folder.path.name), lines.damaged
     except FileNotFoundError:
         ended = _by_rows(folder, named)
     except OSError:
-        return ()
-    return tuple(sorted(number for number in ended if number not in known))
+        return (), None
+    return tuple(sorted(number for number in ended if number not in known)), damaged
 
 
-def _by_journal(content: bytes, name: str) -> set[int]:
+def _by_journal(lines: Iterable[bytes], name: str) -> set[int]:
     """Numbers of the ended trials of the study of that name."""
     journal = _Journal()
-    for line in filter(_TELLING.search, content.split(b"\n")):
-        with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):  # torn, or damaged: tune.py says it
+    for line in filter(_TELLING.search, lines):
+        with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):  # an older one's, which has no checksum
             journal.take_in(json_file.parse(line))
     return {number for study, number in journal.ended if study == name}
 

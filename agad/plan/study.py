@@ -64,6 +64,7 @@ class Study:
         data: of which data the runs are; {} in an older summary.
         ended_later: numbers of trials that have ended since this was written, as the study's folder tells; not in the
             file.
+        damaged_line: of its journal, which tells of no later trial; None: none. Not in the file either.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Study:
     trials: tuple[Trial, ...]
     data: Data = field(default_factory=dict)
     ended_later: tuple[int, ...] = ()
+    damaged_line: int | None = None
 
     @property
     def ended(self) -> tuple[Trial, ...]:
@@ -101,7 +103,7 @@ class Study:
         """Write the summary, over what was there."""
         content = {"study_version": STUDY_VERSION, **dataclasses.asdict(self)}
         content["data"] = list_of(self.data)
-        del content["ended_later"]
+        del content["ended_later"], content["damaged_line"]
         files.replace_text(folder.summary, json_file.dumps(content))
 
 
@@ -143,7 +145,8 @@ def read_study(folder: StudyFolder) -> Study:
         )
         ended = {trial.number for trial in study.ended}
         with_runs = {trial.number for trial in study.trials if trial.runs}
-        return dataclasses.replace(study, ended_later=ended_since(folder, ended, with_runs))
+        later, damaged = ended_since(folder, ended, with_runs)
+        return dataclasses.replace(study, ended_later=later, damaged_line=damaged)
     except FileNotFoundError:
         raise StoreError(f"there is no study with a finished trial in {folder.path}; tune.py makes one") from None
     except OSError as error:

@@ -1,8 +1,7 @@
 """The study's journal: Optuna's own file of operations, opened by the holder of the lease only.
 
-Each line that is appended here ends with a CRC-32 of the line and all before it, as one more key that Optuna passes
-over: a line that was changed, lost, doubled or moved is noticed. Lines before the first such one are an older agad's.
-That lines are missing at the end no checksum shows: trials that the study's folder knows do (coordinator.py).
+Each line that is appended here ends with a checksum (see agad/plan/journal.py). That lines are missing at the end it
+does not show: trials that the study's folder knows do (coordinator.py).
 
 A process that is killed while it appends leaves half a line. Optuna then fails at the next append, and at every load
 from then on; so the half line is cut off before the journal is opened. No other process knows of that operation: it
@@ -13,22 +12,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import uuid
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agad import files, json_file
+from agad import files
 from agad.errors import StoreError
+from agad.plan.journal import checked_line, read_lines
 from agad.store.folder import StudyFolder
 
 WAY_OUT = "tune.py --rebuild makes it again from the rows"
-_KEY = "agad_crc"
 _SET_ASIDE = ".old"
-_CHECKED_LINE = re.compile(rb'(?P<line>\{.*),"' + _KEY.encode() + rb'":"(?P<crc>[0-9a-f]{8})"\}')
 
 
 def open_journal(path: Path, check: Callable[[], None]) -> Any:
@@ -76,19 +72,13 @@ def repair(path: Path) -> tuple[int, int]:
         content = files.read_file(path)
     except FileNotFoundError:
         return 0, 0
-    whole = content[: content.rfind(b"\n") + 1]
-    crc, is_checked = 0, False
-    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
-        found = _CHECKED_LINE.fullmatch(line)
-        crc = zlib.crc32(line if found is None else found["line"], crc)
-        is_checked |= found is not None
-        if (int(found["crc"], 16) != crc) if found else (is_checked or not _is_operation(line)):
-            raise StoreError(f"{path}: line {number} is damaged, or lines before it are missing; {WAY_OUT}")
-    torn = len(content) - len(whole)
-    if torn:
-        os.truncate(path, len(whole))
+    lines = read_lines(content)
+    if lines.damaged is not None:
+        raise StoreError(f"{path}: line {lines.damaged} is damaged, or lines before it are missing; {WAY_OUT}")
+    if lines.torn:
+        os.truncate(path, len(content) - lines.torn)
         files.sync(path)
-    return torn, crc
+    return lines.torn, lines.crc
 
 
 def put_in_place(new: Path, path: Path) -> None:
@@ -120,15 +110,6 @@ def _lines(logs: list[dict[str, Any]], crc: int) -> tuple[bytes, int]:
     """The operations as lines, and the CRC-32 of the journal with them; `crc` is that of the journal before."""
     lines = []
     for log in logs:
-        line = json.dumps(log, separators=(",", ":")).encode()[:-1]
-        crc = zlib.crc32(line, crc)
-        lines.append(line + f',"{_KEY}":"{crc:08x}"}}\n'.encode())
+        line, crc = checked_line(json.dumps(log, separators=(",", ":")).encode(), crc)
+        lines.append(line)
     return b"".join(lines), crc
-
-
-def _is_operation(line: bytes) -> bool:
-    """Whether a line is one of those that Optuna writes, as far as its form shows."""
-    try:
-        return isinstance(json_file.parse(line), dict)
-    except ValueError:
-        return False

@@ -24,7 +24,7 @@ _POLL_EVERY = 0.5
 
 
 class OldSummaryError(AgadError):
-    """A summary lacks trials that have ended, and no coordinator is at work that would add them.
+    """A summary lacks trials that have ended, and no coordinator is at work that would add them; or it may lack some.
 
     Attributes:
         tuned: the values that it gives; None where it has no such trial.
@@ -109,10 +109,20 @@ def note(study: Study, *, at_work: bool | None, host: str, named: int | None) ->
     return f"note: {lacks(study)}: {who}, and these values are {these}"
 
 
+def damage(study: Study) -> str:
+    """That its journal is damaged, and what follows from it."""
+    return (
+        f"the journal of study {study.name} is damaged from line {study.damaged_line} on, so that nothing tells "
+        "whether its summary is the newest"
+    )
+
+
 def refusal(study: Study, folder: StudyFolder, results: Path) -> str:
     """That the summary is to be brought up to date first, and by which command."""
     again = [*program.command("tune"), "--study", study.name, "--results", str(results)]
     in_database = _is_in_database(folder)
+    if study.damaged_line is not None:
+        return f"{damage(study)}: make it again from the rows by {console.shell_line([*again, '--rebuild'])}"
     if not in_database and not folder.journal.exists():
         lost = f"its journal is gone: make it again from the rows by {console.shell_line([*again, '--rebuild'])}"
         return f"{lacks(study)}, and {lost}"

@@ -15,7 +15,7 @@ from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
 
 from ..settings import SEARCH, StudySettings
-from .newest import CoordinatorWatch, OldSummaryError, note, refusal
+from .newest import CoordinatorWatch, OldSummaryError, damage, note, refusal
 
 if TYPE_CHECKING:
     from ..optimiser import Optimiser
@@ -78,12 +78,14 @@ def tuned_by(results: Path, text: str, say: Callable[[str], None] = print, *, ma
     complete = {trial.number: trial for trial in study.complete}
     wanted = int(number) if colon else study.best
     tuned = None if wanted not in complete else _tuned(study, complete[wanted])
-    if study.ended_later and not at_work and not may_be_old:
+    if not may_be_old and (study.damaged_line is not None or (study.ended_later and not at_work)):
         raise OldSummaryError(refusal(study, folder, results), tuned)
     if tuned is None:
         there = ", ".join(map(str, sorted(complete))) or "none yet"
         raise AgadError(f"--set-from-study {text}: no such complete trial; the complete ones are: {there}")
-    if study.ended_later:
+    if study.damaged_line is not None:
+        say(f"note: {damage(study)}")
+    elif study.ended_later:
         say(note(study, at_work=at_work, host=host, named=tuned.trial if colon else None))
     return tuned
 

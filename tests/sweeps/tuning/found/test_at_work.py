@@ -50,7 +50,7 @@ def beating(claim: Claim) -> Iterator[None]:
 
 
 def test_one_that_was_killed_on_another_host_is_at_work_no_more(bench: Bench) -> None:
-    """It was taken for one at work for ever: each command looks for the first time."""
+    """It was taken for one at work for ever, as each command sees it for the first time."""
     claim = claimed(bench, host="elsewhere")
     said: list[str] = []
     with pytest.raises(OldSummaryError, match="lacks 6 that have ended since"):

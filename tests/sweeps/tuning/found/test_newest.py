@@ -17,6 +17,7 @@ from agad.plan.ended import ended_since
 from agad.plan.study import read_studies, read_study
 from analysis.studies import study_text, trials_table
 from sweeps.cli.tune import main as tune
+from sweeps.tuning.found.newest import OldSummaryError
 from sweeps.tuning.found.summary import summarise, tuned_by
 from sweeps.tuning.outcomes import Rows
 from sweeps.tuning.study import Summaries
@@ -118,18 +119,44 @@ def test_the_journal_tells_what_optuna_tells(tmp_path: Path) -> None:
     with bench.opened(sampler="random") as coordinator:
         coordinator._ask(5)  # under way
     assert bench.optimiser.ended() == {0: "failed", 1: "complete", 2: "complete", 3: "complete"}
-    assert ended_since(bench.folder, ()) == (0, 1, 2, 3)
-    assert ended_since(bench.folder, (0, 2)) == (1, 3)
+    assert ended_since(bench.folder, ()) == ((0, 1, 2, 3), None)
+    assert ended_since(bench.folder, (0, 2)) == ((1, 3), None)
     content = bench.folder.journal.read_bytes()
     bench.folder.journal.write_bytes(content + b'{"op_code":6,"trial_id":4,"sta')
-    assert ended_since(bench.folder, ()) == (0, 1, 2, 3)
+    assert ended_since(bench.folder, ()) == ((0, 1, 2, 3), None)
     rebuilt(bench)
-    assert ended_since(bench.folder, ()) == (0, 1, 2, 3)
+    assert ended_since(bench.folder, ()) == ((0, 1, 2, 3), None)
     other = Bench(tmp_path / "two", settings_of(name="t"))
     other.folder.journal.write_bytes(content)
-    assert ended_since(other.folder, ()) == ()
+    assert ended_since(other.folder, ()) == ((), None)
     other.run(2, sampler="random")
-    assert ended_since(other.folder, ()) == (0, 1)
+    assert ended_since(other.folder, ()) == ((0, 1), None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["of a new trial", "of a trial's end"])
+def test_a_damaged_journal_is_not_read_on(line: str, tmp_path: Path) -> None:
+    """Numbers of later trials are counted from the lines before: without one of them, all would be of other trials."""
+    bench = left_behind(Bench(tmp_path, settings_of()))
+    operation = {"of a new trial": b'"op_code":4,', "of a trial's end": b'"op_code":6,'}[line]
+    lines = bench.folder.journal.read_bytes().splitlines(keepends=True)
+    (at, *_) = (number for number, one in enumerate(lines) if operation in one)
+    lines[at] = lines[at].replace(b'"op_code"', b'"op_cod\xe5"')
+    bench.folder.journal.write_bytes(b"".join(lines))
+
+    says = rf"journal of study s is damaged from line {at + 1} on, so that nothing tells .* again from the rows by .*"
+    with pytest.raises(OldSummaryError, match=says + " --rebuild$") as found:
+        tuned_by(tmp_path, "s")
+    said: list[str] = []
+    assert tuned_by(tmp_path, "s", said.append, may_be_old=True).trials == 2
+    (note,) = said
+    assert re.match(rf"note: the journal of study s is damaged from line {at + 1} on", note)
+    ((study,), _) = read_studies([tmp_path])
+    assert f"damaged from line {at + 1} on" in " ".join(trials_table(study).notes)
+
+    words = shlex.split(str(found.value).rpartition(" by ")[2])
+    assert tune(words[words.index("--study") :]) == 0
+    assert tuned_by(tmp_path, "s").trials == 8
 
 
 def test_a_summary_is_written_at_once_with_a_new_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
