@@ -10,9 +10,9 @@ from ..paper.numbers import CLASS_COUNTS
 from ..tables import formats
 from ..tables.formats import GAMMA
 from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
-from .judge import NOT_TESTED, RESULTS, Finding
+from .finding import NOT_TESTED, RESULTS, Finding
 from .short import counts_text, many, untested
-from .table import claims_data
+from .table import claims_data, gain_text
 
 _PROTOCOL = "eval"
 """The protocol of the gains that are shown: each image scored alone, as the trained network is used."""
@@ -61,8 +61,7 @@ def _gains(findings: Sequence[Finding]) -> str:
             of_places.setdefault(finding.words, [])
             continue
         dataset, gamma = finding.place
-        effect = finding.effects.get(_PROTOCOL)
-        gain = [formats.difference(effect.interval.estimate)] if effect else []
+        gain = list(filter(None, [gain_text(finding, _PROTOCOL)]))
         of_places.setdefault(f"{datasets.title(dataset)} {GAMMA} {formats.gamma(gamma)}", []).extend(gain)
     return "; ".join(" ".join(filter(None, (place, ", ".join(of)))) for place, of in of_places.items())
 

@@ -26,10 +26,15 @@ class Beats:
     table: str
     places: tuple[Place, ...]
     edges = (0.0,)
+    shown_in = ""
 
     def says(self, gain: float) -> bool:
         """As Gains."""
         return gain > 0
+
+
+_UNITS = {"auroc": "", "rough": " of roughness", "apart": " box heights"}
+"""Of the measures of Gains: roughness is in points of AUROC too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,11 @@ class Gains:
     sign: int = 1
     within: float | None = None
     either_way: bool = False
+
+    @property
+    def shown_in(self) -> str:
+        """What stands behind a printed gain that is not of AUROC."""
+        return _UNITS[self.measure]
 
     @property
     def edges(self) -> tuple[float, ...]:

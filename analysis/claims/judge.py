@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,40 +22,22 @@ from ..tables.leakage import ORDERED, PROTOCOLS, column
 from .claim import Beats, Claim, Gains, Orders, Place
 from .effect import Effect, effect_of
 from .evidence import Evidence, Group, key_of
-
-HOLDS, DOES_NOT, ORDERED_ONLY = "holds", "does not", "only under ordered protocols"
-UNDECIDED, NOT_TESTED = "undecided", "not tested yet"
-RESULTS = (HOLDS, DOES_NOT, ORDERED_ONLY, UNDECIDED, NOT_TESTED)
-"""What can come of a claim at a place; of several that fit the first."""
-
-ONE_SEED, SOME_CLASSES = "one seed of too few classes for a test", "runs of a part of the classes only"
-SOME_GENERATORS, NO_RUN = "runs of a part of the generators only", "no run"
-WHY_NOT = (ONE_SEED, SOME_CLASSES, SOME_GENERATORS, NO_RUN)
-"""Why a place is NOT_TESTED, what is nearest to a test first."""
+from .finding import (
+    DOES_NOT,
+    HOLDS,
+    NO_PAIR,
+    NO_RUN,
+    NOT_TESTED,
+    ONE_SEED,
+    ORDERED_ONLY,
+    SOME_CLASSES,
+    UNDECIDED,
+    Finding,
+)
+from .order import judge_order
 
 ALONE = ("eval", "eval_recal")
 """Protocols that decide: an image's score depends on no other test image, and statistics come from training."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What rows say of a claim at one place.
-
-    Attributes:
-        claim: which.
-        place: None of a claim about generators.
-        settings: in what the runs leave this project's settings.
-        effects: protocol -> effect.
-        result: of RESULTS.
-        words: numbers of a claim about generators.
-    """
-
-    claim: Claim
-    place: Place | None
-    settings: tuple[str, ...]
-    effects: Mapping[str, Effect]
-    result: str
-    words: str = ""
 
 
 def judge(claim: Claim, evidence: Evidence) -> list[Finding]:
@@ -65,7 +46,7 @@ def judge(claim: Claim, evidence: Evidence) -> list[Finding]:
     p is corrected for the findings of the claim under the same protocol (Holm).
     """
     if isinstance(claim.test, Orders):
-        return [_orders(claim, claim.test, evidence)]
+        return [judge_order(claim, claim.test, evidence)]
     measured = list(_beats(claim.test, evidence) if isinstance(claim.test, Beats) else _gains(claim.test, evidence))
     family = max(len(claim.test.places), len(measured))
     for protocol in PROTOCOLS:
@@ -73,18 +54,22 @@ def judge(claim: Claim, evidence: Evidence) -> list[Finding]:
         corrected = stats.holm_of([effects[protocol].p_value for effects in having], family)
         for effects, p in zip(having, corrected, strict=True):
             effects[protocol] = replace(effects[protocol], p_value=p)
-    found = [
-        Finding(
-            claim,
-            place,
-            settings,
-            {protocol: effect for protocol, effect in effects.items() if protocol not in partly},
-            _result(effects, partly, paper.CLASS_COUNTS[place[0]]),
-        )
-        for place, settings, effects, partly in measured
+    found = [_finding(claim, *of) for of in measured]
+    absent = [place for place in claim.test.places if place not in {place for place, *_ in measured}]
+    return found + [
+        Finding(claim, place, (), {}, NOT_TESTED, why=_why_none(claim.test, place, evidence)) for place in absent
     ]
-    there = {place for place, *_ in measured}
-    return found + [Finding(claim, place, (), {}, NOT_TESTED) for place in claim.test.places if place not in there]
+
+
+def _finding(
+    claim: Claim, place: Place, settings: tuple[str, ...], effects: Mapping[str, Effect], partly: set[str]
+) -> Finding:
+    classes = paper.CLASS_COUNTS[place[0]]
+    result = _result(effects, partly, classes)
+    shown = {protocol: effect for protocol, effect in effects.items() if protocol not in partly}
+    return Finding(
+        claim, place, settings, shown, result, why=_why_not(effects, classes) if result == NOT_TESTED else ""
+    )
 
 
 def _result(effects: Mapping[str, Effect], partly: Collection[str], classes: int) -> str:
@@ -107,14 +92,25 @@ def _result(effects: Mapping[str, Effect], partly: Collection[str], classes: int
     return ORDERED_ONLY if is_ordered_only else UNDECIDED
 
 
-def why_not_tested(finding: Finding) -> str:
-    """Of WHY_NOT, of a finding that is NOT_TESTED."""
-    if finding.place is None:
-        return SOME_GENERATORS if finding.words else NO_RUN
-    if not finding.effects:
+def _why_not(effects: Mapping[str, Effect], classes: int) -> str:
+    """Of WHY_NOT, of runs that decide nothing."""
+    return ONE_SEED if any(effect.classes >= classes for effect in effects.values()) else SOME_CLASSES
+
+
+def _why_none(test: Beats | Gains, place: Place, evidence: Evidence) -> str:
+    """Of WHY_NOT, of a place at which nothing could be compared."""
+    if isinstance(test, Beats):
         return NO_RUN
-    classes = paper.CLASS_COUNTS[finding.place[0]]
-    return ONE_SEED if any(effect.classes >= classes for effect in finding.effects.values()) else SOME_CLASSES
+    dataset, share = place
+    shares = (test.variant, test.baseline) if test.name == "gamma" else (share,)
+    one_of_two = any(
+        group.values["dataset"] == dataset
+        and group.values["gamma"] in shares
+        and group.values[test.name] in (test.variant, test.baseline)
+        and all(group.values[name] == of for name, of in {**_SAME_QUESTION, **test.fields}.items())
+        for group in evidence.values()
+    )
+    return NO_PAIR if one_of_two else NO_RUN
 
 
 def _can_decide(effect: Effect, classes: int) -> bool:
@@ -127,8 +123,6 @@ _Measured = tuple[Place, tuple[str, ...], dict[str, Effect], set[str]]
 
 _SAME_QUESTION = {"protocol": "one_vs_rest", "task": "train", "known_anomaly_classes": []}
 """What the paper's tables are about, whatever else the runs of a comparison have in common."""
-_OF_NETS = ("generator_norm", "upsampling", "batch_norm")
-"""Fields that make other nets of a generator, which have other sizes and speeds."""
 
 
 def _beats(test: Beats, evidence: Evidence) -> Iterator[_Measured]:
@@ -250,46 +244,3 @@ def _settings(values: Mapping[str, Any], but: Collection[str]) -> tuple[str, ...
 def _changed(values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     defaults = json_defaults()
     return tuple(f"{name}={values[name]}" for name in names if name in values and values[name] != defaults[name])
-
-
-def _orders(claim: Claim, test: Orders, evidence: Evidence) -> Finding:
-    """Judged within each place where all generators were measured alike: medians over places could turn the order."""
-    runs = _measured_alike(test, evidence)
-    of_places = runs.groupby([*test.alike, *_OF_NETS, "backbone"], dropna=False)[test.column].median() / test.scale
-    found = of_places.unstack("backbone").reindex(columns=list(test.backbones)).dropna(axis="columns", how="all")
-    words = ", ".join(f"{paper.BACKBONES[str(name)]} {_range(found[name], test.unit)}" for name in found)
-    if len(found.columns) < len(test.backbones):
-        return Finding(claim, None, (), {}, NOT_TESTED, words)
-    rising = [all(low < high for low, high in itertools.pairwise(row)) for row in found.to_numpy()]
-    changed = {f"{name}={value}" for name in _OF_NETS for value in set(runs[name]) - {json_defaults()[name]}}
-    result = HOLDS if all(rising) else UNDECIDED if any(rising) else DOES_NOT
-    places = (f"in {sum(rising)} of {len(rising)} places that were measured alike",) if result == UNDECIDED else ()
-    return Finding(claim, None, (*sorted(changed), *places), {}, result, words)
-
-
-def _range(values: pd.Series, unit: str) -> str:
-    ends = dict.fromkeys(f"{value:.2f}" for value in (values.min(), values.max()))
-    return f"{'–'.join(ends)} {unit}"
-
-
-def _nets(test: Orders, evidence: Evidence) -> list[Group]:
-    """Runs of AGAD with one of the generators, the naive one with the latent of Table 7."""
-    latent = json_defaults()["naive_latent"]
-    return [
-        group
-        for group in evidence.values()
-        if group.values["method"] == "agad"
-        and group.values["backbone"] in test.backbones
-        and group.values["naive_latent"] == latent
-    ]
-
-
-def _measured_alike(test: Orders, evidence: Evidence) -> pd.DataFrame:
-    """Runs of images and machines for which all backbones were measured that were at all."""
-    fields = ("backbone", "dataset", "image_size", *_OF_NETS)
-    runs = [group.runs.assign(**{name: group.values[name] for name in fields}) for group in _nets(test, evidence)]
-    if not runs:
-        return pd.DataFrame({name: [] for name in (*fields, *test.alike, test.column)})
-    every = pd.concat(runs).dropna(subset=[test.column])
-    of_place = every.groupby([*test.alike, *_OF_NETS], dropna=False)["backbone"].transform("nunique")
-    return every[of_place == every["backbone"].nunique()]

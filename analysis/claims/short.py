@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
 from .claim import Claim
-from .judge import NOT_TESTED, RESULTS, WHY_NOT, Finding, why_not_tested
+from .finding import NOT_TESTED, RESULTS, WHY_NOT, Finding
 from .table import claims_data, effect_text, n_text, places_text
 
 _SHOWN = {"eval": "eval", "eval_recal": "recal", "batch_normals_first": "normals first"}
@@ -66,7 +66,7 @@ def _telling(finding: Finding, tested: Sequence[Finding]) -> list[str]:
 def _line(finding: Finding, telling: Sequence[str]) -> tuple[str, ...]:
     where = places_text([finding.place]) if finding.place else finding.words
     where += f", {', '.join(telling)}" if telling else ""
-    effects = (effect_text(finding.effects.get(name)) if finding.place else "" for name in _SHOWN)
+    effects = (effect_text(finding, name) if finding.place else "" for name in _SHOWN)
     return (finding.claim.name, finding.claim.size, where, finding.result, *effects, n_text(finding))
 
 
@@ -76,7 +76,7 @@ def untested(found: Sequence[Finding]) -> Iterator[tuple[str, str]]:
     reasons: dict[Claim, set[str]] = {}
     for finding in found:
         if finding.claim not in decided:
-            reasons.setdefault(finding.claim, set()).add(why_not_tested(finding))
+            reasons.setdefault(finding.claim, set()).add(finding.why)
     nearest = {claim: min(of, key=WHY_NOT.index) for claim, of in reasons.items()}
     for why in WHY_NOT:
         if claims := {claim for claim, of in nearest.items() if of == why}:

@@ -17,10 +17,10 @@ from ..tables import formats
 from ..tables.formats import GAMMA, GAP
 from ..tables.leakage import LABELS, PROTOCOLS
 from ..tables.sheet import KEY, NOTE, OURS, PAPER, Sheet
-from .claim import CLAIMS, Claim, Place
-from .effect import Effect
+from .claim import CLAIMS, Claim, Orders, Place
 from .evidence import read
-from .judge import NOT_TESTED, RESULTS, Finding, judge
+from .finding import NOT_TESTED, RESULTS, Finding
+from .judge import judge
 
 CSV_BEGINS = b"claim,source,"
 """The first bytes of the numbers as CSV."""
@@ -89,7 +89,7 @@ def _lines(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
 def _line(finding: Finding) -> tuple[str, ...]:
     claim, effects = finding.claim, list(finding.effects.values())
     where = places_text([finding.place]) if finding.place else finding.words
-    texts = (effect_text(finding.effects.get(protocol)) for protocol in PROTOCOLS)
+    texts = (effect_text(finding, protocol) for protocol in PROTOCOLS)
     over = "/".join(dict.fromkeys(effect.over for effect in effects))
     rest = (over, n_text(finding), ", ".join(finding.settings))
     return (claim.name, claim.source, claim.size, where, finding.result, *texts, *rest)
@@ -113,12 +113,21 @@ def places_text(places: Sequence[Place]) -> str:
     return "; ".join(f"{dataset} {GAMMA} {', '.join(of)}" for dataset, of in shares.items())
 
 
-def effect_text(effect: Effect | None) -> str:
-    """The gain in points, its interval and the mark of its outcome."""
+def gain_text(finding: Finding, protocol: str) -> str:
+    """The gain in points, or in what the claim measures; empty where there is none."""
+    effect = finding.effects.get(protocol)
+    if effect is None or isinstance(finding.claim.test, Orders):
+        return ""
+    return formats.difference(effect.interval.estimate) + finding.claim.test.shown_in
+
+
+def effect_text(finding: Finding, protocol: str) -> str:
+    """The gain, its interval and the mark of its outcome."""
+    effect = finding.effects.get(protocol)
     if effect is None:
         return GAP
     interval = effect.interval
-    text = formats.difference(interval.estimate)
+    text = gain_text(finding, protocol)
     if interval.low is not None and interval.high is not None:
         text += f" ({formats.interval(interval.low / 100, interval.high / 100)})"
     return text + _MARKS[effect.outcome]

@@ -8,7 +8,7 @@ from agad.errors import EmptyResultsError
 
 from ..cells import Cells
 from ..claims.claim import Claim
-from ..claims.judge import DOES_NOT, HOLDS, NOT_TESTED, Finding
+from ..claims.finding import DOES_NOT, HOLDS, NOT_TESTED, Finding
 from ..claims.short import short_claims
 from ..claims.table import claims_table, findings
 from ..figures.leakage import leakage_figure

@@ -17,7 +17,8 @@ from analysis import stats
 from analysis.cells import of_rows, read, read_all
 from analysis.claims.claim import CLAIMS
 from analysis.claims.evidence import read as evidence_of
-from analysis.claims.judge import NOT_TESTED, judge
+from analysis.claims.finding import NOT_TESTED
+from analysis.claims.judge import judge
 from analysis.table_rows import ONE_KNOWN
 from analysis.tables.footnotes import cautions, notes
 from analysis.tables.layouts.comparisons import uncertainty

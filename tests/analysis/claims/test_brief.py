@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from analysis.claims.brief import brief_claims
 from analysis.claims.claim import CLAIMS
-from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, Finding
+from analysis.claims.finding import DOES_NOT, HOLDS, NO_RUN, NOT_TESTED, Finding
+from analysis.claims.short import short_claims
 from tests.analysis.claims.test_claims import CONTEXT, group, judged
 
 
@@ -31,6 +34,21 @@ def test_the_numbers_of_seeds_are_said():
 
 
 def test_what_was_not_run_is_counted():
-    found = [Finding(claim, ("cifar10", 0.0), (), {}, NOT_TESTED) for claim in CLAIMS]
+    found = [Finding(claim, ("cifar10", 0.0), (), {}, NOT_TESTED, why=NO_RUN) for claim in CLAIMS]
 
-    assert brief_claims(found).lines == ((f"{len(CLAIMS)} claims", "", NOT_TESTED, "no run"),)
+    assert brief_claims(found).lines == ((f"{len(CLAIMS)} claims", "", NOT_TESTED, NO_RUN),)
+
+
+@pytest.mark.parametrize(("measure", "sign", "unit"), [("rough", -1, " of roughness"), ("apart", 1, " box heights")])
+def test_what_is_no_auroc_has_a_unit(measure, sign, unit):
+    """A curve that is rougher by 5 points is no gain of 5 points, nor are boxes that are half a height apart."""
+    claim = replace(CONTEXT, test=replace(CONTEXT.test, measure=measure, sign=sign))
+    halves = []
+    for gain, context in ((0.5 if measure == "apart" else -0.05, "on"), (0.0, "off")):
+        one = group({}, context, 3)
+        measures = dict.fromkeys(("apart", "rough_eval"), gain + 0.001 * one.runs["class"])
+        halves.append(replace(one, runs=one.runs.assign(**measures, same_points=1.0)))
+    found = judged(claim, *halves)
+    shown = "+0.5" if measure == "apart" else "\N{MINUS SIGN}5.0"
+    assert [line[3] for line in brief_claims(found).lines] == [f"CIFAR-10 γ .00 {shown}{unit}"]
+    assert short_claims(found).lines[0][4].startswith(f"{shown}{unit}")

@@ -16,7 +16,8 @@ from analysis.claims.__main__ import main
 from analysis.claims.claim import CLAIMS, Beats, Claim, Gains, Orders
 from analysis.claims.effect import effect_of
 from analysis.claims.evidence import Group, key_of, read
-from analysis.claims.judge import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding, judge
+from analysis.claims.finding import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, Finding
+from analysis.claims.judge import judge
 from analysis.claims.table import CSV_BEGINS, claims_table, findings, n_text
 from analysis.paper.numbers import paper_row
 from analysis.summary import AUROC_COLUMNS, CELL

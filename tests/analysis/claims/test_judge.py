@@ -10,7 +10,8 @@ import pytest
 from analysis import stats
 from analysis.claims.claim import Beats, Claim
 from analysis.claims.effect import Effect
-from analysis.claims.judge import ALONE, DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED, _result
+from analysis.claims.finding import DOES_NOT, HOLDS, NOT_TESTED, ORDERED_ONLY, UNDECIDED
+from analysis.claims.judge import ALONE, _result
 from analysis.tables.leakage import PROTOCOLS, column
 from tests.analysis.claims.test_claims import CONTEXT, group, judged, result_of
 

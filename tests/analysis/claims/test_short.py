@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from analysis.claims.brief import brief_claims
-from analysis.claims.claim import CLAIMS, Orders
+from analysis.claims.claim import CLAIMS, Gains, Orders
 from analysis.claims.evidence import Group
-from analysis.claims.judge import HOLDS, NOT_TESTED, Finding
+from analysis.claims.finding import HOLDS, NO_PAIR, NO_RUN, NOT_TESTED, Finding
 from analysis.claims.short import short_claims, untested
+from analysis.summary import AUROC_COLUMNS
 from tests.analysis.claims.test_claims import CONTEXT, group, judged
 
 
@@ -17,12 +20,12 @@ def test_each_claim_is_a_line_or_is_counted():
     decided = judged(CONTEXT, group({"": 0.1}, "on", 3), group({}, "off", 3))
     partly = replace(CONTEXT, name="partly")
     part = judged(partly, group({"": 0.1}, "on", 3, classes=4), group({}, "off", 3, classes=4))
-    none = [Finding(replace(CONTEXT, name="none"), ("cifar10", 0.0), (), {}, NOT_TESTED)]
+    none = [Finding(replace(CONTEXT, name="none"), ("cifar10", 0.0), (), {}, NOT_TESTED, why=NO_RUN)]
     sheet = short_claims([*decided, *part, *none])
     assert [(line[0], line[2], line[3]) for line in sheet.lines] == [
         ("context", "CIFAR-10 γ .00", HOLDS),
         ("partly", "runs of a part of the classes only", NOT_TESTED),
-        ("none", "no run", NOT_TESTED),
+        ("none", NO_RUN, NOT_TESTED),
     ]
     what = "a claim at one data set and γ, with runs of one setting"
     assert sheet.notes[0].startswith(f"3 claims, 3 findings ({what}). Results: holds 1, does not 0")
@@ -51,14 +54,53 @@ def test_a_single_seed_of_all_classes_is_no_part_of_them():
 
 def test_a_part_of_the_generators_is_some_run():
     claim = next(claim for claim in CLAIMS if isinstance(claim.test, Orders))
-    some, none = (Finding(claim, None, (), {}, NOT_TESTED, words) for words in ("U-Net 3.0 M", ""))
+    runs = group({}, "on")
+    measured = replace(runs, runs=runs.runs.assign(**{claim.test.column: 3.0, "device_name": "CPU", "threads": 1}))
+    (some,), (none,) = judged(claim, measured), judged(claim)
     assert list(untested([some])) == [(claim.name, "runs of a part of the generators only")]
-    assert list(untested([none])) == [(claim.name, "no run")]
+    assert list(untested([none])) == [(claim.name, NO_RUN)]
+
+
+@pytest.mark.parametrize(
+    ("runs", "why"),
+    [
+        ({"adversarial_context": "on"}, NO_PAIR),
+        ({"adversarial_context": "off"}, NO_PAIR),
+        ({"gamma": 0.05}, NO_RUN),
+        ({"backbone": "naive"}, NO_RUN),
+        ({"dataset": "mnist"}, NO_RUN),
+    ],
+)
+def test_runs_of_one_of_the_two_are_some_run(runs, why):
+    """Ten classes with three seeds of the variant are no "no run"; those of another network are."""
+    one = group({"": 0.1}, "on", 3)
+    found = judged(CONTEXT, replace(one, values={**one.values, **runs}))
+    assert [(finding.result, finding.why) for finding in found] == [(NOT_TESTED, why)]
+
+
+def test_a_share_without_the_one_that_it_is_compared_with_has_no_pair():
+    claim = replace(CONTEXT, test=Gains("gamma", 0.05, 0.0, (("cifar10", 0.05),), {"backbone": "unet"}))
+    one = group({"": 0.1}, "on", 3)
+    for share, why in ((0.0, NO_PAIR), (0.05, NO_PAIR), (0.1, NO_RUN)):
+        found = judged(claim, replace(one, values={**one.values, "gamma": share}))
+        assert [finding.why for finding in found] == [why]
+
+
+def test_protocols_of_different_runs_leave_some_run():
+    """One protocol has all classes but one, another that one: none is shown, and runs there are."""
+    halves = [group({"": gain}, context, 3) for gain, context in ((0.1, "on"), (0.0, "off"))]
+    for one in halves:
+        is_last = one.runs["class"] == 9
+        for name in AUROC_COLUMNS:
+            one.runs[name] = one.runs[name].where(is_last if name == "auroc_batch1" else ~is_last)
+    (found,) = judged(CONTEXT, *halves)
+    assert found.result == NOT_TESTED
+    assert found.why == "runs of a part of the classes only"
 
 
 def test_nothing_run_is_one_line():
-    found = [Finding(claim, ("cifar10", 0.0), (), {}, NOT_TESTED) for claim in CLAIMS]
-    assert [line[:4] for line in short_claims(found).lines] == [(f"{len(CLAIMS)} claims", "", "no run", NOT_TESTED)]
+    found = [Finding(claim, ("cifar10", 0.0), (), {}, NOT_TESTED, why=NO_RUN) for claim in CLAIMS]
+    assert [line[:4] for line in short_claims(found).lines] == [(f"{len(CLAIMS)} claims", "", NO_RUN, NOT_TESTED)]
 
 
 def test_runs_of_two_settings_at_one_place_are_told_apart():
