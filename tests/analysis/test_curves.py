@@ -7,8 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
@@ -68,14 +66,18 @@ def test_roughness_is_the_distance_from_the_line_through_the_neighbours():
 
 
 @pytest.mark.slow
-@given(st.integers(0, 2**32 - 1), st.floats(0.0, 0.4))
-@settings(max_examples=20)
-def test_roughness_is_of_the_noise_not_of_the_rise(seed, rise):
-    """A curve that rises and falls slowly over 200 points: noise of SD .01 is found as .98 of it."""
-    updates = np.arange(1, 201)
-    noise = np.random.default_rng(seed).normal(0, 0.01, 200)
-    points = curve_of(updates, 0.5 + rise * np.sin(updates / 60) + noise)
-    assert curves.rough(points).item() == pytest.approx(0.0098, rel=0.25)
+@pytest.mark.parametrize("rise", [0.0, 0.1, 0.4])
+def test_roughness_is_of_the_noise_not_of_the_rise(rise):
+    """Curves that rise and fall slowly over 200 points: noise of SD .01 is found as .98 of it, on average.
+
+    Of a single curve it may be a quarter off: noise is drawn once here, not by hypothesis, which finds such a curve.
+    """
+    updates, random = np.arange(1, 201), np.random.default_rng(0)
+    found = [
+        curves.rough(curve_of(updates, 0.5 + rise * np.sin(updates / 60) + random.normal(0, 0.01, 200))).item()
+        for _ in range(20)
+    ]
+    assert np.mean(found) == pytest.approx(0.0098, rel=0.05)
 
 
 def test_points_are_the_same_where_the_updates_are():
