@@ -75,15 +75,20 @@ def claims_data(found: Sequence[Finding]) -> pd.DataFrame:
 
 
 def _lines(found: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
-    untested: dict[Claim, list[Place]] = {}
+    untested: dict[tuple[Claim, str], list[Place]] = {}
     for finding in found:
         if finding.result == NOT_TESTED and not finding.effects and finding.place:
-            untested.setdefault(finding.claim, []).append(finding.place)
+            untested.setdefault((finding.claim, _result(finding)), []).append(finding.place)
         else:
             yield _line(finding)
-    for claim, places in untested.items():
+    for (claim, result), places in untested.items():
         rest = (GAP,) * len(PROTOCOLS)
-        yield (claim.name, claim.source, claim.size, places_text(places), NOT_TESTED, *rest, "", "", "")
+        yield (claim.name, claim.source, claim.size, places_text(places), result, *rest, "", "", "")
+
+
+def _result(finding: Finding) -> str:
+    """The result; of what is not tested with the reason."""
+    return f"{finding.result}: {finding.why}" if finding.why else finding.result
 
 
 def _line(finding: Finding) -> tuple[str, ...]:
@@ -92,7 +97,7 @@ def _line(finding: Finding) -> tuple[str, ...]:
     texts = (effect_text(finding, protocol) for protocol in PROTOCOLS)
     over = "/".join(dict.fromkeys(effect.over for effect in effects))
     rest = (over, n_text(finding), ", ".join(finding.settings))
-    return (claim.name, claim.source, claim.size, where, finding.result, *texts, *rest)
+    return (claim.name, claim.source, claim.size, where, _result(finding), *texts, *rest)
 
 
 def n_text(finding: Finding) -> str:
@@ -164,6 +169,7 @@ def _record(finding: Finding) -> dict[str, Any]:
         "gamma": gamma,
         "settings": " ".join(finding.settings),
         "result": finding.result,
+        "why_not_tested": finding.why,
         "numbers": finding.words,
     }
     for protocol in PROTOCOLS:
