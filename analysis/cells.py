@@ -234,8 +234,8 @@ def read_all(results: Results) -> Cells:
         tunings = tuple(plan.tuned for plan in plans if plan.tuned is not None)
         cells = read(store, Plan("all plans", (), (), specs))
         beside = _unplanned([path for path, of in plans_in.items() if of], {spec.run_id for spec in specs})
-        damaged = (*unread, *cells.damaged)
-        return replace(cells, title=title, tunings=tunings, damaged=damaged, unplanned=beside, without_plan=unasked)
+        cells = replace(cells, damaged=(*unread, *cells.damaged), unplanned=beside, without_plan=unasked)
+        return replace(cells, title=title, tunings=tunings)
     rows = store.read(columns=("semantics_version", *SPEC_COLUMNS, *RUN_COLUMNS))
     rows = rows.filter(rows["evaluate_test"])  # a study's runs have no test score
     damaged = (*unread, *damaged_files(store))
@@ -253,6 +253,11 @@ def with_store(cells: Cells, store: Rows) -> Cells:
     gone = sum(len(files.names(ResultsFolder(path).set_aside)) for path in store.paths)
     cells = replace(cells, damaged=damaged_files(store), set_aside=gone)
     return replace(cells, unchecked=len(store.unchecked), differing=differing)
+
+
+def since(cells: Cells, store: Rows) -> Cells:
+    """The same with files that were found damaged since, in scores or curves that were read after these cells."""
+    return replace(cells, damaged=tuple(dict.fromkeys((*cells.damaged, *damaged_files(store)))))
 
 
 def _specs_of_rows(paths: Sequence[Path]) -> list[RunSpec]:

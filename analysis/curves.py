@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from agad.spec.run import EVAL_PROTOCOLS
 
-from .load import Results, open_store
+from . import load
+from .load import Results
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,7 @@ def read(results: Results, run_ids: Iterable[str]) -> pd.DataFrame:
         columns `run_id`, `protocol`, `update` and `auroc` in [0, 1]; points that were not scored are absent.
     """
     names = [f"curve_auroc_{protocol}" for protocol in EVAL_PROTOCOLS]
-    table = open_store(results).read(columns=["run_id", "curve_update", *names], run_ids=run_ids)
+    table = load.read(results, ["run_id", "curve_update", *names], run_ids)
     parts = [_flat(table, protocol) for protocol in EVAL_PROTOCOLS]
     return pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
 
@@ -81,7 +82,7 @@ def same_points(points: pd.DataFrame) -> pd.Series[float]:
 def read_scores(results: Results, run_ids: Iterable[str]) -> dict[str, Scores]:
     """run_id -> headline scores of some runs that have them. 10,000 test images cost 60 kB a run."""
     columns = ["run_id", "test_label", "scores_eval"]
-    table = open_store(results).read(columns=columns, run_ids=run_ids)
+    table = load.read(results, columns, run_ids)
     found: dict[str, Scores] = {}
     for batch in table.to_batches():
         for number, run_id in enumerate(batch["run_id"].to_pylist()):
@@ -106,7 +107,7 @@ def read_known_split(results: Results, known: Mapping[str, int | list[int]]) -> 
         columns `run_id`, `seen` and `unseen`, in [0, 1]; NaN where the test set has no such anomaly.
     """
     columns = ["run_id", "test_class", "test_label", "scores_eval"]
-    table = open_store(results).read(columns=columns, run_ids=set(known))
+    table = load.read(results, columns, set(known))
     lines = []
     for batch in table.to_batches():
         for number, run_id in enumerate(batch["run_id"].to_pylist()):

@@ -5,6 +5,7 @@ pandas is imported where a frame is made, so that reading a plan costs the stand
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -107,9 +108,33 @@ def load_rows(
         results: see Results.
         columns: names of agad.store.schema.SCHEMA; None: all but curves and scores.
         run_ids: only these runs; None: all.
+
+    Given no open store, it warns as `read` does.
     """
-    frame: pd.DataFrame = open_store(results).read(columns=columns, run_ids=run_ids).to_pandas()
+    frame: pd.DataFrame = read(results, columns, run_ids).to_pandas()
     return frame
+
+
+class RowsWarning(UserWarning):
+    """Rows were read that are not all there are, or contradict each other, and what is returned can't say so."""
+
+
+def read(results: Results, columns: Sequence[str] | None, run_ids: Iterable[str] | None) -> pa.Table:
+    """The rows that count, for a function that returns them as they are.
+
+    Given folders, it warns that function's caller, with RowsWarning, where files were passed over and where finished
+    rows of a run differ. An open store knows both itself: whoever opened it has them from `cells.since`.
+    """
+    store = open_store(results)
+    found = store.read(columns, run_ids)
+    if not hasattr(results, "read"):  # folders
+        from agad.store import repeats
+
+        texts = [f"{damaged.path}: {damaged.reason}; passed over" for damaged in store.damaged]
+        texts += [f"{store}: {repeats.sentence(store.differing)}"] if store.differing else []
+        for text in texts:
+            warnings.warn(text, RowsWarning, stacklevel=3)
+    return found
 
 
 def open_store(results: Results) -> Rows:

@@ -15,6 +15,7 @@ from .. import curves as curve_data
 from ..cells import Cells
 from ..paper.numbers import QUIET_FIELDS
 from ..tables import formats
+from ..tables.footnotes import in_short
 from ..tables.formats import GAMMA
 from ..tables.keys import role
 from .drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
@@ -123,6 +124,7 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
         ),
         alt=_box_alt(titles, boxes),
         figure=figure,
+        caution=in_short(cells),
     )
 
 

@@ -16,6 +16,7 @@ from agad.spec import datasets
 from .. import stats
 from ..cells import Cells
 from ..summary import CELL
+from ..tables.footnotes import in_short
 from ..tables.keys import heading, key_text, role
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
 from .rows import also_differing, backbones_from, class_name, groups, plain_rows
@@ -127,6 +128,7 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
         ),
         alt=_curve_alt(cells, points, titles, lines),
         figure=figure,
+        caution=in_short(cells),
     )
 
 

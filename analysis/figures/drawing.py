@@ -6,6 +6,7 @@ own text colour, so that one drawing serves print, light and dark.
 
 from __future__ import annotations
 
+import html
 import io
 import math
 import re
@@ -19,7 +20,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from agad import files
+from agad import console, files
 
 Replace = Callable[[Path, Callable[[Path], object]], object]
 """Puts a file that the given function writes at a path: files.replace_atomically, or one that records it too."""
@@ -69,12 +70,19 @@ class Drawing:
         caption: what it shows.
         alt: what a reader who cannot see it must know.
         figure: the drawing.
+        caution: what a reader must know of the rows behind it (tables.footnotes.in_short), where it stands alone.
     """
 
     name: str
     caption: str
     alt: str
     figure: Figure
+    caution: str = ""
+
+    @property
+    def words(self) -> str:
+        """The caption, and the caution where there is one."""
+        return f"{self.caption} {self.caution}".strip()
 
     def save(self, folder: Path, replace: Replace = files.replace_atomically) -> tuple[Path, Path]:
         """Write `name`.png and `name`.pdf, on white, by `replace(path, write)`; their paths."""
@@ -93,7 +101,8 @@ class Drawing:
         return _for_page(buffer.getvalue(), self.alt, round(_PAGE_DPI * self.figure.get_figwidth()))
 
     def _repr_html_(self) -> str:
-        return self.to_svg()
+        words = console.printable(html.escape(self.words))
+        return f"<figure>{self.to_svg()}<figcaption>{words}</figcaption></figure>"
 
 
 _TIP = "tip: "

@@ -14,6 +14,7 @@ from .. import stats
 from ..cells import Cells
 from ..summary import CELL
 from ..tables import contrast, formats
+from ..tables.footnotes import in_short
 from ..tables.keys import fewest_fields, key_texts
 from ..tables.leakage import LABELS, column, scored
 from .drawing import COLOURS, FAINT, STYLE, Drawing, Panels, say_on_hover
@@ -69,6 +70,7 @@ def paper_forest(cells: Cells) -> Drawing | None:
         f"included; dots: a seed with all classes each. Band: ±{cells.margin:g} points, within which a mean counts as "
         "the paper's.",
         margin=cells.margin,
+        caution=in_short(cells),
     )
 
 
@@ -112,6 +114,7 @@ def choice_forest(cells: Cells) -> Drawing | None:
         f"interval from {stats.BOOTSTRAP_FROM} seeds on, or {stats.BOOTSTRAP_FROM_SHARED} that all classes share "
         "(stratified bootstrap of seeds; Agarwal et al. 2021).",
         margin=None,
+        caution=in_short(cells),
     )
 
 
@@ -133,7 +136,14 @@ def _seed_means(runs: pd.DataFrame) -> np.ndarray:
 
 
 def _drawing(
-    name: str, order: Iterable[str], lines: dict[str, list[_Line]], axis: str, caption: str, *, margin: float | None
+    name: str,
+    order: Iterable[str],
+    lines: dict[str, list[_Line]],
+    axis: str,
+    caption: str,
+    *,
+    margin: float | None,
+    caution: str,
 ) -> Drawing | None:
     labels = list(dict.fromkeys(order))  # the same in all panels, of which some lack a line
     if not labels or len(labels) > _MOST_LINES:
@@ -155,7 +165,7 @@ def _drawing(
         axes[0].set_yticks(list(places.values()), list(places))
         axes[0].set_ylim(0.5 - len(labels), 0.8)
         layout.label(axes, axis, "")
-    return Drawing(name, caption, " ".join(_alt(lines)), figure)
+    return Drawing(name, caption, " ".join(_alt(lines)), figure, caution)
 
 
 def _draw(panel: Axes, line: _Line, y: float, protocol: str) -> None:

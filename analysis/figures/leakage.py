@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from ..cells import Cells
 from ..summary import by_class, whole_rows
 from ..tables import formats, leakage
-from ..tables.footnotes import classes_text
+from ..tables.footnotes import classes_text, in_short
 from .drawing import (
     COLOURS,
     FAINT,
@@ -85,6 +85,7 @@ def leakage_figure(cells: Cells) -> Drawing | None:
         ),
         alt=_leakage_alt(cells, rows, protocols),
         figure=figure,
+        caution=in_short(cells),
     )
 
 

@@ -16,6 +16,7 @@ from agad.spec import datasets
 from ..cells import Cells
 from ..summary import CELL, HEADLINE
 from ..tables import formats
+from ..tables.footnotes import in_short
 from ..tables.formats import GAMMA
 from ..tables.keys import heading, key_text
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, say_on_hover, ticks
@@ -67,6 +68,7 @@ def profile_figure(cells: Cells) -> Drawing | None:
         ),
         alt="; ".join(words) + ".",
         figure=figure,
+        caution=in_short(cells),
     )
 
 

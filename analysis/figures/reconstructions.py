@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -16,9 +16,11 @@ from agad.spec import datasets
 from agad.spec.catalogue import methods
 from agad.store.schema import RECONSTRUCTION_COLUMNS
 
+from .. import load
 from ..cells import Cells
-from ..load import Results, open_store
+from ..load import Results
 from ..tables import formats
+from ..tables.footnotes import in_short
 from ..tables.formats import GAMMA
 from .drawing import STYLE, Drawing
 from .rows import backbones_from, is_plain
@@ -68,7 +70,7 @@ class Group:
 
 def read(results: Results, run_ids: Collection[str]) -> dict[str, Saved]:
     """run_id -> images, of the runs that saved some."""
-    table = open_store(results).read(columns=["run_id", *RECONSTRUCTION_COLUMNS], run_ids=run_ids)
+    table = load.read(results, ["run_id", *RECONSTRUCTION_COLUMNS], run_ids)
     found = {}
     for row in table.to_pylist():
         if row["recon_x"] is None or row["recon_x_hat"] is None:
@@ -140,7 +142,7 @@ def drawings(cells: Cells, saved: Mapping[str, Saved]) -> Iterator[Drawing]:
             shown = _Shown(group, whole)
             sets.setdefault(shown.figure, []).append(shown)
     for name in sorted(sets):
-        yield _drawing(name, sets[name])
+        yield replace(_drawing(name, sets[name]), caution=in_short(cells))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from agad.plan.study import Study
 
 from .. import curves
-from ..cells import Cells, damaged_files
+from ..cells import Cells, since
 from ..figures import reconstructions
 from ..figures.boxes import box_figures, box_rows
 from ..figures.curves import curve_figures
@@ -48,9 +48,7 @@ def sections_of_cells(store: Rows, cells: Cells) -> list[Section]:
     sections += _paper_tables(cells, ours)
     sections += [] if trained is None else _of_training(store, trained, ours)
     sections.append(failures(cells))
-    # Scores and curves were read since: what was damaged in them is named too.
-    damaged = tuple(dict.fromkeys((*cells.damaged, *damaged_files(store))))
-    sections.append(provenance(replace(cells, damaged=damaged)))
+    sections.append(provenance(since(cells, store)))  # of scores and curves too
     if any(ours.values()):
         sections.append(Section("coverage", "Coverage", sheets=(coverage(ours),)))
     return [section for section in sections if section != Section(section.anchor, section.title)]

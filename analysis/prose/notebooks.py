@@ -14,6 +14,8 @@ import argparse
 import ast
 import base64
 import contextlib
+import html
+import importlib
 import io
 import json
 import os
@@ -32,6 +34,8 @@ _DEFAULT = "../../results/demo"
 """The results folder that a notebook reads, as its first cell has it."""
 _RESULTS = "AGAD_RESULTS"
 """The variable of the environment by which whoever runs a notebook has it read another folder."""
+_INSTALLED = "agad.analysis"
+"""This package where agad is installed, and what notebooks import."""
 _DPI = 110
 
 
@@ -115,9 +119,8 @@ def _without(name: str) -> Iterator[None]:
 
 def _outputs(source: str, names: dict[str, Any], count: int) -> Iterator[dict[str, Any]]:
     """What a cell prints, and what its last expression shows."""
-    # In a checkout without an installed agad, too, agad.analysis is this package.
-    sys.modules.setdefault("agad.analysis", sys.modules[str(__package__).rpartition(".")[0]])
     body, value, printed = ast.parse(source).body, None, io.StringIO()
+    _take_this_package(body)
     with contextlib.redirect_stdout(printed):
         last = body.pop() if isinstance(body[-1], ast.Expr) else None
         exec(compile(ast.Module(body, []), "cell", "exec"), names)  # noqa: S102 - our own notebooks
@@ -129,10 +132,22 @@ def _outputs(source: str, names: dict[str, Any], count: int) -> Iterator[dict[st
         result = {"output_type": "execute_result", "execution_count": count}
         metadata = {"drawn": digest(part.figure)} if hasattr(part, "figure") else {}
         yield {**result, "metadata": metadata, "data": dict(_forms(part))}
+        if hasattr(part, "figure"):  # a picture alone would be shown, as there is one
+            forms = {"text/html": f"<p>{html.escape(part.words)}</p>", "text/plain": part.words}
+            yield {"output_type": "display_data", "metadata": {}, "data": forms}
+
+
+def _take_this_package(body: list[ast.stmt]) -> None:
+    """Let agad.analysis be this package in the imports of a cell, in a checkout without an installed agad too."""
+    package = str(__package__).rpartition(".")[0]
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{_INSTALLED}."):
+            name = str(node.module)
+            sys.modules[name] = importlib.import_module(package + name.removeprefix(_INSTALLED))
 
 
 def _forms(value: Any) -> Iterator[tuple[str, Any]]:
-    """MIME type -> a value in it. Found by name: agad.analysis' classes are others than analysis' are."""
+    """MIME type -> a value in it, whatever shows itself in the way that a notebook knows."""
     if hasattr(value, "figure"):
         buffer = io.BytesIO()
         value.figure.savefig(buffer, format="png", dpi=_DPI)

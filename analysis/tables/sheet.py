@@ -16,7 +16,7 @@ from agad import console
 from . import latex
 from .formats import CHECK, GAP, KEY, NOTE, OURS, PAPER
 
-__all__ = ["CHECK", "KEY", "NOTE", "OURS", "PAPER", "Sheet", "markdown", "markdown_notes", "wrapped"]
+__all__ = ["CHECK", "KEY", "NOTE", "OURS", "PAPER", "Sheet", "html_notes", "markdown", "markdown_notes", "wrapped"]
 
 _LONG = 32
 """Characters of a cell above which its words are set in several lines."""
@@ -86,7 +86,7 @@ class Sheet:
         return neutral.rename(columns=_neutral).to_csv(index=False, lineterminator="\n")
 
     def to_html(self, heading: str = "") -> str:
-        """A table element, below a heading that its caption need not repeat.
+        """A table element, below a heading that its caption need not repeat; the notes stand in `html_notes`.
 
         Texts carry their column's kind as class, and `gap` where a number is missing; a key that repeats the line
         above has `again`. Where leading keys mostly repeat, the first line of each has `first`.
@@ -123,7 +123,7 @@ class Sheet:
         return rest.removeprefix("(").replace(")", "", 1) if rest.startswith("(") else rest
 
     def _repr_html_(self) -> str:
-        return console.printable(self.to_html())
+        return console.printable(self.to_html() + html_notes(self.notes))
 
     @property
     def is_broad(self) -> bool:
@@ -154,6 +154,12 @@ def _is_number(text: str) -> bool:
 def markdown_notes(notes: Sequence[str]) -> str:
     """The notes as a list, wrapped for a terminal."""
     return "".join(wrapped(markdown(note), first="- ", others="  ") + "\n" for note in notes)
+
+
+def html_notes(notes: Sequence[str]) -> str:
+    """The notes as a list element; empty where there are none."""
+    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    return f'<ul class="notes">{items}</ul>' if notes else ""
 
 
 def markdown(text: str) -> str:

@@ -10,7 +10,6 @@ import pandas as pd
 from agad.plan.tuned import Tuned
 from agad.spec import datasets
 from agad.spec.fields import json_defaults
-from agad.store import repeats
 
 from ... import stats
 from ...cells import Cells
@@ -21,8 +20,9 @@ from .. import formats
 from ..formats import RANGE
 from .classes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, different_classes
 from .data import data_notes, of_datasets, of_other_data
+from .doubts import files, in_short, passed_over, pruned
 from .pairs import MADE, differ, joined, made_with_other, pairs_notes
-from .provenance import PROVENANCE, provenance
+from .provenance import PROVENANCE, of_several, provenance
 
 __all__ = [
     "CLASSES_LEGEND",
@@ -37,6 +37,8 @@ __all__ = [
     "data_notes",
     "differ",
     "different_classes",
+    "doubts",
+    "in_short",
     "joined",
     "legend",
     "made_with_other",
@@ -44,6 +46,7 @@ __all__ = [
     "of_other_data",
     "opening",
     "pairs_notes",
+    "passed_over",
     "tuned_sentence",
     "tunings",
 ]
@@ -149,38 +152,33 @@ def class_legend(cells: Cells, part: Sequence[int]) -> Iterator[str]:
 def notes(cells: Cells, summary: pd.DataFrame) -> Iterator[str]:
     """What a reader must know of the whole table, one sentence each."""
     yield coverage(cells, summary)
-    yield from _pruned(cells)
+    yield from pruned(cells)
     yield from tunings(cells)
     yield from _failures(cells)
     yield from _defaults(cells)
     yield from _assumptions(cells, summary)
     yield from provenance(cells)
-    yield from _files(cells)
+    yield from files(cells)
 
 
 def cautions(cells: Cells) -> Iterator[str]:
     """What of that holds of numbers made from the rows, in whatever form."""
-    yield from _pruned(cells)
+    yield from pruned(cells)
     yield from tunings(cells)
     yield from data_notes(cells)
     yield from provenance(cells)
-    yield from _files(cells)
+    yield from files(cells)
 
 
-def _files(cells: Cells) -> Iterator[str]:
-    if cells.unchecked:
-        files = "file" if cells.unchecked == 1 else "files"
-        why = "of rows without checksums (of an older agad): most damage to their numbers cannot be seen."
-        yield f"{cells.unchecked} {files} {why}"
-    if cells.differing:
-        yield repeats.sentence(cells.differing)
-    if cells.unplanned:
-        what = "1 row is of a run" if cells.unplanned == 1 else f"{cells.unplanned} rows are of runs"
-        yield f"Not shown: {what} that no plan in its folder has; put the plan into its plans/."
-    if cells.set_aside:
-        lie = "1 damaged file lies" if cells.set_aside == 1 else f"{cells.set_aside} damaged files lie"
-        yield f"{lie} in set_aside/ of the results folder: rows in it that were not whole are not shown."
-    yield from (f"Not readable and passed over: {damaged}." for damaged in cells.damaged)
+def doubts(cells: Cells) -> Iterator[str]:
+    """The cautions but for what all rows were made with, and which runs are missing."""
+    if not cells.complete:
+        yield coverage(cells, cells.summary)
+    yield from pruned(cells)
+    yield from tunings(cells)
+    yield from data_notes(cells)
+    yield from of_several(cells)
+    yield from files(cells)
 
 
 def tunings(cells: Cells) -> Iterator[str]:
@@ -230,16 +228,6 @@ def coverage(cells: Cells, summary: pd.DataFrame) -> str:
     counts = {name: int(summary[name].sum()) for name in STATUSES if name != "ok"}
     rest = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     return f"Not complete: {ok} of {total} runs are ok; {rest}.{unknown}"
-
-
-def _pruned(cells: Cells) -> Iterator[str]:
-    pruned = int((cells.runs["status"] == "pruned").sum())
-    if pruned:
-        what = "1 run was" if pruned == 1 else f"{pruned} runs were"
-        yield (
-            f"{what} pruned, which their scores decided: means of the others are too high, their intervals are of no "
-            "drawn sample, and neither is compared with the paper."
-        )
 
 
 def _failures(cells: Cells) -> Iterator[str]:

@@ -11,31 +11,47 @@ from ...cells import Cells
 
 def provenance(cells: Cells) -> Iterator[str]:
     """Which code, machines and versions the rows come from, and which of them are mixed."""
+    if cells.ok.empty:
+        return
+    single = [f"{words} {next(iter(counts))}" for words, counts in _made_with(cells).items() if len(counts) == 1]
+    yield f"Made with: {'; '.join(single)}."
+    yield from of_several(cells)
+
+
+def mixed(cells: Cells) -> dict[str, Counter[str]]:
+    """Words of PROVENANCE -> the values that runs have and their counts, where there are several."""
+    return {words: counts for words, counts in _made_with(cells).items() if len(counts) > 1}
+
+
+def of_several(cells: Cells) -> Iterator[str]:
+    """What of that differs among the runs, or from their plan."""
     ok = cells.ok
     if ok.empty:
         return
-    mixed, single = [], []
-    for column, words in PROVENANCE.items():
-        counts: Counter[str] = Counter()
-        for value, count in ok[column].value_counts(dropna=False).items():
-            counts[_provenance_text(column, value)] += count
-        if counts.keys() <= {_UNKNOWN, _ALONE}:
-            continue
-        if len(counts) == 1:
-            single.append(f"{words} {next(iter(counts))}")
-        else:
-            parts = ", ".join(f"{value} ({count} runs)" for value, count in counts.most_common())
-            mixed.append(f"{words}: {parts}")
-    yield f"Made with: {'; '.join(single)}."
-    if mixed:
-        yield f"Mixed: {'; '.join(mixed)}."
+    if found := mixed(cells):
+        yield f"Mixed: {'; '.join(f'{words}: {_counted(counts)}' for words, counts in found.items())}."
     resumed = Counter(ok["resumed_from"].dropna())
     if resumed:
-        parts = ", ".join(f"{text} ({count} runs)" for text, count in resumed.most_common())
-        yield f"Begun by something else and continued from a checkpoint: {parts}."
+        yield f"Begun by something else and continued from a checkpoint: {_counted(resumed)}."
     made_by = set(ok["code_digest"].dropna().unique())
     if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
         yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."
+
+
+def _made_with(cells: Cells) -> dict[str, Counter[str]]:
+    """Words of PROVENANCE -> the values that the runs have, with their counts; without what nothing is known of."""
+    found: dict[str, Counter[str]] = {}
+    for column, words in PROVENANCE.items():
+        counts: Counter[str] = Counter()
+        for value, count in cells.ok[column].value_counts(dropna=False).items():
+            counts[_provenance_text(column, value)] += count
+        if not counts.keys() <= {_UNKNOWN, _ALONE}:
+            found[words] = counts
+    return found
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{text} ({count} runs)" for text, count in counts.most_common())
 
 
 PROVENANCE = {

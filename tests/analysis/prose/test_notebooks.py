@@ -56,6 +56,7 @@ def test_a_stale_notebook_is_named_and_written(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "one.ipynb").write_text(json.dumps(made("6 * 7")))
     monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "sources")
+    (tmp_path / "out").mkdir()
     arguments = [str(tmp_path), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--check"]) == 1
     assert main(arguments) == 0
@@ -96,7 +97,7 @@ axes = figure.subplots()
 axes.plot([0, 1], [0.5, end])
 axes.fill_between([0, 1], [0.2, 0.2], [0.6, top], color=colour)
 axes.bar([0, 1], [end, 1.0])
-SimpleNamespace(figure=figure, caption="Curves", alt="about .7")
+SimpleNamespace(figure=figure, caption="Curves", alt="about .7", words="Curves")
 """
 
 
