@@ -120,21 +120,44 @@ class RowsWarning(UserWarning):
 
 
 def read(results: Results, columns: Sequence[str] | None, run_ids: Iterable[str] | None) -> pa.Table:
-    """The rows that count, for a function that returns them as they are.
-
-    Given folders, it warns that function's caller, with RowsWarning, where files were passed over and where finished
-    rows of a run differ. An open store knows both itself: whoever opened it has them from `cells.since`.
-    """
+    """The rows that count, for a function that returns them as they are, with the warnings of `warn`."""
     store = open_store(results)
     found = store.read(columns, run_ids)
-    if not hasattr(results, "read"):  # folders
-        from agad.store import repeats
-
-        texts = [f"{damaged.path}: {damaged.reason}; passed over" for damaged in store.damaged]
-        texts += [f"{store}: {repeats.sentence(store.differing)}"] if store.differing else []
-        for text in texts:
-            warnings.warn(text, RowsWarning, stacklevel=3)
+    warn(results, store, store.differing, stacklevel=4)
     return found
+
+
+def warn(results: Results, store: Rows, differing: Mapping[str, float], stacklevel: int = 3) -> None:
+    """Warn, with RowsWarning, where files were passed over and where finished rows of a run differ.
+
+    For a function that was given folders, and can return neither; `stacklevel` is its caller's. Who gave an open store
+    has both from there (see cells.with_store and cells.since).
+    """
+    if hasattr(results, "read"):  # an open store
+        return
+    from agad.store import repeats
+
+    texts = [f"{damaged.path}: {damaged.reason}; passed over" for damaged in store.damaged]
+    texts += [f"{store}: {repeats.sentence(differing)}"] if differing else []
+    for text in texts:
+        warnings.warn(text, RowsWarning, stacklevel=stacklevel)
+
+
+def check_whole(store: Rows, differing: Mapping[str, float]) -> None:
+    """Raise AnalysisError, one line, where rows that were read contradict each other or are damaged.
+
+    For numbers that go where nothing stands beside them: published rows, pages. `differing` is what the store had after
+    reading the runs that these are of (cells.Cells has it too): it is of the last reading only.
+    """
+    from agad.store import repeats
+
+    if differing:
+        raise AnalysisError(f"{store}: {repeats.sentence(differing)} Take the wrong ones out of it first")
+    if store.damaged:
+        torn = store.damaged[0]
+        raise AnalysisError(
+            f"{torn.path}: {torn.reason}; the same launch makes lost runs again and sets the file aside"
+        )
 
 
 def open_store(results: Results) -> Rows:

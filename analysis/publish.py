@@ -20,10 +20,12 @@ from agad import console, files, targets
 from agad.errors import AnalysisError
 from agad.plan.plan import Plan
 from agad.spec.datasets import is_plain_name
-from agad.store import repeats, row_file
+from agad.store import row_file
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS
+
+from .load import check_whole, open_store
 
 PRIVATE_COLUMNS = ("host", "worker", "log", "job_id", "weights")
 """They name somebody's machines and folders: published rows have null there."""
@@ -75,24 +77,13 @@ def _rows(results: Sequence[Path], plan: Plan) -> pa.Table:
     stores = [ResultStore(path) for path in results]
     rows = pa.concat_tables([store.read(columns, run_ids=set(plan.run_ids)) for store in stores])
     for store in stores:
-        _check_whole(store)
+        check_whole(open_store(store), store.differing)
     ids = rows["run_id"].to_pylist()
     if not ids:
         raise AnalysisError(f"{', '.join(map(str, results))} holds no row of {plan.name}")
     if twice := next((one for n, one in enumerate(ids) if one in ids[:n]), None):
         raise AnalysisError(f"run {twice} has a row in two of the results folders; give --results one of them")
     return rows
-
-
-def _check_whole(store: ResultStore) -> None:
-    """Raise AnalysisError where a reader of the published rows could not know what their folder shows of them."""
-    if store.differing:
-        raise AnalysisError(f"{store.path}: {repeats.sentence(store.differing)} Take the wrong ones out of it first")
-    if store.damaged:
-        torn = store.damaged[0]
-        raise AnalysisError(
-            f"{torn.path}: {torn.reason}; the same launch makes lost runs again and sets the file aside"
-        )
 
 
 def _check_free(folder: ResultsFolder, plan: str) -> None:

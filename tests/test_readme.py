@@ -15,7 +15,7 @@ from agad.plan.plan import Plan, find_plan
 from agad.store.rows import ResultStore
 from analysis.prose.__main__ import main as prose
 from analysis.prose.marks import marks
-from analysis.prose.tables import folders
+from analysis.prose.sources import folders
 from sweeps.cli.arguments import plan_of
 from sweeps.cli.options import build_parser
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ from agad.spec import datasets
 
 from ..cells import Cells
 from ..curves import ROUGH_FROM
-from ..load import Results
+from ..load import Results, open_store, warn
 from ..paper.numbers import CLASS_COUNTS
 from ..tables import formats
 from ..tables.formats import GAMMA, GAP
@@ -40,8 +40,13 @@ def findings(
 
     Raises:
         AnalysisError: no row, or rows that cannot share a table.
+
+    Given folders, it warns as load.warn does.
     """
-    return findings_and_cells(results, run_ids, claims)[0]
+    store = open_store(results)
+    found, cells = findings_and_cells(store, run_ids, claims)
+    warn(results, store, cells.differing)
+    return found
 
 
 def findings_and_cells(

@@ -2,8 +2,9 @@
 
     python -m analysis.prose README.md reproduction/README.md [--rows reproduction] [--check]
 
-docs/extending.md says how a page marks them. Exit status: 0; 1 where --check finds a page that says something else
-than its rows; 2 an error.
+docs/extending.md says how a page marks them. Rows that contradict each other, or of which a file is damaged, are an
+error; what else makes their numbers doubtful is printed to stderr. Exit status: 0; 1 where --check finds a page that
+says something else than its rows; 2 an error.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{path}: {'says something else than its rows' if options.check else 'written'}")
         if not options.check:
             targets.replace_text(path, after)
+    for doubt, folders in facts.doubts.items():
+        print(f"note: {', '.join(folders)}: {doubt}", file=sys.stderr)
     return 1 if options.check and stale else 0
 
 

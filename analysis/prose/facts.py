@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import stats as scipy_stats
 
 from agad.errors import AgadError, AnalysisError
-from agad.plan.plan import Plan, find_plan
 
-from .. import curves, stats
-from ..cells import Cells, read
+from .. import stats
+from ..cells import Cells
 from ..summary import CELL, by_class, class_averages
 from ..tables import agreement, contrast, leakage
 from ..tables.leakage import column
+from .sources import Sources
 
 Points = Callable[[], pd.DataFrame]
 """Reads the curves of a folder (see curves.read)."""
@@ -31,23 +30,8 @@ CHANCE = 0.5
 """AUROC of a detector that knows nothing."""
 
 
-class Facts:
-    """Answers questions about the results folders of one place; each is read once.
-
-    Attributes:
-        place: the folder that holds them.
-    """
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.cells, self.points = cache(self._cells), cache(self._points)
-
-    def _cells(self, folder: str) -> Cells:
-        results = self.place / folder
-        return read(results, Plan.load(find_plan(results)))
-
-    def _points(self, folder: str) -> pd.DataFrame:
-        return curves.read(self.place / folder, set(self.cells(folder).runs["run_id"]))
+class Facts(Sources):
+    """Answers questions about the results folders of one place."""
 
     def number(self, question: str) -> float:
         """The answer. AnalysisError, one line with the question, where there is none."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from agad.errors import AnalysisError
 
 from ..claims.brief import brief_claims
 from ..claims.short import short_claims
-from ..claims.table import claims_table, findings
+from ..claims.table import claims_table
 from ..tables import agreement, contrast, leakage
 from ..tables.sheet import Sheet
 from ..tables.table import cells_table
@@ -26,7 +25,7 @@ def table(facts: Facts, question: str) -> str:
     if question.startswith("overlap "):
         return _overlap(facts, question.removeprefix("overlap ")).to_markdown()
     if question in _OF_CLAIMS:
-        return _OF_CLAIMS[question](findings(folders(facts.place))).to_markdown()
+        return _OF_CLAIMS[question](facts.claims()).to_markdown()
     folder, _, name = question.partition(" ")
     if name not in _OF_FOLDER:
         raise AnalysisError(
@@ -63,11 +62,6 @@ def _overlap(facts: Facts, dataset: str) -> Sheet:
         trained = f" ({updates:,} updates), {leakage.LABELS[protocol]}" if updates else ""
         columns.append((f"{name}{trained}", cells, leakage.column(protocol)))
     return overlap_table(facts.place, dataset, columns)
-
-
-def folders(place: Path) -> list[Path]:
-    """The results folders of a place, in order."""
-    return sorted(path.parent for path in place.glob("*/plans"))
 
 
 def _protocols(facts: Facts, folder: str) -> Sheet | None:

@@ -11,6 +11,7 @@ from agad.plan.plan import Plan
 from agad.store.rows import ResultStore
 from analysis import curves
 from analysis.cells import read_all, since
+from analysis.claims.table import findings
 from analysis.figures.curves import curve_figures
 from analysis.figures.forest import choice_forest
 from analysis.figures.leakage import leakage_figure
@@ -89,9 +90,11 @@ def test_a_figure_has_its_caption_and_a_caution_below_it(doubtful: Path, sound: 
 @pytest.mark.slow
 def test_rows_read_as_they_are_warn(doubtful: Path, sound: Path) -> None:
     """A frame has no notes; an open store knows what was passed over."""
-    for read in (load_rows, lambda of: curves.read(of, ["none"]), lambda of: curves.read_scores(of, ["none"])):
-        with pytest.warns(RowsWarning, match=r"torn\.parquet: .*; passed over"):
+    frames = (load_rows, lambda of: curves.read(of, ["none"]), lambda of: curves.read_scores(of, ["none"]), findings)
+    for read in frames:
+        with pytest.warns(RowsWarning, match=r"torn\.parquet: .*; passed over") as caught:
             read(doubtful)
+        assert {warning.filename for warning in caught} == {__file__}
         read(open_store(doubtful))
         read(sound)
     store = open_store(doubtful)
@@ -102,8 +105,9 @@ def test_rows_read_as_they_are_warn(doubtful: Path, sound: Path) -> None:
 def test_finished_rows_that_differ_warn(tmp_path: Path) -> None:
     for auroc in (0.5, 0.75):
         commit_all(ResultStore(tmp_path), specs((0,), seeds=(0,)), lambda _, auroc=auroc: auroc)
-    with pytest.warns(RowsWarning, match="1 run has several finished rows that differ; .* 25 points apart"):
-        load_rows(tmp_path)
+    for read in (load_rows, findings):
+        with pytest.warns(RowsWarning, match="1 run has several finished rows that differ; .* 25 points apart"):
+            read(tmp_path)
     assert "1 has finished rows that differ" in in_short(read_all(tmp_path))
 
 
