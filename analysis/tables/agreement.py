@@ -19,6 +19,7 @@ from ..paper.match import find_match
 from ..paper.numbers import PaperRow
 from ..summary import whole_rows
 from . import formats
+from .footnotes import in_short
 from .formats import GAP
 from .keys import fewest_fields, heading, key_texts
 from .leakage import LABELS, ORDERED, column, scored
@@ -93,6 +94,7 @@ def agreement_table(cells: Cells) -> Sheet | None:
         columns=(*map(heading, fields), "protocol", "classes", "r", "95% of r", "rank r", "95% of rank r", "distance"),
         kinds=(KEY,) * len(fields) + (KEY,) + (OURS, OURS, NOTE, OURS, NOTE, OURS),
         lines=tuple(lines),
+        caution=in_short(cells),
         notes=(
             "Over the classes that have a run, under protocols that all runs of a row were scored under: means over "
             "seeds at the last update beside the paper's number of the same class; without the adversarial context "

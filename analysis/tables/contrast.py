@@ -20,7 +20,7 @@ from ..paper.numbers import BASELINES, ORDER_FIELDS
 from ..stats.crossed import spread
 from ..summary import aligned_runs
 from . import formats
-from .footnotes import joined, made_with_other
+from .footnotes import in_short, joined, made_with_other
 from .formats import GAP
 from .keys import heading, key_text, key_texts
 from .leakage import LABELS, column, scored
@@ -201,6 +201,7 @@ def contrast_table(cells: Cells) -> Sheet | None:
         columns=(*map(heading, LEADING_FIELDS), "choice", *labels, "95% over", "classes", "made with other"),
         kinds=(KEY, KEY, KEY) + (OURS,) * len(protocols) + (NOTE, OURS, NOTE),
         lines=tuple(lines),
+        caution=in_short(cells),
         notes=(
             "Last update, paired by class and seed; in brackets the 95% interval: over fresh seeds where both have two "
             "or more and the gains of these differ, else over classes (t), which takes these for a sample of such "

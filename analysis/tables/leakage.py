@@ -20,7 +20,7 @@ from .. import stats
 from ..cells import Cells
 from ..summary import HEADLINE, aligned_runs, class_averages, whole_rows
 from . import formats
-from .footnotes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, curve_points, different_classes
+from .footnotes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, curve_points, different_classes, in_short
 from .formats import GAP
 from .keys import fewest_fields, heading, key_texts
 from .sheet import KEY, OURS, PAPER, Sheet
@@ -156,6 +156,7 @@ def leakage_table(cells: Cells, curves: pd.DataFrame) -> Sheet | None:
         columns=(*map(heading, fields), *(LABELS[p] for p in protocols), *_GAIN_COLUMNS, "paper", "classes", "n"),
         kinds=(KEY,) * len(fields) + (OURS,) * (len(protocols) + len(_GAIN_COLUMNS)) + (PAPER, OURS, OURS),
         lines=tuple(lines),
+        caution=in_short(cells),
         notes=(
             "recal, eval: batch norm with running statistics (recal: estimated again on training normals); an image's "
             "score owes nothing to the other test images. shuffled, by class, normals first: statistics of each test "

@@ -15,6 +15,7 @@ from ..cells import Cells
 from ..paper import numbers as paper
 from ..paper.numbers import BACKBONES
 from . import formats
+from .footnotes import in_short
 from .formats import GAP
 from .sheet import KEY, NOTE, OURS, PAPER, Sheet
 
@@ -73,6 +74,7 @@ def networks(cells: Cells) -> Sheet:
         ),
         kinds=(KEY, PAPER, PAPER, NOTE, *[OURS] * 8, NOTE),
         lines=tuple(lines),
+        caution=in_short(cells),
         notes=(
             "ms: one image's share of a pass of the untrained generator over images on the device, median of many "
             "passes, mean over runs; at batch 1, and at the batch size with the most images per second. The paper's is "

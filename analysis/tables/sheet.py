@@ -42,6 +42,7 @@ class Sheet:
         notes: sentences below the table.
         dataset: title of the data set that all of it is of; empty: of several, or its lines say so.
         data: the same at full precision, for CSV.
+        caution: what a reader must know of the rows behind it (footnotes.in_short), where it stands alone: a notebook.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Sheet:
     notes: tuple[str, ...] = ()
     dataset: str = ""
     data: pd.DataFrame = field(default_factory=pd.DataFrame)
+    caution: str = ""
 
     def to_markdown(self) -> str:
         """A Markdown table whose columns also line up as plain text."""
@@ -123,7 +125,8 @@ class Sheet:
         return rest.removeprefix("(").replace(")", "", 1) if rest.startswith("(") else rest
 
     def _repr_html_(self) -> str:
-        return console.printable(self.to_html() + html_notes(self.notes))
+        notes = (*self.notes, self.caution) if self.caution else self.notes
+        return console.printable(self.to_html() + html_notes(notes))
 
     @property
     def is_broad(self) -> bool:

@@ -121,6 +121,7 @@ def averages(cells: Cells, summary: pd.DataFrame) -> Sheet:
         lines=tuple(lines),
         notes=tuple(footnotes.legend(cells, summary)),
         data=_with_keys(cells, summary),
+        caution=footnotes.in_short(cells),
     )
 
 
@@ -155,6 +156,7 @@ def classes(cells: Cells) -> Iterator[Sheet]:
             line_kinds=tuple(kinds),
             notes=tuple(footnotes.class_legend(cells, part)),
             data=_class_data(cells, means, part),
+            caution=footnotes.in_short(cells),
         )
 
 

@@ -18,8 +18,12 @@ from analysis.figures.leakage import leakage_figure
 from analysis.figures.profiles import profile_figure
 from analysis.load import RowsWarning, load_rows, open_store
 from analysis.prose.notebooks import NOTEBOOKS, executed
+from analysis.tables.agreement import agreement_table
 from analysis.tables.footnotes import in_short
+from analysis.tables.layouts.comparisons import uncertainty
+from analysis.tables.layouts.verdicts import verdict_table
 from analysis.tables.leakage import leakage_table
+from analysis.tables.table import cells_table
 from analysis.views import Notes, View, rows_view, studies_view, tuned_view
 from tests.helpers.analysis_rows import commit_all, drawn, specs
 
@@ -54,10 +58,22 @@ def test_a_table_has_its_notes_in_html(doubtful: Path) -> None:
     assert sheet is not None
     for shown in (sheet._repr_html_(), View((sheet,))._repr_html_()):
         table, _, below = shown.partition("</table>")
-        assert below.count("<li>") == len(sheet.notes) > 2
+        assert below.count("<li>") == len(sheet.notes) + 1 > 3
         assert "n: runs that are ok of those wanted." in below
         assert "<li>" not in table
     assert "<li>a &lt;b&gt;</li>" in Notes("t", ("a <b>",))._repr_html_()
+
+
+@pytest.mark.slow
+def test_a_table_of_doubtful_rows_says_so_in_a_notebook(doubtful: Path, sound: Path) -> None:
+    """In short, once, and not where the whole table or the report says it in full."""
+    for place, caution in ((doubtful, SHORT), (sound, "")):
+        cells = read_all(place)
+        more = agreement_table(cells), verdict_table(cells), uncertainty(cells, "u", "u")
+        for sheet in (sheet for sheet in (*cells_table(cells).sheets, *more) if sheet is not None):
+            assert sheet.caution == caution
+            assert sheet._repr_html_().count(SHORT) == bool(caution)
+            assert SHORT not in sheet.to_markdown() + sheet.to_html() + sheet.to_latex()
 
 
 def test_a_view_of_rows_says_what_they_are_short_of(doubtful: Path, sound: Path) -> None:

@@ -14,7 +14,7 @@ from ... import stats
 from ...cells import Cells
 from ...paper.numbers import BASELINES, PaperRow
 from .. import formats
-from ..footnotes import CLASSES_LEGEND, classes_text, different_classes, joined, pairs_notes
+from ..footnotes import CLASSES_LEGEND, classes_text, different_classes, in_short, joined, pairs_notes
 from ..formats import GAMMA, GAP
 from ..keys import heading, key_texts
 from ..sheet import KEY, OURS, Sheet
@@ -108,6 +108,7 @@ def _paired_sheet(
             *pairs_notes(pairs),
         ),
         data=pd.DataFrame(data),
+        caution=in_short(ours.cells),
     )
 
 
@@ -158,6 +159,7 @@ def uncertainty(cells: Cells, name: str, title: str) -> Sheet | None:
             *different_classes(cells, cells.ok, groups),
         ),
         data=pd.DataFrame(data),
+        caution=in_short(cells),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ..footnotes import data_notes
+from ..footnotes import data_notes, in_short
 from ..sheet import CHECK, Sheet
 from .by_class import by_class
 from .by_share import by_gamma, by_method, medical
@@ -15,7 +15,8 @@ from .ours import OurTable
 def paper_sheets(ours: OurTable) -> list[Sheet]:
     """The table in the paper's layout, with what is known of its data below."""
     known = tuple(data_notes(ours.cells))
-    return [replace(sheet, notes=(*sheet.notes, *known)) for sheet in _LAYOUTS[ours.table](ours)]
+    caution = in_short(ours.cells)
+    return [replace(sheet, notes=(*sheet.notes, *known), caution=caution) for sheet in _LAYOUTS[ours.table](ours)]
 
 
 _LAYOUTS: dict[str, Callable[[OurTable], Iterator[Sheet]]] = {

@@ -11,6 +11,7 @@ from ...paper import numbers as paper
 from ...summary import class_averages, whole_rows
 from ...table_rows import ONE_KNOWN
 from .. import formats
+from ..footnotes import in_short
 from ..keys import heading, key_texts
 from ..sheet import KEY, OURS, PAPER, Sheet
 from .texts import printed
@@ -56,6 +57,7 @@ def one_known(cells: Cells, split: pd.DataFrame | None = None) -> Sheet | None:
         columns=(*map(heading, part.fields), *names, _ours(part), "seen", "unseen", "pairs", "n"),
         kinds=(KEY,) * len(part.fields) + (PAPER,) * len(methods) + (OURS,) * 5,
         lines=tuple(lines),
+        caution=in_short(cells),
         notes=(
             "AUROC in %: mean over the normal classes of the mean over their known anomaly classes, ±SD over all pairs "
             "(ddof 0). seen, unseen: against test images of the known anomaly class, and of the others. The paper "

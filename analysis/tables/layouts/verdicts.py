@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...cells import Cells
 from .. import formats
-from ..footnotes import CLASSES_LEGEND, PAPER_LEGEND, classes_text
+from ..footnotes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, in_short
 from ..formats import GAP, KEY, OURS, PAPER
 from ..keys import fewest_fields, heading, key_texts
 from ..leakage import LABELS, column, scored
@@ -48,6 +48,7 @@ def verdict_table(cells: Cells) -> Sheet | None:
         columns=(*map(heading, fields), "paper", *(LABELS[protocol] for protocol in protocols), "classes"),
         kinds=(KEY,) * len(fields) + (PAPER,) + (OURS,) * (len(protocols) + 1),
         lines=tuple(lines),
+        caution=in_short(cells),
         notes=(
             f"= within ±{cells.margin:g} points of the paper's, ↑ above, ↓ below, ~ undecided, ? cannot be judged (too "
             "few seeds, not whole or without a difference), — not enough runs (one of the paper's "
