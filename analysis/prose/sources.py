@@ -14,7 +14,7 @@ from ..cells import Cells, read
 from ..claims.finding import Finding
 from ..claims.table import findings_and_cells
 from ..load import Rows, check_whole, open_store
-from ..tables.footnotes import doubts
+from ..tables.footnotes import in_short
 
 
 def folders(place: Path) -> list[Path]:
@@ -29,7 +29,7 @@ class Sources:
 
     Attributes:
         place: the folder that holds them.
-        doubts: what makes numbers doubtful that were asked for (tables.footnotes.doubts), and the folders of each.
+        doubts: what makes numbers doubtful that were asked for (tables.footnotes.in_short), and the folders of each.
     """
 
     def __init__(self, place: Path) -> None:
@@ -61,6 +61,6 @@ class Sources:
     def _whole(self, cells: Cells, store: Rows, folder: str) -> Cells:
         """The cells of a folder, whose doubts are noted. AnalysisError where no page should have their numbers."""
         check_whole(store, cells.differing)
-        for doubt in doubts(cells):
+        if doubt := in_short(cells):
             self.doubts.setdefault(doubt, []).append(folder)
         return cells

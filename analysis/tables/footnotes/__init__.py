@@ -37,7 +37,6 @@ __all__ = [
     "data_notes",
     "differ",
     "different_classes",
-    "doubts",
     "in_short",
     "joined",
     "legend",
@@ -167,17 +166,6 @@ def cautions(cells: Cells) -> Iterator[str]:
     yield from tunings(cells)
     yield from data_notes(cells)
     yield from provenance(cells)
-    yield from files(cells)
-
-
-def doubts(cells: Cells) -> Iterator[str]:
-    """The cautions but for what all rows were made with, and which runs are missing."""
-    if not cells.complete:
-        yield coverage(cells, cells.summary)
-    yield from pruned(cells)
-    yield from tunings(cells)
-    yield from data_notes(cells)
-    yield from of_several(cells)
     yield from files(cells)
 
 

@@ -95,7 +95,7 @@ def test_what_merely_makes_doubtful_is_printed_once(
     for option in ([], ["--check"]):
         assert main([*arguments, *option]) == 0
         said = capsys.readouterr().err
-        assert said == f"note: some: Mixed: code: {'e' * 12} (6 runs), {'c' * 12} (4 runs).\n"
+        assert said == "note: some: Of these runs: made with more than one code.\n"
 
 
 def test_tables_of_a_part_of_the_runs_are_said_to_be(folder: Path) -> None:
@@ -104,4 +104,4 @@ def test_tables_of_a_part_of_the_runs_are_said_to_be(folder: Path) -> None:
     commit_all(ResultStore(folder), RUNS[:7], drawn, CURVE)
     facts = Facts(folder.parent)
     facts.cells("some")
-    assert facts.doubts == {"Not complete: 7 of 10 runs are ok; 3 missing.": ["some"]}
+    assert facts.doubts == {"Of these runs: 7 of 10 are ok.": ["some"]}
