@@ -22,7 +22,7 @@ from .classes import CLASSES_LEGEND, PAPER_LEGEND, classes_text, different_class
 from .data import data_notes, of_datasets, of_other_data
 from .doubts import files, in_short, passed_over, pruned
 from .pairs import MADE, differ, joined, made_with_other, pairs_notes
-from .provenance import PROVENANCE, of_several, provenance
+from .provenance import PROVENANCE, provenance
 
 __all__ = [
     "CLASSES_LEGEND",
