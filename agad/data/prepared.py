@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from agad.data import cache as folders
 from agad.data.checks.arrays import check_arrays, digest_of, marks, notes_on_name
 from agad.data.checks.raw import content_of
-from agad.data.checks.verify import matches_digest
+from agad.data.checks.verify import is_verified
 from agad.data.class_names import check_declared
 from agad.data.facts import DataFacts
 from agad.data.find import find_source
@@ -133,7 +133,7 @@ def _opened(
         meta = folders.read_meta(folder)
         if meta is None:
             continue
-        if verify and not _is_verified(folder, meta):
+        if verify and not is_verified(folder, meta):
             _drop(folder, is_lost=bool(served))
             continue
         what_to_do = f"delete {folder}, and it is prepared again"
@@ -194,22 +194,6 @@ def _locate(
     if folders.read_meta(folder) is None:
         _prepare(dataset, image_size, source, folder, data_root, raw_files=raw.files)
     return folder, ()
-
-
-_verified: set[tuple[object, ...]] = set()
-"""Folders that this process has verified, with the state of their files then."""
-
-
-def _is_verified(folder: Path, meta: dict[str, Any]) -> bool:
-    """Whether the arrays are those that were prepared; read at the first call in this process."""
-    try:
-        states = [(folder / name).stat() for name in sorted(meta["file_sizes"])]
-    except OSError:
-        return False
-    key = (folder.absolute(), meta["digest"], *((s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states))
-    if key not in _verified and matches_digest(folder, meta):
-        _verified.add(key)
-    return key in _verified
 
 
 def _drop(folder: Path, *, is_lost: bool) -> None:

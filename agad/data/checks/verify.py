@@ -14,6 +14,22 @@ _CHUNK = 1 << 24
 """Bytes hashed at a time: an array may be larger than the memory."""
 
 
+_verified: set[tuple[object, ...]] = set()
+"""Folders that this process has verified, with the state of their files then."""
+
+
+def is_verified(folder: Path, meta: dict[str, Any]) -> bool:
+    """Whether the arrays are those that were prepared; read at the first call in this process."""
+    try:
+        states = [(folder / name).stat() for name in sorted(meta["file_sizes"])]
+    except OSError:
+        return False
+    key = (folder.absolute(), meta["digest"], *((s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in states))
+    if key not in _verified and matches_digest(folder, meta):
+        _verified.add(key)
+    return key in _verified
+
+
 def matches_digest(folder: Path, meta: dict[str, Any]) -> bool:
     """Whether the folder's images and labels give the `digest` of its meta.json, which rows carry. Reads all of them.
 

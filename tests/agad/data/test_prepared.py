@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agad.data import prepared as prepared_module
 from agad.data.cache import prepared_folders
-from agad.data.checks import clock, raw
+from agad.data.checks import clock, raw, verify
 from agad.data.checks.verify import matches_digest
 from agad.data.prepared import in_memory, open_prepared, prepare_all
 from agad.errors import DataError
@@ -46,7 +46,7 @@ def contents(folder):
 def test_a_second_opening_reads_only_what_is_prepared(places, monkeypatch):
     first = open_prepared("npz:some", 16, **places)
     monkeypatch.setattr(prepared_module, "write_prepared", None)
-    monkeypatch.setattr(prepared_module, "matches_digest", None)  # this process has verified the folder already
+    monkeypatch.setattr(verify, "matches_digest", None)  # this process has verified the folder already
     second = open_prepared("npz:some", 16, **places)
     assert second.digest == first.digest
     assert second.folder == first.folder
