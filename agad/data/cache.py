@@ -21,11 +21,8 @@ from agad.files import sync
 PREPARATION_VERSION = 2
 """Increased when the same raw files would be prepared to other bytes; part of every folder's name, and of detectors."""
 
-CHECKS_VERSION = 5
-"""Increased when the same images would have other notes or classes; part of every folder's name. Older ones have 0."""
-
 RAW_DIGITS = 12
-"""Of a folder's name, those that stand for the raw files."""
+"""Of a folder's name, those that stand for the raw files and the code."""
 _META = "meta.json"
 _CHECKSUM = "checksum"
 _ABANDONED_SECONDS = 86_400
@@ -50,12 +47,13 @@ def _expanded(path: str) -> Path:
         ) from None
 
 
-def folder_of(root: Path, dataset: str, image_size: int, content: str) -> Path:
-    """The folder of the data set as prepared from raw files of this content, whether it exists or not.
+def folder_of(root: Path, dataset: str, image_size: int, content: str, code: str) -> Path:
+    """The folder of the data set as some code prepares raw files of this content, whether it exists or not.
 
-    Its name ends in RAW_DIGITS hexadecimal digits over both versions and `content`, see raw.content_of.
+    Its name ends in RAW_DIGITS hexadecimal digits over the version, `content` (raw.content_of) and `code`
+    (find.code_of): an edited reader, and that of another checkout, have folders of their own.
     """
-    described = json.dumps([PREPARATION_VERSION, CHECKS_VERSION, content])
+    described = json.dumps([PREPARATION_VERSION, content, code])
     return root / f"{_stem(dataset, image_size)}{hashlib.sha256(described.encode()).hexdigest()[:RAW_DIGITS]}"
 
 
@@ -69,14 +67,27 @@ def prepared_folders(root: Path, dataset: str, image_size: int) -> list[Path]:
     return [root / name for name in found if read_meta(root / name) is not None]
 
 
-def current(found: list[Path]) -> list[Path]:
-    """Those of the folders that this version has prepared; all of them where it has prepared none."""
-    return [folder for folder in found if not is_older(read_meta(folder) or {})] or found
+def current(found: list[Path], code: str) -> list[Path]:
+    """Those of the folders that this code has prepared; all of them where it has prepared none.
+
+    Of those with the same arrays and classes the newest, which has the newest notes.
+    """
+    whole = sorted(((_made_at(folder), folder, read_meta(folder) or {}) for folder in found), key=lambda one: one[:2])
+    own = [one for one in whole if not is_of_other_code(one[2], code)] or whole
+    newest = {(meta.get("digest"), *meta.get("class_names", ())): folder for _, folder, meta in own}
+    return sorted(newest.values())
 
 
-def is_older(meta: dict[str, Any]) -> bool:
-    """Whether an older version, which would prepare or note some raw files otherwise, has made the folder."""
-    return _is_unsealed(meta) or meta.get("checks_version") != CHECKS_VERSION
+def is_of_other_code(meta: dict[str, Any], code: str) -> bool:
+    """Whether other code, which might prepare or note some raw files otherwise, has made the folder."""
+    return _is_unsealed(meta) or meta.get("code") != code
+
+
+def _made_at(folder: Path) -> int:
+    try:
+        return (folder / _META).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _is_unsealed(meta: dict[str, Any]) -> bool:
@@ -84,12 +95,12 @@ def _is_unsealed(meta: dict[str, Any]) -> bool:
     return meta.get("preparation_version") != PREPARATION_VERSION
 
 
-def served_without(folder: Path, data_root: Path | None) -> tuple[str, ...]:
+def served_without(folder: Path, data_root: Path | None, code: str) -> tuple[str, ...]:
     """How a folder serves where the raw data are absent, one sentence each."""
     where = "" if data_root is None else f" from {data_root}"
     served = [f"the raw data are absent{where}: what was prepared from them earlier is used"]
-    if is_older(read_meta(folder) or {}):
-        served.append("an older version prepared it; this one may prepare some images and classes otherwise")
+    if is_of_other_code(read_meta(folder) or {}, code):
+        served.append("other code prepared it; that of now may prepare some images and classes otherwise")
     return tuple(served)
 
 

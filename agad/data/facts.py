@@ -30,7 +30,7 @@ class DataFacts:
         damaged: (file, reason) of every image that could not be decoded and was left out.
         notes: what a reader of results should know about these data, one sentence each.
         folder: the folder of the arrays.
-        served: how it was opened, where that is not the usual way: without raw data, or from an older preparation.
+        served: how it was opened, where that is not the usual way: without raw data, or as other code prepared it.
         aspects: of each class the least and the greatest width:height of its training images before they were resized,
             None where it has none; empty where nothing is known.
     """
@@ -51,7 +51,7 @@ class DataFacts:
 
     @property
     def raw_digest(self) -> str | None:
-        """Of the raw files, their notes and classes, whatever the image size; None of data in memory.
+        """Of the raw files, their notes and classes, and of the code, whatever the image size; None of data in memory.
 
         It is the end of the folder's name, see cache.folder_of.
         """

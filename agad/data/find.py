@@ -9,6 +9,10 @@ from typing import Protocol, cast
 from agad.data.source import Source, SourceAbsentError
 from agad.errors import DataError
 from agad.spec.datasets import DatasetFacts, PrefixFacts, facts_of, unknown
+from agad.store.provenance import has_changed, part_digest
+
+_PREPARES = "agad.data.write"
+"""The module that makes prepared data of what a reader gives."""
 
 
 class Reader(Protocol):
@@ -27,10 +31,8 @@ def find_source(dataset: str, data_root: Path | None, *, download: bool = False)
     Raises SourceAbsentError, which names the files to put there, where they are missing; DataError for an unknown name
     or a failed download.
     """
-    facts = facts_of(dataset)
-    if facts is None:
-        raise DataError(unknown(dataset))
-    reader = cast(Reader, importlib.import_module(f"agad.data.readers.{facts.reader}"))
+    facts = _known(dataset)
+    reader = cast(Reader, importlib.import_module(_module(facts)))
     if not facts.layout:  # a library brings the images
         return reader.find(dataset, data_root or Path())
     if data_root is None:
@@ -42,6 +44,31 @@ def find_source(dataset: str, data_root: Path | None, *, download: bool = False)
             _download(dataset, facts, data_root)
             return reader.find(dataset, data_root)
         raise SourceAbsentError(f"{dataset} is not there ({error}); {_advice(dataset, facts, data_root)}") from None
+
+
+def code_of(dataset: str) -> str:
+    """Digest of the code that prepares a data set: its reader, what prepares all, and what both import of agad.data.
+
+    And of a user's own modules, as it was when this process began. Raises DataError for an unknown name.
+    """
+    return part_digest(_module(_known(dataset)), _PREPARES)
+
+
+def check_code(dataset: str) -> None:
+    """Raise DataError where that code has changed since: what it prepares now would have the name of what was."""
+    if has_changed(_module(_known(dataset)), _PREPARES):
+        raise DataError(f"the code that prepares {dataset} has changed since this process began; start it again")
+
+
+def _known(dataset: str) -> DatasetFacts | PrefixFacts:
+    facts = facts_of(dataset)
+    if facts is None:
+        raise DataError(unknown(dataset))
+    return facts
+
+
+def _module(facts: DatasetFacts | PrefixFacts) -> str:
+    return f"agad.data.readers.{facts.reader}"
 
 
 def _advice(dataset: str, facts: DatasetFacts | PrefixFacts, root: Path) -> str:

@@ -18,7 +18,7 @@ from agad.data.checks.raw import content_of
 from agad.data.checks.verify import is_verified
 from agad.data.class_names import check_declared
 from agad.data.facts import DataFacts
-from agad.data.find import find_source
+from agad.data.find import check_code, code_of, find_source
 from agad.data.source import Source, SourceAbsentError
 from agad.data.write import write_prepared
 from agad.errors import DataError
@@ -88,9 +88,10 @@ def open_prepared(
 ) -> Prepared:
     """Open the prepared data set, and prepare it first where the cache does not hold it.
 
-    The cache holds one folder per data set, size and content of the raw files. Without raw files, the data set opens if
-    exactly one prepared folder exists. A process verifies the images and labels of a folder once, by their digest: a
-    second or less for 1 GB. What is damaged is prepared again, with a warning in the log.
+    The cache holds one folder per data set, size, content of the raw files and code that prepares them. Without raw
+    files, the data set opens if exactly one prepared folder exists, or one by the code of now; those with the same
+    arrays count as one. A process verifies the images and labels of a folder once, by their digest: a second or less
+    for 1 GB. What is damaged is prepared again, with a warning in the log.
 
     Args:
         dataset: a name of agad.spec.datasets, `npz:NAME` or `folder:NAME`.
@@ -174,12 +175,13 @@ def _locate(
     dataset: str, image_size: int, root: Path, data_root: Path | None, download: bool
 ) -> tuple[Path, tuple[str, ...]]:
     """The folder to open, prepared first where that is necessary, and how it serves where there are no raw data."""
+    code = code_of(dataset)
     try:
         source = find_source(dataset, data_root)
     except SourceAbsentError as absent:
-        present = folders.current(folders.prepared_folders(root, dataset, image_size))
+        present = folders.current(folders.prepared_folders(root, dataset, image_size), code)
         if len(present) == 1:
-            return present[0], folders.served_without(present[0], data_root)
+            return present[0], folders.served_without(present[0], data_root, code)
         if present:
             names = ", ".join(folder.name for folder in present)
             raise DataError(
@@ -190,9 +192,10 @@ def _locate(
             raise absent from None
         source = find_source(dataset, data_root, download=True)
     raw = content_of(source, root)
-    folder = folders.folder_of(root, dataset, image_size, raw.whole)
+    folder = folders.folder_of(root, dataset, image_size, raw.whole, code)
     if folders.read_meta(folder) is None:
-        _prepare(dataset, image_size, source, folder, data_root, raw_files=raw.files)
+        check_code(dataset)
+        _prepare(dataset, image_size, source, folder, data_root, raw_files=raw.files, code=code)
     return folder, ()
 
 
@@ -209,11 +212,11 @@ def _drop(folder: Path, *, is_lost: bool) -> None:
 
 
 def _prepare(
-    dataset: str, image_size: int, source: Source, folder: Path, data_root: Path | None, *, raw_files: str
+    dataset: str, image_size: int, source: Source, folder: Path, data_root: Path | None, *, raw_files: str, code: str
 ) -> None:
-    content = source.read()
+    content, known = source.read(), {"raw_files": raw_files, "code": code}
     with folders.new_folder(folder) as temporary:
-        write_prepared(content, temporary, dataset, image_size, cached_as=folder.name, raw_files=raw_files)
+        write_prepared(content, temporary, dataset, image_size, cached_as=folder.name, **known)
         # The folder's name stands for the raw files as they were found, which a running download may have changed.
         now = find_source(dataset, data_root)
         if (now.stamps, now.notes, now.layout) != (source.stamps, source.notes, source.layout):

@@ -48,12 +48,19 @@ _MANY_REPEATS = 0.1
 
 
 def write_prepared(
-    content: Content, folder: Path, dataset: str, image_size: int, *, cached_as: str = "", raw_files: str = ""
+    content: Content,
+    folder: Path,
+    dataset: str,
+    image_size: int,
+    *,
+    cached_as: str = "",
+    raw_files: str = "",
+    code: str = "",
 ) -> None:
     """Write a data set's arrays, at image_size x image_size pixels, and meta.json into an existing folder.
 
     `cached_as` is the name that the folder will have in the cache: under another one it is not read. Empty: any.
-    `raw_files` is the digest of the raw files, see raw.RawContent.
+    `raw_files` is the digest of the raw files, see raw.RawContent, and `code` that of the code, see find.code_of.
 
     Raises DataError for classes that are not those of DATASETS, labels beyond them, images that are not uint8, a class
     or part without an undamaged image, OSError where the disk is full.
@@ -66,7 +73,8 @@ def write_prepared(
     written = {name: _write_part(folder, name, part, content.channels, image_size) for name, part in parts.items()}
     for name, part in written.items():
         _check_classes(dataset, name, parts[name].labels, part, content.class_names)
-    named = {key: value for key, value in (("folder", cached_as), ("raw_files", raw_files)) if value}
+    known = {"folder": cached_as, "raw_files": raw_files, "code": code}
+    named = {key: value for key, value in known.items() if value}
     cache.write_meta(folder, _describe(content, written, dataset, image_size) | named)
 
 
@@ -144,7 +152,6 @@ def _describe(content: Content, written: dict[str, _Written], dataset: str, imag
     duplicates, examples = count_duplicates(*((of.hashes, of.labels, of.names) for of in written.values()))
     return {
         "preparation_version": cache.PREPARATION_VERSION,
-        "checks_version": cache.CHECKS_VERSION,
         "dataset": dataset,
         "image_size": image_size,
         "channels": content.channels,

@@ -113,7 +113,7 @@ RESULTS = {
 DATA = {
     "raw_digest": _text(
         "Digest of the raw files and of what is noted of them: rows of several image sizes that share it are of the "
-        "same files, prepared by the same version."
+        "same files, prepared by the same code."
     ),
     "images_damaged": _count("Images that could not be decoded and were left out, training and test.", "images"),
     "images_leaked": _count("Test images whose prepared pixels equal those of a training image.", "images"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from agad.data.cache import cache_root, current, prepared_folders, read_meta
+from agad.data.cache import cache_root, current, is_of_other_code, prepared_folders, read_meta
+from agad.data.find import code_of
 from agad.data.summary import summary_lines
 from agad.plan.plan import Plan
 
@@ -27,17 +28,25 @@ def known_of_data(options: argparse.Namespace, sweep: Sweep, path: Path) -> list
 
 
 def _are_prepared(plan: Plan, options: argparse.Namespace) -> bool:
-    """Whether the cache holds all that runs read: no vectors, then. Jobs verify that it matches the raw files."""
+    """Whether the cache holds all that runs read, by the code of now: no vectors, then.
+
+    Jobs verify that it matches the raw files. What other code has prepared each of them would prepare at once.
+    """
     root = cache_root(options.cache)
     wanted = {(spec.dataset, spec.image_size, spec.features_file) for spec in plan.specs}
-    return all(not file and prepared_folders(root, dataset, image_size) for dataset, image_size, file in wanted)
+    return all(not file and _is_prepared(root, dataset, image_size) for dataset, image_size, file in wanted)
+
+
+def _is_prepared(root: Path, dataset: str, image_size: int) -> bool:
+    metas = (read_meta(folder) or {} for folder in prepared_folders(root, dataset, image_size))
+    return any(not is_of_other_code(meta, code_of(dataset)) for meta in metas)
 
 
 def _known_of_prepared(plan: Plan, options: argparse.Namespace) -> list[str]:
     """What is known of data that are prepared already, from the cache alone, without torch."""
     lines, root = [], cache_root(options.cache)
     for dataset, image_size in dict.fromkeys((spec.dataset, spec.image_size) for spec in plan.specs):
-        found = current(prepared_folders(root, dataset, image_size))
+        found = current(prepared_folders(root, dataset, image_size), code_of(dataset))
         whole = [(meta, folder) for folder in found if (meta := read_meta(folder)) is not None]
         if len(whole) == 1:
             lines += summary_lines(*whole[0])

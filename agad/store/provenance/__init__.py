@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from agad.store.provenance.parts import needed_by
 from agad.store.provenance.sources import installed_of, sources_of
 
 log = logging.getLogger("agad.store")
@@ -47,6 +48,22 @@ def digest_of(package: Path) -> str:
 
 
 _AT_START = sources_of(_PACKAGE)
+
+
+@functools.cache
+def part_digest(*modules: str) -> str:
+    """As `code_digest`, of some modules and of what they import of their own room alone (parts.py)."""
+    return _part_of(_AT_START, modules)
+
+
+def has_changed(*modules: str) -> bool:
+    """Whether `part_digest` would be another one if this process began now."""
+    now = sources_of(_PACKAGE)
+    return now != _AT_START and _part_of(now, modules) != part_digest(*modules)
+
+
+def _part_of(sources: Mapping[str, bytes], modules: tuple[str, ...]) -> str:
+    return _digest(needed_by(modules, sources, _PACKAGE, _without_texts))
 
 
 def _digest_of_what_ran() -> str | None:

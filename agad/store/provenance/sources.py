@@ -52,14 +52,19 @@ def sources_of(package: Path) -> dict[str, bytes]:
         for path in _files_below(package / folder)
         if _counts(path.relative_to(package)) and path.is_file()
     }
+    return own | own_of(own, package)
+
+
+def own_of(sources: Mapping[str, bytes], package: Path) -> dict[str, bytes]:
+    """Of a user's own modules, those that some sources import, and those that these import: as in `sources_of`."""
     found: dict[str, bytes] = {}
-    left = list(_own_modules(own, package))
+    left = list(_own_modules(sources, package))
     while left:
         path = left.pop()
         added = {name: content for name, content in _below(path) if name not in found}
         found |= added
         left += _own_modules(added, package) if added else []
-    return own | found
+    return found
 
 
 def _counts(path: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from agad.data import cache as folders
 from agad.data.checks.raw import content_of
 from agad.data.features.file import digest_at, path_of
-from agad.data.find import find_source
+from agad.data.find import code_of, find_source
 from agad.errors import AgadError
 from agad.plan.plan import Plan
 from agad.spec.datasets import facts_of
@@ -76,13 +76,13 @@ def _are_others(key: DataKey, made: Mapping[DataKey, set[Version]], data: Path, 
     except (AgadError, OSError):
         return False
     found = {folder: folders.read_meta(folder) or {} for folder in folders.prepared_folders(root, dataset, of)}
-    now = found.get(folders.folder_of(root, dataset, of, raw.whole))
+    now = found.get(folders.folder_of(root, dataset, of, raw.whole, code_of(dataset)))
     if now is not None:
         of_classes, named = classes_version(dataset, now.get("class_names") or ())
         return str(now.get("digest")) not in digests or named not in made.get(of_classes, {named})
     before = {
         str(meta["raw_files"]) for meta in found.values() if "raw_files" in meta and meta.get("digest") in digests
     }
-    # Of the same files there may be other notes since: then what was prepared of them has another name. Older folders
-    # do not say what files they are of: where there are only such, nobody knows.
+    # Of the same files there may be other notes or code since: then what was prepared of them has another name. Older
+    # folders do not say what files they are of: where there are only such, nobody knows.
     return bool(before) and raw.files not in before

@@ -1,12 +1,14 @@
-"""Prepared data of an older version, beside the raw files or without them."""
+"""Prepared data of other code, beside the raw files or without them."""
 
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from agad.data import cache
+from agad.data import prepared
+from agad.data.find import code_of
 from agad.data.prepared import open_facts
 from agad.data.readers import folder as reader
 from tests.helpers.raw_data import fill
@@ -20,11 +22,17 @@ def parts(places):
     return places["data_root"] / "parts"
 
 
-def test_data_of_older_checks_are_prepared_anew_with_the_same_digest(places, parts, monkeypatch):
-    """They have no notes of what is checked since; of two preparations the newer serves where the files are gone."""
-    monkeypatch.setattr(cache, "CHECKS_VERSION", 0)
+@pytest.fixture
+def other_code(monkeypatch):
+    """What is prepared now is of other code; a call gives back that of today."""
+    monkeypatch.setattr(prepared, "code_of", lambda _: "other")
+    return monkeypatch.undo
+
+
+def test_data_of_other_code_are_prepared_again_with_the_same_digest(places, parts, other_code):
+    """They may have other notes and classes; of two preparations that of today serves where the files are gone."""
     before = open_facts("folder:parts", 16, **places)
-    monkeypatch.undo()
+    other_code()
     after = open_facts("folder:parts", 16, **places)
     assert after.folder != before.folder
     assert after.digest == before.digest
@@ -32,12 +40,24 @@ def test_data_of_older_checks_are_prepared_anew_with_the_same_digest(places, par
     assert open_facts("folder:parts", 16, **places).folder == after.folder
 
 
-def test_an_older_folder_serves_alone_and_is_said_to_be_one(places, parts, monkeypatch):
-    monkeypatch.setattr(cache, "CHECKS_VERSION", 0)
+def test_a_folder_of_other_code_serves_alone_and_is_said_to_be_one(places, parts, other_code):
     open_facts("folder:parts", 16, **places)
+    other_code()
+    parts.rename(parts.with_name("gone"))
+    assert "other code prepared it" in open_facts("folder:parts", 16, **places).served[1]
+
+
+def test_of_several_with_the_same_arrays_the_newest_serves(places, parts, monkeypatch):
+    """Two versions of code that prepare the same: no user has to delete one of them."""
+    made = []
+    for code in ("b", "a"):
+        monkeypatch.setattr(prepared, "code_of", lambda _, code=code: code)
+        made.append(open_facts("folder:parts", 16, **places).folder)
     monkeypatch.undo()
     parts.rename(parts.with_name("gone"))
-    assert "an older version prepared it" in open_facts("folder:parts", 16, **places).served[1]
+    for number, folder in enumerate(made):
+        os.utime(folder / "meta.json", (number, number))
+    assert open_facts("folder:parts", 16, **places).folder == made[1]
 
 
 def test_other_rules_for_classes_make_other_data_of_the_same_files(places, parts, monkeypatch):
@@ -52,6 +72,6 @@ def test_other_rules_for_classes_make_other_data_of_the_same_files(places, parts
     assert open_facts("folder:scans", 16, **places).class_names == ("a", "b")
 
 
-def test_the_version_is_in_the_description(places, parts):
+def test_the_code_is_in_the_description(places, parts):
     meta = json.loads((open_facts("folder:parts", 16, **places).folder / "meta.json").read_text())
-    assert meta["checks_version"] == cache.CHECKS_VERSION
+    assert meta["code"] == code_of("folder:parts") != code_of("npz:parts")

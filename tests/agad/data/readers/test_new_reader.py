@@ -1,4 +1,7 @@
-"""A new data set is one new file: kmnist.py, put into a copy of the package, is planned, prepared and trained on."""
+"""A new data set is one new file: kmnist.py, put into a copy of the package, is planned, prepared and trained on.
+
+What it prepares is known by its code too.
+"""
 
 from __future__ import annotations
 
@@ -85,3 +88,58 @@ def test_a_damaged_file_of_the_new_reader_is_refused(copy):
     (copy / "data" / "kmnist" / "kmnist-test-imgs.npz").write_text("no zip")
     code = 'from agad.data.prepared import open_prepared\nopen_prepared("kmnist", 16, data_root="data", cache="cache")'
     assert "kmnist-test-imgs.npz and kmnist-test-labels.npz cannot be read" in run(copy, code).stderr
+
+
+_OPEN = """
+from agad.data.prepared import open_facts
+found = open_facts("kmnist", 16, data_root="data", cache="cache")
+print(found.folder.name, found.digest, *found.served)
+"""
+_DIM = "from agad.data.readers._dim import dim"
+READ = 'image_file["arr_0"]'
+
+
+def opened(copy: Path, code: str = _OPEN) -> list[str]:
+    """Folder and digest of what is opened in a process of its own, and how it serves."""
+    result = run(copy, code)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip().split(" ", 2)
+
+
+@pytest.mark.slow
+def test_an_edited_reader_gets_its_own_arrays(copy):
+    """It was given those of the reader before, in silence, until somebody deleted the folder in the cache."""
+    reader = copy / "agad" / "data" / "readers" / "kmnist.py"
+    helper, code = reader.with_name("_dim.py"), reader.read_text()
+    assert code.count(READ) == 1
+    before = opened(copy)
+
+    reader.write_text(code.replace("import zipfile", "import zipfile  # a comment"))
+    assert opened(copy) == before
+
+    helper.write_text("def dim(images):\n    return images // 2\n")
+    reader.write_text(code.replace(READ, f"dim({READ})").replace("import zipfile", f"import zipfile\n{_DIM}"))
+    dimmed = opened(copy)
+    assert dimmed[0] != before[0]
+    assert dimmed[1] != before[1]
+
+    other = "def dim(images):\n    return images // 40\n"  # longer: Python knows its bytecode by time and size
+    edit = f"import agad.data.prepared, pathlib\npathlib.Path({str(helper)!r}).write_text({other!r})\n"
+    in_an_empty_one = run(copy, edit + _OPEN.replace('cache="cache"', 'cache="empty"'))
+    assert "kmnist has changed since this process began; start it again" in in_an_empty_one.stderr
+    assert opened(copy)[1] not in {before[1], dimmed[1]}
+
+    reader.write_text(code)
+    helper.unlink()
+    assert opened(copy) == before, "the cache has what this reader has prepared"
+
+
+@pytest.mark.slow
+def test_what_another_reader_has_prepared_serves_without_raw_data_with_a_word(copy):
+    reader = copy / "agad" / "data" / "readers" / "kmnist.py"
+    before = opened(copy)
+    shutil.rmtree(copy / "data")
+    reader.write_text(reader.read_text() + "\nANOTHER = 1\n")
+    folder, digest, served = opened(copy)
+    assert [folder, digest] == before[:2]
+    assert "other code prepared it" in served

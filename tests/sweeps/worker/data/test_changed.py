@@ -113,7 +113,7 @@ def test_a_renamed_class_is_said(is_prepared: bool, tmp_path: Path) -> None:
 def test_a_newer_version_is_no_change_of_the_data(is_prepared: bool, tmp_path: Path, plan: Plan) -> None:
     """Folders of before do not say what files they are of, and have another name than what is prepared now."""
     (folder,) = (tmp_path / "cache").glob("npz-own-16px-*")
-    meta = {**(read_meta(folder) or {}), "checks_version": 0}
+    meta = {**(read_meta(folder) or {}), "code": "older"}
     older = folder.rename(folder.with_name("npz-own-16px-" + 12 * "0"))
     for name in ("folder", "raw_files", "file_sizes"):
         del meta[name]
