@@ -95,12 +95,11 @@ def _is_unsealed(meta: dict[str, Any]) -> bool:
     return meta.get("preparation_version") != PREPARATION_VERSION
 
 
-def served_without(folder: Path, data_root: Path | None, code: str) -> tuple[str, ...]:
-    """How a folder serves where the raw data are absent, one sentence each."""
-    where = "" if data_root is None else f" from {data_root}"
-    served = [f"the raw data are absent{where}: what was prepared from them earlier is used"]
+def served_without(folder: Path, code: str) -> tuple[str, ...]:
+    """How a folder serves where the raw data are absent, one sentence each: rows carry them, whatever the machine."""
+    served = ["the images were prepared earlier: there were no raw files to compare them with"]
     if is_of_other_code(read_meta(folder) or {}, code):
-        served.append("other code prepared it; that of now may prepare some images and classes otherwise")
+        served.append("other code prepared them; that of now may prepare some images and classes otherwise")
     return tuple(served)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
@@ -181,7 +182,10 @@ def _locate(
     except SourceAbsentError as absent:
         present = folders.current(folders.prepared_folders(root, dataset, image_size), code)
         if len(present) == 1:
-            return present[0], folders.served_without(present[0], data_root, code)
+            served = folders.served_without(present[0], code)
+            where = "no folder of raw data was given" if data_root is None else f"its raw data are not in {data_root}"
+            _say_once(f"{dataset}: {where}; {'; '.join(served)}")
+            return present[0], served
         if present:
             names = ", ".join(folder.name for folder in present)
             raise DataError(
@@ -197,6 +201,11 @@ def _locate(
         check_code(dataset)
         _prepare(dataset, image_size, source, folder, data_root, raw_files=raw.files, code=code)
     return folder, ()
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    log.warning("%s", line)
 
 
 def _drop(folder: Path, *, is_lost: bool) -> None:

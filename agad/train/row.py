@@ -109,6 +109,7 @@ def score_columns(spec: RunSpec, evaluator: Evaluator, scores: Mapping[str, Scor
 def data_columns(data: Prepared, spec: RunSpec) -> dict[str, Any]:
     """What is known of the data, for whoever reads the row; null where nothing is (data in memory, no vectors)."""
     known, names, target = data.duplicates, data.class_names, spec.target_class
+    notes = [*data.served, *data.notes]
     return {
         "raw_digest": data.raw_digest,
         "images_damaged": len(data.damaged) if known else None,
@@ -116,7 +117,7 @@ def data_columns(data: Prepared, spec: RunSpec) -> dict[str, Any]:
         "images_across_classes": known.get("across_classes"),
         "class_names": list(names),
         "class_name": names[target] if target < len(names) else None,  # task=inference splits no data
-        "data_notes": list(data.notes) if known or data.vectors or data.notes else None,
+        "data_notes": notes if known or data.vectors or notes else None,
         "features_digest": data.vectors.digest if data.vectors else None,
     }
 

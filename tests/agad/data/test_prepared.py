@@ -179,7 +179,7 @@ def test_a_folder_of_an_older_version_is_verified_and_said_to_be_one(places):
     (folder / "meta.json").write_text(json.dumps(meta))
     (places["data_root"] / "some.npz").unlink()
     served = open_prepared("npz:some", 16, **places).served
-    assert [sentence.partition(" ")[0] for sentence in served] == ["the", "an"]
+    assert [sentence.partition(" ")[0] for sentence in served] == ["the", "other"]
     damage(folder)
     with pytest.raises(DataError, match="are damaged"):
         open_prepared("npz:some", 16, **places)
@@ -243,6 +243,20 @@ def test_without_raw_data_the_only_prepared_folder_is_used(places, tmp_path):
         assert open_prepared("npz:some", 16, data_root=data_root, cache=places["cache"]).digest == first.digest
     with pytest.raises(DataError, match=r"put some\.npz below"):
         open_prepared("npz:some", 32, **places)
+
+
+def test_what_served_without_raw_data_is_said_and_stands_in_the_rows(places, caplog):
+    """A mistyped folder of data gave an AUROC of what was prepared long ago, in silence."""
+    open_prepared("npz:some", 16, **places)
+    note = "the images were prepared earlier: there were no raw files to compare them with"
+    for _ in range(2):
+        opened = open_prepared("npz:some", 16, data_root=places["data_root"] / "no", cache=places["cache"])
+        assert opened.served == (note,)
+    said = f"npz:some: its raw data are not in {places['data_root'] / 'no'}; {note}"
+    assert [record.getMessage() for record in caplog.records] == [said], "once in a process"
+    spec = RunSpec(dataset="npz:some", image_size=16, normal_class=0)
+    assert data_columns(opened, spec)["data_notes"] == [note, *opened.notes]
+    assert data_columns(open_prepared("npz:some", 16, **places), spec)["data_notes"] == list(opened.notes)
 
 
 def test_without_raw_data_several_prepared_folders_are_an_error(places, tmp_path):

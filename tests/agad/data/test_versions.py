@@ -44,7 +44,7 @@ def test_a_folder_of_other_code_serves_alone_and_is_said_to_be_one(places, parts
     open_facts("folder:parts", 16, **places)
     other_code()
     parts.rename(parts.with_name("gone"))
-    assert "other code prepared it" in open_facts("folder:parts", 16, **places).served[1]
+    assert "other code prepared them" in open_facts("folder:parts", 16, **places).served[1]
 
 
 def test_of_several_with_the_same_arrays_the_newest_serves(places, parts, monkeypatch):

@@ -142,4 +142,4 @@ def test_what_another_reader_has_prepared_serves_without_raw_data_with_a_word(co
     reader.write_text(reader.read_text() + "\nANOTHER = 1\n")
     folder, digest, served = opened(copy)
     assert [folder, digest] == before[:2]
-    assert "other code prepared it" in served
+    assert "other code prepared them" in served
