@@ -64,6 +64,7 @@ class Seen:
         deep: number of images of 16 bits.
         dim: how many of them lie within so few levels that at most _DIM of 256 are left of each.
         several: number of files that hold several images, of which the first was taken.
+        at_first: number of images of Pillow's that stand at the first of several.
     """
 
     low: int = 65535
@@ -71,6 +72,7 @@ class Seen:
     deep: int = 0
     dim: int = 0
     several: int = 0
+    at_first: int = 0
 
     def levels(self, values: NDArray[np.uint16]) -> None:
         """Take the levels of an image of 16 bits into account."""
@@ -93,6 +95,7 @@ class Seen:
         self.deep += other.deep
         self.dim += other.dim
         self.several += other.several
+        self.at_first += other.at_first
 
     def notes(self) -> tuple[str, ...]:
         """A sentence where images are left out, and where few of 256 grey levels are left of 16 bits.
@@ -103,6 +106,10 @@ class Seen:
         notes = []
         if self.several:
             notes.append(f"{self.several} files hold several images (frames or pages): of each the first alone is used")
+        if self.at_first:
+            notes.append(
+                f"{self.at_first} images of Pillow's stand at the first of several frames or pages, which alone is used"
+            )
         if self.deep and (left := _left(self.low, self.high)) <= _HALF:
             used = f"{self.low} to {self.high} of 0 to 65535"
             notes.append(
@@ -136,12 +143,8 @@ def decode(path: str, name: str, seen: Seen | None = None) -> Pixels | Damaged:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a Path for each of 84,000 files takes its time
             return Damaged(name, _NO_FILE)  # reading a pipe would wait for a writer, for ever
         with Image.open(path, formats=_formats()) as image:
-            is_deep = any(";16" in str(tile[3]) for tile in image.tile)
-            image.load()
             pixels = pixels_of(image, seen)
             if seen is not None:
-                if is_deep and not image.mode.startswith("I"):
-                    seen.upper_levels(pixels)  # in colour, Pillow itself has dropped the lower 8 bits
                 seen.several += _holds_several(image)
             return pixels
     except _DAMAGE as error:
@@ -180,11 +183,16 @@ def _merged(future: Future[tuple[Pixels | Damaged, Seen]], seen: Seen | None) ->
     return image
 
 
+def is_first_of_several(image: Image.Image) -> bool:
+    """Whether an image of Pillow's stands at the first of the images that its file holds."""
+    return image.tell() == 0 and _holds_several(image)
+
+
 def _holds_several(image: Image.Image) -> bool:
     """Whether the file holds further images behind that which was read; one that cannot be found is none."""
     try:
         return image.format in _SEQUENCES and bool(getattr(image, "is_animated", False))
-    except _DAMAGE:
+    except (*_DAMAGE, AttributeError):  # the last of a file that its user has closed
         return False
 
 
@@ -223,7 +231,16 @@ def as_pixels(image: NDArray[np.uint8]) -> Pixels:
 
 def pixels_of(image: Image.Image, seen: Seen | None = None) -> Pixels:
     """The pixels of an image of Pillow's, (H, W) grey or (H, W, 3) RGB, as in `decode`; ValueError: no known range."""
-    seen = seen or Seen()
+    seen = Seen() if seen is None else seen
+    is_deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))  # none of an image in memory
+    image.load()
+    pixels = _pixels_of(image, seen)
+    if is_deep and not image.mode.startswith("I"):
+        seen.upper_levels(pixels)  # in colour, Pillow itself has dropped the lower 8 bits
+    return pixels
+
+
+def _pixels_of(image: Image.Image, seen: Seen) -> Pixels:
     # Pillow scales PGM files of more than 8 bits to 0..65535, in mode I.
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
         deep = np.asarray(image).astype(np.uint16)

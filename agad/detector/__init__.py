@@ -7,3 +7,4 @@ alarms = scores > detector.threshold(0.99).value
 
 from agad.detector.detector import Detector as Detector
 from agad.detector.detector import load_detector as load_detector
+from agad.detector.noted import ImageWarning as ImageWarning

@@ -19,6 +19,7 @@ from agad.detector import fitted as plain
 from agad.detector import threshold as rates
 from agad.detector.content import Content, load_content
 from agad.detector.inputs import Images, each_pixels
+from agad.detector.noted import Noted
 from agad.detector.pictures.heatmap import default_smoothing, smoothed
 from agad.detector.probe import check_probe, notes_on_maker
 from agad.detector.threshold import Threshold
@@ -78,9 +79,14 @@ class Detector:
             images: one or several: paths, images of Pillow's, arrays of uint8 (agad/detector/inputs.py), of any size,
                 grey or in colour. They are prepared as the training images were.
 
+        Warns (ImageWarning) of what `agad score` notes: images of 16 bits of which few levels are left, files of
+        several, other colours, sizes and widths:heights than those of training. Once a call for each kind.
+
         Raises DataError for what cannot be read, and where a score is not finite.
         """
-        found = [self._scores(x) for x in self._batches(self._pixels(images))]
+        noted = Noted(self.content)
+        found = [self._scores(x) for x in self._batches(self._pixels(images, noted))]
+        noted.warn(stacklevel=2)
         return np.concatenate(found) if found else np.empty(0, np.float32)
 
     def heatmap(self, images: Images, smoothing: float | None = None) -> Scores:
@@ -93,15 +99,17 @@ class Detector:
             smoothing: standard deviation, in pixels of S, of the Gaussian that each map is smoothed by; 0: none; None:
                 S / 32, one pixel at 32x32.
 
-        Raises SpecError for a method without reconstructions, DataError as `score`.
+        Warns as `score`. Raises SpecError for a method without reconstructions, DataError as `score`.
         """
         self.require_heatmaps()
-        found = [self._maps(x, smoothing) for x in self._batches(self._pixels(images))]
+        noted = Noted(self.content)
+        found = [self._maps(x, smoothing) for x in self._batches(self._pixels(images, noted))]
+        noted.warn(stacklevel=2)
         size = self.content.spec.image_size
         return np.concatenate(found) if found else np.empty((0, size, size), np.float32)
 
     def score_prepared(self, pixels: list[Pixels], *, maps: bool = False) -> tuple[Scores, Scores | None]:
-        """Scores, and smoothed heat maps where they are wanted, of images that are decoded already."""
+        """Scores, and smoothed heat maps where they are wanted, of images that are decoded; without warnings."""
         batches = list(self._batches(iter(pixels)))
         scores = np.concatenate([self._scores(x) for x in batches])
         return scores, np.concatenate([self._maps(x, None) for x in batches]) if maps else None
@@ -161,9 +169,11 @@ class Detector:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _pixels(self, images: Images) -> Iterator[Pixels]:
+    def _pixels(self, images: Images, noted: Noted) -> Iterator[Pixels]:
         """The pixels of each image."""
-        return each_pixels(images, self.content.channels)
+        for pixels in each_pixels(images, self.content.channels, noted.seen):
+            noted.add(pixels)
+            yield pixels
 
     def _batches(self, images: Iterator[Pixels]) -> Iterator[Tensor]:
         """Uint8 batches (B, C, S, S), B up to BATCH, of images of any size."""
@@ -214,9 +224,9 @@ class Detector:
             raise SpecError(f"smoothing={sigma} is no number of pixels from 0 to {size}")
         return smoothed(error, sigma)
 
-    def raw_maps(self, images: Images) -> Scores:
-        """Heat maps of a method that reconstructs images, before their scale is known."""
-        return np.concatenate([self._maps(x, None) for x in self._batches(self._pixels(images))])
+    def raw_maps(self, pixels: list[Pixels], smoothing: float | None = None) -> Scores:
+        """Heat maps of a method that reconstructs images, before their scale is known; without warnings."""
+        return np.concatenate([self._maps(x, smoothing) for x in self._batches(iter(pixels))])
 
     @property
     def held_out_count(self) -> int:
@@ -264,9 +274,10 @@ def load_detector(path: str | Path, device: str = "cpu") -> Detector:
 def _check_scores(detector: Detector) -> None:
     content, size = detector.content, detector.content.spec.image_size
     if content.probe is None or detector.device.type != "cpu":
-        detector.score(np.zeros((size, size), np.uint8))
+        detector.score_prepared([np.zeros((size, size), np.uint8)])
     if content.probe is not None:
-        check_probe(content, (detector if detector.device.type == "cpu" else detector.to("cpu")).score)
+        on_cpu = detector if detector.device.type == "cpu" else detector.to("cpu")
+        check_probe(content, lambda images: on_cpu.score_prepared(images)[0])
 
 
 def _method_of(content: Content) -> Method:

@@ -150,10 +150,10 @@ def _compared(model: bytes, detector: Detector) -> float:
     for count in (1, 3, 16):
         pixels = _pixels(detector, count)
         images = [as_pixels(image) for image in pixels]
-        scores = detector.score(images)
+        scores, _ = detector.score_prepared(images)
         pairs = [("score", scores, np.maximum(np.abs(scores), usual))]
         if detector.has_heatmaps:
-            pairs.append(("error", detector.heatmap(images, smoothing=0), np.ones(1)))
+            pairs.append(("error", detector.raw_maps(images, smoothing=0), np.ones(1)))
         for name, expected, scale in pairs:
             found = session.run([name], {"pixels": pixels})[0]
             if found.shape != expected.shape or not np.isfinite(found).all():

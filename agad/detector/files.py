@@ -21,15 +21,13 @@ from agad.data.names import split_parts
 from agad.data.source import Damaged, Pixels
 from agad.data.tree import Tree, subfolders
 from agad.detector.detector import Detector
+from agad.detector.noted import Noted
 from agad.errors import DataError
 from agad.outputs import recorded
 
 _CHUNK = 64
 """Images decoded at once: what bounds the memory."""
 _THREADS = min(8, os.cpu_count() or 1)
-
-_SLACK = 1.1
-"""Factor by which a width:height may leave that of the training normals without a note."""
 
 COLUMNS = ("path", "score", "percentile", "verdict")
 ANOMALOUS, ORDINARY, DAMAGED = "anomalous", "normal", "damaged"
@@ -171,27 +169,8 @@ def _safe(path: str) -> str:
 
 def notes_on(detector: Detector, rows: Sequence[Scored]) -> list[str]:
     """What differs from the images that the detector was trained on, a sentence each."""
-    sound = [row for row in rows if row.score is not None]
-    size, channels = detector.content.spec.image_size, detector.content.channels
-    other = sum(row.is_colour == (channels == 1) for row in sound)
-    small = sum(row.shortest < size for row in sound)
-    notes = []
-    if other:
-        kinds = ("in colour", "grey") if channels == 1 else ("grey", "in colour")
-        notes.append(f"{other} of {len(sound)} images are {kinds[0]}, the detector's are {kinds[1]}: converted")
-    if small:
-        notes.append(f"{small} of {len(sound)} images are smaller than {size}x{size}: enlarged")
-    if known := detector.content.preparation.get("aspects"):  # older detectors do not know
-        low, high = known[0] / _SLACK, known[1] * _SLACK
-        others = [row.aspect for row in sound if not low <= row.aspect <= high]
-        if others:
-            notes.append(
-                f"{len(others)} of {len(sound)} images have a width:height of {_span(min(others), max(others))}, the "
-                f"training normals had {_span(*known)}: made square, they are distorted otherwise"
-            )
-    return notes
-
-
-def _span(low: float, high: float) -> str:
-    texts = dict.fromkeys(f"{value:.3g}" for value in (low, high))
-    return " to ".join(texts)
+    noted = Noted(detector.content)
+    for row in rows:
+        if row.score is not None:
+            noted.take(is_colour=row.is_colour, shortest=row.shortest, aspect=row.aspect)
+    return noted.differences()

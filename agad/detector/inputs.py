@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agad.data.image import decode, pixels_of
+from agad.data.image import Seen, decode, is_first_of_several, pixels_of
 from agad.data.source import Damaged, Pixels
 from agad.errors import DataError
 
@@ -22,38 +22,45 @@ are several. Of three axes the last one decides: 3 means one image in colour; 1,
 with channels, and not many that are so narrow. For a detector in colour an array (2, H, W), (3, H, W) or (4, H, W) is
 refused as well: it may be one image with channels first, as torchvision reads it, or that many grey ones. (N, H, W, 1)
 always means grey ones.
+
+An image of Pillow's is scored by the frame (or page) that it stands at. It has to be as it was opened: a copy of a TIFF
+with 16 bits whose zero is white (`copy`, `crop`) no longer says so, and has the scores of its negative.
 """
 
 _CHANNELS = (2, 3, 4)
 """Grey with transparency, colour, colour with transparency: a first axis as long may be one of channels."""
 
 
-def each_pixels(images: Images, channels: int = 1) -> Iterator[Pixels]:
+def each_pixels(images: Images, channels: int = 1, seen: Seen | None = None) -> Iterator[Pixels]:
     """The pixels of each image, (H, W) grey or (H, W, 3) RGB.
 
     Args:
         images: one or several.
         channels: of the detector, 1 or 3; one in colour takes no array that may be one image with channels first.
+        seen: notes what is to be said of the images.
 
     Raises DataError, one line, for what is no image.
     """
     if isinstance(images, str | Path):
-        found = decode(str(images), str(images))
+        found = decode(str(images), str(images), seen)
         if isinstance(found, Damaged):
             raise DataError(f"{found.name} cannot be read: {found.reason}")
         yield found
     elif isinstance(images, Image.Image):
         try:
-            yield pixels_of(images)
+            found = pixels_of(images, seen)
         except (OSError, ValueError) as error:
             raise DataError(f"the image cannot be read: {' '.join(str(error).split())}") from None
+        if seen is not None:
+            seen.at_first += is_first_of_several(images)
+        yield found
     elif isinstance(images, np.ndarray):
         yield from _of_array(images, channels)
     elif hasattr(images, "__array__") and getattr(images, "ndim", 1) != 1:  # of one axis: a column of paths
         yield from _of_array(np.asarray(images), channels)
     elif isinstance(images, Iterable):
         for image in images:
-            yield from each_pixels(image, channels)
+            yield from each_pixels(image, channels, seen)
     else:
         raise DataError(f"{type(images).__name__} is no image; give a path, an image of Pillow's or an array of uint8")
 

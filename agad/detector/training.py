@@ -157,7 +157,9 @@ def detector_of(
     scores = _scores(bare, data.train_images, held_out)
     changes |= {"held_out": torch.from_numpy(np.sort(scores)), "heat": _heat(bare, data.train_images, held_out)}
     scored = Detector(dataclasses.replace(content, **changes), device)
-    changes |= {"result": _result(scored, data, split), "probe": probe_of(scored.content, scored.to("cpu").score)}
+    on_cpu = scored.to("cpu")
+    probe = probe_of(scored.content, lambda images: on_cpu.score_prepared(images)[0])
+    changes |= {"result": _result(scored, data, split), "probe": probe}
     return Detector(dataclasses.replace(content, **changes), device)
 
 
@@ -187,7 +189,7 @@ def _fitted(detector: Detector, data: Prepared, split: OneClassSplit, device: to
 
 def _scores(detector: Detector, images: torch.Tensor, indices: NDArray[np.int64]) -> NDArray[np.float32]:
     chunks = np.array_split(indices, max(1, -(-len(indices) // _CHUNK)))
-    found = [detector.score(_as_arrays(images, chunk)) for chunk in chunks if len(chunk)]
+    found = [detector.score_prepared(_as_arrays(images, chunk))[0] for chunk in chunks if len(chunk)]
     return np.concatenate(found) if found else np.empty(0, np.float32)
 
 

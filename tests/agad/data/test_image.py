@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from agad.data.image import Seen, decode, fit, is_grey
+from agad.data.image import Seen, decode, fit, is_grey, pixels_of
 from agad.errors import DataError
 from tests.helpers.raw_data import (
     picture,
@@ -194,6 +194,10 @@ def test_few_levels_of_16_bits_are_said_in_colour_too(kind, top, is_said, tmp_pa
 
     assert bool(seen.notes()) == is_said
     assert not is_said or "0 to 4095 of 0 to 65535" in seen.notes()[0]
+    of_pillow = Seen()
+    with Image.open(tmp_path / "a.png") as image:
+        pixels_of(image, of_pillow)
+    assert of_pillow == seen
 
 
 def _png(path, kind: int, samples: bytes) -> None:

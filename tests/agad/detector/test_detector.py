@@ -81,6 +81,7 @@ def test_scores_are_those_of_the_run(method: str) -> None:
     assert known["auroc_low"] < known["auroc"] < known["auroc_high"]
 
 
+@pytest.mark.filterwarnings("ignore::agad.detector.ImageWarning")
 @pytest.mark.slow
 def test_paths_arrays_and_pillow_s_images_are_one_image(tmp_path: Path) -> None:
     one, pixels = detector(), noise(1, 23)[0]
@@ -92,6 +93,7 @@ def test_paths_arrays_and_pillow_s_images_are_one_image(tmp_path: Path) -> None:
     assert set(scores.tolist()) == {float(one.score(fit(pixels, SIZE, 1)[0])[0])}
 
 
+@pytest.mark.filterwarnings("ignore::agad.detector.ImageWarning")
 @pytest.mark.slow
 def test_other_sizes_and_channels_are_prepared_as_in_training() -> None:
     """Colour is converted for a grey detector, grey for one in colour; tiny images are enlarged."""

@@ -33,6 +33,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+@pytest.mark.filterwarnings("ignore::agad.detector.ImageWarning")
 @pytest.mark.slow
 def test_every_file_has_a_row_in_order_and_damaged_ones_a_reason(folder: Path) -> None:
     files, notes = files_at([folder])
@@ -48,6 +49,7 @@ def test_every_file_has_a_row_in_order_and_damaged_ones_a_reason(folder: Path) -
     assert {row.verdict for row in sound} == {ANOMALOUS}
 
 
+@pytest.mark.filterwarnings("ignore::agad.detector.ImageWarning")
 def test_verdict_and_percentile_follow_the_score(folder: Path) -> None:
     """A score equal to the threshold is normal; the percentile is that of the held-out normals."""
     one = detector()

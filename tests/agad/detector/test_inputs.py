@@ -42,6 +42,7 @@ def test_channels_first_are_not_grey_images_of_a_detector_in_colour(how, first: 
     assert len(detector("knn").score(how(array))) == first, "a grey detector takes no channels"
 
 
+@pytest.mark.filterwarnings("ignore::agad.detector.ImageWarning")
 @pytest.mark.parametrize(
     ("shape", "count"),
     [
