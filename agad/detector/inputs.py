@@ -30,6 +30,10 @@ with 16 bits whose zero is white (`copy`, `crop`) no longer says so, and has the
 _CHANNELS = (2, 3, 4)
 """Grey with transparency, colour, colour with transparency: a first axis as long may be one of channels."""
 
+_OF_BITS = " (of 16 bits the upper 8, x >> 8, as agad takes them of files: astype alone keeps the lower 8)"
+_TO_BYTES = {"f": " (255 times as much where they go from 0 to 1)", "i": _OF_BITS, "u": _OF_BITS}
+"""How pixels of other types become bytes: by a cast alone levels of 0 to 1 are black, and those of 16 bits noise."""
+
 
 def each_pixels(images: Images, channels: int = 1, seen: Seen | None = None) -> Iterator[Pixels]:
     """The pixels of each image, (H, W) grey or (H, W, 3) RGB.
@@ -67,7 +71,8 @@ def each_pixels(images: Images, channels: int = 1, seen: Seen | None = None) -> 
 
 def _of_array(array: NDArray[Any], channels: int) -> Iterator[Pixels]:
     if array.dtype != np.uint8:
-        raise DataError(f"the pixels are {array.dtype}; give uint8, 0 to 255: the detector does its own scaling")
+        how = _TO_BYTES.get(array.dtype.kind, "")
+        raise DataError(f"the pixels are {array.dtype}; give uint8, 0 to 255{how}: the detector does its own scaling")
     if isinstance(array, np.ma.MaskedArray):
         raise DataError("the pixels have a mask, which no score heeds; fill them first")
     is_colour = array.shape[-1:] == (3,)

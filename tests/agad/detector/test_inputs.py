@@ -63,7 +63,10 @@ def test_what_means_one_thing_only_is_taken_by_a_detector_in_colour(shape: tuple
     ("images", "message"),
     [
         (np.ma.array(noise(1)[0], mask=noise(1)[0] > 9), "have a mask"),
-        (torch.zeros(SIZE, SIZE), "are float32"),
+        (torch.zeros(SIZE, SIZE), "are float32; give uint8, 0 to 255 .255 times as much where they go from 0 to 1"),
+        (np.zeros((SIZE, SIZE), np.int16), "are int16; give uint8, 0 to 255 .of 16 bits the upper 8, x >> 8"),
+        (np.zeros((SIZE, SIZE), np.uint16), "are uint16; .* astype alone keeps the lower 8"),
+        (np.zeros((SIZE, SIZE), bool), "are bool; give uint8, 0 to 255: the detector"),
         (torch.zeros(3, dtype=torch.uint8), "no image"),
         (b"a.png", "no image"),
     ],

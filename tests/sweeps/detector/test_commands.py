@@ -140,6 +140,7 @@ def test_the_page_says_that_other_code_made_a_detector(place: Path, tmp_path: Pa
     assert "<p>note: threshold and percentiles are of other code" in (tmp_path / "maps" / "index.html").read_text()
 
 
+@pytest.mark.filterwarnings("ignore::agad.detector.ImageWarning")
 @pytest.mark.slow
 def test_score_writes_rows_maps_and_a_page(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     test = place / "bottle" / "test"
