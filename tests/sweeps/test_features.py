@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
+from agad.data import prepared
 from agad.data.prepared import open_prepared
 from agad.plan.plan import Plan
 from agad.spec.run import RunSpec
@@ -17,6 +18,7 @@ from agad.store.rows import ResultStore
 from sweeps.cli import known_data
 from tests.helpers.cli import error_line, launch_here
 from tests.helpers.features import write_features
+from tests.helpers.opening import write_npz
 
 pytestmark = pytest.mark.slow
 
@@ -88,5 +90,21 @@ def test_a_file_of_vectors_is_read_before_jobs_are_submitted(tmp_path: Path) -> 
         RunSpec(normal_class=0, method="knn", updates=0, features=features) for features in ("pixels", "file:own")
     )
     options = argparse.Namespace(cache=str(tmp_path))
-    assert known_data._are_prepared(Plan("g", (), (), (pixels,)), options)
-    assert not known_data._are_prepared(Plan("g", (), (), (pixels, own)), options)
+    assert known_data._are_prepared(Plan("g", (), (), (pixels,)), options, str(tmp_path))
+    assert not known_data._are_prepared(Plan("g", (), (), (pixels, own)), options, str(tmp_path))
+
+
+def test_what_other_code_has_prepared_is_prepared_before_jobs_are_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a hundred jobs would prepare it; where the raw files are not on this host, the jobs know what to take."""
+    monkeypatch.setattr(prepared, "code_of", lambda _: "other")
+    write_npz(tmp_path / "own.npz")
+    open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path)
+    options = argparse.Namespace(cache=str(tmp_path))
+    plan = Plan("g", (), (), (RunSpec(dataset="npz:own", image_size=16, normal_class=0),))
+    assert not known_data._are_prepared(plan, options, str(tmp_path))
+    assert known_data._are_prepared(plan, options, str(tmp_path / "no"))
+    monkeypatch.undo()
+    open_prepared("npz:own", 16, data_root=tmp_path, cache=tmp_path)
+    assert known_data._are_prepared(plan, options, str(tmp_path))
