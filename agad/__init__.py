@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from agad import loaded  # noqa: F401 - the first: it notes of what the others are made
 from agad.plan.grid import grid
 from agad.spec.run import RunOptions, RunSpec
 from agad.store.rows import ResultStore

@@ -176,8 +176,8 @@ PROVENANCE = {
     "git_commit": _text("Commit of the code; null outside a checkout."),
     "git_clean": Column(pa.bool_(), "Whether the checkout had no changes."),
     "code_digest": _text(
-        "Digest of the code that makes the numbers, with what it imports of the user's own; null where it changed "
-        "while the process ran."
+        "Digest of the code that makes the numbers, with what it imports of the user's own; null where the process "
+        "may have run other code."
     ),
     "host": _text("Host that made the row."),
     "device": _text("Device as requested: cpu, cuda or cuda:N."),

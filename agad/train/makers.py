@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from agad.store.provenance import named_code
 from agad.train.row import provenance_columns
 
 MADE_BY = ("code_digest", "torch_version", "device_name", "instruction_set", "threads")
@@ -28,7 +29,8 @@ class Makers:
         self._earlier: list[_Maker] = []
 
     def state(self) -> list[_Maker]:
-        """What a checkpoint holds of it."""
+        """What a checkpoint holds of it: this process may have loaded other code since the run began."""
+        self._present |= {"code_digest": str(named_code())}
         return [*self._earlier, self._present]
 
     def resume(self, state: list[_Maker] | None) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from agad.store.provenance.parts import needed_by
-from agad.store.provenance.sources import installed_of, sources_of
+from agad.store.provenance.ran import Ran
+from agad.store.provenance.sources import Source, installed_of, sources_of
 
 log = logging.getLogger("agad.store")
 
@@ -57,30 +58,41 @@ def part_digest(*modules: str) -> str:
 
 
 def has_changed(*modules: str) -> bool:
-    """Whether `part_digest` would be another one if this process began now."""
+    """Whether this process may have run, or may yet run, other code of these modules than `part_digest` is of."""
     now = sources_of(_PACKAGE)
-    return now != _AT_START and _part_of(now, modules) != part_digest(*modules)
+    is_edited = now != _AT_START and _part_of(now, modules) != part_digest(*modules)
+    return is_edited or named_code() is None
 
 
-def _part_of(sources: Mapping[str, bytes], modules: tuple[str, ...]) -> str:
+def _part_of(sources: Mapping[str, Source], modules: tuple[str, ...]) -> str:
     return _digest(needed_by(modules, sources, _PACKAGE, _without_texts))
 
 
-def _digest_of_what_ran() -> str | None:
-    """None where the code has changed since this process began: a method's file is imported when it is first used."""
-    now = sources_of(_PACKAGE)
-    if now == _AT_START or _digest(now) == code_digest():
+def named_code() -> str | None:
+    """`code_digest` where it is of all that this process has run; else None, and a warning says why, once."""
+    other = _RAN.other()
+    if other is None:
         return code_digest()
-    log.warning("agad's files have changed since this process began: its rows name no code; start it again")
+    _warn(other)
     return None
 
 
-def _digest(sources: Mapping[str, bytes]) -> str:
+@functools.cache
+def _warn(why: str) -> None:
+    log.warning("%s: the rows of this process name no code from here on; start it again", why)
+
+
+def _digest(sources: Mapping[str, Source]) -> str:
     digest = hashlib.sha256()
     for name in sorted(sources):
-        code = _without_texts(sources[name]) if name.endswith(".py") else sources[name].hex()
+        content = sources[name].content
+        code = _without_texts(content) if name.endswith(".py") else content.hex()
         digest.update(f"{name}\0{len(code)}\0{code}".encode())
     return digest.hexdigest()[:16]
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    return one == other or _without_texts(one) == _without_texts(other)
 
 
 @functools.cache
@@ -107,6 +119,9 @@ def _is_text(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+_RAN = Ran(_PACKAGE, _AT_START, _same)
 
 
 @functools.cache
@@ -150,10 +165,11 @@ def _hashes(committed: Collection[str]) -> dict[str, str] | None:
 def collect() -> dict[str, Any]:
     """The provenance columns that are the same for every run of this process; what cannot be known is None."""
     commit, clean = git_state()
+    code = named_code()
     return {
         "git_commit": commit,
-        "git_clean": clean,
-        "code_digest": _digest_of_what_ran(),
+        "git_clean": None if clean and code is None else clean,  # of files, which are not what has run
+        "code_digest": code,
         "host": socket.gethostname(),
         "job_id": job_id(),
         "instruction_set": _instruction_set(),

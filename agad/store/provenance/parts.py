@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from agad.store.provenance.sources import own_of
+from agad.store.provenance.sources import Source, own_of
 
 _IMPORT = re.compile(r"[ \t]*(?:from (\.*[\w.]*) import (.+)|import (.+))")
 """A statement that imports, as Python prints its syntax tree: on one line, whatever the source looked like."""
@@ -15,8 +15,8 @@ _PACKAGE = "agad."
 
 
 def needed_by(
-    modules: Collection[str], sources: Mapping[str, bytes], package: Path, printed: Callable[[bytes], str]
-) -> dict[str, bytes]:
+    modules: Collection[str], sources: Mapping[str, Source], package: Path, printed: Callable[[bytes], str]
+) -> dict[str, Source]:
     """Of `sources`, those of some modules of agad and of all that these import, and the files of data in their rooms.
 
     Of agad's own modules those in the rooms that these are in, such as `data`; of a user's own all.
@@ -27,7 +27,7 @@ def needed_by(
         package: agad's folder.
         printed: a source's code as Python prints its syntax tree.
     """
-    found: dict[str, bytes] = {}
+    found: dict[str, Source] = {}
     rooms = {f"{module.split('.')[1]}/" for module in modules}
     left = [name for module in modules for name in _files_of(module)]
     while left:
@@ -35,7 +35,7 @@ def needed_by(
         if name in found or name not in sources or not _counts(name, rooms):
             continue
         found[name] = sources[name]
-        left += _imported(name, printed(sources[name]))
+        left += _imported(name, printed(sources[name].content))
         left += own_of({name: sources[name]}, package)
     beside = (name for name in sources if not name.endswith(".py") and _counts(name, rooms))
     return found | {name: sources[name] for name in beside}

@@ -2,69 +2,82 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.util
 import os
-import re
-import sys
 import sysconfig
-import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-FOLDERS = ("spec", "data", "nets", "methods", "tensors", "scoring", "train")
-"""Folders of agad/ whose files make the numbers of a row."""
+from agad.store.provenance.imports import FOLDERS, Imports, imports_of
 
-_NO_NUMBERS = ("auditing", "console", "detector", "errors", "files", "json_file", "outputs", "plan", "store")
-"""Modules and folders of agad/ that make none."""
-_KNOWN = frozenset(("agad", *(f"agad.{name}" for name in (*_NO_NUMBERS, *FOLDERS))))
 _NO_DATA = frozenset(
     ".pyc .pyo .pyi .typed .md .rst .ipynb .log .out .err .prof .lock .tmp .part .bak .orig .rej .swp".split()  # noqa: SIM905
 )
 """Endings of files beside code that no method reads for its numbers."""
-_KNOWN_LINE = re.compile(
-    r"[ \t]*(?:from|import)[ \t]+((?:agad\.)?\w+)[\w.]*"
-    r"(?:[ \t]+import[ \t][\w \t,()*]*|[ \t]+as[ \t]+\w+)?[ \t]*(?:#.*)?"
-)
-"""A line that imports from one module and does nothing else."""
-_BY_NAME = ("import_module", "__import__")
-"""Functions that import a module by its name."""
 _STANDARD = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
 _INSTALLED = {"site-packages", "dist-packages"}
 """Folders of installed packages, wherever they are: the environment's, the user's own, a cluster's modules."""
-_REQUIRED = {"PIL", "numpy", "scipy", "sklearn", "torch", "torchvision"}
-"""What agad's own code imports: never a user's own, not even where it runs from its source."""
-_PASSED = (sys.stdlib_module_names | _KNOWN | _REQUIRED) - {"agad"}
-"""What a module may import without being looked at; what is imported from agad itself may be one of its parts."""
 
 
-def sources_of(package: Path) -> dict[str, bytes]:
-    """Name -> content of every module that makes numbers, and the SHA-256 of each file of data beside agad's own.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that counts.
+
+    Attributes:
+        path: of the file.
+        content: of code; of data its SHA-256.
+        state: what changes with the file: size, times of change, number.
+    """
+
+    path: Path
+    content: bytes
+    state: tuple[int, ...]
+
+    @property
+    def changed(self) -> int:
+        """When the file was last changed, in nanoseconds since 1970."""
+        return max(self.state[1:3], default=0)
+
+    @property
+    def imports(self) -> Imports:
+        """What it imports; nothing of a file of data."""
+        return imports_of(self.content, str(self.path)) if self.path.suffix == ".py" else Imports()
+
+
+def sources_of(package: Path) -> dict[str, Source]:
+    """Name -> file of every module that makes numbers, and of the data beside agad's own.
 
     Names of agad's own are paths below `package`. A user's own module that one of them imports, or that is imported by
     such a one, is there with its whole package; a package that was installed is not: rows name versions.
     """
-    own = {
-        path.relative_to(package).as_posix(): _content(path)
+    found = {
+        path.relative_to(package).as_posix(): _source(path)
         for folder in FOLDERS
         for path in _files_below(package / folder)
         if _counts(path.relative_to(package)) and path.is_file()
     }
-    return own | own_of(own, package)
+    return found | own_of(found, package)
 
 
-def own_of(sources: Mapping[str, bytes], package: Path) -> dict[str, bytes]:
+def own_of(sources: Mapping[str, Source], package: Path) -> dict[str, Source]:
     """Of a user's own modules, those that some sources import, and those that these import: as in `sources_of`."""
-    found: dict[str, bytes] = {}
-    left = list(_own_modules(sources, package))
-    while left:
-        path = left.pop()
-        added = {name: content for name, content in _below(path) if name not in found}
-        found |= added
-        left += _own_modules(added, package) if added else []
-    return found
+    found = dict(sources)
+    places: set[Path] = set()
+    while more := _own_modules(found, package) - places:  # what is found may have others looked for elsewhere
+        places |= more
+        for path in more:
+            found |= {name: one for name, one in _below(path) if name not in found}
+    return {name: one for name, one in found.items() if name not in sources}
+
+
+def data_of(package: Path) -> list[Path]:
+    """The files of data beside agad's own code."""
+    paths = (path for folder in FOLDERS for path in _files_below(package / folder) if path.suffix != ".py")
+    return [path for path in paths if _counts(path.relative_to(package)) and path.is_file()]
 
 
 def _counts(path: Path) -> bool:
@@ -75,31 +88,40 @@ def _counts(path: Path) -> bool:
     return not hidden and path.suffix.lower() not in _NO_DATA and not path.name.endswith("~")
 
 
-def _content(path: Path) -> bytes:
+def _source(path: Path) -> Source:
+    state = state_of(path)  # before its content: what is written between the two is seen by whoever looks again
     if path.suffix == ".py":
-        return path.read_bytes()
+        return Source(path, path.read_bytes(), state)
     try:
-        state = path.stat()
-        return _file_digest(path, (state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+        return Source(path, _file_digest(path, state), state)
     except OSError:  # no method can read it either
-        return b""
+        return Source(path, b"", state)
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Size, times of change and number of a file; () where it cannot be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 @functools.cache
 def _file_digest(path: Path, _: tuple[int, ...]) -> bytes:
-    """Read once a process for each state of the file: weights can be large, and every row asks."""
+    """Read once a process for each state of the file: weights can be large."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _below(path: Path) -> Iterator[tuple[str, bytes]]:
+def _below(path: Path) -> Iterator[tuple[str, Source]]:
     """The code of a module or a package, by its name and those of its files: a package may hold any amount of data."""
     if path.is_file():
-        yield f"import {path.name}", _content(path)
+        yield f"import {path.name}", _source(path)
         return
     for one in path.rglob("*.py"):  # follows no link: its data may be behind one
         if one.is_file():
-            yield f"import {path.name}/{one.relative_to(path).as_posix()}", one.read_bytes()
+            yield f"import {path.name}/{one.relative_to(path).as_posix()}", _source(one)
 
 
 def _files_below(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
@@ -118,86 +140,66 @@ def _files_below(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def installed_of(sources: Mapping[str, bytes]) -> frozenset[str]:
+def installed_of(sources: Mapping[str, Source]) -> frozenset[str]:
     """The first names of installed modules that some sources import, but for those that agad itself requires."""
-    tops = {top for name, content in sources.items() if name.endswith(".py") for top in _imported(content)}
-    return frozenset(top for top in tops if not top.startswith("agad.") and _is_installed(_origin(top)))
+    folders, tops = _folders(sources), tops_of(sources)
+    return frozenset(top for top in tops if not top.startswith("agad.") and is_installed(_origin(top, *folders)))
 
 
-def _own_modules(sources: Mapping[str, bytes], package: Path) -> set[Path]:
+def tops_of(sources: Mapping[str, Source]) -> frozenset[str]:
+    """What some sources import, see Imports.tops."""
+    return frozenset(top for one in sources.values() for top in one.imports.tops)
+
+
+def _own_modules(sources: Mapping[str, Source], package: Path) -> set[Path]:
     """Modules and packages that these sources import, and that are neither agad's nor installed."""
-    found: set[Path] = set()
-    for name, content in sources.items():
-        if name.endswith(".py"):
-            found |= {path for top in _imported(content) if (path := _place(top, package))}
-    return found
+    folders = _folders(sources)
+    return {path for top in tops_of(sources) if (path := _place(top, package, folders))}
 
 
-@functools.cache
-def _imported(source: bytes) -> frozenset[str]:
-    """The first names of what a module imports, wherever in it; `agad.NAME` of a part of agad beside FOLDERS.
-
-    Once a process for each source: every row asks. A source is parsed where a line may import another module than a
-    known one: to parse all of agad takes a fifth of a second.
-    """
-    lines = (line for line in source.decode("utf-8", "replace").splitlines() if "import" in line)
-    if all((plain := _KNOWN_LINE.fullmatch(line)) and plain[1] in _PASSED for line in lines):
-        return frozenset()
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of texts with odd escapes
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return frozenset()
-    return (
-        frozenset(top for node in ast.walk(tree) for top in _tops(node)) - sys.stdlib_module_names - _KNOWN - _REQUIRED
-    )
+def _folders(sources: Mapping[str, Source]) -> tuple[list[str], list[str]]:
+    """Folders in which these sources have modules looked for, before others and after them."""
+    imports = [sources[name].imports for name in sorted(sources)]
+    return [path for one in imports for path in one.first], [path for one in imports for path in one.last]
 
 
-def _tops(node: ast.AST) -> Iterator[str]:
-    """The first names of what one node imports."""
-    match node:
-        case ast.Import(names=names):
-            yield from (_top(one.name) for one in names)
-        case ast.ImportFrom(module=module, names=names, level=level):
-            begin = "." * level + (f"{module}." if module else "")
-            yield from (_top(begin + one.name) for one in names)
-        case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)) if called in _BY_NAME:
-            given = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "name")]
-            yield from (
-                _top(one.value) for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)
-            )
-
-
-def _top(name: str) -> str:
-    """`agad.NAME` of a name in agad or above the file's own folder, all of which counts; the first part of another."""
-    if name.startswith(".."):
-        name = "agad." + name.lstrip(".")
-    elif name.startswith("."):
-        return "agad"
-    parts = name.split(".")
-    return ".".join(parts[:2] if parts[0] == "agad" else parts[:1])
-
-
-def _place(name: str, package: Path) -> Path | None:
+def _place(name: str, package: Path, folders: tuple[list[str], list[str]]) -> Path | None:
     """The file of a module, or the folder of a package; None for one that is installed, built in or nowhere."""
     if name.startswith("agad."):
         inside = package / name.removeprefix("agad.")
         return next((path for path in (inside, inside.with_suffix(".py")) if path.exists()), None)
-    path = _origin(name)
-    if path is None or _is_installed(path) or any(path.is_relative_to(folder) for folder in _STANDARD):
+    path = _origin(name, *folders)
+    if path is None or is_foreign(path):
         return None
     return path.parent if path.name == "__init__.py" else path
 
 
-def _origin(name: str) -> Path | None:
-    """Where a module is, the folder of one without __init__.py; None for one that is built in or nowhere."""
+def _origin(name: str, first: list[str], last: list[str]) -> Path | None:
+    """Where a module is, the folder of one without __init__.py; None for one that is built in or nowhere.
+
+    Args:
+        name: its first name.
+        first: folders that are looked into before where this process looks.
+        last: likewise after that.
+    """
     try:
-        spec = importlib.util.find_spec(name)
+        spec = _in(first, name) or importlib.util.find_spec(name) or _in(last, name)
     except (ImportError, ValueError, AttributeError):
         return None
     path = None if spec is None else Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
     return path if path is not None and path.is_absolute() and path.exists() else None
 
 
-def _is_installed(path: Path | None) -> bool:
+def _in(folders: list[str], name: str) -> ModuleSpec | None:
+    absolute = [os.path.abspath(path) for path in folders]  # noqa: PTH100 - as Python does, links are kept
+    return PathFinder.find_spec(name, absolute) if absolute else None
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file is of an installed package or of Python itself."""
+    return is_installed(path) or any(path.is_relative_to(folder) for folder in _STANDARD)
+
+
+def is_installed(path: Path | None) -> bool:
+    """Whether a file is of an installed package: its version says what it is."""
     return path is not None and not _INSTALLED.isdisjoint(path.parts)
