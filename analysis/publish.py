@@ -21,6 +21,7 @@ from agad.errors import AnalysisError
 from agad.plan.plan import Plan
 from agad.spec.datasets import is_plain_name
 from agad.store import row_file
+from agad.store.attempts import nameless
 from agad.store.folder import ResultsFolder
 from agad.store.rows import ResultStore
 from agad.store.schema import CURVE_COLUMNS, LIGHT_COLUMNS
@@ -124,6 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     print(f"{publish(options.results, options.plan, options.out)} rows in {options.out}")
+    rows = ResultStore(options.out).read(["status", "code_digest"]).to_pylist()
+    if count := sum(row["status"] == "ok" and row["code_digest"] is None for row in rows):
+        print(nameless(count))
     return 0
 
 

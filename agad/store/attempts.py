@@ -22,11 +22,18 @@ READ_AGAIN = 100
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One attempt at a run, as far as planning needs it."""
+    """One attempt at a run, as far as planning needs it; `named`: whether its row names the code that made it."""
 
     attempt: int
     status: str
     failure_kind: str | None
+    named: bool = True
+
+
+def nameless(count: int) -> str:
+    """What a reader must know of so many ok rows that name no code, in one line."""
+    which = "1 run names no code: its process" if count == 1 else f"{count} runs name no code: their processes"
+    return f"{which} may have run other code than the files held, so nothing tells whether all runs are of the same."
 
 
 Entries = Iterable[tuple[str, Try]]

@@ -27,7 +27,7 @@ from agad.store.folder import ResultsFolder
 from agad.store.row_file import DamagedFileError, read_file, read_groups
 from agad.store.schema import LIGHT_COLUMNS, SCHEMA, RunRecord, ids_of
 
-_TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind")
+_TRY_COLUMNS = ("run_id", "attempt", "status", "failure_kind", "code_digest")
 _CHECKED = [name for name in SCHEMA.names if "auroc" in name or name in row_checks.SCORES]
 _COMPACT_BYTES = 32 * 2**20
 """Arrow bytes gathered before a row group is written: what bounds a compactor's memory."""
@@ -205,8 +205,9 @@ class ResultStore:
     def _tries_in(self, path: Path) -> Iterator[tuple[str, Try]]:
         # A row whose numbers are damaged is no row, whoever asks: a launch makes its run again.
         for table in self._tables(path, _TRY_COLUMNS, checked=LIGHT_COLUMNS):
-            for run_id, attempt, status, kind in zip(*(column.to_pylist() for column in table.columns), strict=True):
-                yield run_id, Try(attempt, status, kind)
+            columns = (column.to_pylist() for column in table.columns)
+            for run_id, attempt, status, kind, code in zip(*columns, strict=True):
+                yield run_id, Try(attempt, status, kind, named=code is not None)
 
     def _tables(self, path: Path, columns: Sequence[str], checked: Sequence[str] = ()) -> list[pa.Table]:
         """The file's sound row groups; notes what is damaged."""

@@ -94,8 +94,12 @@ def _main(options: argparse.Namespace) -> int:
         sweep = _sweep(options, plan, path, display=display, task=task)
         if _is_open(sweep):
             _check_folders(sweep)
-            settle_code(sweep.picker(), allow_change=options.allow_code_change)
-            for line in (*known_of_data(options, sweep, path), *_notes(options, sweep.worker.device, plan.specs)):
+            of_code = settle_code(sweep.picker(), allow_change=options.allow_code_change)
+            for line in (
+                *of_code,
+                *known_of_data(options, sweep, path),
+                *_notes(options, sweep.worker.device, plan.specs),
+            ):
                 say(line)
             outcome = execute(sweep)
         if not _is_open(sweep):  # also after this launch: workers with other data may have made its runs

@@ -40,7 +40,7 @@ from ..tuning.optimiser import PRUNERS, SAMPLERS, check_choice, import_optuna, o
 from ..tuning.rebuild import rebuild_journal
 from ..tuning.settings import OBJECTIVES, StudySettings, check_same, check_together, load_settings
 from ..tuning.space import space_of
-from ..tuning.study import Search, save_plan, work
+from ..tuning.study import Search, save_plan, say_nameless, work
 from ..worker.options import data_folder
 from ..worker.stopping import Stopping
 from .arguments import Parser, positive, say
@@ -175,6 +175,7 @@ def _work(call: _Call, search: Search, lease: Lease, stopping: Stopping, workers
         workers=workers * (launch.together or _TOGETHER_AUTO),
         launch=None if own.no_launch else [*call.rest, *_launch_arguments(launch, plan, workers)],
     )
+    say_nameless(search)
     return _conclude(search.folder, is_complete=is_complete)
 
 

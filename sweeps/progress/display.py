@@ -23,6 +23,12 @@ _NARROWEST_BAR, _TEXT_WIDTH = 6, 64
 """Columns of a bar at least, and those that the text beside it mostly needs."""
 
 
+_NAMELESS = (
+    "warning: the rows of a worker name no code: files of it were written while the worker ran (its log says which), "
+    "so nothing tells which code made them. To have the next ones named, stop this, and start it again."
+)
+
+
 class Display:
     """Shows snapshots: redrawn in place on a terminal, elsewhere a line every half minute."""
 
@@ -31,6 +37,7 @@ class Display:
         self._console: Console | None = None
         self._line_due = 0.0
         self._known: frozenset[str] | None = None
+        self._nameless: int | None = None
 
     def __enter__(self) -> Display:
         # Whatever FORCE_COLOR says: a file is not drawn on. NO_COLOR is heeded by rich.
@@ -54,7 +61,12 @@ class Display:
             print(line, file=sys.stderr)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show the sweep as it is now."""
+        """Show the sweep as it is now; say once where it has new rows that name no code: its tables will."""
+        if self._nameless is not None and snapshot.nameless > self._nameless:
+            self.say(_NAMELESS)
+            self._nameless = len(snapshot.ended) + len(snapshot.census.open)  # said
+        elif self._nameless is None:
+            self._nameless = snapshot.nameless
         if self._live is not None:
             assert self._console is not None
             self._live.update(self._drawing(snapshot, self._console.width))

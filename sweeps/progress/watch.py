@@ -29,11 +29,13 @@ class Snapshot:
         census: its runs, counted.
         running: those that a worker holds.
         seconds_left: estimated, of the whole sweep; None where nothing is known yet.
+        nameless: how many done runs have a row that names no code.
     """
 
     census: Census
     running: tuple[Running, ...]
     seconds_left: float | None
+    nameless: int = 0
 
     @property
     def total(self) -> int:
@@ -71,7 +73,7 @@ class Watch:
             record = self._picker.board.read(run_id, generation)
             if record is not None:
                 running.append(Running(self._specs[run_id], record))
-        return Snapshot(census, tuple(running), self._seconds_left(census, running))
+        return Snapshot(census, tuple(running), self._seconds_left(census, running), self._picker.nameless())
 
     @property
     def is_growing(self) -> bool:

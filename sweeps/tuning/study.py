@@ -15,7 +15,7 @@ from agad.store.folder import ResultsFolder, StudyFolder
 from agad.store.provenance import code_digest
 from agad.store.rows import ResultStore
 
-from ..worker.code import settle_code
+from ..worker.code import code_notes, settle_code
 from ..worker.growing import Feed
 from ..worker.picking import Picker
 from ..worker.retry import RetryPolicy
@@ -145,8 +145,17 @@ def save_plan(search: Search, *, allow_change: bool) -> Path:
     plan = search.plan
     path = plan.save(search.results)
     board = ClaimBoard(search.results, Owner.this_process("tune"), lease=search.lease)
-    settle_code(Picker(plan, ResultStore(search.results), board, RetryPolicy()), allow_change=allow_change)
+    picker = Picker(plan, ResultStore(search.results), board, RetryPolicy())
+    for line in settle_code(picker, allow_change=allow_change):
+        search.say(line)
     return path
+
+
+def say_nameless(search: Search) -> None:
+    """Say how many of the study's rows name no code, if any: its launch has said so in a log alone."""
+    board = ClaimBoard(search.results, Owner.this_process("tune"), lease=search.lease)
+    for line in code_notes(Picker(search.plan, ResultStore(search.results), board, RetryPolicy())):
+        search.say(line)
 
 
 class Summaries:

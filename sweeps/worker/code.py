@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agad.plan.plan import Plan
+from agad.store.attempts import nameless
 from agad.store.provenance import code_digest
 
 from .failures import LastingFault
 from .picking import Picker
 
 
-def settle_code(picker: Picker, *, allow_change: bool) -> None:
+def settle_code(picker: Picker, *, allow_change: bool) -> list[str]:
     """Give the plan file today's code while no run has begun; refuse to add rows of other code to one that has.
 
     A plan that is made now may have rows all the same, of another plan of the folder that shares runs with it.
 
-    Raises LastingFault, one line.
+    Returns what is to be said of rows that are there and name no code. Raises LastingFault, one line.
     """
     results = picker.store.path
     if not picker.has_begun():
@@ -26,6 +27,13 @@ def settle_code(picker: Picker, *, allow_change: bool) -> None:
         rows = picker.store.read(columns=("code_digest", "status"), run_ids=set(picker.specs)).to_pylist()
         for code in sorted({row["code_digest"] for row in rows if row["status"] == "ok"} - {None}):
             check_code(code, allow_change=False)
+    return code_notes(picker)
+
+
+def code_notes(picker: Picker) -> list[str]:
+    """What is to be said of rows that name no code."""
+    count = picker.nameless()
+    return [f"note: {nameless(count)}"] if count else []
 
 
 def check_code(code: str, *, allow_change: bool) -> None:

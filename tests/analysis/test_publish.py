@@ -43,6 +43,13 @@ def test_what_is_published_reads_like_any_results_folder(results: tuple[Path, Pa
     assert Plan.load(tmp_path / "out" / "plans" / plan.name) == Plan.load(plan)
 
 
+def test_rows_that_name_no_code_are_said(results: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    folder, plan = results
+    publish(folder, plan, folder.parent / "out")
+    assert "2 rows in" in (said := capsys.readouterr().out)
+    assert "2 runs name no code: " in said
+
+
 def test_scores_and_machines_are_left_out(results: tuple[Path, Path], tmp_path: Path) -> None:
     publish(*results, tmp_path / "out")
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from agad.store.attempts import nameless
+
 from ...cells import Cells
 
 
@@ -33,6 +35,8 @@ def of_several(cells: Cells) -> Iterator[str]:
     resumed = Counter(ok["resumed_from"].dropna())
     if resumed:
         yield f"Begun by something else and continued from a checkpoint: {_counted(resumed)}."
+    if count := int(ok["code_digest"].isna().sum()):
+        yield nameless(count)
     made_by = set(ok["code_digest"].dropna().unique())
     if cells.plan_code_digest and made_by and made_by != {cells.plan_code_digest}:
         yield f"The plan was made with code {cells.plan_code_digest[:12]}; not all runs were."

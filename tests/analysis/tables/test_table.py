@@ -404,6 +404,19 @@ def test_mixtures_are_counted_and_named(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("nameless", "begins"), [(1, "1 run names no code"), (3, "3 runs name no code")])
+def test_runs_that_name_no_code_are_counted(nameless, begins, tmp_path):
+    """Where none named any, the table did not speak of code."""
+    runs = specs((0,))
+    store = ResultStore(tmp_path)
+    for number, spec in enumerate(runs):
+        store.commit(ok_row(spec, 0.9, **({"code_digest": None} if number < nameless else {})))
+    text = " ".join(plan_table(tmp_path, view(runs)).to_markdown().split())
+    assert text.count("no code") == 1
+    assert f"- {begins}: " in text
+
+
+@pytest.mark.slow
 def test_versions_of_libraries_that_differ_are_said(tmp_path):
     """Of rows from before, which do not say, too."""
     for spec, library in zip(

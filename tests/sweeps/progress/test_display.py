@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from typing import Any
@@ -88,3 +89,13 @@ def test_pruned_runs_are_still_runs_of_the_plan() -> None:
     seen = Snapshot(Census(tuple(names[:7]), (names[7],), (), {}, pruned=tuple(names[8:])), (), None)
     assert summary(seen) == "7/12 done, 1 failed, 4 pruned, 0 running, 0 to do"
     assert len(seen.ended) == seen.total
+
+
+def test_a_worker_whose_rows_name_no_code_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own warning is in its log; those that were there before the launch are said by the launch."""
+    made = Display()
+    for nameless in (1, 1, 2, 3):
+        made.show(dataclasses.replace(snapshot(), nameless=nameless))
+    said = capsys.readouterr().err
+    assert said.count("name no code") == 1
+    assert said.splitlines()[1].startswith("warning: the rows of a worker name no code")

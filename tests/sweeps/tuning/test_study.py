@@ -20,16 +20,18 @@ from agad.errors import AgadError
 from agad.plan.study import read_study
 from agad.spec.run import RunSpec
 from agad.store.folder import StudyFolder
+from agad.store.provenance import code_digest
 from sweeps.tuning.found.summary import summarise, tuned_by
 from sweeps.tuning.optimiser import Optimiser
 from sweeps.tuning.outcomes import Rows, RunOutcome
+from sweeps.tuning.study import save_plan, say_nameless
 from sweeps.worker.data.opened import OpenedData
 from sweeps.worker.growing import Feed
 from sweeps.worker.options import WorkerOptions
 from sweeps.worker.worker import Worker
 from tests.conftest import ROOT
 from tests.helpers.science import made_up, small, with_images
-from tests.helpers.studies import VALIDATED, Bench, answering, cells, settings_of, storage_of
+from tests.helpers.studies import VALIDATED, Bench, a_search, answering, cells, settings_of, storage_of
 
 TUNE = [sys.executable, str(ROOT / "sweeps" / "tune.py")]
 pytestmark = pytest.mark.usefixtures("no_flushing")
@@ -186,3 +188,18 @@ def test_a_trial_that_another_folder_over_the_same_database_has_ended_is_one_lin
     with pytest.raises(AgadError, match=r"trial 0 of study .* was ended by another tune.py"):
         study.tell(number, "complete", [0.6])
     assert study.best() == 0.5
+
+
+@pytest.mark.slow
+def test_a_study_whose_rows_name_no_code_says_so_before_it_goes_on_and_at_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its launch says it in a log of its own."""
+    for named, results in ((True, tmp_path / "named"), (False, tmp_path / "nameless")):
+        bench = Bench(results, settings_of(), lambda _, named=named: {"code_digest": code_digest() if named else None})
+        save_plan(a_search(bench), allow_change=False)
+        bench.run(2, sampler="random")
+        assert "no code" not in capsys.readouterr().out
+        save_plan(a_search(bench), allow_change=False)
+        say_nameless(a_search(bench))
+        assert capsys.readouterr().out.count("note: 2 runs name no code: ") == (0 if named else 2)

@@ -450,6 +450,21 @@ def test_a_new_plan_whose_runs_have_rows_of_other_code_is_refused(store: ResultS
     settle_code(picker(store), allow_change=True)
 
 
+def test_rows_that_name_no_code_are_said_before_others_join_them(store: ResultStore) -> None:
+    """A launch went on with them without a word: no digest was there that could differ."""
+    dataclasses.replace(PLAN, code=code_digest()).save(store.path)
+    store.commit(dataclasses.replace(record(SPECS[0]), status="failed", values={"failure_kind": "nan"}))
+    assert settle_code(picker(store), allow_change=False) == []
+    for number, one in enumerate(SPECS[1:3], start=1):
+        store.commit(record(one))
+        begin = (
+            "note: 1 run names no code: its process" if number == 1 else "note: 2 runs name no code: their processes"
+        )
+        (line,) = settle_code(picker(store), allow_change=False)
+        assert line.startswith(begin)
+    assert picker(store).nameless() == 2
+
+
 def test_a_claim_whose_run_could_not_be_looked_at_is_given_back(
     store: ResultStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
