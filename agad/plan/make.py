@@ -61,7 +61,8 @@ def make_plan(
     distinct = tuple(dict.fromkeys(final))
     if tuned is not None:
         overrides = (*overrides, *tuned.overrides)
-        tuned = replace(tuned, default_runs=_default_runs(final, overridden))
+        apart = tuned.apart_from([{**spec.to_dict(), "code": code_digest()[:12]} for spec in distinct])
+        tuned = replace(tuned, default_runs=_default_runs(final, overridden), apart=apart)
     plan = Plan(grid.name, tuple(overrides), tuple(select), distinct, code_digest(), tuned=tuned)
     return plan, len(final) - len(distinct)
 

@@ -95,11 +95,8 @@ def _main(options: argparse.Namespace) -> int:
         if _is_open(sweep):
             _check_folders(sweep)
             of_code = settle_code(sweep.picker(), allow_change=options.allow_code_change)
-            for line in (
-                *of_code,
-                *known_of_data(options, sweep, path),
-                *_notes(options, sweep.worker.device, plan.specs),
-            ):
+            of_data = known_of_data(options, sweep, path)
+            for line in (*of_code, *of_data, *_notes(options, plan, sweep.worker.device, plan.specs)):
                 say(line)
             outcome = execute(sweep)
         if not _is_open(sweep):  # also after this launch: workers with other data may have made its runs
@@ -152,7 +149,7 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     if count["open"]:
         print(f"  {_forecast(options, store, states)}")
         device = _device(options, ray_options.from_arguments(options))
-        for note in _notes(options, device, [spec for spec, state in states.items() if state == "open"]):
+        for note in _notes(options, plan, device, [spec for spec, state in states.items() if state == "open"]):
             print(f"  {note}")
     if count["open"] and is_submitted(options):
         sweep = _sweep(options, plan, plan.path(options.results), display=Display(), task=None)
@@ -161,9 +158,11 @@ def _dry_run(options: argparse.Namespace, plan: Plan) -> int:
     return EXIT_OK
 
 
-def _notes(options: argparse.Namespace, device: str, specs: Iterable[RunSpec]) -> list[str]:
-    """What is known beforehand of runs on this machine; of jobs elsewhere nothing is."""
-    return [] if is_submitted(options) else [f"note: {line}" for line in precision.notes(specs, device)]
+def _notes(options: argparse.Namespace, plan: Plan, device: str, specs: Iterable[RunSpec]) -> list[str]:
+    """What is known beforehand of the plan's runs, and of those on this machine; of jobs elsewhere nothing is."""
+    tuned = plan.tuned
+    of_study = [] if tuned is None or not tuned.apart else [f"of study {tuned.study}: {tuned.differs}"]
+    return [f"note: {line}" for line in (*of_study, *([] if is_submitted(options) else precision.notes(specs, device)))]
 
 
 def _forecast(options: argparse.Namespace, store: ResultStore, states: Mapping[RunSpec, str]) -> str:

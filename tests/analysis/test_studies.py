@@ -22,6 +22,7 @@ from analysis.cells import read_all
 from analysis.figures.studies import study_figures
 from analysis.page.report import write_report
 from analysis.studies import study_text, trials_table
+from analysis.tables.footnotes import tuned_sentence
 from analysis.tables.table import plan_table
 from analysis.tables.tuned import tuned_table
 from analysis.views import studies_view, tuned_view
@@ -97,6 +98,16 @@ def of_study(links: dict[str, str]) -> Tuned:
         study="s", trial=1, trials=2, values={"lambda_con": 7.0}, score=0.9, anomalies=(14,),
         classes={0: (1,), 1: (2,)}, datasets=("digits",), default_runs=links,
     )  # fmt: skip
+
+
+def test_a_sentence_of_tuned_values_names_in_what_the_study_s_runs_differ() -> None:
+    tuning = of_study({})
+    assert tuned_sentence(tuning).endswith("; no test image had a part in it.")
+    apart = replace(tuning, apart={"image_size": ("8", "16")})
+    assert tuned_sentence(apart).endswith(
+        "no test image had a part in it; its runs differ from all of these in image_size 8 (here 16), so what was best "
+        "there need not be here."
+    )
 
 
 @pytest.mark.slow

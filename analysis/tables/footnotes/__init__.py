@@ -200,7 +200,8 @@ def tuned_sentence(tuned: Tuned, *, elsewhere: bool = False) -> str:
     return (
         f"Tuned with labels: {values} are those of trial {tuned.trial} of {tuned.trials} of study {tuned.study}, "
         f"chosen by a validation AUROC of {formats.auroc(tuned.score)} with {counts} labelled anomalies a run, of "
-        f"{classes}{tuned.of_datasets}, all of them training images; {no_test}."
+        f"{classes}{tuned.of_datasets}, all of them training images; {no_test}"
+        f"{f'; {tuned.differs}' if tuned.differs else ''}."
     )
 
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agad.errors import AgadError, SpecError
+from agad.errors import AgadError, SpecError, StoreError
 from agad.plan.study import Study, Trial, read_study
-from agad.plan.tuned import Data, Tuned
+from agad.plan.tuned import Data, Tuned, cells_of
 from agad.spec.datasets import is_plain_name
 from agad.spec.run import RunSpec
 from agad.store.folder import ResultsFolder
+from agad.store.rows import ResultStore
 
-from ..settings import SEARCH, StudySettings
+from ..settings import SEARCH, StudySettings, load_settings
 from .newest import CoordinatorWatch, OldSummaryError, damage, note, refusal
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def tuned_by(results: Path, text: str, say: Callable[[str], None] = print, *, ma
         study = read_study(folder)
     complete = {trial.number: trial for trial in study.complete}
     wanted = int(number) if colon else study.best
-    tuned = None if wanted not in complete else _tuned(study, complete[wanted])
+    tuned = (
+        None if wanted not in complete else _tuned(study, complete[wanted], _cells(results, study, complete[wanted]))
+    )
     if not may_be_old and (study.damaged_line is not None or (study.ended_later and not at_work)):
         raise OldSummaryError(refusal(study, folder, results), tuned)
     if tuned is None:
@@ -90,7 +93,18 @@ def tuned_by(results: Path, text: str, say: Callable[[str], None] = print, *, ma
     return tuned
 
 
-def _tuned(study: Study, trial: Trial) -> Tuned:
+def _cells(results: Path, study: Study, trial: Trial) -> dict[str, tuple[str, ...]]:
+    """What the study's runs are of, and by which code; nothing of what cannot be read."""
+    try:
+        settings = load_settings(ResultsFolder(results).study(study.name))
+    except StoreError:  # it is damaged or gone: tune.py says so
+        return {}
+    rows = ResultStore(results).read(["code_digest"], run_ids=trial.runs).to_pylist()
+    codes = tuple(sorted({row["code_digest"][:12] for row in rows if row["code_digest"]}))
+    return cells_of(spec.to_dict() for spec in settings.specs) | ({"code": codes} if codes else {})
+
+
+def _tuned(study: Study, trial: Trial, cells: Mapping[str, Sequence[str]]) -> Tuned:
     classes: dict[int, set[int]] = {}
     for cell in study.validation:  # one for each data set, class and gamma
         classes.setdefault(int(cell["class"]), set()).update(cell["classes"])
@@ -104,6 +118,7 @@ def _tuned(study: Study, trial: Trial) -> Tuned:
         classes={target: tuple(sorted(of)) for target, of in classes.items()},
         datasets=tuple(dict.fromkeys(cell["dataset"] for cell in study.validation if "dataset" in cell)),
         data=study.data,
+        cells=cells,
     )
 
 

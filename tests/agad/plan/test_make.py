@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agad import RunSpec
@@ -104,6 +106,20 @@ def test_a_tuned_run_that_several_runs_become_has_no_default() -> None:
     assert plan.tuned is not None
     (alone,) = (spec for spec in plan.specs if spec.normal_class == 1)
     assert plan.tuned.default_runs == {alone.run_id: GRID.cells[1].run_id}
+
+
+def test_a_plan_states_in_what_all_its_runs_differ_from_those_of_the_study() -> None:
+    """A field in which one run is as the study's are is none of them, nor is a value that was tuned."""
+    other = {"lambda_con": ("3.0",), "method": ("ganomaly",), "backbone": ("naive", "unet"), "updates": ("1", "2")}
+    cells = tuple(GRID.cells[0].replace(backbone=of, updates=6) for of in ("unet", "unetpp"))
+    plan, _ = make_plan(Grid("mine", "", cells, 1), tuned=replace(_tuned(lambda_con=7.0), cells=other))
+    assert plan.tuned is not None
+    assert plan.tuned.apart == {"method": ("ganomaly", "agad"), "updates": ("1 or 2", "6")}
+    assert plan.tuned.differs.startswith(
+        "its runs differ from all of these in method ganomaly (here agad), updates 1 or 2 (here 6), so"
+    )
+    many = replace(plan.tuned, apart={f"f{number}": ("a", "b") for number in range(8)})
+    assert "f5 a (here b) and 2 more, so" in many.differs
 
 
 def test_a_name_of_a_class_is_not_carried_over_to_another_data_set() -> None:

@@ -157,13 +157,17 @@ def test_a_tuned_plan_has_the_values_of_its_trial(tmp_path):
     tuned = Tuned(
         study="s", trial=3, trials=9, values={"lambda_con": 4.0}, score=0.9, anomalies=(5,), classes={0: (1,)},
         datasets=("digits",), data={("digits", 8): "a" * 64, ("digits", "class_names"): '["0", "1"]'},
+        apart={"image_size": ("8", "16 or 32")},
     )  # fmt: skip
     path = Plan("mine", (), (), tuple(specs((0,), lambda_con=4.0)), "abc", tuned=tuned).save(tmp_path)
     content = without_digest(path)
     assert Plan.load(path).tuned == tuned
-    older = {**content, "tuned": {key: value for key, value in content["tuned"].items() if key != "data"}}
+    older = {
+        **content,
+        "tuned": {key: value for key, value in content["tuned"].items() if key not in ("data", "apart")},
+    }
     path.write_text(json.dumps(older))
-    assert Plan.load(path).tuned == replace(tuned, data={})
+    assert Plan.load(path).tuned == replace(tuned, data={}, apart={})
     content["tuned"]["values"]["lambda_con"] = 5.0
     path.write_text(json.dumps(content))
     with pytest.raises(StoreError, match="have not the values"):

@@ -30,6 +30,7 @@ from sweeps.worker.growing import Feed
 from sweeps.worker.options import WorkerOptions
 from sweeps.worker.worker import Worker
 from tests.conftest import ROOT
+from tests.helpers.cli import launch_here
 from tests.helpers.science import made_up, small, with_images
 from tests.helpers.studies import VALIDATED, Bench, a_search, answering, cells, settings_of, storage_of
 
@@ -112,6 +113,30 @@ def test_a_table_takes_over_a_trial_s_values_and_says_how_they_were_found(tmp_pa
     for wrong, message in (("s:99", "no such complete trial"), ("none", "there is no study"), ("s:x", "is not NAME")):
         with pytest.raises(AgadError, match=message):
             tuned_by(tmp_path, wrong)
+
+
+@pytest.mark.slow
+def test_a_launch_says_in_what_all_its_runs_differ_from_the_study_s(tmp_path: Path) -> None:
+    """Values that were found for another method, image size or code were taken over without a word."""
+    bench = Bench(tmp_path, settings_of(cells(2)), lambda _: {"code_digest": "0lder" * 4})
+    bench.run(2, sampler="random")
+    summarise(bench.optimiser, _known(bench)).save(bench.folder)
+    own = bench.settings.specs[0]
+    fields = ("dataset", "image_size", "updates", "batch_size", "method", "backbone", "gamma", "min_anomalies")
+    same = [one for name in fields for one in ("--set", f"{name}={getattr(own, name)}")]
+    there = ["--grid", "demo", "--select", "normal_class=0,1", "--seeds", "1", "--set-from-study", "s:1"]
+
+    code = f"code 0lder0lder0l (here {code_digest()[:12]})"
+    done = launch_here(*there, *same, "--results", str(tmp_path), "--dry-run")
+    assert f"  note: of study s: its runs differ from all of these in {code}, so what was best" in done.stdout
+    same[same.index(f"image_size={own.image_size}")] = "image_size=16"
+    done = launch_here(*there, *same, "--set", "discriminator=two_block", "--results", str(tmp_path), "--dry-run")
+    differing = f"image_size {own.image_size} (here 16), discriminator ganomaly (here two_block), {code}"
+    assert f"its runs differ from all of these in {differing}, so" in done.stdout
+
+    bench.folder.settings.unlink()
+    done = launch_here(*there, *same, "--results", str(tmp_path), "--dry-run")
+    assert "differ from all" not in done.stdout
 
 
 @pytest.mark.slow
