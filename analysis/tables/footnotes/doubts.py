@@ -51,6 +51,7 @@ def in_short(cells: Cells) -> str:
         f"{_pruned(cells)} pruned for their scores" if _pruned(cells) else "",
         f"{differing} {'has' if differing == 1 else 'have'} finished rows that differ" if differing else "",
         f"made with more than one {' and '.join(words)}" if (words := [*mixed(cells)]) else "",
+        f"{nameless} of code that no row names" if (nameless := int(cells.ok["code_digest"].isna().sum())) else "",
         f"{torn} damaged {'file' if torn == 1 else 'files'} passed over" if torn else "",
         f"{cells.unchecked} {'file' if cells.unchecked == 1 else 'files'} without checksums" if cells.unchecked else "",
         f"{cells.unplanned} of no plan left out" if cells.unplanned else "",

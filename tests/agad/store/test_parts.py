@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agad.store.provenance.parts import needed_by
+from agad.store.provenance.sources import Source
 
 READER = "data/readers/own.py"
 
@@ -16,9 +17,13 @@ def printed(source: bytes) -> str:
     return ast.unparse(ast.parse(source))
 
 
+def sources_of(contents: dict[str, bytes]) -> dict[str, Source]:
+    return {name: Source(Path(name), content, ()) for name, content in contents.items()}
+
+
 def needed(reader: str, *others: str) -> set[str]:
     """What a reader with this code needs, of the files that there are, beside itself."""
-    sources = dict.fromkeys(others, b"") | {READER: reader.encode()}
+    sources = sources_of(dict.fromkeys(others, b"") | {READER: reader.encode()})
     return set(needed_by(["agad.data.readers.own"], sources, Path("nowhere"), printed)) - {READER}
 
 
@@ -42,7 +47,7 @@ def test_every_way_to_import_is_found(line: str) -> None:
 
 
 def test_what_a_module_imports_is_followed_with_the_packages_that_it_is_in() -> None:
-    sources = {
+    contents = {
         READER: b"from .deep.first import x",
         "data/readers/deep/first.py": b"from . import second",
         "data/readers/deep/second.py": b"import agad.data.readers.own",
@@ -50,6 +55,7 @@ def test_what_a_module_imports_is_followed_with_the_packages_that_it_is_in() -> 
         "data/readers/deep/third.py": b"",
         "data/__init__.py": b"",
     }
+    sources = sources_of(contents)
     assert sources.keys() - needed_by(["agad.data.readers.own"], sources, Path("nowhere"), printed) == {
         "data/readers/deep/third.py"
     }
@@ -64,12 +70,13 @@ def test_a_user_s_own_module_counts_with_what_it_imports(tmp_path: Path, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own_first.py").write_text("import own_second\nfrom agad.data import tree\n")
     (tmp_path / "own_second.py").write_text("ONE = 1\n")
-    sources = {
+    contents = {
         READER: b"import own_first",
         "import own_first.py": (tmp_path / "own_first.py").read_bytes(),
         "import own_second.py": (tmp_path / "own_second.py").read_bytes(),
         "data/tree.py": b"",
         "data/unused.py": b"",
     }
+    sources = sources_of(contents)
     found = needed_by(["agad.data.readers.own"], sources, tmp_path / "agad", printed)
     assert sources.keys() - found == {"data/unused.py"}
