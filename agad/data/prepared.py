@@ -230,6 +230,7 @@ def _prepare(
         now = find_source(dataset, data_root)
         if (now.stamps, now.notes, now.layout) != (source.stamps, source.notes, source.layout):
             raise DataError(f"{dataset}: the raw data changed while they were being read; start again")
+        check_code(dataset)  # a reader may import more as it reads
 
 
 def in_memory(dataset: str, train: Images, test: Images, class_names: tuple[str, ...], *, digest: str = "") -> Prepared:

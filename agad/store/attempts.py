@@ -33,7 +33,7 @@ class Try:
 def nameless(count: int) -> str:
     """What a reader must know of so many ok rows that name no code, in one line."""
     which = "1 run names no code: its process" if count == 1 else f"{count} runs name no code: their processes"
-    return f"{which} may have run other code than the files held, so nothing tells whether all runs are of the same."
+    return f"{which} may have run other code than is known, so nothing tells whether all runs are of the same."
 
 
 Entries = Iterable[tuple[str, Try]]

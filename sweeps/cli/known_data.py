@@ -48,8 +48,8 @@ def _is_prepared(root: Path, dataset: str, image_size: int, data: str) -> bool:
         find_source(dataset, Path(data))
     except SourceAbsentError:
         return bool(metas)
-    except AgadError:
-        pass
+    except (AgadError, OSError):
+        pass  # preparing them says it
     return False
 
 

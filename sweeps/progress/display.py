@@ -24,8 +24,8 @@ _NARROWEST_BAR, _TEXT_WIDTH = 6, 64
 
 
 _NAMELESS = (
-    "warning: the rows of a worker name no code: files of it were written while the worker ran (its log says which), "
-    "so nothing tells which code made them. To have the next ones named, stop this, and start it again."
+    "warning: the rows of a worker name no code: a file of it was written while the worker ran, or found only then "
+    "(its log says which), so nothing tells which code made them."
 )
 
 

@@ -1,12 +1,11 @@
-"""A module is made of its source as that is, whatever bytecode lies beside it."""
+"""Of which sources modules were made is known, also where their files were written while they were."""
 
 from __future__ import annotations
 
 import importlib
-import marshal
 import os
-import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
@@ -20,69 +19,49 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of a module that is watched."""
     path = tmp_path / "watched_module.py"
     path.write_text("X = 1\n")
-    os.utime(path, (1e9, 1e9))
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(loaded, "_watched", {"watched_module"})
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(loaded._Finder, "watched", {"watched_module"})
+    monkeypatch.setattr(loaded._Finder, "made", {})
     monkeypatch.delitem(sys.modules, "watched_module", raising=False)
     return path
 
 
-def _loaded() -> int:
+def _load() -> int:
     sys.modules.pop("watched_module", None)
     importlib.invalidate_caches()
     return int(importlib.import_module("watched_module").X)
 
 
-def _edit(path: Path) -> None:
-    """As an edit, or a copy, that keeps size and time of change."""
-    path.write_text("X = 2\n")
-    os.utime(path, (1e9, 1e9))
+def test_the_source_of_each_time_that_it_was_made_is_known(module: Path) -> None:
+    assert _load() == 1
+    module.write_text("X = 20\n")
+    assert _load() == 20
+    assert loaded.made() == {"watched_module": loaded.Made(str(module), [b"X = 1\n", b"X = 20\n"])}
 
 
-def test_bytecode_of_another_source_of_the_same_size_and_time_is_not_run(module: Path) -> None:
-    assert _loaded() == 1
-    _edit(module)
-    assert _loaded() == 2
-    assert loaded.sources()[os.path.realpath(module)] == [b"X = 1\n", b"X = 2\n"]
+def test_what_is_written_while_a_module_is_made_is_known_too(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of the two Python took."""
+    real = SourceFileLoader.get_code
+
+    def get_code(self: SourceFileLoader, fullname: str) -> object:
+        code = real(self, fullname)
+        module.write_text("X = 3\n")
+        return code
+
+    monkeypatch.setattr(SourceFileLoader, "get_code", get_code)
+    assert _load() == 1
+    assert loaded.made()["watched_module"].sources == [b"X = 1\n", b"X = 3\n"]
 
 
-def test_a_python_without_it_takes_no_such_bytecode_either(module: Path) -> None:
-    assert _loaded() == 1
-    _edit(module)
-    done = subprocess.run(
-        [sys.executable, "-c", "import watched_module; print(watched_module.X)"],
-        env={**os.environ, "PYTHONPATH": str(module.parent)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "2\n"
-
-
-def test_bytecode_of_python_s_own_kind_is_not_run(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as without:
-        without.setattr(loaded, "_watched", set())
-        assert _loaded() == 1
-    _edit(module)
-    assert _loaded() == 2
-
-
-@pytest.mark.parametrize("damage", [b"", b"torn", marshal.dumps("no code")])
-def test_damaged_bytecode_is_made_again(damage: bytes, module: Path) -> None:
-    assert _loaded() == 1
-    (kept,) = (module.parent / "__pycache__").glob("watched_module.*.pyc")
-    kept.write_bytes(kept.read_bytes()[:16] + damage)
-    assert _loaded() == 1
-    assert len(kept.read_bytes()) > 40
-
-
-def test_kept_bytecode_is_used(module: Path) -> None:
-    """Else each process would compile all that it imports."""
-    assert _loaded() == 1
-    (kept,) = (module.parent / "__pycache__").glob("watched_module.*.pyc")
-    kept.write_bytes(kept.read_bytes()[:16] + marshal.dumps(compile("X = 3", str(module), "exec")))
-    assert _loaded() == 3
+def test_agad_that_is_dropped_and_imported_again_keeps_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a notebook does: the modules of before are still in use."""
+    before, began = loaded.made(), loaded.began()
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    again = importlib.util.module_from_spec(loaded.__spec__)
+    loaded.__spec__.loader.exec_module(again)
+    assert again.made() == before
+    assert again.began() == began
+    assert [type(one) is type and one.__name__ == "_Finder" for one in sys.meta_path].count(True) == 1
 
 
 def test_other_modules_are_loaded_as_ever() -> None:
@@ -90,4 +69,4 @@ def test_other_modules_are_loaded_as_ever() -> None:
 
     assert type(sys.modules["agad.errors"].__loader__) is loaded._Loader
     assert type(json.__loader__) is not loaded._Loader
-    assert os.path.realpath(ROOT / "agad" / "errors.py") in loaded.sources()
+    assert os.path.realpath(loaded.made()["agad.errors"].path) == os.path.realpath(ROOT / "agad" / "errors.py")

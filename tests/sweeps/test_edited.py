@@ -69,10 +69,12 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _launch(folder: Path, seeds: int, **variables: str) -> subprocess.CompletedProcess[str]:
+def _launch(folder: Path, seeds: int, *, is_known: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`is_known`: whether the helper is where a process looks for modules from its start on."""
+    path = os.pathsep.join(str(one) for one in (folder, folder / "lib")[: 1 + is_known])
     return subprocess.run(
         [sys.executable, "sweeps/launch.py", "--grid", "mine.py", "--seeds", str(seeds), "--workers", "1"],
-        env={**os.environ, "PYTHONPATH": str(folder), **variables},
+        env={**os.environ, "PYTHONPATH": path, **variables},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -104,7 +106,7 @@ def test_what_is_edited_as_it_is_loaded_and_put_back_leaves_rows_that_name_no_co
 
 
 def test_an_edit_of_a_helper_between_two_launches_is_refused(copy: Path) -> None:
-    """It was counted only once the method had changed sys.path, so that rows named no code, and both were averaged."""
+    """Both codes' rows would be averaged."""
     assert _launch(copy, 1).returncode == 0
     assert _rows(copy) == [(True, True)]
     (copy / "lib" / "factor.py").write_text("FACTOR = -1.0\n")
@@ -113,3 +115,19 @@ def test_an_edit_of_a_helper_between_two_launches_is_refused(copy: Path) -> None
     assert refused.returncode == 2
     assert "agad/ has changed since this plan or some of its rows were made" in refused.stderr
     assert _rows(copy) == [(True, True)]
+
+
+def test_rows_made_with_a_helper_that_only_the_method_finds_name_no_code(copy: Path) -> None:
+    """No digest counts it before the method has changed sys.path: the screen and the table say what that means."""
+    first = _launch(copy, 1, is_known=False)
+    assert first.returncode == 0, first.stderr
+    assert "warning: the rows of a worker name no code" in first.stderr
+    (log,) = (copy / "results" / "logs").glob("*/*.log")
+    assert "factor.py was imported, and was not there to be found when this process began" in log.read_text()
+    (copy / "lib" / "factor.py").write_text("FACTOR = -1.0\n")
+
+    second = _launch(copy, 2, is_known=False)
+    assert second.returncode == 0, second.stderr
+    assert _rows(copy) == [(True, False), (False, False)]
+    assert "note: 1 run names no code" in second.stderr
+    assert "- 2 runs name no code: their processes" in second.stdout

@@ -54,18 +54,18 @@ _AT_START = sources_of(_PACKAGE)
 @functools.cache
 def part_digest(*modules: str) -> str:
     """As `code_digest`, of some modules and of what they import of their own room alone (parts.py)."""
-    return _part_of(_AT_START, modules)
+    return _digest(_part_of(_AT_START, modules))
 
 
 def has_changed(*modules: str) -> bool:
-    """Whether this process may have run, or may yet run, other code of these modules than `part_digest` is of."""
+    """Whether this process has run, or may yet run, other code of these modules than `part_digest` is of."""
     now = sources_of(_PACKAGE)
-    is_edited = now != _AT_START and _part_of(now, modules) != part_digest(*modules)
-    return is_edited or named_code() is None
+    is_edited = now != _AT_START and _digest(_part_of(now, modules)) != part_digest(*modules)
+    return is_edited or _RAN.is_other(_part_of(_AT_START, modules))
 
 
-def _part_of(sources: Mapping[str, Source], modules: tuple[str, ...]) -> str:
-    return _digest(needed_by(modules, sources, _PACKAGE, _without_texts))
+def _part_of(sources: Mapping[str, Source], modules: tuple[str, ...]) -> dict[str, Source]:
+    return needed_by(modules, sources, _PACKAGE, _without_texts)
 
 
 def named_code() -> str | None:
@@ -79,7 +79,7 @@ def named_code() -> str | None:
 
 @functools.cache
 def _warn(why: str) -> None:
-    log.warning("%s: the rows of this process name no code from here on; start it again", why)
+    log.warning("%s: the rows of this process name no code from here on", why)
 
 
 def _digest(sources: Mapping[str, Source]) -> str:

@@ -9,10 +9,9 @@ import os
 import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from agad.store.provenance.imports import FOLDERS, Imports, imports_of
+from agad.store.provenance.imports import FOLDERS, imports_of
 
 _NO_DATA = frozenset(
     ".pyc .pyo .pyi .typed .md .rst .ipynb .log .out .err .prof .lock .tmp .part .bak .orig .rej .swp".split()  # noqa: SIM905
@@ -38,14 +37,9 @@ class Source:
     state: tuple[int, ...]
 
     @property
-    def changed(self) -> int:
-        """When the file was last changed, in nanoseconds since 1970."""
-        return max(self.state[1:3], default=0)
-
-    @property
-    def imports(self) -> Imports:
-        """What it imports; nothing of a file of data."""
-        return imports_of(self.content, str(self.path)) if self.path.suffix == ".py" else Imports()
+    def imports(self) -> frozenset[str]:
+        """What it imports (imports_of); nothing of a file of data."""
+        return imports_of(self.content) if self.path.suffix == ".py" else frozenset()
 
 
 def sources_of(package: Path) -> dict[str, Source]:
@@ -54,24 +48,25 @@ def sources_of(package: Path) -> dict[str, Source]:
     Names of agad's own are paths below `package`. A user's own module that one of them imports, or that is imported by
     such a one, is there with its whole package; a package that was installed is not: rows name versions.
     """
-    found = {
-        path.relative_to(package).as_posix(): _source(path)
+    own = {
+        path.relative_to(package).as_posix(): source_of(path)
         for folder in FOLDERS
         for path in _files_below(package / folder)
         if _counts(path.relative_to(package)) and path.is_file()
     }
-    return found | own_of(found, package)
+    return own | own_of(own, package)
 
 
 def own_of(sources: Mapping[str, Source], package: Path) -> dict[str, Source]:
     """Of a user's own modules, those that some sources import, and those that these import: as in `sources_of`."""
-    found = dict(sources)
-    places: set[Path] = set()
-    while more := _own_modules(found, package) - places:  # what is found may have others looked for elsewhere
-        places |= more
-        for path in more:
-            found |= {name: one for name, one in _below(path) if name not in found}
-    return {name: one for name, one in found.items() if name not in sources}
+    found: dict[str, Source] = {}
+    left = list(_own_modules(sources, package))
+    while left:
+        path = left.pop()
+        added = {name: one for name, one in _below(path) if name not in found}
+        found |= added
+        left += _own_modules(added, package) if added else []
+    return found
 
 
 def data_of(package: Path) -> list[Path]:
@@ -88,7 +83,8 @@ def _counts(path: Path) -> bool:
     return not hidden and path.suffix.lower() not in _NO_DATA and not path.name.endswith("~")
 
 
-def _source(path: Path) -> Source:
+def source_of(path: Path) -> Source:
+    """A file as it is now."""
     state = state_of(path)  # before its content: what is written between the two is seen by whoever looks again
     if path.suffix == ".py":
         return Source(path, path.read_bytes(), state)
@@ -117,11 +113,11 @@ def _file_digest(path: Path, _: tuple[int, ...]) -> bytes:
 def _below(path: Path) -> Iterator[tuple[str, Source]]:
     """The code of a module or a package, by its name and those of its files: a package may hold any amount of data."""
     if path.is_file():
-        yield f"import {path.name}", _source(path)
+        yield f"import {path.name}", source_of(path)
         return
     for one in path.rglob("*.py"):  # follows no link: its data may be behind one
         if one.is_file():
-            yield f"import {path.name}/{one.relative_to(path).as_posix()}", _source(one)
+            yield f"import {path.name}/{one.relative_to(path).as_posix()}", source_of(one)
 
 
 def _files_below(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
@@ -142,57 +138,38 @@ def _files_below(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
 
 def installed_of(sources: Mapping[str, Source]) -> frozenset[str]:
     """The first names of installed modules that some sources import, but for those that agad itself requires."""
-    folders, tops = _folders(sources), tops_of(sources)
-    return frozenset(top for top in tops if not top.startswith("agad.") and is_installed(_origin(top, *folders)))
+    return frozenset(top for top in tops_of(sources) if not top.startswith("agad.") and is_installed(_origin(top)))
 
 
 def tops_of(sources: Mapping[str, Source]) -> frozenset[str]:
-    """What some sources import, see Imports.tops."""
-    return frozenset(top for one in sources.values() for top in one.imports.tops)
+    """The first names of what some sources import, see imports_of."""
+    return frozenset(top for one in sources.values() for top in one.imports)
 
 
 def _own_modules(sources: Mapping[str, Source], package: Path) -> set[Path]:
     """Modules and packages that these sources import, and that are neither agad's nor installed."""
-    folders = _folders(sources)
-    return {path for top in tops_of(sources) if (path := _place(top, package, folders))}
+    return {path for top in tops_of(sources) if (path := _place(top, package))}
 
 
-def _folders(sources: Mapping[str, Source]) -> tuple[list[str], list[str]]:
-    """Folders in which these sources have modules looked for, before others and after them."""
-    imports = [sources[name].imports for name in sorted(sources)]
-    return [path for one in imports for path in one.first], [path for one in imports for path in one.last]
-
-
-def _place(name: str, package: Path, folders: tuple[list[str], list[str]]) -> Path | None:
+def _place(name: str, package: Path) -> Path | None:
     """The file of a module, or the folder of a package; None for one that is installed, built in or nowhere."""
     if name.startswith("agad."):
         inside = package / name.removeprefix("agad.")
         return next((path for path in (inside, inside.with_suffix(".py")) if path.exists()), None)
-    path = _origin(name, *folders)
+    path = _origin(name)
     if path is None or is_foreign(path):
         return None
     return path.parent if path.name == "__init__.py" else path
 
 
-def _origin(name: str, first: list[str], last: list[str]) -> Path | None:
-    """Where a module is, the folder of one without __init__.py; None for one that is built in or nowhere.
-
-    Args:
-        name: its first name.
-        first: folders that are looked into before where this process looks.
-        last: likewise after that.
-    """
+def _origin(name: str) -> Path | None:
+    """Where a module is, the folder of one without __init__.py; None for one that is built in or nowhere."""
     try:
-        spec = _in(first, name) or importlib.util.find_spec(name) or _in(last, name)
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError, AttributeError):
         return None
     path = None if spec is None else Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
     return path if path is not None and path.is_absolute() and path.exists() else None
-
-
-def _in(folders: list[str], name: str) -> ModuleSpec | None:
-    absolute = [os.path.abspath(path) for path in folders]  # noqa: PTH100 - as Python does, links are kept
-    return PathFinder.find_spec(name, absolute) if absolute else None
 
 
 def is_foreign(path: Path) -> bool:
