@@ -161,7 +161,7 @@ LAUNCHES = re.findall(r"^    python sweeps/launch.py ((?:.*\\\n)*.*)", REPRODUCT
 
 
 def test_the_launches_of_the_reproduction_were_found() -> None:
-    assert len(LAUNCHES) == 46
+    assert len(LAUNCHES) == 47
 
 
 @pytest.mark.slow
