@@ -27,6 +27,7 @@ def write_features(root: Path, data: Prepared, name: str = "own", seed: int = 0,
         "test": projected(data.test_images, seed),
         "train_labels": data.train_labels,
         "test_labels": data.test_labels,
+        "data_digest": data.digest,
         **changes,
     }
     path = path_of(root, data.dataset, f"file:{name}")

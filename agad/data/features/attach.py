@@ -14,9 +14,10 @@ from agad.data.prepared import Prepared
 from agad.errors import DataError
 from agad.spec.run import RunSpec
 
-_UNCHECKED = (
+_NO_LABELS = (
     "it has no train_labels and test_labels, so that the order of its vectors is checked by repeated images alone"
 )
+_NO_DIGEST = "it has no data_digest, so that its vectors may be of other images than these, or of another size"
 
 
 def with_features(data: Prepared, spec: RunSpec, data_root: str | Path | None) -> Prepared:
@@ -29,7 +30,8 @@ def with_features(data: Prepared, spec: RunSpec, data_root: str | Path | None) -
         spec: of the run.
         data_root: folder of the raw data, with the files of vectors in `features/`.
 
-    Raises DataError, one line, where the file is missing or is not one vector for each image of `data`.
+    Raises DataError, one line, where the file is missing, is not one vector for each image of `data`, or is of
+    other images.
     """
     if (data.vectors.features if data.vectors else "") == (spec.features if spec.features_file else ""):
         return data
@@ -51,7 +53,8 @@ def _read(path: Path, data: Prepared, features: str) -> Vectors:
     advice = f"compute the vectors of what open_prepared({data.dataset!r}, {data.image_size}) gives, in that order"
     if data.damaged:
         advice += f" ({len(data.damaged)} damaged images are left out there)"
-    found = read_features(path, {"train": data.train_labels, "test": data.test_labels}, advice)
+    found = read_features(path, {"train": data.train_labels, "test": data.test_labels}, data.digest, advice)
+    lacks = [*([] if found.has_labels else [_NO_LABELS]), *([] if found.has_data_digest else [_NO_DIGEST])]
     rows = torch.cat([torch.from_numpy(found.train), torch.from_numpy(found.test)])
     images = itertools.chain(data.train_images.numpy(), data.test_images.numpy())
     return Vectors(
@@ -60,5 +63,5 @@ def _read(path: Path, data: Prepared, features: str) -> Vectors:
         rows=rows,
         row_of=rows_by_pixels(path, images, rows, advice),
         digest=found.digest,
-        notes=() if found.has_labels else (f"features={features}: {_UNCHECKED}",),
+        notes=tuple(f"features={features}: {what}" for what in lacks),
     )

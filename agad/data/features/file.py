@@ -2,6 +2,7 @@
 
 `train` (N, d) and `test` (M, d) are floats in the order of the prepared images. `train_labels` (N,) and `test_labels`
 (M,), class indices, are compared with the data set's where they are there, by which another order is detected.
+`data_digest`, one or several, is that of the prepared data that they are of, by which other images are detected.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ class FeaturesFile:
         train: vectors of the training images, (N, d) float32.
         test: of the test images, (M, d) float32.
         has_labels: whether it also has the labels of both parts, and these are the data set's.
+        has_data_digest: whether it also says of what prepared data it was made, and these are the data set's.
         digest: SHA-256 of the vectors: equal ones have equal digests, however they are saved.
     """
 
     train: NDArray[np.float32]
     test: NDArray[np.float32]
     has_labels: bool
+    has_data_digest: bool
     digest: str
 
 
@@ -54,21 +57,23 @@ def bytes_of(path: Path) -> int:
         return 0
 
 
-def read_features(path: Path, labels: Mapping[str, NDArray[np.int64]], advice: str) -> FeaturesFile:
+def read_features(path: Path, labels: Mapping[str, NDArray[np.int64]], data_digest: str, advice: str) -> FeaturesFile:
     """Read a file of vectors; numbers become float32.
 
     Args:
         path: of the file.
         labels: class indices of the data set's images by part, `train` and `test`.
+        data_digest: of the data set, DataFacts.digest.
         advice: what to do where the vectors are not those of these images.
 
-    Raises DataError, one line, where the file is missing, damaged, or not one vector for each image.
+    Raises DataError, one line, where the file is missing, damaged, not one vector for each image, or of other images.
     """
     with open_npz(path) as file:
         counts = {part: len(of_part) for part, of_part in labels.items()}
         train, test = _both(path, file, counts, advice)
         has_labels = [_has_labels(path, file, part, labels[part], advice) for part in PARTS]
-    return FeaturesFile(train, test, all(has_labels), _digest(train, test))
+        has_data_digest = _has_data_digest(path, file, data_digest, advice)
+    return FeaturesFile(train, test, all(has_labels), has_data_digest, _digest(train, test))
 
 
 def digest_at(path: Path) -> str:
@@ -121,4 +126,18 @@ def _has_labels(path: Path, file: NpzFile, part: str, expected: NDArray[np.int64
         return False
     if not np.array_equal(file.read(name), expected):
         raise DataError(f"{path}: {name} are not those of the {part} images, in their order; {advice}")
+    return True
+
+
+def _has_data_digest(path: Path, file: NpzFile, expected: str, advice: str) -> bool:
+    """Whether there is a digest of the prepared data. DataError where it, or none of several, is that of the images."""
+    if "data_digest" not in file.names:
+        return False
+    digests = file.read("data_digest").astype(str).ravel().tolist()
+    if expected not in digests:
+        named = ", ".join(digest[:12] for digest in digests[:3]) or "empty"
+        raise DataError(
+            f"{path}: its data_digest is {named}, that of the images is {expected[:12]}: its vectors are of other "
+            f"images, or of another image size; {advice} (docs/data.md says how one file serves several sizes)"
+        )
     return True

@@ -76,6 +76,19 @@ def test_without_labels_a_note_says_that_the_order_was_not_compared(tmp_path: Pa
     assert "the order of its vectors is checked by repeated" in with_features(DATA, spec(), tmp_path).notes[-1]
 
 
+def test_vectors_of_images_that_were_replaced_are_refused(tmp_path: Path) -> None:
+    """Labels and counts are the same; a file that says not of what it was made has a note."""
+    write_features(tmp_path, DATA)
+    replaced = dataclasses.replace(DATA, train_images=255 - DATA.train_images)
+    advice = r"compute the vectors of what open_prepared\('npz:made_up', 16\) gives"
+    with pytest.raises(DataError, match=f"vectors are of other images, or of another image size; {advice}"):
+        with_features(replaced, spec(), tmp_path)
+    write_features(tmp_path, DATA, data_digest=None)
+    (*before, note) = with_features(replaced, spec(), tmp_path).notes
+    assert tuple(before) == replaced.notes
+    assert note.startswith("features=file:own: it has no data_digest, so that its vectors may be of other images")
+
+
 def test_vectors_in_another_order_are_refused(tmp_path: Path) -> None:
     """By labels, or without them where images repeat."""
     shuffled = np.random.default_rng(0).permutation(len(DATA.train_labels))

@@ -16,11 +16,12 @@ from agad.data.features.file import FeaturesFile, bytes_of, path_of, read_featur
 from agad.errors import DataError
 
 LABELS = {"train": np.array([0, 1, 0, 1]), "test": np.array([1, 0])}
+DIGEST = "0123456789ab" + 52 * "c"
 VECTORS = {"train": np.arange(12, dtype=np.float32).reshape(4, 3), "test": np.ones((2, 3), np.float32)}
 
 
 def read(path: Path) -> FeaturesFile:
-    return read_features(path, LABELS, "do this")
+    return read_features(path, LABELS, DIGEST, "do this")
 
 
 def written(folder: Path, **changes: Any) -> Path:
@@ -47,6 +48,12 @@ def test_labels_count_where_both_parts_have_them(labels: dict[str, Any], tmp_pat
     assert not read(written(tmp_path, **labels)).has_labels
     both = {f"{part}_labels": found for part, found in LABELS.items()}
     assert read(written(tmp_path, **both)).has_labels
+
+
+@pytest.mark.parametrize("digest", [DIGEST, [DIGEST], [64 * "e", DIGEST], DIGEST.encode()])
+def test_a_file_may_name_the_data_of_several_sizes(digest: Any, tmp_path: Path) -> None:
+    assert not read(written(tmp_path)).has_data_digest
+    assert read(written(tmp_path, data_digest=digest)).has_data_digest
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,14 @@ def test_labels_count_where_both_parts_have_them(labels: dict[str, Any], tmp_pat
             {"test_labels": np.array([[1], [0]])},
             "test_labels are not those of the test images, in their order; do this",
         ),
+        (
+            {"data_digest": 64 * "e"},
+            "its data_digest is eeeeeeeeeeee, that of the images is 0123456789ab: its vectors are of other images, "
+            "or of another image size; do this",
+        ),
+        ({"data_digest": [64 * "e", 64 * "f"]}, "its data_digest is eeeeeeeeeeee, ffffffffffff, that of"),
+        ({"data_digest": []}, "its data_digest is empty, that of"),
+        ({"data_digest": np.array([None])}, "data_digest holds pickled Python objects"),
     ],
 )
 def test_what_is_no_vector_of_each_image_is_refused_in_one_line(

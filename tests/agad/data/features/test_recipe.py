@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agad.data.prepared import open_prepared
+from agad.errors import DataError
 from agad.spec.run import RunOptions, RunSpec
 from agad.train.run import train
 from tests.conftest import ROOT
@@ -33,3 +35,5 @@ def test_the_recipe_makes_a_file_that_a_run_takes(tmp_path: Path) -> None:
     assert record.status == "ok"
     assert record.values["auroc"] > 0.8
     assert record.values["data_notes"] == list(open_prepared("digits", 32).notes)
+    with pytest.raises(DataError, match="vectors are of other images, or of another image size"):
+        train(replace(spec, image_size=16), RunOptions(threads=1, data_root=str(tmp_path / "data")))
