@@ -12,6 +12,7 @@ Rendered pages show neither.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,10 +23,18 @@ from ..tables.formats import PERFECT, percent
 
 MINUS = "\N{MINUS SIGN}"
 
-# Not the end of something longer: `4,000`, `1e-3` and a hyphen for a minus would be written over in part.
+# Not a part of something longer: `4,000`, `1e-3` and a hyphen for a minus would be written over in part.
 _FACT = re.compile(
     rf"(?<![\w.,+{MINUS}\-\u2010\u2011])(?P<text>[+{MINUS}]?\d*\.?\d+)(?P<mark><!--= (?P<question>[^>]+?) -->)"
+    rf"(?![.,]?\d|[eE][+{MINUS}\-]?\d)"
 )
+_SIGN_OR_FRACTION = re.compile(
+    rf"(?:[+{MINUS}\-\u2010\u2011\u207b\ufe63\uff0d]|(?<![\d%>])[\u2012\u2013])[$*_~`]*$|\d[/\u2044\u2215]$"
+)
+"""Right before a number: a sign that is none of its text, perhaps in math or bold, or a numerator.
+
+A dash behind a digit, a percent sign or a mark is that of a range, `3\u20135`.
+"""
 _TABLE = re.compile(
     r"(?P<open><!-- table: (?P<question>[^>]+?) -->\n)(?P<body>.*?)(?P<close><!-- end of table -->)", re.S
 )
@@ -53,26 +62,29 @@ def marks(page: str) -> list[Mark]:
     """All marks of a page, tables first.
 
     AnalysisError where a comment begins like one and isn't: a number that nobody checks must not look checked. Nor is
-    one a mark that has separators of thousands, an exponent, or a hyphen for a minus.
+    one a mark that has separators of thousands, an exponent, a numerator, digits behind its comment, or a hyphen, a
+    dash or an entity for a minus.
     """
-    tables, numbers = list(_TABLE.finditer(page)), [one for one in _FACT.finditer(page) if not _is_group(one)]
+    tables, numbers = list(_TABLE.finditer(page)), [one for one in _FACT.finditer(page) if not _is_longer(one)]
     whole = {one.start("open") for one in tables} | {one.start("mark") for one in numbers}
     begun = [one.start() for one in _OPENINGS.finditer(page)]
     if broken := [start for start in begun if start not in whole]:
         line = page.count("\n", 0, broken[0]) + 1
         raise AnalysisError(
             f"{len(begun)} marks are begun and {len(whole)} are whole (line {line}): a number without separators "
-            "stands right before its `<!--= question -->`, and a word between it and another number; a table stands "
-            "between `<!-- table: question -->` and `<!-- end of table -->`"
+            f"and with no minus but {MINUS} stands right before its `<!--= question -->`, with no digit behind that, "
+            "and a word between it and another number; a table stands between `<!-- table: question -->` and "
+            "`<!-- end of table -->`"
         )
     found = [Mark("table", one["question"], one["body"].strip()) for one in tables]
     return found + [Mark("number", one["question"], one["text"]) for one in numbers]
 
 
-def _is_group(number: re.Match[str]) -> bool:
-    """Whether it is the end of a number with separators: `12 000`. Another number before it has other digits."""
+def _is_longer(number: re.Match[str]) -> bool:
+    """Whether it is the end of `12 000`, `1/35` or `&minus;35`. Another number before it has other digits."""
     before = number.string[max(0, number.start() - _SEPARATOR_REACH) : number.start()]
-    return bool(_GROUP.match(number["text"]) and _BEFORE_GROUP.search(before))
+    is_group = _GROUP.match(number["text"]) and _BEFORE_GROUP.search(before)
+    return bool(is_group or _SIGN_OR_FRACTION.search(html.unescape(before)))
 
 
 def write(page: str, number: Callable[[str], float], table: Callable[[str], str]) -> str:
