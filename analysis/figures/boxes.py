@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,13 +12,12 @@ from agad.spec import datasets
 
 from .. import curves as curve_data
 from ..cells import Cells
-from ..paper.numbers import QUIET_FIELDS
 from ..tables import formats
 from ..tables.footnotes import in_short
 from ..tables.formats import GAMMA
 from ..tables.keys import role
 from .drawing import COLOURS, INK, STYLE, Drawing, Panels, file_name, legend_on_top
-from .rows import backbones_from, class_name, groups, is_plain, own_settings
+from .rows import backbones_from, class_name, groups, is_plain, own_settings, shares_alike
 
 
 def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:
@@ -39,12 +37,9 @@ def box_rows(cells: Cells) -> dict[str, tuple[int, int]]:
 
 def _alike(cells: Cells, dataset: str, backbone: str) -> list[dict[float, int]]:
     """Share -> row, of each setting of a data set and a backbone in the paper's main form."""
-    found: dict[str, dict[float, int]] = {}
-    for index, values in enumerate(cells.rows):
-        if (values["dataset"], values["backbone"]) == (dataset, backbone) and is_plain(values):
-            rest = {name: value for name, value in values.items() if name not in ("gamma", *QUIET_FIELDS)}
-            found.setdefault(json.dumps(rest, sort_keys=True), {}).setdefault(values["gamma"], index)
-    return list(found.values())
+    plain = (index for index, values in enumerate(cells.rows) if is_plain(values))
+    of = [row for row in plain if (cells.rows[row]["dataset"], cells.rows[row]["backbone"]) == (dataset, backbone)]
+    return shares_alike(cells, of)
 
 
 def _ends(rows: Mapping[float, int]) -> tuple[int, int]:
@@ -113,7 +108,7 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
         layout.label([panel], "", "anomaly score")
         legend_on_top(figure, _box_handles(cells, group, pairs))
     titles = ", ".join(map(datasets.title, group))
-    backbones = "; ".join(dict.fromkeys(_generator(cells, pairs[d][0]) for d, _ in targets))
+    backbones = "; ".join(dict.fromkeys(_generator(cells, pairs[d]) for d, _ in targets))
     which = role(cells.rows[pairs[dataset][0]] for dataset, _ in targets)
     return Drawing(
         name=f"boxes-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
@@ -128,10 +123,10 @@ def _box_figure(cells: Cells, group: Sequence[str], pairs: Mapping[str, tuple[in
     )
 
 
-def _generator(cells: Cells, row: int) -> str:
-    """Its name, and its settings where rows of others are there."""
-    settings = own_settings(cells, row)
-    return f"{cells.rows[row]['backbone']}{', ' if settings else ''}{settings}"
+def _generator(cells: Cells, pair: Sequence[int]) -> str:
+    """Its name, and the settings of both rows where rows of others are there."""
+    settings = own_settings(cells, *pair)
+    return f"{cells.rows[pair[0]]['backbone']}{', ' if settings else ''}{settings}"
 
 
 def _box_alt(titles: str, boxes: _Boxes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from agad.spec import datasets
-from agad.spec.catalogue import methods
 from agad.store.schema import RECONSTRUCTION_COLUMNS
 
 from .. import load
@@ -23,7 +22,17 @@ from ..tables import formats
 from ..tables.footnotes import in_short
 from ..tables.formats import GAMMA
 from .drawing import STYLE, Drawing
-from .rows import backbones_from, is_plain
+from .rows import (
+    TITLE,
+    also_differing,
+    backbones_from,
+    detector_name,
+    is_plain,
+    most_alike,
+    of_which_settings,
+    settings_apart,
+    shares_alike,
+)
 
 Images = NDArray[np.uint8]
 
@@ -59,12 +68,14 @@ class Group:
         dataset: the data set.
         protocol: one_vs_rest or leave_one_out.
         target: the class that names the cell.
+        rows: title of a generator -> index of its row.
         run_ids: title of a generator -> run of seed 0.
     """
 
     dataset: str
     protocol: str
     target: int
+    rows: Mapping[str, int]
     run_ids: Mapping[str, str]
 
 
@@ -82,47 +93,52 @@ def read(results: Results, run_ids: Collection[str]) -> dict[str, Saved]:
 
 
 def groups(cells: Cells) -> list[Group]:
-    """Of each data set and protocol one class: that of which most generators have run, the first of these.
+    """Of each data set and protocol one class: that of which most generators have run, and these most alike.
 
     Shown are GANomaly where it ran, and of the main generator the row without anomalies and the one nearest to the
-    paper's share of 10%.
+    paper's share of 10%, all of one setting as far as there is one. Of runs that know one anomaly class each, that
+    which knows the first is shown.
     """
-    first = cells.runs[(cells.runs["status"] == "ok") & (cells.runs["seed"] == 0)]
+    first = cells.ok[cells.ok["seed"] == 0].sort_values("known").drop_duplicates(["row", "class"])
     run_of = dict(zip(zip(first["row"], first["class"], strict=True), first["run_id"], strict=True))
-    found: dict[tuple[str, str], Group] = {}
+    found: list[Group] = []
     sets = {(v["dataset"], v["protocol"]) for v in cells.rows}
     for dataset, protocol in sorted(sets):
         rows = [i for i, v in enumerate(cells.rows) if (v["dataset"], v["protocol"]) == (dataset, protocol)]
-        shown = _shown(cells, rows)
-        for target in sorted({of for row, of in run_of if row in shown}):
-            run_ids = {title: run_of[row, target] for row, title in shown.items() if (row, target) in run_of}
-            group = Group(dataset, protocol, int(target), run_ids)
-            best = found.get((dataset, protocol))
-            if best is None or len(group.run_ids) > len(best.run_ids):
-                found[dataset, protocol] = group
-    return list(found.values())
+        of_class = [Group(dataset, protocol, 0, {}, {})]
+        for target in sorted({of for row, of in run_of if row in rows}):
+            shown = _shown(cells, [row for row in rows if (row, target) in run_of])
+            run_ids = {title: run_of[row, target] for title, row in shown.items()}
+            of_class.append(Group(dataset, protocol, int(target), shown, run_ids))
+        found.append(max(of_class, key=lambda one: (len(one.rows), -settings_apart(cells, one.rows.values()))))
+    return [group for group in found if group.rows]
 
 
-def _shown(cells: Cells, rows: Sequence[int]) -> dict[int, str]:
-    """Index of a row -> how the figure calls it."""
-    values = {row: cells.rows[row] for row in rows}
-    shown = {row: methods()[v["method"]].title for row, v in values.items() if v["method"] != "agad"}
-    own = {row: v for row, v in values.items() if v["method"] == "agad" and is_plain(v)}
+def _shown(cells: Cells, rows: Iterable[int]) -> dict[str, int]:
+    """What the figure calls a row -> its index, of some rows that have run."""
+    values = {row: cells.rows[row] for row in sorted(rows, key=lambda row: cells.rows[row]["gamma"])}
+    others: dict[str, list[int]] = {}
+    for row, v in values.items():
+        if v["method"] != "agad":
+            others.setdefault(v["method"], []).append(row)
     by_backbone = [
-        (backbone, {v["gamma"]: row for row, v in reversed(own.items()) if v["backbone"] == backbone})
+        shares_alike(cells, [row for row, v in values.items() if is_plain(v) and v["backbone"] == backbone])
         for backbone in backbones_from("unetpp", "unet", "naive")
     ]
     # UNet++ as in the paper, but rather one that was trained with anomalies too.
-    backbone, shares = max(by_backbone, key=lambda pair: min(len(pair[1]), 2))
-    if shares:
-        least = min(shares)
-        near = min(shares, key=lambda share: abs(share - SUPERVISED))
-        shown |= {shares[share]: _title(backbone, share) for share in (least, near)}
-    return shown
+    enough = [[of for of in settings if len(of) > 1] for settings in by_backbone]
+    best = next((settings for settings in (*enough, *by_backbone) if settings), [])
+    near = {of[min(of)]: of[min(of, key=lambda share: abs(share - SUPERVISED))] for of in best}
+    chosen = most_alike(cells, [*others.values(), *([[*near]] if near else [])])
+    chosen += [near[row] for row in chosen if row in near]
+    return {_title(cells.rows[row]): row for row in chosen}
 
 
-def _title(backbone: str, gamma: float) -> str:
-    return f"AGAD {backbone}, {GAMMA} {formats.gamma(gamma)}"
+def _title(values: Mapping[str, Any]) -> str:
+    """Method, generator and share; of another method its name, and the share where it has one."""
+    if values["method"] == "agad":
+        return f"AGAD {values['backbone']}, {GAMMA} {formats.gamma(values['gamma'])}"
+    return detector_name(values) + (f", {GAMMA} {formats.gamma(values['gamma'])}" if values["gamma"] else "")
 
 
 def drawings(cells: Cells, saved: Mapping[str, Saved]) -> Iterator[Drawing]:
@@ -137,12 +153,12 @@ def drawings(cells: Cells, saved: Mapping[str, Saved]) -> Iterator[Drawing]:
     sets: dict[str, list[_Shown]] = {}
     for group in groups(cells):
         lines = {title: saved[run_id] for title, run_id in group.run_ids.items() if run_id in saved}
-        whole = {title: k for title, k in lines.items() if k.index == next(iter(lines.values())).index}
+        whole = {title: k for title, k in lines.items() if np.array_equal(k.x, next(iter(lines.values())).x)}
         if whole:
             shown = _Shown(group, whole)
             sets.setdefault(shown.figure, []).append(shown)
     for name in sorted(sets):
-        yield replace(_drawing(name, sets[name]), caution=in_short(cells))
+        yield replace(_drawing(cells, name, sets[name]), caution=in_short(cells))
 
 
 @dataclass(frozen=True)
@@ -156,6 +172,11 @@ class _Shown:
 
     group: Group
     lines: Mapping[str, Saved]
+
+    @property
+    def rows(self) -> list[int]:
+        """Their rows."""
+        return [self.group.rows[title] for title in self.lines]
 
     @property
     def source(self) -> Saved:
@@ -206,7 +227,7 @@ class _Shown:
         return f"{self.title}: {'; '.join(parts)}"
 
 
-def _drawing(name: str, sets: Sequence[_Shown]) -> Drawing:
+def _drawing(cells: Cells, name: str, sets: Sequence[_Shown]) -> Drawing:
     left, line, head, foot = 1.35, 0.42, 0.42, 0.08  # inches
     pictures = [shown.picture for shown in sets]
     deep = [line * (len(shown.lines) + 1) for shown in sets]
@@ -224,7 +245,7 @@ def _drawing(name: str, sets: Sequence[_Shown]) -> Drawing:
         name=name,
         caption=(
             "Test images, drawn by lot, and what each generator makes of them under eval at the last update (seed 0). "
-            f"{'; '.join(shown.title for shown in sets)}."
+            f"{'; '.join(shown.title for shown in sets)}.{_settings(cells, sets)}"
         ),
         alt=(
             "Images and their reconstructions. Mean absolute error, of 255, on normal and on anomalous images. "
@@ -232,6 +253,15 @@ def _drawing(name: str, sets: Sequence[_Shown]) -> Drawing:
         ),
         figure=figure,
     )
+
+
+def _settings(cells: Cells, sets: Sequence[_Shown]) -> str:
+    """Sentences, after a space, of the settings that are shown of several, and of lines of other settings."""
+    texts = [of_which_settings(cells, [row for shown in sets for row in shown.rows])]
+    for shown in sets:
+        of = f" of {datasets.title(shown.group.dataset)}" if len(sets) > 1 else ""
+        texts.append(also_differing(cells, shown.rows, *TITLE, what=f"lines{of}"))
+    return "".join(texts)
 
 
 def _fill(panel: Axes, shown: _Shown, picture: Images) -> None:

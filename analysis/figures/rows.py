@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from agad.spec import datasets
 from agad.spec.catalogue import backbone_names, backbones, methods
 
 from ..cells import Cells
-from ..table_rows import telling_fields
+from ..paper.numbers import QUIET_FIELDS
+from ..table_rows import telling_fields, unused_fields
 from ..tables import formats
 from ..tables.formats import GAMMA
 from ..tables.keys import heading, key_text
@@ -31,20 +34,63 @@ def is_plain(values: Mapping[str, Any]) -> bool:
 def plain_rows(cells: Cells) -> list[int]:
     """Of each data set and backbone the row with the paper's main settings and the fewest anomalies.
 
-    A row that has a finished run comes before all that have none, as those of a plan that has just been made. Of a data
-    set on which AGAD has finished runs, other methods are left out: what they call a backbone is none of theirs.
+    Of several such rows, which differ in other settings, that is taken whose settings the other backbones of the data
+    set have too, if it has no fewer classes than the first. A row that has a finished run comes before all that have
+    none, as those of a plan that has just been made. Of a data set on which AGAD has finished runs, other methods are
+    left out: what they call a backbone is none of theirs.
     """
-    found: dict[tuple[Any, ...], int] = {}
-    finished = set(cells.ok["row"])
+    finished, classes = set(cells.ok["row"]), cells.ok.groupby("row")["class"].nunique()
     ours = {cells.rows[index]["dataset"] for index in finished if cells.rows[index]["method"] == "agad"}
-    order = sorted(
-        (index for index, one in enumerate(cells.rows) if one["method"] == "agad" or one["dataset"] not in ours),
-        key=lambda index: (index not in finished, not is_plain(cells.rows[index]), cells.rows[index]["gamma"]),
-    )
-    for index in order:
+    ranks = {
+        index: (index not in finished, not is_plain(one), one["gamma"])
+        for index, one in enumerate(cells.rows)
+        if one["method"] == "agad" or one["dataset"] not in ours
+    }
+    found: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for index in sorted(ranks, key=ranks.__getitem__):
         values = cells.rows[index]
-        found.setdefault((values["dataset"], values["backbone"]), index)
-    return sorted(found.values())
+        first = found.setdefault(values["dataset"], {}).setdefault((values["method"], values["backbone"]), [])
+        is_as_whole = bool(first) and classes.get(index, 0) >= classes.get(first[0], 0)
+        if not first or (ranks[index] == ranks[first[0]] and is_as_whole):
+            first.append(index)
+    return sorted(row for choices in found.values() for row in most_alike(cells, [*choices.values()]))
+
+
+def most_alike(cells: Cells, choices: Sequence[Sequence[int]]) -> list[int]:
+    """Of each choice one row, so that these differ in the fewest settings; of several ways the first."""
+    if all(len(rows) == 1 for rows in choices):
+        return [row for (row,) in choices]
+
+    def nearest(base: int) -> list[int]:
+        return [min(rows, key=lambda row: settings_apart(cells, [base, row])) for rows in choices]
+
+    found: list[tuple[int, list[int]]] = []
+    for base in min(choices, key=len):  # what all have in common, it has too
+        rows = nearest(base)
+        found.append((settings_apart(cells, rows), rows))
+        if not found[-1][0]:  # of hundreds of settings the first is often shared
+            break
+    return min(found, key=lambda one: one[0])[1]
+
+
+def settings_apart(cells: Cells, rows: Iterable[int]) -> int:
+    """In how many settings rows differ, pair by pair: of what a title does not say, and the methods of both use."""
+    names = [name for name in cells.fields if name not in (*TITLE, *QUIET_FIELDS)]
+    return sum(
+        a[name] != b[name] and name not in unused_fields(a) | unused_fields(b)
+        for a, b in combinations([cells.rows[row] for row in rows], 2)
+        for name in names
+    )
+
+
+def shares_alike(cells: Cells, rows: Iterable[int]) -> list[dict[float, int]]:
+    """Share of anomalies -> row, of each setting: rows that are alike in all else that makes scores."""
+    found: dict[str, dict[float, int]] = {}
+    for index in rows:
+        values = cells.rows[index]
+        rest = {name: value for name, value in values.items() if name not in ("gamma", *QUIET_FIELDS)}
+        found.setdefault(json.dumps(rest, sort_keys=True), {}).setdefault(values["gamma"], index)
+    return list(found.values())
 
 
 def detector_name(values: Mapping[str, Any]) -> str:
@@ -61,12 +107,17 @@ def row_title(cells: Cells, index: int) -> str:
     return f"{datasets.title(values['dataset'])}, {detector_name(values)}{share}"
 
 
-def own_settings(cells: Cells, index: int) -> str:
-    """What tells a row from the others of its title: `updates 400, lr 0.001`; empty where it is the only one."""
-    values = cells.rows[index]
-    alike = [row for row in cells.rows if all(row[name] == values[name] for name in TITLE)]
-    names = [name for name in telling_fields(alike) if name not in TITLE]
-    return ", ".join(f"{heading(name)} {key_text(name, values[name])}" for name in names)
+def own_settings(cells: Cells, *rows: int) -> str:
+    """What tells a row from the others of its title: `updates 400, lr 0.001`; empty where it is the only one.
+
+    Of several rows, which share these settings: what tells any of them from the others of its own title.
+    """
+    names: list[str] = []
+    for index in rows:
+        values = cells.rows[index]
+        alike = [row for row in cells.rows if all(row[name] == values[name] for name in TITLE)]
+        names += [name for name in telling_fields(alike) if name not in (*TITLE, *names)]
+    return ", ".join(f"{heading(name)} {key_text(name, cells.rows[rows[0]][name])}" for name in names)
 
 
 def full_title(cells: Cells, index: int) -> str:
