@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..summary import CELL
 from ..tables.footnotes import in_short
 from ..tables.keys import heading, key_text, role
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, file_name, legend_on_top, ticks
-from .rows import also_differing, backbones_from, class_name, groups, plain_rows
+from .rows import also_differing, backbones_from, class_name, groups, of_which_settings, plain_rows
 
 MOST_LINES = 5
 
@@ -35,7 +35,7 @@ def curve_figures(cells: Cells, curves: pd.DataFrame) -> Iterator[Drawing]:
     """
     points = curves[curves["protocol"] == "eval"].merge(cells.ok[["run_id", "row", *CELL, "seed"]], on="run_id")
     for group in groups(cells):
-        lines = _Lines.of(cells, group)
+        lines = _Lines.of(cells, group, set(points["row"]))
         here = points[points["row"].isin(lines.rows)]
         if len(here) and here.groupby("run_id").size().max() > 1:
             yield _curve_figure(cells, here, group, lines)
@@ -56,17 +56,22 @@ class _Lines:
     colours: Mapping[int, str]
 
     @classmethod
-    def of(cls, cells: Cells, group: Sequence[str]) -> _Lines:
-        """Backbones where a data set has several, else shares of anomalies."""
-        plain = [index for index in plain_rows(cells) if cells.rows[index]["dataset"] in group]
-        if len({cells.rows[index]["backbone"] for index in plain}) > 1:
-            order = backbones_from("unet", "unetpp", "naive")  # Figure 6's blue and red come first
-            numbers = {row: order.index(cells.rows[row]["backbone"]) for row in plain}
-            return cls("backbone", tuple(plain), {row: COLOURS[n % len(COLOURS)] for row, n in numbers.items()})
-        rows = [index for base in plain for index in _other_shares(cells, cells.rows[base])[:MOST_LINES]]
-        shares = sorted({cells.rows[row]["gamma"] for row in rows})
-        colours = {row: COLOURS[shares.index(cells.rows[row]["gamma"]) % len(COLOURS)] for row in rows}
-        return cls("gamma", tuple(rows), colours)
+    def of(cls, cells: Cells, group: Sequence[str], drawn: Collection[int]) -> _Lines:
+        """Backbones where a data set has several, else methods, else shares of anomalies; of rows that have points."""
+        plain = [row for row in plain_rows(cells) if cells.rows[row]["dataset"] in group and row in drawn]
+        for field, order in {
+            "method": sorted({cells.rows[row]["method"] for row in plain}),
+            "backbone": backbones_from("unet", "unetpp", "naive"),  # Figure 6's blue and red come first
+        }.items():
+            if len({cells.rows[row][field] for row in plain}) > 1:
+                return cls._by(cells, field, plain, order)
+        rows = [row for base in plain for row in _other_shares(cells, cells.rows[base])[:MOST_LINES] if row in drawn]
+        return cls._by(cells, "gamma", rows, sorted({cells.rows[row]["gamma"] for row in rows}))
+
+    @classmethod
+    def _by(cls, cells: Cells, field: str, rows: Sequence[int], order: Sequence[Any]) -> _Lines:
+        numbers = {row: order.index(cells.rows[row][field]) for row in rows}
+        return cls(field, tuple(rows), {row: COLOURS[n % len(COLOURS)] for row, n in numbers.items()})
 
     def values(self, cells: Cells) -> dict[str, str]:
         """The field's values as text -> colour."""
@@ -124,7 +129,8 @@ def _curve_figure(cells: Cells, points: pd.DataFrame, group: Sequence[str], line
         name=f"curves-{file_name(group[0]) if len(group) == 1 else 'single-class'}",
         caption=(
             f"Learning curves on {titles} under eval, by {which} class: mean over seeds, with the range of the seeds, "
-            f"by {heading(lines.field)}.{also_differing(cells, lines.rows, 'dataset', lines.field)}"
+            f"by {heading(lines.field)}.{of_which_settings(cells, lines.rows)}"
+            f"{also_differing(cells, lines.rows, 'dataset', lines.field)}"
         ),
         alt=_curve_alt(cells, points, titles, lines),
         figure=figure,

@@ -20,7 +20,7 @@ from ..tables.footnotes import in_short
 from ..tables.formats import GAMMA
 from ..tables.keys import heading, key_text
 from .drawing import COLOURS, MOST_PANELS, STYLE, Drawing, Panels, say_on_hover, ticks
-from .rows import also_differing, detector_name
+from .rows import also_differing, detector_name, most_alike, of_which_settings
 
 _STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """Beside the colours, for who does not tell these apart."""
@@ -64,7 +64,8 @@ def profile_figure(cells: Cells) -> Drawing | None:
             "Performance profiles under eval: the share of runs whose AUROC lies above the one on the x axis, each "
             "class weighing the same; a curve further right and above is better. Of each data set and share of "
             f"anomalies the {_MOST} best generators and methods whose classes are all there, most runs first where "
-            f"settings differ.{also_differing(cells, shown, *_QUESTION, *_NAMED)}"
+            f"settings differ.{of_which_settings(cells, shown)}"
+            f"{also_differing(cells, shown, *_QUESTION, *_NAMED)}"
         ),
         alt="; ".join(words) + ".",
         figure=figure,
@@ -76,21 +77,21 @@ def _panels(cells: Cells) -> list[tuple[str, dict[str, int]]]:
     """Title, and name -> row, the best first, of each panel: of all rows whose classes are all there.
 
     A panel's rows are about the same question: the same images and known anomalies, and of those with other classes the
-    ones with most. Of a name with several rows the one with most runs is drawn, one with a study's values only where
-    there is no other.
+    ones with most. Of a name with several rows the one with most runs is drawn, of equally many that whose settings the
+    others have too; one with a study's values only where there is no other.
     """
     summary, tuned = cells.summary, set(cells.ok.loc[cells.ok["tuned_by"].notna(), "row"])
     classes = {row: frozenset(of) for row, of in cells.runs.groupby("row")["class"]}
-    found: dict[tuple[Any, ...], dict[str, int]] = {}
+    found: dict[tuple[Any, ...], dict[str, list[int]]] = {}
     for index, values in enumerate(cells.rows):
         if not 1 < summary["classes"].iloc[index] == summary["classes_wanted"].iloc[index]:
             continue
-        of = found.setdefault((*(json.dumps(values[name]) for name in _QUESTION), classes[index]), {})
-        rival = of.get(name := detector_name(values))
-        if rival is None or _rank(index, summary, tuned) > _rank(rival, summary, tuned):
-            of[name] = index
+        rows = found.setdefault((*(json.dumps(values[name]) for name in _QUESTION), classes[index]), {})
+        rows.setdefault(detector_name(values), []).append(index)
     most: dict[tuple[Any, ...], dict[str, int]] = {}
-    for (*question, whole), of in found.items():
+    for (*question, whole), rows in found.items():
+        firsts = [_first(several, summary, tuned) for several in rows.values()]
+        of = dict(zip(rows, most_alike(cells, firsts), strict=True))
         there = most.get(key := tuple(question))
         if len(of) > 1 and (there is None or len(whole) > len(classes[next(iter(there.values()))])):
             most[key] = of
@@ -103,8 +104,10 @@ _QUESTION = ("dataset", "gamma", "image_size", "protocol", "known_anomaly_classe
 """Fields that say what is asked of a detector, and on which images: curves of others cannot be compared."""
 
 
-def _rank(row: int, summary: pd.DataFrame, tuned: Collection[int]) -> tuple[bool, int]:
-    return row not in tuned, int(summary["ok"].iloc[row])
+def _first(rows: Sequence[int], summary: pd.DataFrame, tuned: Collection[int]) -> list[int]:
+    """Those with most runs, of those without a study's values where there are some."""
+    runs = {row: (row not in tuned, int(summary["ok"].iloc[row])) for row in rows}
+    return [row for row in rows if runs[row] == max(runs.values())]
 
 
 def _titles(cells: Cells, rows: Sequence[int]) -> Iterator[str]:

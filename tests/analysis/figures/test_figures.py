@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
-from agad.spec.run import RunSpec
 from agad.store.rows import ResultStore
 from agad.store.schema import RunRecord
 from analysis import curves
 from analysis.cells import read_all
-from analysis.figures import reconstructions
-from analysis.figures.boxes import box_rows
+from analysis.figures.boxes import box_figures, box_rows
 from analysis.figures.curves import curve_figures
 from analysis.figures.drawing import INK
 from analysis.figures.leakage import leakage_figure
@@ -48,6 +45,19 @@ def test_boxes_compare_rows_that_are_alike_but_for_the_share(tmp_path):
 
 
 @pytest.mark.slow
+def test_boxes_name_a_setting_that_their_higher_share_alone_has_several_of(tmp_path):
+    values = {"test_class": [0, 1], "test_label": [0, 1], "scores_eval": [1.0, 2.0]}
+    for gamma, lr in ((0.0, 0.01), (0.05, 0.01), (0.05, 1e-6)):
+        runs = specs((0, 1), (0,), dataset="digits", gamma=gamma, lr=lr)
+        commit_all(ResultStore(tmp_path), runs, drawn, values)
+    cells = read_all(tmp_path)
+    scores = curves.read_scores(tmp_path, set(cells.runs["run_id"]))
+    (drawing,) = box_figures(cells, scores)
+
+    assert "by normal class (naive, lr 0.01), all seeds together" in drawing.caption
+
+
+@pytest.mark.slow
 def test_curves_say_what_their_lines_differ_in_beside_the_generator(tmp_path):
     store = ResultStore(tmp_path)
     for backbone, updates in (("naive", 60), ("unet", 80)):
@@ -57,6 +67,65 @@ def test_curves_say_what_their_lines_differ_in_beside_the_generator(tmp_path):
     cells = read_all(tmp_path)
     (drawing,) = curve_figures(cells, curves.read(tmp_path, cells.runs["run_id"]))
     assert "by backbone. The lines also differ in updates (60, 80)." in drawing.caption
+
+
+def with_curve(spec, **values):
+    return ok_row(spec, 0.9, curve_update=[50, spec.updates], curve_auroc_eval=[0.8, 0.9], **values)
+
+
+@pytest.mark.slow
+def test_curves_name_which_of_several_settings_is_drawn(tmp_path):
+    """Default rows beside such with a study's rate; the other rows have no curve, and no place in the legend."""
+    store = ResultStore(tmp_path)
+    common = {"classes": (0, 1), "seeds": (0,), "dataset": "digits", "updates": 60, "curve": (50,)}
+    for run in specs(**common):
+        store.commit(with_curve(run))
+        store.commit(with_curve(run.replace(lr=0.01), tuned_by="trial 1 of study s"))
+        store.commit(ok_row(run.replace(gamma=0.05), 0.9))
+    cells = read_all(tmp_path)
+    (drawing,) = curve_figures(cells, curves.read(tmp_path, cells.runs["run_id"]))
+
+    assert drawing.caption.endswith(f"by γ. Of several settings are shown: Digits (8x8), naive (lr {run.lr}).")
+    assert drawing.alt.endswith("in percent: γ .00 ends between 90 and 90.")
+
+
+@pytest.mark.slow
+def test_curves_of_generators_are_of_the_settings_that_they_share(tmp_path):
+    """The naive one comes with two rates first, the U-Net with the second alone."""
+    store = ResultStore(tmp_path)
+    for backbone, lr in (("naive", 0.01), ("naive", 1e-6), ("unet", 1e-6)):
+        for run in specs((0, 1), (0,), dataset="digits", backbone=backbone, lr=lr, updates=60, curve=(50,)):
+            store.commit(with_curve(run))
+    cells = read_all(tmp_path)
+    (drawing,) = curve_figures(cells, curves.read(tmp_path, cells.runs["run_id"]))
+
+    assert drawing.caption.endswith("by backbone. Of several settings are shown: Digits (8x8), naive (lr 1e-06).")
+
+
+@pytest.mark.slow
+def test_a_generators_row_of_fewer_classes_does_not_stand_for_it(tmp_path):
+    """The length that both share has one class of the U-Net: its shorter row has three."""
+    for backbone, classes, updates in (("naive", 3, 60), ("unet", 3, 40), ("unet", 1, 60)):
+        runs = specs(range(classes), (0,), backbone=backbone, updates=updates, curve=())
+        commit_all(ResultStore(tmp_path), runs, drawn)
+    cells = read_all(tmp_path)
+    shown = {cells.rows[row]["backbone"]: cells.rows[row]["updates"] for row in plain_rows(cells)}
+
+    assert shown == {"naive": 60, "unet": 40}
+
+
+@pytest.mark.slow
+def test_curves_of_methods_beside_each_other_are_told_by_method(tmp_path):
+    store = ResultStore(tmp_path)
+    for method in ("ganomaly", "skip_ganomaly"):
+        for run in specs((0, 1), (0,), dataset="digits", method=method, updates=60, curve=(50,)):
+            store.commit(with_curve(run))
+    cells = read_all(tmp_path)
+    (drawing,) = curve_figures(cells, curves.read(tmp_path, cells.runs["run_id"]))
+
+    assert "by method." in drawing.caption
+    assert "method ganomaly ends" in drawing.alt
+    assert "method skip_ganomaly ends" in drawing.alt
 
 
 @pytest.mark.slow
@@ -110,35 +179,3 @@ def test_a_method_without_a_generator_has_no_generators_name(tmp_path):
         "CIFAR-10, U-Net",
         "Fashion-MNIST, nearest neighbours",
     }
-
-
-def with_images(spec, error):
-    """A row whose two normal images come back exactly, and whose anomalous one is off by `error`."""
-    x = np.full((3, 1, 32, 32), 100, np.uint8)
-    x_hat = x + np.array([0, 0, error], np.uint8)[:, None, None, None]
-    values = {"recon_index": [5, 7, 2], "recon_label": [0, 0, 1], "recon_shape": [1, 32, 32]}
-    return ok_row(spec, 0.9, **values, recon_x=x.tobytes(), recon_x_hat=x_hat.tobytes())
-
-
-def test_figure_2_has_ganomaly_and_agad_without_and_with_anomalies(tmp_path):
-    of_class = RunSpec(dataset="fashion_mnist", protocol="leave_one_out", abnormal_class=9)
-    store = ResultStore(tmp_path)
-    store.commit(with_images(of_class.replace(method="ganomaly"), 10))
-    for gamma, error in ((0.0, 20), (0.1, 30)):
-        store.commit(with_images(of_class.replace(backbone="unetpp", gamma=gamma), error))
-    cells = read_all(tmp_path)
-    (group,) = reconstructions.groups(cells)
-    assert list(group.run_ids) == ["GANomaly", "AGAD unetpp, γ .00", "AGAD unetpp, γ .10"]
-    saved = reconstructions.read(tmp_path, group.run_ids.values())
-    (drawing,) = reconstructions.drawings(cells, saved)
-    assert drawing.name == "reconstructions-leave_one_out"
-    assert "Fashion-MNIST, anomalous: Ankle boot" in drawing.caption
-    assert "GANomaly 0 and 10; AGAD unetpp, γ .00 0 and 20; AGAD unetpp, γ .10 0 and 30" in drawing.alt
-
-
-def test_large_images_are_halved_by_their_means():
-    image = np.zeros((1, 1, 128, 128), np.uint8)
-    image[..., 0::2, :] = 200
-    strip = reconstructions.strip(image, 1)
-    assert strip.shape[0] == 64 + 2  # a transparent pixel on each side
-    assert set(strip[1:65, 1:65, 0].flat) == {100}

@@ -104,6 +104,15 @@ def test_a_profile_prefers_values_that_no_study_has_found(tmp_path):
     assert "The lines also differ in updates" in drawing.caption
 
 
+@pytest.mark.slow
+def test_of_settings_with_as_many_runs_a_profile_has_those_that_its_lines_share(tmp_path):
+    for backbone, lr in (("naive", 0.01), ("naive", 1e-6), ("unet", 1e-6)):
+        commit_all(ResultStore(tmp_path), specs(range(4), (0,), backbone=backbone, lr=lr), drawn)
+    drawing = profile_figure(read_all(tmp_path))
+
+    assert drawing.caption.endswith(" Of several settings are shown: MNIST, naive (lr 1e-06).")
+
+
 def test_a_dot_beside_the_papers_mean_is_a_seed_with_all_classes(tmp_path):
     """The third seed has two of ten."""
     runs = [*specs(seeds=(0, 1)), *specs((0, 1), seeds=(2,))]
@@ -125,4 +134,5 @@ def test_panels_of_one_data_set_say_what_they_differ_in(tmp_path):
     titles = {panel.get_title(loc="left") for panel in drawing.figure.axes if panel.axison}
     assert titles == {"MNIST, γ .05\nknown 9", "MNIST, γ .05\nknown all"}
     assert drawing.alt.count("naive: mean") == 2
-    assert "updates" not in drawing.caption
+    assert "MNIST, naive, γ .05 (known 9, updates 1200)" in drawing.caption
+    assert "also differ" not in drawing.caption
