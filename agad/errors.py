@@ -1,4 +1,4 @@
-"""Errors that a user can cause. Each message is one line that says what to do."""
+"""Errors that a user can cause, and warnings. Each message is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class AnalysisError(AgadError):
 
 class EmptyResultsError(AnalysisError):
     """A results folder that holds no plan, no row and no study."""
+
+
+class StoreWarning(UserWarning):
+    """A finished run is not stored, or is not the one that counts, as other numbers of it are there."""
 
 
 class AuditError(AgadError):

@@ -66,14 +66,14 @@ class Rows:
     def read(self, columns: Sequence[str] | None = None, run_ids: Iterable[str] | None = None) -> pa.Table:
         """The rows that count, one per run_id (see ResultStore.read)."""
         if len(self._stores) == 1:
-            return self._stores[0].read(columns, run_ids)
+            return self._stores[0].read_counting(columns, run_ids)
         import pyarrow as pa
 
         from agad.store.schema import ids_of
 
         wanted = None if run_ids is None else ids_of(run_ids)
         parts = [
-            store.read(columns, of if wanted is None else of & wanted)
+            store.read_counting(columns, of if wanted is None else of & wanted)
             for store, of in zip(self._stores, self._owned, strict=True)
         ]
         return pa.concat_tables(parts)
@@ -83,7 +83,7 @@ class Rows:
         """The runs that are taken from each folder."""
         best: dict[str, tuple[int, int]] = {}
         for number, store in enumerate(self._stores):
-            table = store.read(("run_id", "status"))
+            table = store.read_counting(("run_id", "status"))
             for run_id, status in zip(table["run_id"].to_pylist(), table["status"].to_pylist(), strict=True):
                 rank = (_RANK[status], number)
                 best[run_id] = min(best.get(run_id, rank), rank)

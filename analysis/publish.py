@@ -76,7 +76,7 @@ def joined(plans: Sequence[Plan], name: str) -> Plan:
 def _rows(results: Sequence[Path], plan: Plan) -> pa.Table:
     columns = [name for name in (*LIGHT_COLUMNS, *CURVE_COLUMNS) if name not in PRIVATE_COLUMNS]
     stores = [ResultStore(path) for path in results]
-    rows = pa.concat_tables([store.read(columns, run_ids=set(plan.run_ids)) for store in stores])
+    rows = pa.concat_tables([store.read_counting(columns, run_ids=set(plan.run_ids)) for store in stores])
     for store in stores:
         check_whole(open_store(store), store.differing)
     ids = rows["run_id"].to_pylist()
@@ -102,7 +102,7 @@ def _check_free(folder: ResultsFolder, plan: str) -> None:
 
 def _check_kept(folder: ResultsFolder, finished: Set[str]) -> None:
     """Raise AnalysisError where a finished run that was published before would be lost, or replaced by a failed one."""
-    if lost := _finished(ResultStore(folder.path).read(["run_id", "status"])) - finished:
+    if lost := _finished(ResultStore(folder.path).read_counting(["run_id", "status"])) - finished:
         raise AnalysisError(
             f"{len(lost)} finished runs in {folder.path} are not among these rows, or not finished here, and would be "
             f"lost (the first is {min(lost)}): publish all of them, or take that folder away first"
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     print(f"{publish(options.results, options.plan, options.out)} rows in {options.out}")
-    rows = ResultStore(options.out).read(["status", "code_digest"]).to_pylist()
+    rows = ResultStore(options.out).read_counting(["status", "code_digest"]).to_pylist()
     if count := sum(row["status"] == "ok" and row["code_digest"] is None for row in rows):
         print(nameless(count))
     return 0

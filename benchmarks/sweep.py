@@ -160,7 +160,7 @@ def measure_store(results: str, count: int) -> None:
     store = ResultStore(results)
     base = load_grid("table2").cells[0]
     for seed in range(count):
-        store.commit(full_record(base.replace(seed=seed)))
+        store.add(full_record(base.replace(seed=seed)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     store.compact()

@@ -1,17 +1,21 @@
-"""Runs with several rows: which one counts, and what a reader must know where ok ones do not agree."""
+"""Runs with several rows: which one counts, and what is to be said where ok ones do not agree."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from agad.store.schema import DIGEST_COLUMNS, RESULT_COLUMNS, STATUSES
+from agad.store.schema import DIGEST_COLUMNS, RESULT_COLUMNS, STATUSES, RunRecord
 
 NUMBERS = ("run_id", "status", *DIGEST_COLUMNS, *(name for name in RESULT_COLUMNS if name.startswith("auroc")))
 """Columns that a comparison needs."""
+
+BESIDE = ("attempt", *NUMBERS)
+"""Columns of earlier rows that `beside` needs."""
 
 KEYS = ("run_id", "status", "attempt", "finished_at", "auroc")
 """What decides which row of a run counts."""
@@ -57,6 +61,27 @@ def sentence(found: Mapping[str, float]) -> str:
     return (
         f"{count} several finished rows that differ; {by}. Of each counts the first attempt's, of two first attempts "
         f"the one that ended first, in the folder named first: {named}."
+    )
+
+
+def beside(record: RunRecord, earlier: pa.Table) -> tuple[RunRecord | None, str]:
+    """The record as it is to be stored, and what to say of it: None where it is not stored, "" for nothing.
+
+    Args:
+        record: of a run.
+        earlier: all rows of that run, with the columns BESIDE.
+    """
+    attempts, statuses = earlier["attempt"].to_pylist(), earlier["status"].to_pylist()
+    if record.attempt not in attempts:
+        return record, ""
+    if STATUSES.index(record.status) < min(map(STATUSES.index, statuses)):
+        return dataclasses.replace(record, attempt=max(attempts) + 1), ""
+    rows = [earlier.select(NUMBERS), record.to_table().select(NUMBERS)]
+    if record.status != "ok" or not differences(pa.concat_tables(rows)):
+        return None, ""
+    return None, (
+        f"run {record.run_id} has a finished row with other numbers, as of other code or threads, and keeps it; what "
+        "was committed now is not stored: commit it to another results folder"
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from agad import files
-from agad.errors import StoreError
+from agad.errors import StoreError, StoreWarning
 from agad.store import repeats, row_checks, row_file
 from agad.store.attempts import READ_AGAIN, Attempts, Try
 from agad.store.folder import ResultsFolder
@@ -77,6 +78,21 @@ class ResultStore:
     def commit(self, record: RunRecord) -> bool:
         """Write the record's row durably; False, and nothing is written, if that attempt has a row.
 
+        Where all earlier rows of the run are of a worse status, it becomes the next attempt (repeats.beside). Warns
+        (StoreWarning) of a finished run that is not stored since other numbers of it are. Raises as `add` does.
+        """
+        try:
+            earlier = self.read_every(repeats.BESIDE, {record.run_id})
+        except (StoreError, OSError):  # whoever reads is told; a finished run is stored whatever lies beside it
+            return self.add(record)
+        stored, note = repeats.beside(record, earlier)
+        if note:
+            warnings.warn(f"{self.path}: {note}", StoreWarning, stacklevel=2)
+        return stored is not None and self.add(stored)
+
+    def add(self, record: RunRecord) -> bool:
+        """As `commit`, as that attempt and no other, and silent: for who holds a claim on it. Looks at the inbox alone.
+
         Raises OSError where the disk is full or the folder not writable, StoreError where a results folder that was
         there is gone, and for a row that contradicts itself: its AUROCs, scores, labels, counts, status and spec.
         """
@@ -94,9 +110,8 @@ class ResultStore:
     def compact(self, most: int | None = None) -> int:
         """Copy the inbox, and files without checksums, into one file of base/; the number of rows copied.
 
-        What is damaged goes to set_aside/ as it is, after its sound row groups were copied.
-
-        Streams: memory is bounded by the longest file read and one row group, not by the number of rows.
+        What is damaged goes to set_aside/ as it is, after its sound row groups were copied. Streams: memory is bounded
+        by the longest file read and one row group, not by the number of rows.
 
         Args:
             most: files of the inbox that are copied at most; None: all.
@@ -165,7 +180,7 @@ class ResultStore:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def read(self, columns: Sequence[str] | str | None = None, run_ids: Iterable[str] | None = None) -> pa.Table:
-        """The rows that count, one per run_id, in the order of run_id.
+        """The rows that count, one per run_id, in the order of run_id; warns (StoreWarning) of `differing`.
 
         Of one run's rows an ok one stands before a pruned before a failed one, then the lowest attempt, then (in a
         folder that was merged from two, which may both have an attempt 1) the one that ended first.
@@ -177,10 +192,16 @@ class ResultStore:
         Raises StoreError for a row of a newer schema, KeyError for an unknown column. Columns that an older row
         lacks are null. Torn and foreign files are listed in `damaged`.
         """
+        found = self.read_counting(columns, run_ids)
+        if self.differing:
+            warnings.warn(f"{self.path}: {repeats.sentence(self.differing)}", StoreWarning, stacklevel=2)
+        return found
+
+    def read_counting(self, columns: Sequence[str] | str | None, run_ids: Iterable[str] | None = None) -> pa.Table:
+        """As `read`, without its warning: for who says what is in `differing`, or has no use for it."""
         wanted = _names(columns)
-        for name in wanted:
-            if name not in SCHEMA.names:
-                raise KeyError(f"no column {name!r} in the rows")
+        if unknown := [name for name in wanted if name not in SCHEMA.names]:
+            raise KeyError(f"no column {unknown[0]!r} in the rows")
         table = self._read_with_keys(wanted, None if run_ids is None else ids_of(run_ids))
         several = repeats.repeated(table["run_id"], table["status"])
         self.differing = repeats.differences(self.read_every(repeats.NUMBERS, several)) if several else {}

@@ -67,7 +67,7 @@ def _drop_checkpoints(results: Path, census: Census) -> None:
 def _print_failures(picker: Picker, failed: set[str]) -> None:
     """Name the failed runs, a few of them with their message and log."""
     columns = ["run_id", "failure_kind", "failure_message", "log"]
-    rows = picker.store.read(columns, run_ids=failed).to_pylist()
+    rows = picker.store.read_counting(columns, run_ids=failed).to_pylist()
     say(f"{len(failed)} runs failed; the table counts them, --retry-failed gives them another attempt:")
     for row in rows[:_FAILURES_SHOWN]:
         message = " ".join((row["failure_message"] or "").split())[:160]
@@ -81,7 +81,7 @@ def _print_without_weights(results: Path, picker: Picker, done: set[str]) -> Non
     """Say how many finished runs have no weights here although their method has some and they were asked for."""
     folder = ResultsFolder(results).weights
     kept = set(files.names(folder))
-    rows = picker.store.read(["run_id", "weights"], run_ids=done).to_pylist()
+    rows = picker.store.read_counting(["run_id", "weights"], run_ids=done).to_pylist()
     count = sum(methods()[picker.specs[row["run_id"]].method].gradient for row in rows if row["weights"] not in kept)
     if count:
         runs = "1 finished run has" if count == 1 else f"{count} finished runs have"

@@ -195,7 +195,7 @@ def _trained(
 
 
 def _row(store: ResultStore, spec: RunSpec) -> dict[str, Any] | None:
-    rows: list[dict[str, Any]] = store.read(run_ids=[spec.run_id]).to_pylist()
+    rows: list[dict[str, Any]] = store.read_counting(None, [spec.run_id]).to_pylist()
     return rows[0] if rows else None
 
 

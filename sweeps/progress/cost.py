@@ -49,7 +49,7 @@ def _pixels(spec: RunSpec) -> float:
 def measured_seconds(store: ResultStore, done: Iterable[RunSpec]) -> dict[RunSpec, float]:
     """Worker-seconds that finished runs took, training and scoring, from their rows."""
     by_id = {spec.run_id: spec for spec in done}
-    rows = store.read(["run_id", "train_seconds", "eval_seconds"], run_ids=by_id).to_pylist() if by_id else []
+    rows = store.read_counting(["run_id", "train_seconds", "eval_seconds"], run_ids=by_id).to_pylist() if by_id else []
     return {by_id[row["run_id"]]: (row["train_seconds"] or 0.0) + (row["eval_seconds"] or 0.0) for row in rows}
 
 

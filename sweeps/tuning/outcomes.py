@@ -97,7 +97,7 @@ class Rows:
         tries = self.store.tries()
         ended = {run_id for run_id in wanted & tries.keys() if self._has_ended(run_id, tries[run_id], withdrawn)}
         if ended:
-            for row in self.store.read(_COLUMNS, run_ids=ended).to_pylist():
+            for row in self.store.read_counting(_COLUMNS, run_ids=ended).to_pylist():
                 self._check_data(row)
                 self.known[row["run_id"]] = _outcome(row, self.protocol)
 

@@ -172,7 +172,7 @@ def _values_of_rows(settings: StudySettings, store: ResultStore) -> Iterable[dic
     """The values of rows that differ from the first trial's runs in searched fields only, the oldest first."""
     names = [axis.name for axis in settings.axes]
     cells = {_without(spec.to_dict(), names) for spec in settings.specs}
-    rows = store.read([*SPEC_COLUMNS, "finished_at", "plan"]).to_pylist()
+    rows = store.read_counting([*SPEC_COLUMNS, "finished_at", "plan"]).to_pylist()
     for row in sorted(rows, key=lambda row: (row["finished_at"] is None, row["finished_at"])):
         del row["finished_at"]
         plan = row.pop("plan") or ""

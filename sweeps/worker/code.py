@@ -24,7 +24,7 @@ def settle_code(picker: Picker, *, allow_change: bool) -> list[str]:
         replace(picker.plan, code=code_digest()).save(results, replace=True)
     check_code(Plan.load(picker.plan.path(results)).code, allow_change=allow_change)
     if not allow_change:
-        rows = picker.store.read(columns=("code_digest", "status"), run_ids=set(picker.specs)).to_pylist()
+        rows = picker.store.read_counting(columns=("code_digest", "status"), run_ids=set(picker.specs)).to_pylist()
         for code in sorted({row["code_digest"] for row in rows if row["status"] == "ok"} - {None}):
             check_code(code, allow_change=False)
     return code_notes(picker)

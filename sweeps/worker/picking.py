@@ -289,5 +289,5 @@ class Picker:
     def _commit_died(self, spec: RunSpec, claim: Claim, deaths: int) -> None:
         message = f"{deaths} workers died on this run without a new checkpoint (out of memory? a crash in a library?)"
         values = {"failure_kind": "died", "failure_message": message, "worker": self.board.owner.worker}
-        self.store.commit(RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values))
+        self.store.add(RunRecord(spec=spec, attempt=claim.generation, status="failed", values=values))
         claim.release()

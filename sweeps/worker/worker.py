@@ -278,7 +278,7 @@ class Worker:
 
     def _commit(self, record: RunRecord) -> None:
         try:
-            written = self.store.commit(record)
+            written = self.store.add(record)
         except (AgadError, OSError):
             raise
         except Exception as error:  # the run is done: made again, it would end here again

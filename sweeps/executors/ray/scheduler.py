@@ -80,7 +80,7 @@ def score_key(metric: str) -> str:
 def read_curves(store: ResultStore, specs: Iterable[RunSpec], metric: str) -> dict[str, Curve]:
     """The validation curves of the plan's finished and pruned runs."""
     column = f"curve_{score_key(metric)}"
-    rows = store.read(["run_id", "curve_update", column], run_ids={spec.run_id for spec in specs})
+    rows = store.read_counting(["run_id", "curve_update", column], run_ids={spec.run_id for spec in specs})
     return {
         row["run_id"]: list(zip(row["curve_update"], row[column], strict=True))
         for row in rows.to_pylist()

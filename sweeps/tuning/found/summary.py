@@ -99,7 +99,7 @@ def _cells(results: Path, study: Study, trial: Trial) -> dict[str, tuple[str, ..
         settings = load_settings(ResultsFolder(results).study(study.name))
     except StoreError:  # it is damaged or gone: tune.py says so
         return {}
-    rows = ResultStore(results).read(["code_digest"], run_ids=trial.runs).to_pylist()
+    rows = ResultStore(results).read_counting(["code_digest"], run_ids=trial.runs).to_pylist()
     codes = tuple(sorted({row["code_digest"][:12] for row in rows if row["code_digest"]}))
     return cells_of(spec.to_dict() for spec in settings.specs) | ({"code": codes} if codes else {})
 

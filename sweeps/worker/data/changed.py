@@ -23,7 +23,7 @@ from .versions import apart, is_of_classes, name_of
 def versions_of_rows(run_ids: Collection[str] | None, store: ResultStore) -> list[tuple[DataKey, Version]]:
     """Of each of these runs' rows with scores, see `versions_of`. Of all rows where run_ids is None."""
     columns = ("dataset", "status", "class_names", *DIGEST_COLUMNS, *DIGEST_COLUMNS.values())
-    rows = store.read(columns, run_ids=run_ids).to_pylist()
+    rows = store.read_counting(columns, run_ids=run_ids).to_pylist()
     return [found for row in rows if row["status"] != "failed" for found in versions_of(row)]
 
 

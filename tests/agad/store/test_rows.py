@@ -19,7 +19,7 @@ import pytest
 
 import agad.store.rows as store_module
 from agad import files
-from agad.errors import StoreError
+from agad.errors import StoreError, StoreWarning
 from agad.scoring.auroc import auroc
 from agad.store import row_checks, row_file
 from agad.store.attempts import Try
@@ -70,10 +70,61 @@ def test_unknown_column(store: ResultStore) -> None:
 
 
 def test_an_attempt_is_never_overwritten(store: ResultStore) -> None:
-    assert store.commit(record(auroc=0.1))
-    assert not store.commit(record(auroc=0.9))
+    assert store.add(record(auroc=0.1))
+    assert not store.add(record(auroc=0.9))
 
     assert store.read(["auroc"])["auroc"].to_pylist() == [0.1]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_finished_run_that_is_not_stored_is_warned_of(store: ResultStore, compacted: bool) -> None:
+    """As `train` and `commit` after an edit of the code: the row of before stays."""
+    store.commit(record(auroc=0.1))
+    if compacted:
+        store.compact()
+
+    with pytest.warns(
+        StoreWarning, match=r"run \w+ has a finished row with other numbers.* to another results folder$"
+    ):
+        assert not store.commit(record(auroc=0.9))
+    assert not store.commit(record(auroc=0.1, train_seconds=2.0)), "the same numbers, in silence"
+    assert not store.commit(record(status="failed"))
+    assert store.read_tries(["auroc"])["auroc"].to_pylist() == [0.1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compacted", [False, True])
+def test_what_ends_better_than_before_is_the_next_attempt(store: ResultStore, compacted: bool) -> None:
+    for status in ("failed", "pruned", "ok"):
+        assert store.commit(record(status=status))
+        if compacted:
+            store.compact()
+
+    tries = store.read_tries(["attempt", "status"]).to_pylist()
+    assert tries == [{"attempt": n, "status": one} for n, one in enumerate(("failed", "pruned", "ok"), 1)]
+    assert not store.commit(record()), "the same numbers again"
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.5]
+
+
+def test_a_finished_run_is_stored_beside_rows_that_cannot_be_read(store: ResultStore) -> None:
+    store.commit(record(spec(seed=1)))
+    _rewrite(store, record(spec(seed=1)).to_table(), 99)
+    store.base.mkdir()
+    for path in store.inbox.iterdir():
+        path.rename(store.base / path.name)
+
+    assert store.commit(record())
+    assert len(contents(store.inbox)) == 1
+
+
+def test_reading_warns_of_finished_rows_that_differ(store: ResultStore) -> None:
+    """And whoever says so itself reads in silence."""
+    for attempt in (1, 2):
+        store.commit(record(attempt=attempt, auroc=0.25 + attempt / 4))
+
+    assert store.read_counting(["auroc"])["auroc"].to_pylist() == [0.5]
+    with pytest.warns(StoreWarning, match=r"1 run has several finished rows that differ; .* 25 points apart"):
+        assert store.read(["auroc"])["auroc"].to_pylist() == [0.5]
 
 
 @pytest.mark.slow
@@ -122,7 +173,7 @@ def test_merged_folders_have_one_answer_whichever_files_their_rows_are_in(
 
     for attempt in range(1, 5):
         again = ResultStore(store.path)
-        (row,) = again.read(["status", "auroc"], record().spec.run_id).to_pylist()
+        (row,) = again.read_counting(["status", "auroc"], record().spec.run_id).to_pylist()
         assert row == {"status": "ok", "auroc": 0.9}
         assert [one.status for one in again.tries()[record().spec.run_id]] == ["ok"]
         tries = again.read_tries(["run_id", "auroc"])
@@ -438,8 +489,8 @@ def test_without_hard_links_rows_are_still_exclusive(store: ResultStore, monkeyp
 
     monkeypatch.setattr("os.link", no_links)
 
-    assert store.commit(record(auroc=0.1))
-    assert not store.commit(record(auroc=0.9))
+    assert store.add(record(auroc=0.1))
+    assert not store.add(record(auroc=0.9))
     assert store.read(["auroc"])["auroc"].to_pylist() == [0.1]
 
 

@@ -184,7 +184,7 @@ def test_a_disk_that_is_full_when_the_row_is_committed(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     worker = start(behave)
-    monkeypatch.setattr(ResultStore, "commit", full)
+    monkeypatch.setattr(ResultStore, "add", full)
     with pytest.raises(EnvironmentFault, match="No space left"):
         worker.work()
 
@@ -204,7 +204,7 @@ def test_a_row_that_cannot_be_written_is_a_fault_that_comes_again(
         raise error
 
     worker = start(lambda *_: None)
-    monkeypatch.setattr(ResultStore, "commit", refuse)
+    monkeypatch.setattr(ResultStore, "add", refuse)
     with pytest.raises(EnvironmentFault, match=r"^the row of run [0-9a-f]+ cannot be written: \w+Error:.*$") as caught:
         worker.work()
 

@@ -83,7 +83,7 @@ def test_plans_of_an_older_folder_go_on_with_the_data_of_their_own_rows(
         here = agreed(one, results)
         here.check(KEY, own)
         with monkeypatch.context() as patch:  # a scan of all rows for each run would be too slow
-            patch.setattr(ResultStore, "read", lambda *_, **__: pytest.fail("the rows are read again"))
+            patch.setattr(ResultStore, "read_counting", lambda *_, **__: pytest.fail("the rows are read again"))
             here.check(KEY, own)
     with pytest.raises(LastingFault, match="other npz:own data"):
         agreed(second if is_first else first, results).check(KEY, "c" * 64)
