@@ -38,6 +38,10 @@ class StoreWarning(UserWarning):
     """A finished run is not stored, or is not the one that counts, as other numbers of it are there."""
 
 
+class MakerWarning(UserWarning):
+    """Other code than today's has made a detector or trained weights, or the weights are not those of a row."""
+
+
 class AuditError(AgadError):
     """A score function, a model or images that no audit can be made of."""
 

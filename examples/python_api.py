@@ -31,15 +31,17 @@ def main(results: Path, updates: int) -> None:
         )
         # One thread: the number of threads changes the last bits.
         options = RunOptions(threads=1, weights_dir=str(results / "weights"))
-        store.commit(train(spec, options))  # a second commit of the same attempt would write nothing
+        store.commit(train(spec, options))  # again, it writes nothing, and warns where the numbers are others now
 
     columns = ["auroc", *(f"auroc_{protocol}" for protocol in PROTOCOLS[1:])]
-    rows = store.read(["normal_class", "weights", "test_label", *columns]).sort_by("normal_class")
+    rows = store.read(["normal_class", "weights", "code_digest", "test_label", *columns]).sort_by("normal_class")
     print((rows.to_pandas().set_index("normal_class")[columns] * 100).round(1).to_string())
 
     # Saved weights can be scored again, under any protocol, without training.
     first = rows.slice(0, 1).to_pylist()[0]
-    scores = score_weights(results / "weights" / first["weights"], ["batch1"], options=RunOptions(threads=1))["batch1"]
+    # Given the row, it warns where they are those of a later training.
+    path = results / "weights" / first["weights"]
+    scores = score_weights(path, ["batch1"], options=RunOptions(threads=1), row=first)["batch1"]
     auroc = 100 * roc_auc_score(first["test_label"], scores)
     print(f"AUROC of class 0 with the statistics of each single image: {auroc:.1f}")
 

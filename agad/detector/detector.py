@@ -23,7 +23,7 @@ from agad.detector.noted import Noted
 from agad.detector.pictures.heatmap import default_smoothing, smoothed
 from agad.detector.probe import check_probe, notes_on_maker
 from agad.detector.threshold import Threshold
-from agad.errors import DataError, SpecError
+from agad.errors import DataError, MakerWarning, SpecError
 from agad.methods import Method
 from agad.scoring.weights import Weights
 from agad.tensors.device import autocast, open_device, place, settings
@@ -37,10 +37,6 @@ _STEP = 8
 the last bits of an image's score depend on how many images are scored with it."""
 
 Scores = NDArray[np.float32]
-
-
-class MakerWarning(UserWarning):
-    """Other code than today's has made a detector."""
 
 
 class Detector:

@@ -25,7 +25,7 @@ from agad.detector.threshold import excess_p_value, highest_quantile, rate_inter
 from agad.errors import DataError, SpecError
 from agad.methods import TrainView
 from agad.scoring.auroc import LEVEL, auroc, auroc_interval
-from agad.scoring.weights import load_weights
+from agad.scoring.weights import read_weights
 from agad.spec import catalogue
 from agad.spec.run import RunSpec
 from agad.store.provenance import collect
@@ -127,7 +127,7 @@ def detector_of(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    saved = load_weights(weights)
+    saved = read_weights(weights)
     spec = saved.spec
     _check_kept(spec)
     if saved.data_digest != data.digest:

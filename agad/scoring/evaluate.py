@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from agad.methods import Method, TrainView
 from agad.nets.layers.batchnorm import BatchNormNet, BNMode, bn_mode
 from agad.scoring.auroc import auroc
 from agad.scoring.replays import EAGER, Pass, Replays
-from agad.scoring.weights import load_weights
+from agad.scoring.weights import read_weights, warn_of_maker
 from agad.spec.run import EVAL_PROTOCOLS, RunOptions, RunSpec
 from agad.tensors.device import autocast, open_device, place, settings
 from agad.tensors.pool import ImagePool
@@ -258,25 +258,28 @@ def score_weights(
     *,
     options: RunOptions | None = None,
     data: Prepared | None = None,
+    row: Mapping[str, Any] | None = None,
 ) -> dict[str, Scores]:
-    """Score saved weights again, without training.
+    """Score saved weights again, without training. Warns as load_weights does.
 
     Args:
         path: a file written by a run with RunOptions.weights_dir.
         protocols: some of EVAL_PROTOCOLS.
         options: device, threads and folders of the data; None: the CPU and the default folders.
         data: the data set where it is open already; None: it is opened by the name in the weights' spec.
+        row: as load_weights takes it.
 
     Returns:
-        protocol -> anomaly scores in the test set's own order, (N,) float32; bit for bit those that the run itself
-        would give on this machine.
+        protocol -> anomaly scores in the test set's own order, (N,) float32; bit for bit the run's own where code,
+        torch, device, instruction set and threads are those of the run.
 
     Raises:
         DataError: the file or the data cannot be read, or the data are not those of the training.
         DeviceError: the device does not exist.
     """
     options = options or RunOptions()
-    weights = load_weights(path)
+    weights = read_weights(path)
+    warn_of_maker(weights, path, row)
     spec, device = weights.spec, open_device(options.device)
     if data is None:
         data = open_prepared(spec.dataset, spec.image_size, data_root=options.data_root, cache=options.cache)

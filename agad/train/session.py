@@ -159,8 +159,8 @@ class Session:
             **result_columns(spec, self._curve),
             **self._columns_of_all(),
             **(score_columns(spec, self._evaluators[TEST], self._scores) if spec.evaluate_test else {}),
-            "weights": self._save_weights(),
         }
+        values["weights"] = self._save_weights(values)
         if spec.evaluate_test and spec.seed == 0:  # pictures of further seeds would show no more, and take more space
             values |= reconstruction_columns(self._evaluators[TEST], self.training.method)
         return RunRecord(spec=self._spec, attempt=self._options.attempt, status="ok", values=values)
@@ -292,9 +292,9 @@ class Session:
     def _peak_memory(self) -> int:
         return max(self._peak, peak_memory_bytes(self._device))
 
-    def _save_weights(self) -> str | None:
+    def _save_weights(self, row: dict[str, Any]) -> str | None:
         """Save the weights where there is a folder for them; the file's name, or None."""
         if self._options.weights_dir is None:
             return None
-        weights = Weights.of(self.training.method, self._spec, self._data)
+        weights = Weights.of(self.training.method, self._spec, self._data, row)
         return save_weights(Path(self._options.weights_dir), weights).name

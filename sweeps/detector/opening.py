@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def opened(path: Path, device: str = "cpu") -> Detector:
     """As load_detector, with its notes as lines of the command instead of warnings."""
-    from agad.detector.detector import MakerWarning, load_detector
+    from agad.detector.detector import load_detector
+    from agad.errors import MakerWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MakerWarning)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from agad.data.cache import PREPARATION_VERSION
 from agad.detector.content import KIND, VERSION, check_detector, load_content, save_content
-from agad.detector.detector import MakerWarning, load_detector
-from agad.errors import AgadError, DataError
+from agad.detector.detector import load_detector
+from agad.errors import AgadError, DataError, MakerWarning
 from agad.tensors.file import load_tensors, save_tensors
 from tests.helpers.own_detectors import IMAGES_ONE, detector, with_values
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from agad.detector.content import load_content, save_content
-from agad.detector.detector import Detector, MakerWarning, load_detector
+from agad.detector.detector import Detector, load_detector
 from agad.detector.probe import IMAGES, probe_of
-from agad.errors import DataError
+from agad.errors import DataError, MakerWarning
 from agad.methods.agad import Agad
 from agad.methods.floor.knn import Knn
 from agad.store.provenance import code_digest
