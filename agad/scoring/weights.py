@@ -16,7 +16,7 @@ from agad.errors import DataError, MakerWarning, SpecError
 from agad.methods import Method, method_of
 from agad.nets.layers.batchnorm import auxiliary_names
 from agad.spec.run import RUN_ID_LENGTH, SEMANTICS_VERSION, RunSpec
-from agad.store.provenance import code_digest
+from agad.store.provenance import named_code
 from agad.tensors.file import TensorFileError, load_tensors, save_tensors
 
 MADE_BY = ("code_digest", "auroc")
@@ -116,11 +116,13 @@ def load_weights(path: str | Path, row: Mapping[str, Any] | None = None) -> Weig
 
 def warn_of_maker(weights: Weights, path: str | Path, row: Mapping[str, Any] | None, stacklevel: int = 3) -> None:
     """The warnings of `load_weights`."""
-    known, notes = weights.made_by, []
-    if known and known["code_digest"] != code_digest():
-        code = f"{known['code_digest'] or 'unknown'}, now {code_digest()}"
-        notes.append(f"were trained by other code ({code}): their scores may differ from those that the run had")
-    row, theirs = row or {}, {"run_id": weights.spec.run_id, **known}
+    known, notes, now = weights.made_by, [], named_code()
+    if known and (now is None or known["code_digest"] != now):
+        code = f"{known['code_digest'] or 'unknown'}, now {now or 'unknown'}"
+        other = "other code" if now and known["code_digest"] else "code of which nobody knows whether it is today's"
+        notes.append(f"were trained by {other} ({code}): their scores may differ from those that the run had")
+    row = {name: of for name, of in (row or {}).items() if of == of}  # noqa: PLR0124 - pandas has NaN for None
+    theirs = {"run_id": weights.spec.run_id, **known}
     if apart := [f"{name} {row[name]}, theirs {of}" for name, of in theirs.items() if row.get(name, of) != of]:
         notes.append(f"are not those of the row ({'; '.join(apart)}): the run was trained again, or it is another one")
     for note in notes:

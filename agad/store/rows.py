@@ -13,7 +13,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,11 @@ class ResultStore:
         stored, note = repeats.beside(record, earlier)
         if note:
             warnings.warn(f"{self.path}: {note}", StoreWarning, stacklevel=2)
-        return stored is not None and self.add(stored)
+        if stored is None or self.add(stored):
+            return stored is not None
+        # Another process has stored that attempt meanwhile, or its file cannot be read.
+        taken = self.read_every(repeats.BESIDE, {record.run_id})["attempt"].to_pylist()
+        return self.commit(stored if stored.attempt in taken else replace(stored, attempt=stored.attempt + 1))
 
     def add(self, record: RunRecord) -> bool:
         """As `commit`, as that attempt and no other, and silent: for who holds a claim on it. Looks at the inbox alone.
@@ -108,20 +112,16 @@ class ResultStore:
         return files.create_atomically(target, lambda path: row_file.write(path, [table], one_row=True))
 
     def compact(self, most: int | None = None) -> int:
-        """Copy the inbox, and files without checksums, into one file of base/; the number of rows copied.
+        """Copy the inbox, `most` files of it at most, and files without checksums, into one file of base/.
 
-        What is damaged goes to set_aside/ as it is, after its sound row groups were copied. Streams: memory is bounded
-        by the longest file read and one row group, not by the number of rows.
-
-        Args:
-            most: files of the inbox that are copied at most; None: all.
+        Returns the number of rows copied. What is damaged goes to set_aside/ as it is, after its sound row groups were
+        copied. Memory is bounded by the longest file read and one row group, not by the number of rows.
         """
         sources = self._paths(self.inbox)[:most] + self._to_merge()
         if not sources:
             return 0
         self.folder.make(self.base)
-        copied: list[Path] = []
-        rows = 0
+        copied, rows = list[Path](), 0
 
         def write(path: Path) -> None:
             nonlocal rows

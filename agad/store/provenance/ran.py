@@ -39,8 +39,8 @@ class Ran:
 
     def is_other(self, names: Collection[str]) -> bool:
         """Whether this process has made a module of other code than these of the sources that it began with."""
-        keys = {key: one for name, one in loaded.made().items() if (key := self._key(name)) is not None}
-        return any(key in names and not self._is_same(key, one) for key, one in keys.items())
+        keys = ((self._key(name), one) for name, one in loaded.made().items())
+        return any(key in names and not self._is_same(key, one) for key, one in keys if key is not None)
 
     def _noted(self) -> Iterator[str]:
         """Modules of which it is known of what they were made."""
@@ -83,10 +83,10 @@ class Ran:
 
     def _key(self, name: str) -> str | None:
         """The name that a module's file has in sources_of; None: it is none of them."""
-        path = name.removeprefix("agad.").replace(".", "/")
-        names = [f"import {path}.py", f"import {path}/__init__.py"]
-        if name.startswith("agad."):
-            names += [f"{path}.py", f"{path}/__init__.py"]
+        path, begin = name.removeprefix("agad.").replace(".", "/"), "import "
+        if name.startswith("agad.") and path.partition("/")[0] in FOLDERS:
+            begin = ""  # a user's own module may be called as one of these is
+        names = [f"{begin}{path}.py", f"{begin}{path}/__init__.py"]
         return next((one for one in names if one in self._began), None)
 
 

@@ -72,13 +72,30 @@ def test_weights_that_other_code_has_trained_are_warned_of(
     trained: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, row = trained
-    monkeypatch.setattr(weights, "code_digest", lambda: "f" * 16)
+    monkeypatch.setattr(weights, "named_code", lambda: "f" * 16)
     says = rf"{path.name} were trained by other code \({row['code_digest']}, now f{{16}}\)"
 
     for read in (load_weights, lambda of: score_weights(of, ["eval"], options=OPTIONS, data=made_up())):
         with pytest.warns(MakerWarning, match=says) as caught:
             read(path)
         assert [one.filename for one in caught] == [__file__]
+
+
+@pytest.mark.slow
+def test_weights_whose_code_is_unknown_are_said_to_be(
+    trained: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This process may have run other code than its files hold."""
+    monkeypatch.setattr(weights, "named_code", lambda: None)
+    with pytest.warns(MakerWarning, match=r"were trained by code of which nobody knows .*, now unknown\)"):
+        load_weights(trained[0])
+
+
+@pytest.mark.slow
+def test_a_row_of_a_frame_has_no_number_where_there_is_none(trained: tuple[Path, dict[str, Any]]) -> None:
+    """Pandas has NaN there; a warning would be an error in tests."""
+    path, row = trained
+    load_weights(path, row | {"auroc": float("nan")})
 
 
 @pytest.mark.slow

@@ -44,6 +44,7 @@ NAMED = {
     "a comment is written": f"edit({MINE}, '# A comment.\\nimport helper\\nX = helper.X\\n')\n{LOAD}",
     "another file appears": f"edit(package / 'spec' / 'other.py')\n{LOAD}",
     "a helper's package has code behind a link": f"{LOAD}\nimport pack.linked.deep",
+    "a helper is called as a folder of agad is": f"{LOAD}\nimport nets, agad.nets, agad.data.cache",
     "a hard link is made": f"os.link({DATA}, package / 'x~'); os.unlink(package / 'x~')\n{LOAD}",
     "agad is imported again": f"{LOAD}\nfor n in [*sys.modules]:\n    if n.startswith('agad'): del sys.modules[n]\n"
     f"from agad.store import provenance\n{LOAD}",
@@ -71,13 +72,16 @@ def package(tmp_path: Path) -> Path:
     (tmp_path / "lib" / "deep").mkdir(parents=True)
     (tmp_path / "lib" / "helper.py").write_text("X = 1\n")
     (tmp_path / "lib" / "deep" / "late.py").write_text("X = 1\n")
+    (tmp_path / "lib" / "nets.py").write_text("X = 1\n")
     (tmp_path / "lib" / "pack").mkdir()
     (tmp_path / "lib" / "pack" / "__init__.py").touch()
     (tmp_path / "lib" / "pack" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "deep.py").write_text("X = 1\n")
     (tmp_path / "agad" / "spec" / "mine.py").write_text("import helper\nX = helper.X\n")
-    (tmp_path / "agad" / "spec" / "more.py").write_text("def f():\n    import late, pack\n    from agad import part\n")
+    (tmp_path / "agad" / "spec" / "more.py").write_text(
+        "def f():\n    import late, nets, pack\n    from agad import part\n"
+    )
     (tmp_path / "agad" / "spec" / "mine.ckpt").write_text("1")
     return tmp_path / "agad"
 

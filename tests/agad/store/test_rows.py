@@ -6,6 +6,7 @@ import errno
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,10 +22,10 @@ import agad.store.rows as store_module
 from agad import files
 from agad.errors import StoreError, StoreWarning
 from agad.scoring.auroc import auroc
-from agad.store import row_checks, row_file
+from agad.store import repeats, row_checks, row_file
 from agad.store.attempts import Try
 from agad.store.rows import ResultStore
-from agad.store.schema import SCHEMA
+from agad.store.schema import SCHEMA, RunRecord
 from tests.helpers.rows import record, spec
 
 NOON, LATER = (datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (12, 13))
@@ -115,6 +116,35 @@ def test_a_finished_run_is_stored_beside_rows_that_cannot_be_read(store: ResultS
 
     assert store.commit(record())
     assert len(contents(store.inbox)) == 1
+
+
+def test_a_finished_run_is_stored_beside_a_file_of_its_attempt_that_cannot_be_read(store: ResultStore) -> None:
+    """As a full disk has left it: no row was there, and the attempt was taken all the same."""
+    store.commit(record())
+    (path,) = store.inbox.iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+
+    assert store.commit(record(auroc=0.9))
+    assert store.read(["auroc"])["auroc"].to_pylist() == [0.9]
+
+
+@pytest.mark.parametrize("others", [0.5, 0.1])
+def test_a_run_that_another_process_stores_meanwhile_is_compared_with_its_row(
+    others: float, store: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = repeats.beside
+
+    def beside(one: RunRecord, earlier: pa.Table) -> tuple[RunRecord | None, str]:
+        found = real(one, earlier)
+        ResultStore(store.path).add(record(auroc=others))
+        return found
+
+    monkeypatch.setattr(repeats, "beside", beside)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert not store.commit(record())
+    assert len(caught) == (others != 0.5)
+    assert store.read_tries("attempt").num_rows == 1
 
 
 def test_reading_warns_of_finished_rows_that_differ(store: ResultStore) -> None:
@@ -496,6 +526,7 @@ def test_without_hard_links_rows_are_still_exclusive(store: ResultStore, monkeyp
 
 WRITERS = """
 import sys
+import warnings
 from agad.store.rows import ResultStore
 from tests.helpers.rows import record, spec
 store = ResultStore(sys.argv[1])
