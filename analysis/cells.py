@@ -146,8 +146,7 @@ class Cells:
     @cached_property
     def class_of_cell(self) -> NDArray[np.int64]:
         """The class of each cell, in the order of `aligned`."""
-        cells: NDArray[np.int64] = np.unique(self.runs[[*CELL]].to_numpy(), axis=0)[:, CELL.index("class")]
-        return cells
+        return stats.class_of_cell(self.runs, CELL)
 
     @cached_property
     def _aligned(self) -> dict[str, dict[int, NDArray[np.float64]]]:

@@ -229,9 +229,8 @@ def _by_class(runs: pd.DataFrame, value: str) -> pd.DataFrame | None:
     whole = runs.dropna(subset=[value])
     if not len(whole):
         return None
-    places = stats.numbered(whole, CELL)
-    of_cells = stats.aligned(places, whole[value].to_numpy(float), places.max(axis=1) + 1)
-    classes = np.unique(whole[[*CELL]].to_numpy(), axis=0)[:, CELL.index("class")]
+    of_cells, classes = stats.crossed_runs(whole, value, CELL), stats.class_of_cell(whole, CELL)
+    assert of_cells is not None  # whole is not empty
     return pd.DataFrame(stats.by_class(of_cells, classes), index=np.unique(classes))
 
 

@@ -21,6 +21,7 @@ from .robust import spearman_interval as spearman_interval
 from .spread import aligned as aligned
 from .spread import by_class as by_class
 from .spread import class_means as class_means
+from .spread import class_of_cell as class_of_cell
 from .spread import crossed_runs as crossed_runs
 from .spread import numbered as numbered
 from .spread import over_classes as over_classes

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .crossed import NOISE, Interval, mean_interval
 from .robust import improvement_interval
-from .spread import by_class, crossed_runs
+from .spread import by_class, class_of_cell, crossed_runs
 from .ties import levelled_gains
 
 WILCOXON_FROM = 6
@@ -61,16 +61,16 @@ def paired(
     if joined.empty:
         return None
     joined["gain"] = joined[f"{value}_b"] - joined[f"{value}_a"]
-    class_of_cell = np.unique(joined[[*of]].to_numpy(), axis=0)[:, of.index("class")]
+    classes = class_of_cell(joined, of)
     gains = crossed_runs(joined, "gain", of)
     runs = [crossed_runs(joined, f"{value}_{name}", of) for name in ("a", "b")]
     assert gains is not None  # joined is not empty
     assert runs[0] is not None
     assert runs[1] is not None
-    gains = by_class(gains, class_of_cell)
+    gains = by_class(gains, classes)
     return PairedComparison(
         difference=mean_interval(gains, shared=shared),
-        improvement=improvement_interval(runs[0], runs[1], class_of_cell, shared=shared),
+        improvement=improvement_interval(runs[0], runs[1], classes, shared=shared),
         p_value=mean_wilcoxon(np.nanmean(gains, axis=1)),
         pairs=len(joined),
         classes=len(gains),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .crossed import LEVEL, NOISE, Interval, Runs
+from .spread import aligned
 from .ties import levelled_gains
 
 BOOTSTRAP_FROM = 5
@@ -97,13 +98,9 @@ def improvement_interval(
 
 def _over_classes(of_cells: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
     """(R,) mean over classes of the means over their cells, from (R, K) and the number of each cell's class."""
-    there = ~np.isnan(of_cells)
-    cells, total = np.zeros((2, len(of_cells), place.max() + 1))
-    rows = np.arange(len(of_cells))[:, None]
-    np.add.at(total, (rows, place), np.where(there, of_cells, 0.0))
-    np.add.at(cells, (rows, place), there)
-    of_class = np.divide(total, cells, out=np.full_like(total, np.nan), where=cells > 0)
-    means: NDArray[np.float64] = np.nanmean(of_class, axis=1)
+    rows, cells = of_cells.shape
+    places = np.stack([np.tile(place, rows), np.repeat(np.arange(rows), cells)])
+    means: NDArray[np.float64] = np.nanmean(aligned(places, of_cells.ravel(), places.max(axis=1) + 1), axis=0)
     return means
 
 

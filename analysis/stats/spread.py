@@ -63,6 +63,12 @@ def crossed_runs(frame: pd.DataFrame, value: str, of: Sequence[str] = ("class",)
     return trimmed(aligned(places, frame[value].to_numpy(float), places.max(axis=1, initial=-1) + 1))
 
 
+def class_of_cell(frame: pd.DataFrame, of: Sequence[str]) -> NDArray[np.int64]:
+    """(K,) the class of each cell that `of` distinguishes, in the order of `numbered`."""
+    cells: NDArray[np.int64] = np.unique(frame[list(of)].to_numpy(), axis=0)[:, list(of).index("class")]
+    return cells
+
+
 def numbered(frame: pd.DataFrame, of: Sequence[str]) -> NDArray[np.int64]:
     """(2, N) the number of each run's class and of its seed, both in their order: where it is in `aligned`."""
     cell = np.unique(frame[list(of)].to_numpy(), axis=0, return_inverse=True)[1].reshape(-1)
