@@ -75,12 +75,9 @@ def most_alike(cells: Cells, choices: Sequence[Sequence[int]]) -> list[int]:
 
 def settings_apart(cells: Cells, rows: Iterable[int]) -> int:
     """In how many settings rows differ, pair by pair: of what a title does not say, and the methods of both use."""
-    names = [name for name in cells.fields if name not in (*TITLE, *QUIET_FIELDS)]
-    return sum(
-        a[name] != b[name] and name not in unused_fields(a) | unused_fields(b)
-        for a, b in combinations([cells.rows[row] for row in rows], 2)
-        for name in names
-    )
+    names = frozenset(cells.fields) - {*TITLE, *QUIET_FIELDS}
+    used = [(cells.rows[row], names - unused_fields(cells.rows[row])) for row in rows]
+    return sum(a[name] != b[name] for (a, of_a), (b, of_b) in combinations(used, 2) for name in of_a & of_b)
 
 
 def shares_alike(cells: Cells, rows: Iterable[int]) -> list[dict[float, int]]:
