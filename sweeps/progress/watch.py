@@ -73,7 +73,7 @@ class Watch:
             record = self._picker.board.read(run_id, generation)
             if record is not None:
                 running.append(Running(self._specs[run_id], record))
-        return Snapshot(census, tuple(running), self._seconds_left(census, running), self._picker.nameless())
+        return Snapshot(census, tuple(running), self._seconds_left(census, running), self._picker.nameless(census.done))
 
     @property
     def is_growing(self) -> bool:

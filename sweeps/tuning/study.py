@@ -144,18 +144,20 @@ def save_plan(search: Search, *, allow_change: bool) -> Path:
     """Write the plan that workers are started with. Raises AgadError where its rows are of other code."""
     plan = search.plan
     path = plan.save(search.results)
-    board = ClaimBoard(search.results, Owner.this_process("tune"), lease=search.lease)
-    picker = Picker(plan, ResultStore(search.results), board, RetryPolicy())
-    for line in settle_code(picker, allow_change=allow_change):
+    for line in settle_code(_picker(search), allow_change=allow_change):
         search.say(line)
     return path
 
 
 def say_nameless(search: Search) -> None:
     """Say how many of the study's rows name no code, if any: its launch has said so in a log alone."""
-    board = ClaimBoard(search.results, Owner.this_process("tune"), lease=search.lease)
-    for line in code_notes(Picker(search.plan, ResultStore(search.results), board, RetryPolicy())):
+    for line in code_notes(_picker(search)):
         search.say(line)
+
+
+def _picker(search: Search) -> Picker:
+    board = ClaimBoard(search.results, Owner.this_process("tune"), lease=search.lease)
+    return Picker(search.plan, ResultStore(search.results), board, RetryPolicy())
 
 
 class Summaries:

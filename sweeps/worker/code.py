@@ -32,7 +32,7 @@ def settle_code(picker: Picker, *, allow_change: bool) -> list[str]:
 
 def code_notes(picker: Picker) -> list[str]:
     """What is to be said of rows that name no code."""
-    count = picker.nameless()
+    count = picker.nameless(picker.census().done)
     return [f"note: {nameless(count)}"] if count else []
 
 

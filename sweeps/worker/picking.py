@@ -189,10 +189,9 @@ class Picker:
         self._refresh()
         return bool(self._specs.keys() & (self.store.attempts.known().keys() | self.board.generations().keys()))
 
-    def nameless(self) -> int:
-        """How many done runs have a row that names no code."""
-        self._refresh()
-        tries = (self.store.attempts.of(run_id) for run_id, state in self._closed.items() if state == "done")
+    def nameless(self, done: Iterable[str]) -> int:
+        """How many of the runs that a census has found done have a row that names no code."""
+        tries = map(self.store.attempts.of, done)
         counting = (next((one for one in of_run if one.status == "ok"), None) for of_run in tries)
         return sum(one is not None and not one.named for one in counting)
 
